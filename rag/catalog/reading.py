@@ -1,0 +1,325 @@
+"""What can be asked of the catalog. Readers see live revisions only, each whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.catalog.connection import Connections
+from rag.catalog.writing import BLOCK
+from rag.errors import SourceError
+from rag.records import Document, DocumentInfo, Filter, Passage, page_at
+from rag.stored import FileSeen, LogEntry, PendingPassage, StoredPassage
+
+_T = TypeVar("_T")
+_IDS_A_STATEMENT = 900  # SQLite's oldest limit on values in one statement is 999
+
+
+class Reading:
+    """The reading half of the catalog."""
+
+    _db: Connections
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All that is read inside is of one moment."""
+        return self._db.snapshot()
+
+    def meta(self, name: str) -> str:
+        """A remembered fact about the index; empty if there is none."""
+        rows = self._db.query("SELECT value FROM meta WHERE key = ?", (name,))
+        return str(rows[0][0]) if rows else ""
+
+    def roots(self, kind: str) -> list[tuple[int, str]]:
+        """(id, path) of the roots of a kind."""
+        return self._db.query("SELECT id, path FROM roots WHERE kind = ? ORDER BY path", (kind,))
+
+    def files(self, root_id: int) -> dict[str, FileSeen]:
+        """Source → what the last scan of this root saw."""
+        rows = self._db.query(
+            "SELECT source, size, mtime_ns, scanned_ns, content_hash, error, hint FROM files WHERE root_id = ?", (root_id,)
+        )
+        return {row[0]: FileSeen(*row) for row in rows}
+
+    def revisions(self, root_id: int) -> dict[str, list[tuple[int, str]]]:
+        """Source → (id, content hash) of its live revision and of the one that waits for vectors."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for source, id_, content_hash in self._db.query(
+            "SELECT source, id, content_hash FROM documents WHERE root_id = ? AND state IN ('live', 'worded') ORDER BY id",
+            (root_id,),
+        ):
+            found.setdefault(source, []).append((id_, content_hash))
+        return found
+
+    def documents(self) -> list[DocumentInfo]:
+        """Every live document and every file that could not be read, by source."""
+        live = self._db.query(
+            "SELECT d.source, title, author, date, media_type, characters,"
+            " (SELECT count(*) FROM passages p WHERE p.document_id = d.id), page_starts, pending, r.path, added, content_hash"
+            " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
+        )
+        infos = [
+            DocumentInfo(*row[:7], pages=len(json.loads(row[7])), state="embedding" if row[8] else "ready", root=row[9],
+                         added=row[10], content_hash=row[11])
+            for row in live
+        ]  # fmt: skip
+        failed = self._db.query(
+            "SELECT f.source, r.path, content_hash, error, hint FROM files f JOIN roots r ON r.id = f.root_id"
+            " WHERE error <> ''"
+        )
+        infos += [
+            DocumentInfo(source, "", "", "", "", 0, 0, 0, "failed", root, "", content_hash, error, hint)
+            for source, root, content_hash, error, hint in failed
+        ]
+        return sorted(infos, key=lambda info: (info.source, info.root))
+
+    def find(self, source: str) -> int:
+        """The id of the live document of this name: its source, or the absolute path of its file.
+
+        Raises:
+            SourceError: There is none, or several synced folders have one.
+        """
+        rows = self._db.query(
+            "SELECT d.id, r.path FROM documents d JOIN roots r ON r.id = d.root_id WHERE d.state = 'live' AND d.source = ?",
+            (source,),
+        )
+        if not rows and Path(source).is_absolute():
+            rows = [
+                (id_, path)
+                for id_, found, path in self._db.query(
+                    "SELECT d.id, d.source, r.path FROM documents d JOIN roots r ON r.id = d.root_id WHERE d.state = 'live'"
+                )
+                if str(Path(path, found)) == source
+            ]
+        if not rows:
+            raise SourceError(f"no document {source!r} in this index", "`rag ls` lists them")
+        if len(rows) > 1:
+            names = ", ".join(str(Path(path, source)) for _, path in rows)
+            raise SourceError(f"{len(rows)} documents are called {source!r}", f"name one by its path: {names}")
+        return int(rows[0][0])
+
+    def failed_files(self, source: str) -> list[tuple[int, str]]:
+        """(root id, source) of files of this name that could not be read."""
+        return self._db.query("SELECT root_id, source FROM files WHERE source = ? AND error <> ''", (source,))
+
+    def document(self, document_id: int) -> Document:
+        """A whole document.
+
+        Raises:
+            SourceError: It was removed meanwhile.
+        """
+        with self._db.snapshot():
+            rows = self._db.query(
+                "SELECT title, author, date, page_starts, media_type, metadata, source, content_hash FROM documents"
+                " WHERE id = ? AND state = 'live'",
+                (document_id,),
+            )
+            if not rows:
+                raise SourceError("the document is not in this index any more", "`rag ls` lists those that are")
+            title, author, date, page_starts, media_type, metadata, source, content_hash = rows[0]
+            text = "".join(self.text_blocks(document_id))
+        return Document(
+            text, title, author, date, tuple(json.loads(page_starts)), media_type, json.loads(metadata), source, content_hash
+        )
+
+    def text_blocks(self, document_id: int) -> Iterator[str]:
+        """A document's canonical text, piece by piece."""
+        for (text,) in self._db.stream("SELECT text FROM texts WHERE document_id = ? ORDER BY start", (document_id,)):
+            yield text
+
+    def text(self, document_id: int, start: int, end: int) -> str:
+        """The characters [start, end) of a document's canonical text, whatever its length."""
+        first = start // BLOCK * BLOCK
+        rows = self._db.query(
+            "SELECT text FROM texts WHERE document_id = ? AND start >= ? AND start < ? ORDER BY start",
+            (document_id, first, max(end, start + 1)),
+        )
+        return "".join(text for (text,) in rows)[start - first : end - first]
+
+    def matching(self, wanted: Filter) -> list[int] | None:
+        """The ids of the live documents that pass a filter; None when it lets all pass."""
+        if wanted.is_empty():
+            return None
+        conditions, values = ["state = 'live'"], []
+        if wanted.sources:
+            conditions.append("(" + " OR ".join(["source GLOB ?"] * len(wanted.sources)) + ")")
+            values += wanted.sources
+        # A date known only to the year or month passes if any of its days does.
+        for bound, sign in ((wanted.since, ">="), (wanted.until, "<=")):
+            if bound:
+                conditions.append(f"date <> '' AND substr(date, 1, length(?)) {sign} substr(?, 1, length(date))")
+                values += [bound, bound]
+        for name, value in wanted.metadata.items():
+            conditions.append(
+                "(EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND value = ?)"
+                " OR (? = 'title' AND title = ?) OR (? = 'author' AND author = ?))"
+            )
+            values += [name, value] * 3
+        return [row[0] for row in self._db.query(f"SELECT id FROM documents WHERE {' AND '.join(conditions)}", values)]
+
+    def by_words(self, terms: Sequence[str], k: int, document_ids: Sequence[int] | None) -> list[int]:
+        """The ids of the k passages that BM25 ranks first for any of these stems, among these documents if given."""
+        if not terms:
+            return []
+        # Stems are letters and digits only; the quotes keep FTS5's own words (AND, NEAR) from being commands.
+        match = " OR ".join(f'"{term}"' for term in terms)
+        among = "" if document_ids is None else "AND d.id IN (SELECT value FROM json_each(?))"
+        values = [match, k] if document_ids is None else [match, json.dumps(list(document_ids)), k]
+        rows = self._db.query(
+            "SELECT words.rowid FROM words CROSS JOIN passages p ON p.id = words.rowid CROSS JOIN documents d"
+            f" ON d.id = p.document_id WHERE words MATCH ? AND d.state = 'live' {among} ORDER BY words.rank LIMIT ?",
+            values,
+        )
+        return [row[0] for row in rows]
+
+    def having(self, term: str) -> int:
+        """How many passages have this stem."""
+        rows = self._db.query("SELECT doc FROM word_counts WHERE term = ?", (term,))
+        return int(rows[0][0]) if rows else 0
+
+    def totals(self) -> tuple[int, int]:
+        """How many passages are stored, and how many words they have together."""
+        counts = dict(self._db.query("SELECT key, CAST(value AS INTEGER) FROM meta WHERE key IN ('passages', 'terms')"))
+        return counts["passages"], counts["terms"]
+
+    def passages(self, passage_ids: Sequence[int]) -> list[StoredPassage]:
+        """These passages with their text, in this order; those no longer shown are left out."""
+        found = {}
+        for ids in _slices(passage_ids):
+            for id_, document_id, start, end, heading, page_starts, source, title, author, date, terms in self._db.query(
+                "SELECT p.id, d.id, p.start, p.end, p.heading, d.page_starts, d.source, d.title, d.author, d.date, w.terms"
+                " FROM passages p JOIN documents d ON d.id = p.document_id JOIN words w ON w.rowid = p.id"
+                f" WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
+                ids,
+            ):
+                page = page_at(tuple(json.loads(page_starts)), start)
+                text = self.text(document_id, start, end)
+                found[id_] = StoredPassage(
+                    id_, document_id, Passage(start, end, heading), page, source, title, author, date, text, terms
+                )
+        return [found[id_] for id_ in passage_ids if id_ in found]
+
+    def words_of(self, passage_ids: Sequence[int]) -> list[tuple[int, int, str, str]]:
+        """(passage id, document id, source, stems joined by spaces) of those of these passages that are shown."""
+        rows = []
+        for ids in _slices(passage_ids):
+            rows += self._db.query(
+                "SELECT p.id, d.id, d.source, w.terms FROM passages p JOIN documents d ON d.id = p.document_id"
+                f" JOIN words w ON w.rowid = p.id WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
+                ids,
+            )
+        return rows
+
+    def live(self, passage_ids: Sequence[int]) -> list[int]:
+        """Those of these passages that are shown, in this order."""
+        shown: set[int] = set()
+        for ids in _slices(passage_ids):
+            rows = self._db.query(
+                "SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id"
+                f" WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
+                ids,
+            )
+            shown.update(row[0] for row in rows)
+        return [id_ for id_ in passage_ids if id_ in shown]
+
+    def ids_of_keys(self, keys: Sequence[str]) -> dict[str, int]:
+        """Vector index key → passage id; keys that are not known are left out."""
+        found: dict[str, int] = {}
+        for part in _slices(keys):
+            found.update(self._db.query(f"SELECT key, id FROM passages WHERE key IN ({_marks(part)})", part))
+        return found
+
+    def vectors(self, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """Passage id → its vector; those that have none yet are left out."""
+        found = {}
+        for ids in _slices(passage_ids):
+            for id_, blob in self._db.query(f"SELECT * FROM vectors WHERE passage_id IN ({_marks(ids)})", ids):
+                found[id_] = np.frombuffer(blob, np.float32)
+        return found
+
+    def vectors_of(self, document_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
+        """The passage ids and vectors (n, d) of whole documents, in the order of their ids."""
+        rows = self._db.query(
+            "SELECT passage_id, vector FROM vectors WHERE passage_id IN (SELECT id FROM passages WHERE document_id IN"
+            " (SELECT value FROM json_each(?)))",
+            (json.dumps(list(document_ids)),),
+        )
+        matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
+        return [row[0] for row in rows], matrix.reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
+
+    def all_vectors(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """(key, vector) of every passage that has one."""
+        for key, vector in self._db.stream("SELECT p.key, v.vector FROM vectors v JOIN passages p ON p.id = v.passage_id"):
+            yield key, np.frombuffer(vector, np.float32)
+
+    def pending(self, limit: int) -> list[PendingPassage]:
+        """The first passages of live or waiting revisions that have no vector yet."""
+        rows = self._db.query(
+            "SELECT p.id, p.document_id, p.start, p.end, p.heading, d.title, d.source FROM documents d JOIN passages p ON p.document_id = d.id"
+            " LEFT JOIN vectors v ON v.passage_id = p.id WHERE d.pending > 0 AND d.state IN ('live', 'worded')"
+            " AND v.passage_id IS NULL ORDER BY p.id LIMIT ?",
+            (limit,),
+        )
+        return [PendingPassage(row[0], row[1], Passage(*row[2:5]), *row[5:]) for row in rows]
+
+    def place(self, document_id: int) -> tuple[int, str]:
+        """The root's id and the source of a document."""
+        root_id, source = self._db.query("SELECT root_id, source FROM documents WHERE id = ?", (document_id,))[0]
+        return root_id, source
+
+    def vector_count(self) -> int:
+        """How many vectors are stored, those of revisions not shown included."""
+        return int(self._db.query("SELECT count(*) FROM vectors")[0][0])
+
+    def pending_count(self) -> int:
+        """How many passages have no vector yet."""
+        return int(self._db.query("SELECT total(pending) FROM documents WHERE state IN ('live', 'worded')")[0][0])
+
+    def newest_seq(self) -> int:
+        """The number of the last entry of the log; 0 when it is empty."""
+        return int(self._db.query("SELECT coalesce(max(seq), 0) FROM log")[0][0])
+
+    def log(self, after: int, limit: int) -> list[LogEntry]:
+        """The next `limit` entries of the log after a number. An upsert whose passage is gone since reads as a delete."""
+        rows = self._db.query(
+            "SELECT l.seq, l.key, v.vector FROM (SELECT * FROM log WHERE seq > ? ORDER BY seq LIMIT ?) l"
+            " LEFT JOIN passages p ON l.op = 'upsert' AND p.key = l.key LEFT JOIN vectors v ON v.passage_id = p.id"
+            " ORDER BY l.seq",
+            (after, limit),
+        )
+        return [
+            LogEntry(seq, key, None if vector is None else np.frombuffer(vector, np.float32))
+            for seq, key, vector in rows
+        ]
+
+    def problems(self) -> list[str]:
+        """What SQLite's and rag's own checks of the catalog find wrong, a sentence each; slow on a large one."""
+        found = [f"catalog: {row[0]}" for row in self._db.query("PRAGMA quick_check(10)") if row[0] != "ok"]
+        if found:
+            return found
+        checks = {
+            "passages without a document": "SELECT count(*) FROM passages WHERE document_id NOT IN (SELECT id FROM documents)",
+            "passages without words": "SELECT count(*) FROM passages WHERE id NOT IN (SELECT rowid FROM words)",
+            "vectors without a passage": "SELECT count(*) FROM vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
+            "documents whose text is not whole": "SELECT count(*) FROM documents d WHERE state <> 'staged' AND characters <>"
+            " (SELECT coalesce(sum(length(text)), 0) FROM texts t WHERE t.document_id = d.id)"
+            " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.document_id = d.id AND instr(text, char(0)) > 0)",
+            "documents whose count of waiting passages is wrong": "SELECT count(*) FROM documents d WHERE state IN"
+            " ('live', 'worded') AND pending <> (SELECT count(*) FROM passages p LEFT JOIN vectors v ON v.passage_id = p.id"
+            " WHERE p.document_id = d.id AND v.passage_id IS NULL)",
+        }
+        return [f"{count} {what}" for what, sql in checks.items() if (count := self._db.query(sql)[0][0])]
+
+
+def _slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for begin in range(0, len(values), _IDS_A_STATEMENT):
+        yield values[begin : begin + _IDS_A_STATEMENT]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

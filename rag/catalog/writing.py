@@ -1,0 +1,188 @@
+"""How documents enter and leave the catalog. Every method is atomic by itself; `transaction` joins several."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.catalog.connection import Connections
+from rag.records import Document
+from rag.stored import FileSeen, NewPassage
+
+BLOCK = 16_384  # code points of a document's text kept in one row: what is read to show one passage
+_SWEEP_AT_ONCE = 2_000  # passages removed in one transaction, so that nobody waits long
+
+
+class Writing:
+    """The writing half of the catalog."""
+
+    _db: Connections
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All that is written inside is committed together, or not at all."""
+        return self._db.transaction()
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Remembers a fact about the index."""
+        self._db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (name, value))
+
+    def root_id(self, kind: str, path: str) -> int:
+        """The id of a root, made if it is new. `kind` is "sync" (mirrored) or "add" (named by hand)."""
+        with self.transaction():
+            self._db.run("INSERT OR IGNORE INTO roots (kind, path) VALUES (?, ?)", (kind, path))
+            return int(self._db.query("SELECT id FROM roots WHERE kind = ? AND path = ?", (kind, path))[0][0])
+
+    def saw(self, root_id: int, files: Iterable[FileSeen]) -> None:
+        """Remembers what a scan saw."""
+        with self.transaction():
+            self._db.run_many(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (root_id, f.source, f.size, f.mtime_ns, f.scanned_ns, f.content_hash, f.error, f.hint)
+                    for f in files
+                ],
+            )
+
+    def forget_files(self, root_id: int, sources: Iterable[str]) -> None:
+        """Forgets that a scan saw these."""
+        with self.transaction():
+            self._db.run_many("DELETE FROM files WHERE root_id = ? AND source = ?", [(root_id, s) for s in sources])
+
+    def stage(self, root_id: int, document: Document) -> int:
+        """Stores a revision's text and facts, seen by nobody yet; returns its id."""
+        with self.transaction():
+            document_id = self._db.run(
+                "INSERT INTO documents (root_id, source, state, title, author, date, media_type, page_starts, metadata,"
+                " characters, content_hash, added) VALUES (?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    root_id, document.source, document.title, document.author, document.date, document.media_type,
+                    json.dumps(document.page_starts), json.dumps(dict(document.metadata), ensure_ascii=False),
+                    len(document.text), document.content_hash, datetime.now(UTC).isoformat(timespec="seconds"),
+                ),
+            )  # fmt: skip
+            self._db.run_many(
+                "INSERT INTO texts (document_id, start, text) VALUES (?, ?, ?)",
+                (
+                    (document_id, start, document.text[start : start + BLOCK])
+                    for start in range(0, len(document.text), BLOCK)
+                ),
+            )
+        return document_id
+
+    def add_passages(self, document_id: int, passages: Sequence[NewPassage]) -> list[int]:
+        """Stores passages of a staged revision, found by words once it is live; returns their ids."""
+        with self.transaction():
+            ids = [
+                self._db.run(
+                    "INSERT INTO passages (document_id, start, end, heading, key) VALUES (?, ?, ?, ?, ?)",
+                    (document_id, new.passage.start, new.passage.end, new.passage.heading, new.key),
+                )
+                for new in passages
+            ]
+            self._db.run_many(
+                "INSERT INTO words (rowid, terms) VALUES (?, ?)", zip(ids, (new.terms for new in passages), strict=True)
+            )
+            self._db.run("UPDATE documents SET pending = pending + ? WHERE id = ?", (len(ids), document_id))
+            self._count(len(ids), sum(_length(new.terms) for new in passages))
+        return ids
+
+    def add_vectors(self, document_id: int, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        """Stores the vectors of passages, and queues them for the vector index.
+
+        Args:
+            document_id: Whose passages they are.
+            passage_ids: Those that have no vector yet.
+            vectors: (n, d) float32, unit rows, in the order of the ids.
+        """
+        with self.transaction():
+            self._db.run_many(
+                "INSERT INTO vectors VALUES (?, ?)",
+                ((id_, row.tobytes()) for id_, row in zip(passage_ids, vectors, strict=True)),
+            )
+            self._db.run_many(
+                "INSERT INTO log (op, key) SELECT 'upsert', key FROM passages WHERE id = ?", [(i,) for i in passage_ids]
+            )
+            self._db.run("UPDATE documents SET pending = pending - ? WHERE id = ?", (len(passage_ids), document_id))
+
+    def publish(self, document_id: int) -> None:
+        """Shows a revision in place of the one shown until now; a worded one waits until it has its vectors.
+
+        A document that is new is shown at once, since its words can be searched already.
+        """
+        with self.transaction():
+            root_id, source, pending = self._db.query(
+                "SELECT root_id, source, pending FROM documents WHERE id = ?", (document_id,)
+            )[0]
+            older = self._db.query(
+                "SELECT id FROM documents WHERE root_id = ? AND source = ? AND state = 'live' AND id <> ?",
+                (root_id, source, document_id),
+            )
+            if older and pending:
+                self._db.run("UPDATE documents SET state = 'worded' WHERE id = ?", (document_id,))
+                return
+            self._db.run(
+                "UPDATE documents SET state = 'dead' WHERE root_id = ? AND source = ? AND id <> ?",
+                (root_id, source, document_id),
+            )
+            self._db.run("UPDATE documents SET state = 'live' WHERE id = ?", (document_id,))
+
+    def remove(self, document_ids: Iterable[int]) -> None:
+        """Hides documents at once, and forgets that their files were seen. `sweep` removes what is left of them."""
+        with self.transaction():
+            for document_id in document_ids:
+                for root_id, source in self._db.query(
+                    "SELECT root_id, source FROM documents WHERE id = ?", (document_id,)
+                ):
+                    self._db.run("UPDATE documents SET state = 'dead' WHERE root_id = ? AND source = ?", (root_id, source))
+                    self.forget_files(root_id, [source])
+
+    def sweep(self, unfinished_too: bool) -> int:
+        """Removes every trace of dead revisions; returns how many passages went.
+
+        Args:
+            unfinished_too: Also revisions whose words were never finished. Only the holder of the import lock may say
+                so, for to anyone else they may be another process's work at hand.
+        """
+        if unfinished_too:
+            self._db.run("UPDATE documents SET state = 'dead' WHERE state = 'staged'")
+        swept = 0
+        while dead := self._db.query("SELECT id FROM documents WHERE state = 'dead' LIMIT 1"):
+            while batch := self._db.query(
+                "SELECT p.id, p.key, w.terms FROM passages p JOIN words w ON w.rowid = p.id WHERE document_id = ? LIMIT ?",
+                (dead[0][0], _SWEEP_AT_ONCE),
+            ):
+                self._sweep_passages(batch)
+                swept += len(batch)
+            with self.transaction():
+                self._db.run("DELETE FROM texts WHERE document_id = ?", dead[0])
+                self._db.run("DELETE FROM documents WHERE id = ?", dead[0])
+        return swept
+
+    def _sweep_passages(self, rows: Sequence[tuple[int, str, str]]) -> None:
+        ids = [(id_,) for id_, _, _ in rows]
+        keys = [(key,) for _, key, _ in rows]
+        with self.transaction():
+            present = self._db.query("SELECT 1 FROM passages WHERE id = ?", ids[0])
+            if not present:  # another process swept them meanwhile
+                return
+            for sql in (
+                "DELETE FROM words WHERE rowid = ?",
+                "DELETE FROM vectors WHERE passage_id = ?",
+                "DELETE FROM passages WHERE id = ?",
+            ):
+                self._db.run_many(sql, ids)
+            self._db.run_many("INSERT INTO log (op, key) VALUES ('delete', ?)", keys)
+            self._count(-len(rows), -sum(_length(terms) for _, _, terms in rows))
+
+    def _count(self, passages: int, terms: int) -> None:
+        for name, change in (("passages", passages), ("terms", terms)):
+            self._db.run("UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE key = ?", (change, name))
+
+
+def _length(terms: str) -> int:
+    return terms.count(" ") + 1 if terms else 0

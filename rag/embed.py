@@ -1,0 +1,187 @@
+"""Turns texts into vectors: by the embedder shipped with rag, or by an OpenAI-compatible embeddings endpoint.
+
+The only home of onnxruntime and tokenizers. It does not know documents, passages or storage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from rag.errors import EmbedderError
+
+WEIGHTS = Path(__file__).parent / "weights"
+_POSITIONS = 512  # the model knows no more; what is longer is cut, which passages never are
+_BATCH_TOKENS = 1024  # more gains nothing and costs cache (benchmarks/README.md)
+_TEXTS_AT_ONCE = 4096  # bounds memory when a whole library comes in one call
+
+
+class MiniLM:
+    """all-MiniLM-L6-v2 as int8 (weights/README.md). Safe to share between threads.
+
+    Args:
+        folder: Where `minilm-int8.onnx` and `tokenizer.json` lie.
+        cores: How many to use; all if left out.
+    """
+
+    dimension = 384
+
+    def __init__(self, folder: Path = WEIGHTS, cores: int | None = None) -> None:
+        self._folder = folder
+        self._cores = cores or _cores()
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+    @cached_property
+    def name(self) -> str:
+        """The model and the first digits of its weights' hash."""
+        listed = (self._folder / "SHA256SUMS").read_text(encoding="utf-8").split()[0]
+        return f"minilm-int8-{listed[:12]}"
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        # Loaded on first use: counting tokens needs only the tokenizer.
+        options = onnxruntime.SessionOptions()
+        # One thread a batch and a batch a core: on small batches this beats all cores on one.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        if not _multiplies_int8_exactly():
+            options.add_session_config_entry("session.x64quantprecision", "1")
+        return onnxruntime.InferenceSession(
+            str(self._folder / "minilm-int8.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+    def token_starts(self, text: str) -> list[int]:
+        """The offset in `text` (code points) of each of its tokens."""
+        return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeds texts: (n, 384) float32, unit rows, in order."""
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for begin in range(0, len(texts), _TEXTS_AT_ONCE):
+            self._embed_into(vectors[begin : begin + _TEXTS_AT_ONCE], texts[begin : begin + _TEXTS_AT_ONCE])
+        return vectors
+
+    def _embed_into(self, vectors: NDArray[np.float32], texts: Sequence[str]) -> None:
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        ids = [tokens if len(tokens) <= _POSITIONS else [*tokens[: _POSITIONS - 1], tokens[-1]] for tokens in ids]
+
+        def run(rows: list[int]) -> None:
+            longest = len(ids[rows[0]])
+            tokens = np.zeros((2, len(rows), longest), np.int32)
+            for row, i in enumerate(rows):
+                tokens[0, row, : len(ids[i])] = ids[i]
+                tokens[1, row, : len(ids[i])] = 1
+            vectors[rows] = self._session.run(None, {"input_ids": tokens[0], "attention_mask": tokens[1]})[0]
+
+        batches = list(_batches([len(tokens) for tokens in ids]))
+        if len(batches) == 1:
+            run(batches[0])
+            return
+        with ThreadPoolExecutor(self._cores) as pool:
+            list(pool.map(run, batches))
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Groups texts of like length, longest first, so that little is padded; each group ≤ `_BATCH_TOKENS` with padding.
+
+    Example:
+        >>> list(_batches([3, 600, 500]))
+        [[1], [2, 0]]
+    """
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _multiplies_int8_exactly() -> bool:
+    """Whether the fast int8 kernel is exact here.
+
+    On x86-64 without VNNI it adds pairs of products in 16 bits, which can overflow; onnxruntime then has a slower exact
+    kernel, and vectors are the same on every machine. Where it cannot be known, the exact one is taken.
+    Source: onnxruntime_session_options_config_keys.h, kOrtSessionOptionsAvx2PrecisionMode.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return True
+    try:
+        return "vnni" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+class EndpointEmbedder:
+    """An embeddings endpoint that speaks OpenAI's protocol.
+
+    Args:
+        model: Its name there.
+        base_url: Such as "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
+        api_key: Sent as the bearer token.
+        dimension: Of its vectors; asked of it when 0.
+    """
+
+    _TEXTS_A_CALL = 256
+
+    def __init__(self, model: str, base_url: str, api_key: str) -> None:
+        import openai  # the optional half of this module: the shipped embedder must not wait 1 s for it
+
+        self._openai = openai
+        self._model = model
+        self._client = openai.OpenAI(base_url=base_url or None, api_key=api_key or "none", timeout=60.0)
+        where = hashlib.sha256(str(self._client.base_url).encode()).hexdigest()[:8]
+        self.name = f"openai:{model}@{where}"
+
+    @cached_property
+    def dimension(self) -> int:
+        """Of its vectors, learned by embedding one word."""
+        return int(self._call(["dimension"]).shape[1])
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeds texts: (n, d) float32, unit rows, in order.
+
+        Raises:
+            EmbedderError: The endpoint failed, or sent something else than one finite vector a text.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        calls = range(0, len(texts), self._TEXTS_A_CALL)
+        return np.concatenate([self._call(texts[i : i + self._TEXTS_A_CALL]) for i in calls])
+
+    def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        try:
+            reply = self._client.embeddings.create(
+                model=self._model, input=[text or " " for text in texts], encoding_format="float"
+            )
+            vectors = np.array([row.embedding for row in sorted(reply.data, key=lambda row: row.index)], np.float32)
+        except self._openai.AuthenticationError:
+            raise EmbedderError(
+                f"{self._client.base_url.host} refused the key", "set OPENAI_API_KEY, or use the shipped embedder"
+            ) from None
+        except Exception as error:  # any shape of reply may come from a foreign server
+            raise EmbedderError(
+                f"no embeddings from {self._client.base_url.host}: {type(error).__name__}",
+                f"check that it runs and serves {self._model!r}",
+            ) from error
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            raise EmbedderError(f"{self._client.base_url.host} sent {vectors.shape} for {len(texts)} texts, or not numbers")
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not lengths.all():
+            raise EmbedderError(f"{self._client.base_url.host} sent a vector of length 0")
+        return vectors / lengths

@@ -1,0 +1,297 @@
+"""Takes documents in, keeps a folder in step, and removes what is gone. Nothing is acknowledged before it is on disk.
+
+Small documents are embedded together and committed together. A long one is committed with its words first, so that it is
+found while its vectors follow; a changed one replaces its older revision only when it is complete. Repeating an import that
+was cut off goes on where it stopped. It does not search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import EmbedderError, ReadError
+from rag.ports import Embedder, Splitter
+from rag.records import Document, Failure, Passage, Progress, SyncReport
+from rag.stored import FileSeen, Found, NewPassage, Walk
+from rag.terms import terms
+
+if TYPE_CHECKING:
+    from rag.catalog import Catalog
+
+_log = logging.getLogger(__name__)
+
+_TOGETHER = 256  # passages embedded and committed together: some seconds of work, which is what a kill can cost
+_TOGETHER_CHARACTERS = 4_000_000  # of documents that wait for each other
+_LONG = 1_024  # passages from which a document is committed with its words first
+_WORDS_AT_ONCE = 4_000  # passages of a long document written in one transaction
+_SETTLED_NS = 2_000_000_000  # a file changed within 2 s of the scan may change again within its clock's step
+_HOLD_SHARE = 0.2  # more than this share gone at once is more likely a folder not mounted than a wish
+_MOST_TITLE = 240  # code points of a title embedded with each passage: room is left for the passage itself
+REMOVED = "removed"  # in place of a content hash: removed by hand, not to come back by itself
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """A `SyncReport` in the making."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    passages: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A document read and split, waiting to be embedded with others."""
+
+    root_id: int
+    document: Document
+    passages: list[Passage]
+    seen: FileSeen
+    is_update: bool
+
+
+class Ingest:
+    """Imports into one catalog. The caller holds the import lock.
+
+    Args:
+        catalog: Where documents go.
+        read: (bytes, name) → document; raises `ReadError`.
+        read_bytes: File → its bytes; raises `ReadError`.
+        splitter: Cuts text into passages.
+        embedder: Gives them vectors.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        read: Callable[[bytes, str], Document],
+        read_bytes: Callable[[Found], bytes],
+        splitter: Splitter,
+        embedder: Embedder,
+    ) -> None:
+        self._catalog = catalog
+        self._read = read
+        self._read_bytes = read_bytes
+        self._splitter = splitter
+        self._embedder = embedder
+
+    def sync(self, root: Path, walk: Walk, prune: bool, report: Report) -> SyncReport:
+        """Makes the documents of a synced folder equal to its files.
+
+        Args:
+            root: The folder, absolute.
+            walk: Its files, as they are now.
+            prune: Remove what vanished even where much of it did.
+            report: Told of progress.
+        """
+        begun = time.monotonic()
+        self._catalog.sweep(unfinished_too=True)
+        root_id = self._catalog.root_id("sync", str(root))
+        tally = _Tally(total=len(walk.found))
+        self._take(root_id, walk.found, tally, report)
+        held = self._drop_vanished(root_id, walk, prune, tally)
+        self._embed_pending(tally, report)
+        self._catalog.sweep(unfinished_too=True)
+        return _finished(tally, begun, held, walk.ignored)
+
+    def add(self, files: Iterable[tuple[int, Found]], ignored: int, report: Report) -> SyncReport:
+        """Takes in files, each under a root's id; nothing is removed."""
+        begun = time.monotonic()
+        self._catalog.sweep(unfinished_too=True)
+        by_root: dict[int, list[Found]] = {}
+        for root_id, found in files:
+            by_root.setdefault(root_id, []).append(found)
+        tally = _Tally(total=sum(map(len, by_root.values())))
+        for root_id, founds in by_root.items():
+            # What was named by hand is wanted, even if it was removed by hand before.
+            removed = [s for s, seen in self._catalog.files(root_id).items() if seen.content_hash == REMOVED]
+            self._catalog.forget_files(root_id, set(removed) & {found.source for found in founds})
+            self._take(root_id, founds, tally, report)
+        self._embed_pending(tally, report)
+        self._catalog.sweep(unfinished_too=True)
+        return _finished(tally, begun, (), ignored)
+
+    def _take(self, root_id: int, files: Sequence[Found], tally: _Tally, report: Report) -> None:
+        known = self._catalog.files(root_id)
+        revisions = self._catalog.revisions(root_id)
+        waiting: list[_Ready] = []
+        for found in files:
+            report(Progress(found.source, tally.done, tally.total, tally.passages))
+            tally.done += 1
+            seen = known.get(found.source)
+            if seen is not None and _is_settled(found, seen):
+                if seen.error:
+                    tally.failed.append(Failure(found.source, seen.error, seen.hint))
+                elif seen.content_hash != REMOVED:
+                    tally.unchanged += 1
+                continue
+            ready = self._prepare(root_id, found, revisions.get(found.source, []), tally)
+            if ready is None:
+                continue
+            waiting.append(ready)
+            characters = sum(len(ready.document.text) for ready in waiting)
+            if sum(len(ready.passages) for ready in waiting) >= _TOGETHER or characters >= _TOGETHER_CHARACTERS:
+                self._commit(waiting, tally)
+                waiting = []
+        self._commit(waiting, tally)
+
+    def _prepare(self, root_id: int, found: Found, revisions: list[tuple[int, str]], tally: _Tally) -> _Ready | None:
+        """Reads and splits one file; None when there is nothing (more) to do for it."""
+        scanned_ns = time.time_ns()
+        content_hash = ""
+        try:
+            data = self._read_bytes(found)
+            content_hash = hashlib.sha256(data).hexdigest()
+            seen = _seen(found, scanned_ns, content_hash)
+            if revisions and revisions[-1][1] == content_hash:
+                self._catalog.saw(root_id, [seen])
+                tally.unchanged += 1
+                return None
+            document = self._read(data, found.source)
+        except ReadError as error:
+            self._catalog.saw(root_id, [_seen(found, scanned_ns, content_hash, str(error), error.hint)])
+            tally.failed.append(Failure(found.source, str(error), error.hint))
+            return None
+        del data
+        document = replace(document, source=found.source, content_hash=content_hash)
+        passages = self._splitter.split(document.text, document.media_type == "text/markdown")
+        first = list(islice(passages, _LONG))
+        ready = _Ready(root_id, document, first, seen, bool(revisions))
+        if len(first) < _LONG:
+            return ready
+        self._commit_long(ready, passages, tally)
+        return None
+
+    def _commit(self, batch: Sequence[_Ready], tally: _Tally) -> None:
+        """Embeds and stores documents together. If the embedder fails, they are stored with their words only."""
+        if not batch:
+            return
+        texts = [embedded_text(r.document.title, p.heading, _cut(r.document, p)) for r in batch for p in r.passages]
+        try:
+            vectors = self._embedder.embed(texts)
+        except EmbedderError as error:
+            _log.warning("no vectors for %d passages yet: %s", len(texts), error)
+            vectors = None
+        at = 0
+        with self._catalog.transaction():
+            for ready in batch:
+                document_id = self._catalog.stage(ready.root_id, ready.document)
+                ids = self._catalog.add_passages(document_id, list(self._worded(document_id, ready.document, ready.passages)))
+                if vectors is not None:
+                    self._catalog.add_vectors(document_id, ids, vectors[at : at + len(ids)])
+                at += len(ids)
+                self._catalog.publish(document_id)
+                self._catalog.saw(ready.root_id, [ready.seen])
+        if vectors is not None:
+            tally.passages += at
+        tally.added += sum(not r.is_update for r in batch)
+        tally.updated += sum(r.is_update for r in batch)
+
+    def _commit_long(self, ready: _Ready, more: Iterator[Passage], tally: _Tally) -> None:
+        """Stores a long document with its words, in several short transactions; its vectors follow."""
+        document_id = self._catalog.stage(ready.root_id, ready.document)
+        part = ready.passages
+        while part:
+            self._catalog.add_passages(document_id, list(self._worded(document_id, ready.document, part)))
+            part = list(islice(more, _WORDS_AT_ONCE))
+        with self._catalog.transaction():
+            self._catalog.publish(document_id)
+            self._catalog.saw(ready.root_id, [ready.seen])
+        tally.added += not ready.is_update
+        tally.updated += ready.is_update
+
+    def _embed_pending(self, tally: _Tally, report: Report) -> None:
+        """Gives vectors to passages that have none yet, oldest first, and shows the revisions that waited for them.
+
+        Raises:
+            EmbedderError: The embedder failed; what has words only stays so until the next import.
+        """
+        while pending := self._catalog.pending(_TOGETHER):
+            vectors = self._embedder.embed(
+                [
+                    embedded_text(p.title, p.passage.heading, self._catalog.text(p.document_id, p.passage.start, p.passage.end))
+                    for p in pending
+                ]
+            )
+            with self._catalog.transaction():
+                for document_id in {p.document_id for p in pending}:
+                    rows = [i for i, p in enumerate(pending) if p.document_id == document_id]
+                    self._catalog.add_vectors(document_id, [pending[i].id for i in rows], vectors[rows])
+                    self._catalog.publish(document_id)
+            tally.passages += len(pending)
+            report(Progress(pending[-1].source, tally.done, tally.total, tally.passages))
+
+    def _worded(self, document_id: int, document: Document, passages: Iterable[Passage]) -> Iterator[NewPassage]:
+        """Passages with their keys and the words they are found by: the title's and the headings' too."""
+        title = terms(document.title)
+        heading, above = "", list(title)
+        for passage in passages:
+            if passage.heading != heading:
+                heading = passage.heading
+                above = title + terms(heading)
+            # The id of the revision is part of the key: a passage embedded anew never shares one with its older self.
+            name = f"{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{self._embedder.name}"
+            key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+            yield NewPassage(passage, key, " ".join(above + terms(_cut(document, passage))))
+
+    def _drop_vanished(self, root_id: int, walk: Walk, prune: bool, tally: _Tally) -> tuple[str, ...]:
+        """Removes documents whose files are gone; returns those that were kept because too many are."""
+        there = {found.source for found in walk.found}
+        revisions = self._catalog.revisions(root_id)
+        unread = tuple(f"{folder}/" for folder in walk.unread)
+        gone = sorted(source for source in set(revisions) - there if not source.startswith(unread))
+        many = len(gone) == len(revisions) or (len(gone) > 1 and len(gone) > _HOLD_SHARE * len(revisions))
+        if gone and many and not prune:
+            return tuple(gone)
+        self._catalog.remove(id_ for source in gone for id_, _ in revisions[source])
+        forgotten = (source for source in set(self._catalog.files(root_id)) - there if not source.startswith(unread))
+        self._catalog.forget_files(root_id, forgotten)
+        tally.removed += len(gone)
+        return ()
+
+
+def embedded_text(title: str, heading: str, text: str) -> str:
+    """What the embedder sees of a passage: the title and headings it stands under too, which are never quoted.
+
+    Example:
+        >>> embedded_text("Annual report", "", "Sales rose.")
+        'Annual report\\nSales rose.'
+    """
+    return "\n".join(part for part in (title[:_MOST_TITLE], heading[-_MOST_TITLE:], text) if part)
+
+
+def _cut(document: Document, passage: Passage) -> str:
+    return document.text[passage.start : passage.end]
+
+
+def _is_settled(found: Found, seen: FileSeen) -> bool:
+    """Whether a file is as the last scan saw it, by size and time alone. What could not be opened is tried again."""
+    if seen.content_hash == REMOVED:
+        return True
+    same = (found.size, found.mtime_ns) == (seen.size, seen.mtime_ns)
+    return same and bool(seen.content_hash) and seen.mtime_ns <= seen.scanned_ns - _SETTLED_NS
+
+
+def _seen(found: Found, scanned_ns: int, content_hash: str, error: str = "", hint: str = "") -> FileSeen:
+    return FileSeen(found.source, found.size, found.mtime_ns, scanned_ns, content_hash, error, hint)
+
+
+def _finished(tally: _Tally, begun: float, held: tuple[str, ...], ignored: int) -> SyncReport:
+    return SyncReport(
+        tally.added, tally.updated, tally.unchanged, tally.removed, tuple(tally.failed), held, ignored, tally.passages,
+        round(time.monotonic() - begun, 3),
+    )  # fmt: skip

@@ -1,0 +1,357 @@
+"""The opened whole: one index folder with its settings. Puts the parts together by plain constructor calls.
+
+Parts that load something heavy are made when they are first needed, so that `rag ls` does not wait for an embedder.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+
+from rag import __version__
+from rag.answer import Ask, Event, Finished
+from rag.catalog import Catalog
+from rag.dense import Dense
+from rag.errors import EmbedderChangedError
+from rag.files import look_at, read_bytes, walk
+from rag.ingest import REMOVED, Ingest
+from rag.locks import NamedLock
+from rag.ports import Embedder, Splitter, Writer
+from rag.records import Answer, Document, DocumentInfo, Filter, Health, Hit, Progress, SyncReport, Turn
+from rag.search import Search
+from rag.settings import SHIPPED_EMBEDDER, Settings
+from rag.stored import FileSeen, Found
+
+# Up to this many vectors a process that asks once is faster by scanning them all than by importing Chroma (1.5 s).
+_SCAN_UNASKED = 200_000
+
+
+def _quiet(progress: Progress) -> None:
+    """Reports to nobody."""
+
+
+class Library:
+    """Documents, and what can be asked of them. Safe to share between threads; close it when done.
+
+    Open one with `Library.open`.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, catalog: Catalog, *, asks_once: bool) -> None:
+        self.folder = folder
+        self.settings = settings
+        self._catalog = catalog
+        self._asks_once = asks_once
+        lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
+        self._dense = Dense(catalog, lock, lambda: _ChromaFolder(folder / "chroma"))
+        self._search = Search(catalog, self._dense, lambda: self._embedder)
+        self._making = threading.RLock()
+        self._tried_chroma = False
+        self._changed = False
+
+    @classmethod
+    def open(cls, index: str | Path = "index", settings: Settings | None = None, *, asks_once: bool = False) -> Library:
+        """Opens an index, or makes it.
+
+        Args:
+            index: Its folder.
+            settings: The defaults if left out; no file and no environment is read here.
+            asks_once: The process ends after a question or two: Chroma is only loaded where it pays.
+
+        Raises:
+            StorageError: The folder cannot be made or written.
+            IndexDamagedError: The catalog is damaged, or from a newer rag.
+        """
+        folder = Path(index)
+        return cls(folder, settings or Settings(), Catalog.open(folder), asks_once=asks_once)
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Brings Chroma up to date if this process changed the library, and lets go of everything."""
+        try:
+            if self._changed:
+                self.fill()
+            self._dense.release()
+        finally:
+            self._catalog.close()
+
+    def sync(
+        self, folder: str | Path, *, prune: bool = False, progress: Callable[[Progress], None] = _quiet
+    ) -> SyncReport:
+        """Makes the library's documents of a folder equal to its files. Other documents are not touched.
+
+        Args:
+            folder: The folder; `source` of its documents is their path relative to it.
+            prune: Remove documents whose files vanished even if many did at once.
+            progress: Told how far it is.
+
+        Raises:
+            SourceError: The folder is not there or cannot be read.
+            IndexBusyError: Another process is importing; the message names it.
+            EmbedderChangedError: The index was built with another embedder or splitter.
+            EmbedderError: The embedder failed; documents can be found by their words.
+        """
+        root = Path(folder).resolve()
+        seen = walk(root)
+        with self._importing():
+            report = self._ingest.sync(root, seen, prune, progress)
+        self._changed |= bool(report.added or report.updated or report.removed or report.passages)
+        return report
+
+    def add(self, *paths: str | Path, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+        """Takes in files, or all files of folders; nothing is removed.
+
+        Raises:
+            SourceError: A path is not there.
+            IndexBusyError: Another process is importing.
+            EmbedderChangedError: The index was built with another embedder or splitter.
+            EmbedderError: The embedder failed; documents can be found by their words.
+        """
+        files, ignored = [], 0
+        for given in paths:
+            path = Path(given)
+            if path.is_dir():
+                below = walk(path)
+                ignored += below.ignored
+                files += [(str(path / found.source), found) for found in below.found]
+            else:
+                files.append((str(path), look_at(path, str(path))))
+        with self._importing():
+            named = [self._named(given, found) for given, found in files]
+            report = self._ingest.add(named, ignored, progress)
+        self._changed |= bool(report.added or report.updated or report.passages)
+        return report
+
+    def remove(self, *sources: str) -> int:
+        """Forgets documents; returns how many. A file of a synced folder stays out until it is added by name.
+
+        Raises:
+            SourceError: There is no such document, or the name fits several.
+        """
+        ids = [self._catalog.find(source) for source in sources]
+        with self._catalog.transaction():
+            for id_ in ids:
+                root_id, source = self._catalog.place(id_)
+                self._catalog.remove([id_])
+                self._catalog.saw(root_id, [FileSeen(source, 0, 0, 0, REMOVED)])
+        self._catalog.sweep(unfinished_too=False)
+        self._changed = True
+        return len(set(ids))
+
+    def documents(self) -> list[DocumentInfo]:
+        """Every document, and every file that could not be read, by source."""
+        return self._catalog.documents()
+
+    def document(self, source: str) -> Document:
+        """A document with its canonical text.
+
+        Raises:
+            SourceError: There is no such document, or the name fits several.
+        """
+        return self._catalog.document(self._catalog.find(source))
+
+    def document_by_id(self, document_id: int) -> Document:
+        """The document of a hit.
+
+        Raises:
+            SourceError: It was removed or replaced meanwhile.
+        """
+        return self._catalog.document(document_id)
+
+    def search(self, question: str, k: int | None = None, *, wanted: Filter | None = None) -> list[Hit]:
+        """The k best passages for a question, best first.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        return list(self.retrieve(question, k, wanted=wanted)[0])
+
+    def retrieve(
+        self, question: str, k: int | None = None, *, wanted: Filter | None = None
+    ) -> tuple[tuple[Hit, ...], dict[str, float], str]:
+        """Like `search`: hits, milliseconds a stage, and what the reader must know ("" when all went well)."""
+        self._prepare_search()
+        found = self._search(question, k or self.settings.k, wanted)
+        return found.hits, dict(found.timings_ms), found.notice
+
+    def ask(
+        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, wanted: Filter | None = None
+    ) -> Answer:
+        """Answers a question, with citations that resolve to exact characters.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        for event in self.stream(question, history=history, k=k, wanted=wanted):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("an answer always ends with Finished")
+
+    def stream(
+        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, wanted: Filter | None = None
+    ) -> Iterator[Event]:
+        """Like `ask`, as it comes: what was found, then text, then the whole answer. Closing it stops the model."""
+        self._prepare_search()
+        yield from self._ask(question, k or self.settings.k, wanted, history)
+
+    def fill(self) -> int:
+        """Passes what Chroma has not seen on to it, unless another process holds it; returns how many entries."""
+        return self._dense.fill() if self._dense.hold() else 0
+
+    def warm(self) -> None:
+        """Loads what the first question would otherwise wait for."""
+        self._embedder.embed(["warm"])
+        self._prepare_search()
+
+    def check(self, *, repair: bool = False) -> Health:
+        """Looks the index over; `repair` rebuilds what can be rebuilt from the catalog."""
+        problems, repaired = self._catalog.problems(), []
+        held = self._dense.hold()
+        if held and repair:
+            with self._importing():
+                self._catalog.sweep(unfinished_too=True)
+        if held:
+            self.fill()
+            expected = self._catalog.vector_count()
+            if len(self._dense) != expected:
+                found = f"Chroma holds {len(self._dense):,} vectors, the catalog {expected:,}"
+                if repair:
+                    self._dense.rebuild()
+                    self.fill()
+                    repaired.append(f"{found}: built anew from the catalog")
+                else:
+                    problems.append(f"{found}; `rag doctor --repair` builds it anew")
+        passages, _ = self._catalog.totals()
+        return Health(
+            str(self.folder), len([d for d in self.documents() if d.state != "failed"]), passages,
+            self._catalog.pending_count(), len(self._dense) if held else None, self._catalog.meta("embedder"),
+            {"rag": __version__, "chromadb": version("chromadb"), "llama-index-core": version("llama-index-core"),
+             "gradio": version("gradio"), "openai": version("openai")},
+            tuple(problems), tuple(repaired),
+        )  # fmt: skip
+
+    def _prepare_search(self) -> None:
+        """Holds Chroma where it pays; questions are answered without it all the same."""
+        with self._making:
+            self._check_embedder()
+            if self._tried_chroma or (self._asks_once and self._catalog.vector_count() <= _SCAN_UNASKED):
+                return
+            self._tried_chroma = True
+            if self._dense.hold():
+                self._dense.fill()
+
+    @contextmanager
+    def _importing(self) -> Iterator[None]:
+        lock = NamedLock(self.folder / "import.lock", "importing documents into this index")
+        lock.acquire()
+        try:
+            self._check_embedder()
+            yield
+        finally:
+            lock.release()
+
+    def _check_embedder(self) -> None:
+        """Refuses to mix vectors of two embedders; a new index takes the one of the settings.
+
+        Raises:
+            EmbedderChangedError: The index has another.
+        """
+        mine = {"embedder": self._embedder.name, "splitter": self._splitter.name}
+        for what, name in mine.items():
+            stored = self._catalog.meta(what)
+            if stored and stored != name and self._catalog.totals()[0]:
+                if what == "splitter":
+                    continue  # passages of two sizes can be searched together; only new documents get the new size
+                raise EmbedderChangedError(
+                    f"this index was built with the {what} {stored!r}, the settings say {name!r}",
+                    f"set it back, or build a new index: rag --index OTHER sync {self.settings.documents or 'FOLDER'}",
+                )
+            if stored != name:
+                self._catalog.set_meta(what, name)
+
+    def _named(self, given: str, found: Found) -> tuple[int, Found]:
+        """The root and source of a file named by hand: those of the synced folder it lies in, if it lies in one."""
+        path = found.path.resolve()
+        for root_id, root in self._catalog.roots("sync"):
+            if path.is_relative_to(root):
+                return root_id, Found(path.relative_to(root).as_posix(), path, found.size, found.mtime_ns, found.problem)
+        source = Path(given).as_posix()
+        root_id = self._catalog.root_id("add", "/" if Path(given).is_absolute() else str(Path.cwd()))
+        return root_id, Found(source, path, found.size, found.mtime_ns, found.problem)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        with self._making:
+            from rag.embed import EndpointEmbedder, MiniLM
+
+            if self.settings.embedder == SHIPPED_EMBEDDER:
+                return MiniLM()
+            url = self.settings.embedder_url or self.settings.base_url
+            return EndpointEmbedder(self.settings.embedder.removeprefix("openai:"), url, self.settings.api_key)
+
+    @cached_property
+    def _splitter(self) -> Splitter:
+        from rag.embed import MiniLM
+        from rag.split import SentencePacker
+
+        counter = self._embedder if isinstance(self._embedder, MiniLM) else MiniLM()
+        return SentencePacker(self.settings.passage_tokens, counter.token_starts)
+
+    @cached_property
+    def _ingest(self) -> Ingest:
+        from rag.read import read
+
+        most_mb = self.settings.max_file_mb
+        return Ingest(self._catalog, read, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder)
+
+    @cached_property
+    def _writer(self) -> Writer | None:
+        model = self.settings.writes_with()
+        if not model:
+            return None
+        from rag.llm import OpenAIWriter
+
+        return OpenAIWriter(
+            model, self.settings.base_url, self.settings.api_key,
+            first_token_s=self.settings.first_token_s, total_s=self.settings.total_s,
+        )  # fmt: skip
+
+    @cached_property
+    def _ask(self) -> Ask:
+        return Ask(
+            self._search, lambda: self._embedder, self._catalog.text, self._writer,
+            sentences=self.settings.sentences, evidence=self.settings.evidence,
+        )  # fmt: skip
+
+
+class _ChromaFolder:
+    """Chroma's generations: folders below `chroma/` of the index."""
+
+    def __init__(self, folder: Path) -> None:
+        from rag import vectors
+
+        self._vectors = vectors
+        self._folder = folder
+
+    def open(self, name: str):  # type: ignore[no-untyped-def]  # ChromaVectors, imported with Chroma
+        return self._vectors.ChromaVectors.open(self._folder / name)
+
+    def is_sound(self, name: str) -> bool:
+        return self._vectors.is_sound(self._folder / name)
+
+    def remove_others(self, name: str) -> None:
+        if self._folder.is_dir():
+            for other in self._folder.iterdir():
+                if other.name != name:
+                    shutil.rmtree(other, ignore_errors=True)
+

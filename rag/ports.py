@@ -1,0 +1,72 @@
+"""What the use cases need from the outside, and no more: an adapter is anything that has these methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.records import Passage
+
+    Vectors = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors whose dot product is their likeness in meaning."""
+
+    name: str  # changes whenever the vectors would: model, weights, way of embedding
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Embeds texts: (n, d) float32, unit rows, in order.
+
+        Raises:
+            EmbedderError: No usable vectors came back.
+        """
+        ...
+
+
+class Splitter(Protocol):
+    """Cuts a document's text into passages."""
+
+    name: str  # changes whenever the passages would
+
+    def split(self, text: str, markdown: bool) -> Iterator[Passage]:
+        """Yields the passages in order; together they hold every character that is not white space."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Finds the passages nearest to a vector."""
+
+    def nearest(self, vector: Vectors, k: int, allowed: Sequence[str] | None = None) -> list[tuple[str, float]]:
+        """Lists (passage key, cosine), best first, at most k; among `allowed` only, where given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a model's reply. `usage` (kind → tokens) comes with the last one, if at all."""
+
+    text: str = ""
+    finish: Literal["", "stop", "length", "filter"] = ""
+    usage: tuple[tuple[str, int], ...] = ()
+
+
+class Writer(Protocol):
+    """A language model that writes an answer."""
+
+    name: str
+    address: str  # the host that text is sent to
+
+    def write(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
+        """Streams the reply to (role, content) messages. Closing the iterator closes the connection.
+
+        Raises:
+            ModelError: It failed before or while writing.
+        """
+        ...

@@ -1,0 +1,139 @@
+"""Plain text, in whatever encoding. The home of charset-normalizer, and of what all readers share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from pathlib import PurePosixPath
+
+import charset_normalizer
+
+from rag.errors import ReadError
+from rag.records import Document
+
+_BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
+)  # fmt: skip
+_GUESS_BYTES = 64_000  # enough to tell an encoding; guessing is slow
+_MOST_CONTROLS = 0.02  # of the characters, in text; beyond it is something else under a text's name
+
+_MONTHS = "january february march april may june july august september october november december".split()
+_MONTH = "(?P<month>" + "|".join(f"{m[:3]}(?:{m[3:]})?" if m[3:] else m for m in _MONTHS) + r"|sept)\.?"
+_DATE = re.compile(
+    rf"(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})|{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})"
+    rf"|(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\s+{_MONTH.replace('month', 'month2')},?\s+(?P<year2>\d{{4}})",
+    re.IGNORECASE,
+)
+_DATE_LINE = re.compile(
+    r"^\W*(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_AUTHOR_LINE = re.compile(r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n]{2,60})$", re.IGNORECASE | re.MULTILINE)
+_EDGE = 1500  # code points at either end of a text in which its date and author are looked for
+
+
+def read(data: bytes, name: str) -> Document:
+    """Reads plain text.
+
+    Raises:
+        ReadError: The bytes are not text in any encoding that is known.
+    """
+    text = canonical(decode(data))
+    edges = text[:_EDGE] + "\n" + text[-_EDGE:] if len(text) > 2 * _EDGE else text
+    return Document(text, title=_first_line(text) or name_as_title(name), author=find_author(edges), date=find_date(edges))
+
+
+def canonical(text: str) -> str:
+    """The text as it is stored and counted: NFC, lines ended by a line feed, nothing else changed."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def decode(data: bytes) -> str:
+    """Text from bytes in an encoding that has to be found out.
+
+    Raises:
+        ReadError: They are not text.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return _checked(data.decode(encoding, errors="replace"))
+    try:
+        return _checked(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        pass
+    guess = charset_normalizer.from_bytes(data[:_GUESS_BYTES]).best()
+    if guess is None or b"\0" in data[:_GUESS_BYTES]:
+        raise ReadError("it is not text in any known encoding", "if it is, save it as UTF-8")
+    return _checked(data.decode(guess.encoding, errors="replace"))
+
+
+def _checked(text: str) -> str:
+    sample = text[:_GUESS_BYTES]
+    controls = sum(c < " " and c not in "\t\n\r\f\x1b" or c in "\x7f\ufffd" for c in sample)
+    if controls > max(4, _MOST_CONTROLS * len(sample)):
+        raise ReadError("it is not text (too many control characters)", "if it is, save it as UTF-8")
+    return text
+
+
+def find_date(text: str) -> str:
+    """The date a text says it is of ("Published on June 13, 2025"), ISO 8601; empty if it says none.
+
+    Example:
+        >>> find_date("Published on June 13, 2025")
+        '2025-06-13'
+    """
+    for line in _DATE_LINE.finditer(text):
+        if found := iso_date(line.group(1)):
+            return found
+    return ""
+
+
+def iso_date(words: str) -> str:
+    """The first date in some words as ISO 8601; empty if there is none that exists.
+
+    Example:
+        >>> iso_date("Thursday, 3 Feb. 2022"), iso_date("99 May 2020")
+        ('2022-02-03', '')
+    """
+    match = _DATE.search(words)
+    if not match:
+        return ""
+    try:
+        if match["iso"]:
+            return date.fromisoformat(match["iso"]).isoformat()
+        month = (match["month"] or match["month2"]).lower()[:3]
+        number = next(i for i, m in enumerate(_MONTHS, start=1) if m.startswith(month))
+        return date(int(match["year"] or match["year2"]), number, int(match["day"] or match["day2"])).isoformat()
+    except ValueError:
+        return ""
+
+
+def find_author(text: str) -> str:
+    """The name in a byline that stands on a line of its own; empty if there is none."""
+    match = _AUTHOR_LINE.search(text)
+    if not match or match.group(1).rstrip().endswith((".", ":", ",")):
+        return ""
+    return match.group(1).strip()
+
+
+def name_as_title(name: str) -> str:
+    """A title made from a file's name.
+
+    Example:
+        >>> name_as_title("notes/rare-earth_talks.txt")
+        'Rare earth talks'
+    """
+    stem = re.sub(r"[-_\s]+", " ", PurePosixPath(name).stem).strip()
+    return stem[:1].upper() + stem[1:]
+
+
+def _first_line(text: str) -> str:
+    """The first line, where it looks like a title: short, followed by a blank line, not a sentence."""
+    first, _, rest = text.lstrip("\n\ufeff").partition("\n")
+    first = first.strip()
+    looks_like_one = 3 <= len(first) <= 120 and not first.endswith((".", ",", ";", ":", "!")) and first[0].isalnum()
+    return first if looks_like_one and rest.startswith("\n") else ""

@@ -1,0 +1,287 @@
+"""The nouns of rag: what moves between its parts. Plain frozen values; no behaviour beyond reading themselves.
+
+Every offset is in Unicode code points into a document's canonical text, end exclusive.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["answered", "abstained", "degraded", "incomplete"]
+Verdict = Literal[
+    "exact", "normalised", "misattributed", "not found",  # of quotations
+    "supported", "weak", "uncited", "unknown marker",  # of claims
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source as it was read.
+
+    Attributes:
+        text: The canonical text: NFC, lines ended by a line feed, nothing else changed.
+        title: The document's own title, else one made from its name.
+        author: As given in the document; empty if it names none.
+        date: When it was published, ISO 8601 (YYYY, YYYY-MM or YYYY-MM-DD); empty if it does not say.
+        page_starts: Offset at which each page begins, ascending; empty for text without pages.
+        media_type: Such as "text/plain".
+        metadata: Further fields of the document itself, name → value.
+        source: Its stable address: the path relative to the synced folder, or as given. Empty until stored.
+        content_hash: SHA-256 of the bytes it was read from, hexadecimal. Empty until stored.
+    """
+
+    text: str
+    title: str
+    author: str = ""
+    date: str = ""
+    page_starts: tuple[int, ...] = ()
+    media_type: str = "text/plain"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    content_hash: str = ""
+
+    def page_at(self, offset: int) -> int | None:
+        """The 1-based page that holds an offset; None for text without pages."""
+        return page_at(self.page_starts, offset)
+
+
+def page_at(page_starts: tuple[int, ...], offset: int) -> int | None:
+    """The 1-based page that holds an offset.
+
+    Example:
+        >>> page_at((0, 100, 250), 100), page_at((), 100)
+        (2, None)
+    """
+    return max(1, bisect_right(page_starts, offset)) if page_starts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A span of a document: what is embedded and retrieved.
+
+    Attributes:
+        start: First code point.
+        end: One past the last.
+        heading: The headings it stands under, outermost first, joined by " › "; empty if there are none.
+    """
+
+    start: int
+    end: int
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """One row of the document list.
+
+    Attributes:
+        state: "ready", "embedding" (found by words already, by meaning soon), or "failed".
+        root: The synced folder it came from; for a document that was added by itself, the folder it was named from.
+        error: Why it could not be read; empty unless failed. `hint` says what to do.
+        added: When this revision was stored, ISO 8601, UTC.
+    """
+
+    source: str
+    title: str
+    author: str
+    date: str
+    media_type: str
+    characters: int
+    passages: int
+    pages: int
+    state: str
+    root: str
+    added: str
+    content_hash: str
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Why a passage was found.
+
+    Attributes:
+        dense: Cosine between question and passage, in [-1, 1]; None when vectors were not available.
+        lexical: BM25 of the question's words, 0 when it has none of them.
+        dense_rank: 1-based rank among all passages by meaning; None when beyond the candidates.
+        lexical_rank: The same by words.
+    """
+
+    dense: float | None
+    lexical: float
+    dense_rank: int | None
+    lexical_rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage with its score for one question; a higher score is better.
+
+    Attributes:
+        also_in: Sources of near-identical passages that were folded into this one.
+    """
+
+    source: str
+    title: str
+    page: int | None
+    start: int
+    end: int
+    score: float
+    text: str
+    heading: str
+    author: str
+    date: str
+    ranks: Ranks
+    document_id: int
+    also_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A numbered reference from an answer to exact characters of a document: `document.text[start:end] == quote`.
+
+    Attributes:
+        n: The number shown, 1-based in order of appearance.
+        locator: Where to look, for people: "p. 3", "Results › Table 2"; empty if the document has no such places.
+        answer_start: Where in the answer's text the cited claim begins; `answer_end` is one past its last.
+    """
+
+    n: int
+    source: str
+    title: str
+    locator: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    verdict: Verdict
+    answer_start: int
+    answer_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A claim or quotation of an answer that did not pass; what was said and where in the answer."""
+
+    said: str
+    verdict: Verdict
+    answer_start: int
+    answer_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, and everything it rests on.
+
+    Attributes:
+        evidence: How well the documents answer the question, in [0, 1]; an extracted answer abstains below a threshold.
+        model: Who wrote it: "extraction", or the model's name.
+        notice: One sentence the reader must know (why it is degraded, incomplete, or what was left out); may be empty.
+        timings_ms: Stage → milliseconds.
+        usage: Tokens as the model reported them, kind → count; empty for extraction.
+    """
+
+    question: str
+    text: str
+    status: Status
+    citations: tuple[Citation, ...]
+    flags: tuple[Flag, ...]
+    hits: tuple[Hit, ...]
+    evidence: float
+    model: str
+    notice: str = ""
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier exchange of a conversation."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which documents a question is asked of. An empty field does not restrict.
+
+    Attributes:
+        sources: Shell patterns (`*`, `?`, `[…]`) on the source; any may match.
+        since: Earliest date, ISO 8601, inclusive; documents without a date are left out.
+        until: Latest date, inclusive.
+        metadata: Field → value that must be equal; "title" and "author" are fields too.
+    """
+
+    sources: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def is_empty(self) -> bool:
+        """Whether every document passes."""
+        return not (self.sources or self.since or self.until or self.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that could not be taken in."""
+
+    source: str
+    error: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What an import did.
+
+    Attributes:
+        held: Sources that vanished and were kept, because too many vanished at once or the folder could not be read.
+        ignored: How many files are of kinds that hold no text (pictures, archives, programs).
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: tuple[Failure, ...] = ()
+    held: tuple[str, ...] = ()
+    ignored: int = 0
+    passages: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is.
+
+    Attributes:
+        source: The document at hand.
+        done: Files finished, of `total` known so far.
+        passages: Passages embedded so far in this import.
+    """
+
+    source: str
+    done: int
+    total: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `doctor` found. `problems` is empty when all is well; `repaired` lists what was mended."""
+
+    index: str
+    documents: int
+    passages: int
+    waiting: int
+    vectors_in_chroma: int | None
+    embedder: str
+    versions: Mapping[str, str]
+    problems: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()

@@ -1,0 +1,125 @@
+"""Where sentences begin and end, as exact offsets into a text: the unit of an extracted answer and of a citation.
+
+Rules, not a model: linear in the text, the same on every machine, no list of languages to choose from. A line break
+ends a sentence only where the layout says so (blank line, list item, heading, table row, a line that stops short), for
+text taken from pages breaks its lines anywhere. It does not know what a passage is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# A full stop after one of these does not end a sentence (compared in lower case, without the stop).
+_ABBREVIATIONS = frozenset(
+    """mr mrs ms dr prof sr jr st gen col lt sgt capt cmdr gov sen rep pres hon rev fr messrs mt ft
+    jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun
+    inc ltd co corp plc bros dept univ assn est no nos vol vols pp pg fig figs eq eqs sec ch ed eds al cf ca vs viz
+    approx e.g i.e etc a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.c a.d""".split()
+)
+# … but these often do end one, so a capital after them decides.
+_OFTEN_LAST = frozenset({"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n", "e.u", "d.c", "ph.d", "jr", "sr", "al"})
+
+_CLOSERS = "\"'”’»)]}*_"
+_STOP = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*(?=\s)|[。！？｡]+[{re.escape(_CLOSERS)}」』）]*")
+_BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
+_INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
+_LINE_BREAK = re.compile(r"[ \t\r\f\v]*\n\s*")
+_LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
+_LOOK_BACK = 24  # code points before a full stop that can matter: no abbreviation is longer
+_SHORT_LINE = 0.66  # a line that fills less than this of its paragraph's widest line stopped on purpose
+
+
+def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Finds the sentences of `text[start:end]`.
+
+    Args:
+        text: Any text.
+        start: Where to begin, in code points.
+        end: Where to stop; the end of the text if left out.
+
+    Returns:
+        (start, end) of each sentence, in order, without overlap, without surrounding white space; together they hold
+        every character of the range that is not white space.
+
+    Example:
+        >>> sentences("Dr. Wu left at 3 p.m. today. Why?")
+        [(0, 28), (29, 33)]
+    """
+    stop = len(text) if end is None else end
+    found = []
+    for block_start, block_end in _blocks(text, start, stop):
+        begin = block_start
+        for match in _STOP.finditer(text, block_start, block_end):
+            if match.end() < block_end and _ends_sentence(text, begin, match):
+                _append(found, text, begin, match.end())
+                begin = match.end()
+        _append(found, text, begin, block_end)
+    return found
+
+
+def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        start += len(piece) - len(piece.lstrip())
+        found.append((start, start + len(stripped)))
+
+
+def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cuts at the line breaks that end a sentence whatever stands before them."""
+    begin, line, widest = start, start, 0
+    for match in _LINE_BREAK.finditer(text, start, end):
+        length = match.start() - line
+        widest = max(widest, length)
+        if _break_divides(text, line, length, widest, match):
+            yield begin, match.start()
+            begin, widest = match.end(), 0
+        line = match.end()
+    yield begin, end
+
+
+def _break_divides(text: str, line: int, length: int, widest: int, match: re.Match[str]) -> bool:
+    following = text[match.end() : match.end() + 8]
+    if "\n" in match.group().strip(" \t\r\f\v").lstrip("\n") or match.group().count("\n") > 1:
+        return True
+    if _LINE_OF_ITS_OWN.match(following) or text.startswith(("#", "|"), line):
+        return True
+    return length < _SHORT_LINE * widest and not following[:1].islower() or length < 40 and following[:1].isupper()
+
+
+def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
+    mark = match.group()
+    if mark[0] in "。！？｡":
+        return True
+    following = _next_character(text, match.end())
+    if mark[0] != "." or mark.startswith(".."):
+        return not following.islower()
+    if following.islower():
+        return False
+    before = _BEFORE_STOP.search(text[max(begin, match.start() - _LOOK_BACK) : match.start() + 1])
+    if before is None:
+        return True
+    word = before.group(1).lower()
+    if word in _ABBREVIATIONS:
+        return word in _OFTEN_LAST and following.isupper() and not _is_initials_of_name(word, text, match.end())
+    return not _INITIAL.search(text[max(begin, match.start() - 2) : match.start()]) or word == "i"
+
+
+def _is_initials_of_name(word: str, text: str, after: int) -> bool:
+    """`U.S. President`, `U.N. General Assembly`: a country's initials before another capital are mostly its adjective."""
+    if "." not in word or word in ("a.m", "p.m", "ph.d"):
+        return False
+    following = text[after : after + 40].split(maxsplit=1)
+    return not following or following[0] not in _SENTENCE_OPENERS
+
+
+_SENTENCE_OPENERS = frozenset(
+    "The A An In On At It He She They We I This That These Those But And However When While After Before If As For".split()
+)
+
+
+def _next_character(text: str, at: int) -> str:
+    while at < len(text) and (text[at].isspace() or text[at] in "\"'“‘«([{*_"):
+        at += 1
+    return text[at : at + 1]

@@ -1,0 +1,123 @@
+"""The settings: their names, defaults and limits, and how several origins become one. Reads no file and no environment."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from urllib.parse import urlsplit
+
+from rag.errors import SettingsError
+
+NO_MODEL = "none"
+OPENAI_URL = "https://api.openai.com/v1"
+DEFAULT_MODEL = "gpt-5-mini"  # when there is a key and no model is named
+SHIPPED_EMBEDDER = "minilm"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force. Values only: it builds nothing."""
+
+    index: str = "index"  # folder of the index
+    documents: str = ""  # folder kept in step before each question; empty = none
+    model: str = ""  # who writes answers; "none" = extraction; empty = extraction unless there is a key or an address
+    base_url: str = ""  # of an OpenAI-compatible server; empty = OpenAI's own
+    api_key: str = ""  # masked wherever it is shown
+    embedder: str = SHIPPED_EMBEDDER  # "minilm" (shipped), or "openai:<model>" for an embeddings endpoint
+    embedder_url: str = ""  # of that endpoint; empty = base_url
+    passage_tokens: int = 200  # of the embedder; best on chunking_eval by recall and IoU (benchmarks/README.md)
+    k: int = 8  # passages an answer may rest on; more costs a model more than it helps
+    sentences: int = 3  # most sentences an extracted answer has; mostly fewer carry it
+    evidence: float = 0.15  # below it an extracted answer abstains: 1 in 20 answerable questions (benchmarks/README.md)
+    first_token_s: float = 20.0  # how long a model may think before its first word
+    total_s: float = 120.0  # how long it may take in all
+    max_file_mb: int = 512  # larger files are refused with a reason, not read
+
+    def writes_with(self) -> str:
+        """The model that answers, or "" when answers are extracted."""
+        if self.model == NO_MODEL:
+            return ""
+        return self.model or (DEFAULT_MODEL if self.api_key and not self.base_url else "")
+
+    def remote_addresses(self) -> dict[str, str]:
+        """Where text is sent, purpose → address; empty when nothing leaves this machine."""
+        where = {}
+        if self.writes_with():
+            where["questions and passages"] = self.base_url or OPENAI_URL
+        if self.embedder != SHIPPED_EMBEDDER:
+            where["every document"] = self.embedder_url or self.base_url or OPENAI_URL
+        return where
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Settings with the origin of each, name → "default", "rag.toml", "RAG_MODEL", "--model"."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+_SMALLEST = {"passage_tokens": 16, "k": 1, "sentences": 1, "evidence": 0, "first_token_s": 0.1, "total_s": 0.1, "max_file_mb": 1}
+_LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions less title and markers
+
+
+def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> Resolved:
+    """Lays settings over each other.
+
+    Args:
+        layers: (origin, name → value), the later ones win; an origin may hold `{name}`, replaced by the setting's name
+            in capitals.
+
+    Raises:
+        SettingsError: An unknown name, a value of the wrong type or outside its limits.
+    """
+    types = {field.name: type(field.default) for field in fields(Settings)}
+    values: dict[str, object] = {}
+    origins = dict.fromkeys(types, "default")
+    for origin, layer in layers:
+        for name, value in layer.items():
+            if name not in types:
+                near = difflib.get_close_matches(name, types, n=1)
+                known = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(types)}"
+                raise SettingsError(f"{origin.format(name=name.upper())}: there is no setting {name!r}", known)
+            origins[name] = origin.format(name=name.upper())
+            values[name] = _checked(name, value, types[name], origins[name])
+    settings = Settings(**values)  # type: ignore[arg-type]  # _checked made each value of its field's type
+    return Resolved(settings, origins)
+
+
+def _checked(name: str, value: object, kind: type, origin: str) -> object:
+    try:
+        if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
+            raise ValueError
+        made = kind(value)
+    except (TypeError, ValueError):
+        wanted = {int: "a whole number", float: "a number", str: "text"}[kind]
+        raise SettingsError(f"{origin}: {name} must be {wanted}, not {value!r}") from None
+    if kind is not str and not _SMALLEST[name] <= made <= _LARGEST.get(name, float("inf")):
+        limits = f"at least {_SMALLEST[name]}" + (f" and at most {_LARGEST[name]}" if name in _LARGEST else "")
+        raise SettingsError(f"{origin}: {name} must be {limits}, not {value!r}")
+    if name.endswith("_url") and made:
+        _check_address(name, made, origin)
+    if name == "embedder" and made != SHIPPED_EMBEDDER and not made.startswith("openai:"):
+        raise SettingsError(f"{origin}: embedder must be {SHIPPED_EMBEDDER!r} or 'openai:<model>', not {value!r}")
+    return made
+
+
+def _check_address(name: str, address: str, origin: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"{origin}: {name} must begin with http:// or https://, not {address!r}")
+
+
+def masked(key: str) -> str:
+    """A key as it may be shown.
+
+    Example:
+        >>> masked("sk-abcdefghijklmnop"), masked("short"), masked("")
+        ('sk-…mnop', '…', '')
+    """
+    if not key:
+        return ""
+    return f"{key[:3]}…{key[-4:]}" if len(key) >= 12 else "…"

@@ -1,0 +1,100 @@
+"""What passes between the use cases and the stores: rows of the catalog and files of a folder, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.records import Passage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that was found.
+
+    Attributes:
+        source: Its path relative to the folder walked, parts joined by "/".
+        problem: Why it cannot be a document; empty if it may be one.
+    """
+
+    source: str
+    path: Path
+    size: int
+    mtime_ns: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What a folder holds: files to read, and how many others were passed over.
+
+    Attributes:
+        unread: Sources of subfolders that could not be read; what was in them counts as still there.
+    """
+
+    found: tuple[Found, ...]
+    ignored: int
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeen:
+    """What a scan saw of one file. `error` is empty unless it could not be read."""
+
+    source: str
+    size: int
+    mtime_ns: int
+    scanned_ns: int
+    content_hash: str
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage as it is stored: with its key in vector indexes, and the words it is found by."""
+
+    passage: Passage
+    key: str
+    terms: str  # stems, joined by spaces
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPassage:
+    """A passage that has no vector yet."""
+
+    id: int
+    document_id: int
+    passage: Passage
+    title: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage of a live document, with what a hit shows of it."""
+
+    id: int
+    document_id: int
+    passage: Passage
+    page: int | None
+    source: str
+    title: str
+    author: str
+    date: str
+    text: str
+    terms: str  # stems it is found by, joined by spaces
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One thing a vector index has to do: upsert a vector, or delete."""
+
+    seq: int
+    key: str
+    vector: NDArray[np.float32] | None  # None = delete

@@ -1,0 +1,93 @@
+"""What counts as a word when texts are compared by words: one rule for indexing, asking and checking evidence.
+
+Words are case-folded, stripped of accents and stemmed; function words carry no evidence and are dropped. Runs of a
+script written without spaces become overlapping pairs of characters. It knows nothing of files, scores or storage.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+
+import Stemmer
+
+# Question words are here too: they say what kind of answer is wanted, not what it is about.
+STOP_WORDS = frozenset(
+    """a about after again all also am an and any are as at be became because been before being between both but by can
+    could did do does doing done down during each either else ever few for from further get got had has have having he
+    her here hers herself him himself his how however i if in into is it its itself just like may me might more most much
+    must my myself neither no nor not now of off on once only onto or other our ours ourselves out over own per
+    please same shall she should so some such tell than that the their theirs them themselves then there these they this
+    those through to too under until up upon very was we were what whatever when where whether which while who whoever
+    whom whose why will with within without would you your yours yourself yourselves s t d ll m re ve don didn doesn isn
+    wasn weren aren won hasn haven hadn""".split()
+)
+
+# Scripts without spaces between words (Han, Kana, Hangul, Thai, Lao, Burmese, Khmer), vowel signs included.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_WORD = re.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    r"|(?P<initials>\b(?:[^\W\d_]\.){2,})"  # U.S. → us
+    r"|(?P<number>\d+(?:[.,]\d+)+)"  # 98,024 → 98024; 3.5 → 3p5, since the index would split at the point
+    rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_]|[\u0300-\u036f])+)"
+)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_MAX_LETTERS = 64  # longer ones are encoded data, not words
+
+_local = threading.local()  # a stemmer is not safe to share between threads
+
+
+def terms(text: str) -> list[str]:
+    """Lists the words of a text that carry meaning, in order, as they are compared.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Lower-case stems of letters and digits only, repeats kept.
+
+    Example:
+        >>> terms("The U.S. raised 1,250 tariffs on Curaçao's exports")
+        ['us', 'rais', '1250', 'tariff', 'curacao', 'export']
+    """
+    return [term for _, term in located_terms(text)]
+
+
+def located_terms(text: str) -> Iterator[tuple[int, str]]:
+    """Like `terms`, each with the offset in `text` (code points) at which its word begins."""
+    stem = _stemmer()
+    for match in _WORD.finditer(text):
+        kind, found, start = match.lastgroup, match.group(), match.start()
+        if kind == "word":
+            word = _plain(found)
+            if word and word not in STOP_WORDS and len(word) <= _MAX_LETTERS:
+                yield start, stem(word)
+        elif kind == "unspaced":
+            for i in range(max(1, len(found) - 1)):
+                yield start + i, found[i : i + 2]
+        elif kind == "number":
+            yield start, _plain_number(found)
+        else:
+            yield start, _plain(found.replace(".", ""))
+
+
+def _stemmer():  # type: ignore[no-untyped-def]  # PyStemmer ships no types
+    if not hasattr(_local, "stem"):
+        _local.stem = Stemmer.Stemmer("english", 100_000).stemWord
+    return _local.stem
+
+
+def _plain(word: str) -> str:
+    """Ångström → angstrom."""
+    word = word.casefold()
+    if word.isascii():
+        return word
+    return "".join(c for c in unicodedata.normalize("NFKD", word) if c.isalnum())
+
+
+def _plain_number(number: str) -> str:
+    if _THOUSANDS.fullmatch(number):
+        number = number.replace(",", "")
+    return number.replace(",", "p").replace(".", "p")

@@ -1,0 +1,109 @@
+"""Chroma, as one process holds it: ids and vectors only, filled from the catalog's log and searched through.
+
+The only home of chromadb. Its folder is derived and may be thrown away at any time. One process at a time may open it,
+since a second one, even a reading one, damages it (the caller holds the lock). It does not know the catalog.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+import chromadb
+from chromadb.config import Settings as ChromaSettings
+
+from rag.errors import StorageError
+
+VERSION = chromadb.__version__
+_COLLECTION = "passages"
+_AT_ONCE = 5_000  # Chroma takes at most 5,461 records a call
+_PROBE_S = 20  # damage shows as a hang too
+
+
+class ChromaVectors:
+    """An open generation of Chroma's folder."""
+
+    def __init__(self, collection: chromadb.Collection) -> None:
+        self._collection = collection
+
+    @classmethod
+    def open(cls, folder: Path) -> ChromaVectors:
+        """Opens a generation, or makes it.
+
+        Raises:
+            StorageError: Chroma cannot use the folder.
+        """
+        try:
+            client = chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
+            collection = client.get_or_create_collection(
+                _COLLECTION,
+                # None on purpose: left out, Chroma attaches an embedder of its own that downloads a model.
+                embedding_function=None,
+                configuration={"hnsw": {"space": "ip", "ef_construction": 100, "ef_search": 200, "max_neighbors": 16}},
+            )
+        except Exception as error:  # Chroma raises what its Rust half raises: no common class
+            raise StorageError(f"Chroma cannot open {folder} ({error})", "`rag doctor --repair` builds it anew") from error
+        return cls(collection)
+
+    def __len__(self) -> int:
+        return self._collection.count()
+
+    def apply(self, changes: Sequence[tuple[str, NDArray[np.float32] | None]]) -> None:
+        """Upserts (key, unit row) and deletes (key, None); the last change of a key counts. A repeat is harmless."""
+        final = dict(changes)
+        gone = [key for key, vector in final.items() if vector is None]
+        kept = [(key, vector) for key, vector in final.items() if vector is not None]
+        for begin in range(0, len(gone), _AT_ONCE):
+            self._collection.delete(ids=gone[begin : begin + _AT_ONCE])
+        for begin in range(0, len(kept), _AT_ONCE):
+            part = kept[begin : begin + _AT_ONCE]
+            self._collection.upsert(ids=[key for key, _ in part], embeddings=np.stack([vector for _, vector in part]))
+
+    def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        """Lists (key, cosine), best first, at most k."""
+        if not np.isfinite(vector).all():  # Chroma would return arbitrary rows
+            return []
+        found = self._collection.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
+        distances = (found["distances"] or [[]])[0]
+        return [(key, 1.0 - distance) for key, distance in zip(found["ids"][0], distances, strict=True)]
+
+
+def is_sound(folder: Path) -> bool:
+    """Whether a generation can be opened and finds what it holds, tried in a child process.
+
+    Damage to Chroma's files shows as a crash of the process or as a hang; both cost a child only.
+    """
+    if not folder.exists():
+        return True
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "rag.vectors", str(folder)], capture_output=True, timeout=_PROBE_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return child.returncode == 0
+
+
+def _probe(folder: Path) -> int:
+    """Counts, and asks for a sample of its own vectors: 0 when every one is found."""
+    collection = ChromaVectors.open(folder)._collection
+    sample = collection.get(limit=32, include=["embeddings"])
+    if sample["embeddings"] is None or len(sample["ids"]) != min(32, collection.count()):
+        return 1
+    if not sample["ids"]:
+        return 0
+    found = collection.query(query_embeddings=np.asarray(sample["embeddings"]), n_results=10, include=["distances"])
+    # A copy of the same passage may stand first; its distance is the same.
+    whole = [bool(near) and near[0] < 0.01 for near in found["distances"] or []]
+    return 0 if whole and all(whole) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_probe(Path(sys.argv[1])))
