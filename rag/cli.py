@@ -1,0 +1,467 @@
+"""The command line. A command reads its words, calls the library once, prints, and returns an exit code.
+
+What it prints of documents, questions and models has its control characters taken out: a document must not steer a terminal.
+The home of typer and rich.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from rag.errors import EmbedderChangedError, IndexBusyError, RagError, SettingsError, SourceError
+from rag.records import Answer, Filter, Hit, Progress, SyncReport
+from rag.settings import Resolved, masked
+from rag.startup import agree, settings_in_force, untrusted_addresses
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+_Source = Annotated[list[str] | None, typer.Option("--source", help="Only documents whose source fits this pattern (*, ?).")]
+_Since = Annotated[str, typer.Option(help="Only documents of this date or later (2025-06-13, 2025-06, 2025).")]
+_Until = Annotated[str, typer.Option(help="Only documents of this date or earlier.")]
+_Meta = Annotated[list[str] | None, typer.Option("--meta", help="Only documents with this field: author='Jane Doe'.")]
+_NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not look for changed documents first.")]
+
+
+@app.callback(epilog='Begin with: rag ask "What did India raise with Sun Weidong?"')
+def main(
+    context: typer.Context,
+    index: Annotated[str | None, typer.Option(help="Folder of the index [default: ./index, RAG_INDEX].")] = None,
+    model: Annotated[str | None, typer.Option(help="Model that writes answers; 'none' quotes instead.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Its server, if not OpenAI: http://127.0.0.1:11434/v1")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Let this folder's rag.toml send text to the hosts it names.")] = False,
+) -> None:
+    """Answers questions from your own documents, every claim with a citation to the exact characters."""
+    flags = {"index": index, "model": model, "base_url": base_url}
+    context.obj = lambda: _trusted(settings_in_force(flags), trust)
+
+
+@app.command(epilog='Example: rag ask "Who met Sun Weidong?" --since 2025-06')
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question.")],
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")] = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: _NoSync = False,
+    as_json: Json = False,
+) -> None:
+    """Answer a question, with citations; first bring the index in step with the folder of `documents`."""
+    from rag.answer import Finished, Said
+
+    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
+        streaming = not as_json and sys.stdout.isatty()
+        for event in library.stream(question, k=k, wanted=_filter(source, since, until, meta)):
+            if isinstance(event, Said) and streaming:
+                print(_plain(event.text), end="", flush=True)
+            elif isinstance(event, Finished):
+                _show_answer(event.answer, as_json=as_json, said=streaming)
+        sys.stdout.flush()
+
+
+@app.command(epilog="Example: rag search 'rare earth magnets' -k 3 --json")
+def search(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="How many passages.")] = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: _NoSync = False,
+    as_json: Json = False,
+) -> None:
+    """List the passages that bear on a question, best first, and why each was found."""
+    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
+        hits, timings, notice = library.retrieve(question, k, wanted=_filter(source, since, until, meta))
+        if as_json:
+            from rag.contracts import SCHEMA_VERSION, hit_json
+
+            found = [hit_json(hit) for hit in hits]
+            _print_json({"schema_version": SCHEMA_VERSION, "question": question, "notice": notice, "hits": found,
+                         "timings_ms": timings})  # fmt: skip
+            return
+        for n, hit in enumerate(hits, start=1):
+            print(_hit_text(n, hit))
+        _say(notice if hits else notice or "nothing was found: the index is empty, or the filter lets nothing pass")
+
+
+@app.command(epilog="Example: rag add report.pdf notes/")
+def add(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(help="Files or folders.")],
+    as_json: Json = False,
+) -> None:
+    """Take in files, or all files of folders. Nothing is removed."""
+    with _library(context) as library, _progress() as progress:
+        report = library.add(*paths, progress=progress)
+    _show_report(report, as_json)
+
+
+@app.command(epilog="Example: rag sync ~/papers")
+def sync(
+    context: typer.Context,
+    folder: Annotated[str | None, typer.Argument(help="The folder [default: the setting documents].")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove what vanished, even where much of it did.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the index equal to a folder: new, changed, and gone."""
+    with _library(context) as library, _progress() as progress:
+        folder = folder or library.settings.documents
+        if not folder:
+            raise SourceError("no folder was named", "rag sync FOLDER, or set documents in rag.toml")
+        report = library.sync(folder, prune=prune, progress=progress)
+    _show_report(report, as_json)
+
+
+@app.command(name="ls", epilog="Example: rag ls --failed")
+def list_documents(
+    context: typer.Context,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that could not be read, and why.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the documents."""
+    from rag.contracts import document_json
+
+    with _library(context) as library:
+        infos = [info for info in library.documents() if not failed or info.state == "failed"]
+    if as_json:
+        _print_json([document_json(info) for info in infos])
+        return
+    for info in infos:
+        if info.state == "failed":
+            print(f"{_one_line(info.source)}  ✗ {_one_line(info.error)}" + (f" ({info.hint})" if info.hint else ""))
+        else:
+            about = f"{info.date or '—':10}  {info.passages:6,} passages  {info.state}"
+            print(f"{_one_line(info.source)}  {about}  {_one_line(info.title)}")
+    if not infos:
+        _say("no documents yet; take some in with: rag add FILE")
+
+
+@app.command(epilog="Example: rag show india-raises-rare-earth-curbs-with-china.txt")
+def show(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="The document, as `rag ls` names it.")],
+    as_json: Json = False,
+) -> None:
+    """Print a document's canonical text, byte for byte as offsets see it."""
+    with _library(context) as library:
+        document = library.document(source)
+    if as_json:
+        _print_json({f.name: getattr(document, f.name) for f in fields(document)})
+        return
+    # Bytes, so that nothing is added or translated on the way; a terminal gets it without control characters.
+    text = _plain(document.text) if sys.stdout.isatty() else document.text
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
+@app.command(name="rm", epilog="Example: rag rm old-notes.md")
+def remove(
+    context: typer.Context,
+    sources: Annotated[list[str], typer.Argument(help="Documents, as `rag ls` names them.")],
+    as_json: Json = False,
+) -> None:
+    """Forget documents. A file of a synced folder stays out until it is added by name."""
+    with _library(context) as library:
+        removed = library.remove(*sources)
+    if as_json:
+        _print_json({"removed": removed})
+    else:
+        print(f"forgot {removed} document{'s' * (removed != 1)}")
+
+
+@app.command(epilog="Example: RAG_K=5 rag config")
+def config(context: typer.Context, as_json: Json = False) -> None:
+    """Print the settings in force, and where each comes from."""
+    resolved: Resolved = context.obj()
+    shown = {
+        field.name: masked(value) if field.name == "api_key" else value
+        for field in fields(resolved.settings)
+        for value in [getattr(resolved.settings, field.name)]
+    }
+    if as_json:
+        _print_json({name: {"value": value, "from": resolved.origins[name]} for name, value in shown.items()})
+        return
+    for name, value in shown.items():
+        print(f"{name:16} {value!s:32} {resolved.origins[name]}")
+    where = resolved.settings.remote_addresses()
+    print("\n" + ("; ".join(f"{what} go to {host}" for what, host in where.items()) or "nothing leaves this machine"))
+
+
+@app.command(epilog="Example: rag doctor --repair")
+def doctor(
+    context: typer.Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Build anew what can be built from the catalog.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look the index over."""
+    from rag.contracts import doctor_json
+
+    with _library(context) as library:
+        health = library.check(repair=repair)
+    if as_json:
+        _print_json(doctor_json(health))
+    else:
+        held = "held by another process" if health.vectors_in_chroma is None else f"{health.vectors_in_chroma:,} vectors"
+        print(f"{health.index}: {health.documents:,} documents, {health.passages:,} passages, {health.waiting:,} waiting for"
+              f" vectors; Chroma: {held}; embedder {health.embedder}")  # fmt: skip
+        print("  ".join(f"{name} {version}" for name, version in health.versions.items()))
+        for line in health.repaired:
+            print(f"repaired: {line}")
+        for line in health.problems:
+            print(f"problem: {line}")
+        print("all well" if not health.problems else "")
+    raise typer.Exit(4 if health.problems else 0)
+
+
+@app.command(name="eval", epilog='Example: rag eval tests/sets/seed.yaml --gate "citation_exact>=1.0"')
+def evaluate(
+    context: typer.Context,
+    test_set: Annotated[str, typer.Argument(metavar="SET", help="Questions, YAML or JSONL.")],
+    out: Annotated[str | None, typer.Option(help="Write every question's answer, citations and hits here.")] = None,
+    gate: Annotated[list[str] | None, typer.Option("--gate", help='Exit with 1 unless it holds: "hit@5>=0.95".')] = None,
+    no_sync: _NoSync = False,
+    as_json: Json = False,
+) -> None:
+    """Measure answers on a test set: retrieval, gold contained, citations, refusals."""
+    from rag import evaluation
+
+    questions = evaluation.read_set(Path(test_set))
+    gates = [evaluation.parse_gate(words) for words in gate or []]
+    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
+        run = evaluation.run(library, questions)
+    failed = [words for words, holds in ((g.words, g.holds(run.figures)) for g in gates) if not holds]
+    if out:
+        Path(out).write_text(json.dumps(run.as_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    if as_json:
+        _print_json({"figures": run.figures, "defects": list(run.defects), "failed_gates": failed})
+    else:
+        for name, value in run.figures.items():
+            print(f"{name:28} {value:.3f}" if isinstance(value, float) else f"{name:28} {value}")
+    for line in [*run.defects, *(f"gate failed: {words}" for words in failed)]:
+        _say(line)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command(epilog="Example: rag ui --port 7861")
+def ui(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 7860,
+) -> None:
+    """Open the page: a chat beside its sources, on this machine only."""
+    from rag.serve import serve
+
+    resolved: Resolved = context.obj()
+    serve(resolved.settings, host, port)
+
+
+def run() -> NoReturn:
+    """The entry of the `rag` script: what every error ends in."""
+    try:
+        app(standalone_mode=False)
+        code = 0
+    except typer.Exit as ended:
+        code = ended.exit_code
+    except RagError as error:
+        code = _failed(error)
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted; what was acknowledged is kept")
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _unexpected(error)
+    sys.exit(code)
+
+
+def _failed(error: RagError) -> int:
+    if os.environ.get("RAG_DEBUG"):
+        traceback.print_exc()
+    _say(f"rag: {error}" + (f"\n     {error.hint}" if error.hint else ""))
+    return error.exit_code
+
+
+def _unexpected(error: Exception) -> int:
+    # typer's usage errors carry their own text and code; it bundles click, so they are known by shape.
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        _say(f"rag: {error.format_message()}\n     `rag --help` lists the commands")
+        return int(error.exit_code)
+    if os.environ.get("RAG_DEBUG"):
+        traceback.print_exc()
+    if isinstance(error, OSError):
+        _say(f"rag: {error.strerror or error}: {error.filename or ''}\n     check the disk and the permissions")
+        return 4
+    _say(f"rag: something went wrong that should not ({type(error).__name__})\n     RAG_DEBUG=1 shows where")
+    return 4
+
+
+def _trusted(resolved: Resolved, trust: bool) -> Resolved:
+    hosts = untrusted_addresses(resolved)
+    if not hosts:
+        return resolved
+    names = ", ".join(hosts)
+    if not trust and sys.stdin.isatty() and sys.stderr.isatty():
+        trust = typer.confirm(f"The rag.toml of this folder would send your text to {names}. Allow it?", err=True)
+    if not trust:
+        raise SettingsError(f"the rag.toml of this folder would send your text to {names}", "allow it once with: rag --trust …")
+    agree(hosts)
+    return resolved
+
+
+@contextmanager
+def _library(context: typer.Context, *, sync_first: bool = False, quiet: bool = False) -> Iterator[Any]:
+    """The library, open; in step with the folder of `documents` where that is asked for."""
+    from rag.library import Library
+
+    resolved: Resolved = context.obj()
+    with Library.open(resolved.settings.index, resolved.settings, asks_once=True) as library:
+        if sync_first and resolved.settings.documents:
+            _keep_in_step(library, resolved, quiet)
+        yield library
+
+
+def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
+    """Syncs before a question. What stands in its way is said, and the question answered from what is there."""
+    folder = resolved.settings.documents
+    try:
+        with _progress() as progress:
+            report: SyncReport = library.sync(folder, progress=progress)
+    except (IndexBusyError, SourceError) as error:
+        _say(f"answering without looking for changes: {error}")
+        return
+    except EmbedderChangedError:
+        raise
+    if report.held:
+        _say(f"{len(report.held)} documents vanished from {folder} and are kept; `rag sync --prune` removes them")
+    if report.failed and not quiet and (report.added or report.updated):
+        _say(f"{len(report.failed)} files of {folder} could not be read; `rag ls --failed` says why")
+    if not library.documents():
+        _say(f"{folder} holds no documents that can be read")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """A line that says how far an import is, once it takes over a second; on a terminal only."""
+    import time
+
+    begun = last = time.monotonic()
+    shown = False
+
+    def report(progress: Progress) -> None:
+        nonlocal last, shown
+        now = time.monotonic()
+        if now - begun < 1 or now - last < 0.2 or not sys.stderr.isatty():
+            return
+        last, shown = now, True
+        rate = progress.passages / (now - begun)
+        line = f"{progress.done}/{progress.total} files, {progress.passages:,} passages, {rate:.0f}/s  {_one_line(progress.source)}"
+        sys.stderr.write(f"\r\x1b[K{line[:100]}")
+        sys.stderr.flush()
+
+    try:
+        yield report
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+
+
+def _filter(source: list[str] | None, since: str, until: str, meta: list[str] | None) -> Filter:
+    for date in (since, until):
+        if date and not re.fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", date):
+            raise SettingsError(f"{date!r} is not a date", "write 2025-06-13, 2025-06 or 2025")
+    pairs = [field.partition("=") for field in meta or []]
+    if any(not equals for _, equals, _ in pairs):
+        raise SettingsError("--meta wants FIELD=VALUE", "for example --meta author='Jane Doe'")
+    return Filter(tuple(source or ()), since, until, {name: value for name, _, value in pairs})
+
+
+def _show_answer(answer: Answer, *, as_json: bool, said: bool) -> None:
+    if as_json:
+        from rag.contracts import ask_json
+
+        _print_json(ask_json(answer))
+        return
+    print("" if said else _plain(answer.text))
+    if answer.notice:
+        _say(answer.notice)
+    if answer.status == "abstained" and answer.hits:
+        print("\nClosest:")
+        for hit in answer.hits[:3]:
+            print(f"  {_place(hit.source, hit.page)}: {_one_line(hit.text)[:160]}…")
+    if answer.citations:
+        print()
+    for c in answer.citations:
+        mark = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}.get(c.verdict, f" ({c.verdict})")
+        print(f"[{c.n}] {_place(c.source, c.page)}, characters {c.start}–{c.end}{mark}\n    “{_one_line(c.quote)}”")
+    for flag in answer.flags:
+        print(f"⚑ {flag.verdict}: {_one_line(flag.said)[:200]}")
+
+
+def _show_report(report: SyncReport, as_json: bool) -> None:
+    if as_json:
+        from rag.contracts import sync_json
+
+        _print_json(sync_json(report))
+    else:
+        counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged, "removed": report.removed}
+        said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
+        print(f"{said}; {report.passages:,} passages embedded in {report.seconds:.1f} s")
+        if report.ignored:
+            print(f"{report.ignored:,} files of kinds without text passed over")
+        for failure in report.failed:
+            _say(f"✗ {_one_line(failure.source)}: {_one_line(failure.error)}" + (f" ({failure.hint})" if failure.hint else ""))
+        if report.held:
+            _say(f"{len(report.held)} documents vanished and are kept for now; `rag sync --prune` removes them")
+    raise typer.Exit(3 if report.failed else 0)
+
+
+def _hit_text(n: int, hit: Hit) -> str:
+    r = hit.ranks
+    why = f"meaning {'—' if r.dense is None else f'{r.dense:.2f}'} (rank {r.dense_rank or '—'}), words {r.lexical:.2f} (rank {r.lexical_rank or '—'})"
+    also = f"\n   also in {', '.join(map(_one_line, hit.also_in))}" if hit.also_in else ""
+    return f"{n}. {_place(hit.source, hit.page)} [{hit.start}:{hit.end}]  {hit.score:.3f} = {why}{also}\n   {_one_line(hit.text)[:300]}"
+
+
+def _place(source: str, page: int | None) -> str:
+    return _one_line(source) + (f", p. {page}" if page else "")
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f]")
+
+
+def _plain(text: str) -> str:
+    """Text that cannot steer a terminal."""
+    return _CONTROLS.sub("\ufffd", text)
+
+
+def _one_line(text: str) -> str:
+    return _plain(" ".join(text.split()))
+
+
+def _say(line: str) -> None:
+    if line:
+        print(line if line.startswith("\r") else _CONTROLS.sub("\ufffd", line), file=sys.stderr)
+
+
+def _print_json(value: object) -> None:
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=dict)
+    sys.stdout.write("\n")
+
+

@@ -1,0 +1,187 @@
+"""What outside programs rely on: the shape of every `--json` output. Fields are added, never renamed.
+
+The JSON Schemas in `docs/schemas/` are made from these types, and a test holds them equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TypedDict
+
+from rag.records import Answer, DocumentInfo, Health, Hit, SyncReport
+
+SCHEMA_VERSION = 1
+
+
+class HitJSON(TypedDict):
+    """A passage that was found; `ranks` says why."""
+
+    source: str
+    title: str
+    page: int | None
+    start: int
+    end: int
+    score: float
+    text: str
+    heading: str
+    author: str
+    date: str
+    dense: float | None
+    lexical: float
+    dense_rank: int | None
+    lexical_rank: int | None
+    also_in: list[str]
+
+
+class CitationJSON(TypedDict):
+    """A reference to exact characters of a document."""
+
+    n: int
+    source: str
+    title: str
+    locator: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    verdict: str
+    answer_start: int
+    answer_end: int
+
+
+class FlagJSON(TypedDict):
+    """A claim or quotation that did not pass."""
+
+    said: str
+    verdict: str
+    answer_start: int
+    answer_end: int
+
+
+class AskJSON(TypedDict):
+    """`rag ask Q --json`."""
+
+    schema_version: int
+    question: str
+    answer: str
+    status: str
+    model: str
+    evidence: float
+    notice: str
+    citations: list[CitationJSON]
+    flags: list[FlagJSON]
+    hits: list[HitJSON]
+    timings_ms: dict[str, float]
+    usage: dict[str, int]
+
+
+class SearchJSON(TypedDict):
+    """`rag search Q --json`."""
+
+    schema_version: int
+    question: str
+    notice: str
+    hits: list[HitJSON]
+    timings_ms: dict[str, float]
+
+
+class FailureJSON(TypedDict):
+    """A document that could not be taken in."""
+
+    source: str
+    error: str
+    hint: str
+
+
+class SyncJSON(TypedDict):
+    """`rag add … --json` and `rag sync … --json`."""
+
+    schema_version: int
+    added: int
+    updated: int
+    unchanged: int
+    removed: int
+    failed: list[FailureJSON]
+    held: list[str]
+    ignored: int
+    passages: int
+    seconds: float
+
+
+class DocumentJSON(TypedDict):
+    """One element of `rag ls --json`."""
+
+    source: str
+    title: str
+    author: str
+    date: str
+    media_type: str
+    characters: int
+    passages: int
+    pages: int
+    state: str
+    root: str
+    added: str
+    content_hash: str
+    error: str
+    hint: str
+
+
+class DoctorJSON(TypedDict):
+    """`rag doctor --json`."""
+
+    schema_version: int
+    index: str
+    documents: int
+    passages: int
+    waiting: int
+    vectors_in_chroma: int | None
+    embedder: str
+    versions: dict[str, str]
+    problems: list[str]
+    repaired: list[str]
+
+
+def ask_json(answer: Answer) -> AskJSON:
+    """The contract of an answer."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "question": answer.question,
+        "answer": answer.text,
+        "status": answer.status,
+        "model": answer.model,
+        "evidence": answer.evidence,
+        "notice": answer.notice,
+        "citations": [CitationJSON(**asdict(citation)) for citation in answer.citations],  # type: ignore[typeddict-item]
+        "flags": [FlagJSON(**asdict(flag)) for flag in answer.flags],  # type: ignore[typeddict-item]
+        "hits": [hit_json(hit) for hit in answer.hits],
+        "timings_ms": dict(answer.timings_ms),
+        "usage": dict(answer.usage),
+    }
+
+
+def hit_json(hit: Hit) -> HitJSON:
+    """The contract of a hit."""
+    values = asdict(hit)
+    del values["document_id"]  # of this index only
+    values.update(values.pop("ranks"), also_in=list(hit.also_in))
+    return HitJSON(**values)  # type: ignore[typeddict-item]  # asdict tells no types
+
+
+def sync_json(report: SyncReport) -> SyncJSON:
+    """The contract of an import."""
+    values = asdict(report)
+    values.update(failed=[asdict(failure) for failure in report.failed], held=list(report.held))
+    return SyncJSON(schema_version=SCHEMA_VERSION, **values)  # type: ignore[typeddict-item]
+
+
+def document_json(info: DocumentInfo) -> DocumentJSON:
+    """The contract of a row of the document list."""
+    return DocumentJSON(**asdict(info))  # type: ignore[typeddict-item]
+
+
+def doctor_json(health: Health) -> DoctorJSON:
+    """The contract of a check-up."""
+    values = asdict(health)
+    values.update(problems=list(health.problems), repaired=list(health.repaired), versions=dict(health.versions))
+    return DoctorJSON(schema_version=SCHEMA_VERSION, **values)  # type: ignore[typeddict-item]
