@@ -239,7 +239,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure answers on a test set: retrieval, gold contained, citations, refusals."""
-    from rag import evaluation
+    from rag import evaluate as evaluation
 
     questions = evaluation.read_set(Path(test_set))
     gates = [evaluation.parse_gate(words) for words in gate or []]

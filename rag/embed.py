@@ -23,6 +23,7 @@ from rag.errors import EmbedderError
 WEIGHTS = Path(__file__).parent / "weights"
 _POSITIONS = 512  # the model knows no more; what is longer is cut, which passages never are
 _BATCH_TOKENS = 1024  # more gains nothing and costs cache (benchmarks/README.md)
+_LEAST_BATCH = 64  # tokens: below it the threads cost more than they gain
 _TEXTS_AT_ONCE = 4096  # bounds memory when a whole library comes in one call
 
 
@@ -60,6 +61,10 @@ class MiniLM:
             str(self._folder / "minilm-int8.onnx"), options, providers=["CPUExecutionProvider"]
         )
 
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._cores, thread_name_prefix="embed")
+
     def token_starts(self, text: str) -> list[int]:
         """The offset in `text` (code points) of each of its tokens."""
         return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
@@ -83,24 +88,25 @@ class MiniLM:
                 tokens[1, row, : len(ids[i])] = 1
             vectors[rows] = self._session.run(None, {"input_ids": tokens[0], "attention_mask": tokens[1]})[0]
 
-        batches = list(_batches([len(tokens) for tokens in ids]))
+        # Few short texts (the sentences of some passages) still make a batch for every core.
+        budget = max(_LEAST_BATCH, min(_BATCH_TOKENS, sum(map(len, ids)) // self._cores))
+        batches = list(_batches([len(tokens) for tokens in ids], budget))
         if len(batches) == 1:
             run(batches[0])
             return
-        with ThreadPoolExecutor(self._cores) as pool:
-            list(pool.map(run, batches))
+        list(self._pool.map(run, batches))
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Groups texts of like length, longest first, so that little is padded; each group ≤ `_BATCH_TOKENS` with padding.
+def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Groups texts of like length, longest first, so that little is padded; each group ≤ `budget` tokens with padding.
 
     Example:
-        >>> list(_batches([3, 600, 500]))
+        >>> list(_batches([3, 600, 500], 1024))
         [[1], [2, 0]]
     """
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > _BATCH_TOKENS:
+        if batch and lengths[batch[0]] * (len(batch) + 1) > budget:
             yield batch
             batch = []
         batch.append(i)

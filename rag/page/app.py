@@ -1,0 +1,136 @@
+"""The page's wiring: Gradio components and thin handlers. The home of gradio."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+import gradio as gr
+
+from rag.answer import Finished, Said, Sources
+from rag.errors import RagError
+from rag.library import Library
+from rag.page import show
+from rag.records import Answer, Document, Turn
+
+_log = logging.getLogger(__name__)
+_HERE = Path(__file__).parent
+_AT_ONCE = 20  # questions answered side by side; more wait
+_WAITING = 64  # questions that may wait; one more is refused at once
+_EXAMPLE = "What did India raise with Sun Weidong?"
+
+Messages = list[dict[str, str]]
+
+
+def head() -> str:
+    """What the page adds to its head: one small script."""
+    return f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+
+
+def build(library: Library) -> gr.Blocks:
+    """The page over one library."""
+    room = _Room(library)
+    with gr.Blocks(title="rag", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+        turns = gr.State([])
+        panel_parts = gr.State([])
+        names = ", ".join(info.title or info.source for info in library.documents()[:1])
+        gr.Markdown(f"# rag\n\n{show.where_data_goes(library.settings.remote_addresses())}", elem_id="head")
+        with gr.Row(elem_id="room"):
+            with gr.Column(scale=5, elem_id="conversation"):
+                chat = gr.Chatbot(
+                    show_label=False, elem_id="chat", height="62vh", buttons=[], layout="panel",
+                    render_markdown=True, latex_delimiters=[], sanitize_html=True, allow_tags=False,
+                    placeholder=f"Ask your documents{': ' + show.escaped(names) if names else ''}",
+                )  # fmt: skip
+                with gr.Row(elem_id="asking"):
+                    question = gr.Textbox(
+                        show_label=False, label="Question", placeholder="Ask your documents…", lines=1, max_lines=6,
+                        scale=8, autofocus=True, elem_id="question", max_length=8000,
+                    )  # fmt: skip
+                    send = gr.Button("Ask", variant="primary", scale=0, min_width=72, elem_id="send")
+                    stop = gr.Button("Stop", scale=0, min_width=72, elem_id="stop")
+                gr.Examples([_EXAMPLE], inputs=question, label="For example")
+            with gr.Column(scale=4, elem_id="beside"):
+                source = gr.Markdown("", elem_id="source", latex_delimiters=[], sanitize_html=True)
+                with gr.Accordion("Documents", open=True, elem_id="documents"):
+                    listed = gr.Markdown(show.documents(library.documents()), latex_delimiters=[], sanitize_html=True)
+        outputs = [chat, question, turns, panel_parts, source]
+        asking: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "api_visibility": "private", "show_progress": "hidden"}
+        asked = [
+            gr.on([question.submit, send.click], room.ask, [question, chat, turns, panel_parts], outputs, **asking)
+        ]  # fmt: skip
+        stop.click(None, cancels=asked, api_visibility="private")
+        page.load(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
+        asked[0].then(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
+    page.queue(max_size=_WAITING, default_concurrency_limit=_AT_ONCE)
+    return page
+
+
+class _Room:
+    """The handlers. All state that belongs to a reader is handed in and out; nothing of it is kept here."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def ask(
+        self, question: str, chat: Messages, turns: list[Turn], parts: list[str]
+    ) -> Iterator[tuple[Messages, str, list[Turn], list[str], str]]:
+        """Answers in the conversation, as it is written; the sources stand beside it when they are checked."""
+        if not question.strip():
+            yield chat, "", turns, parts, "\n\n".join(parts)
+            return
+        chat = [*chat, _message("user", f"**{show.escaped(question)}**"), _message("assistant", "…")]
+        yield chat, "", turns, parts, "\n\n".join(parts)
+        said = ""
+        events = self._library.stream(question, history=turns)
+        try:
+            for event in events:
+                if isinstance(event, Sources):
+                    names = ", ".join(dict.fromkeys(hit.title for hit in event.hits[:5]))
+                    chat[-1] = _message("assistant", f"<span class='about'>reading {show.escaped(names)}…</span>")
+                elif isinstance(event, Said):
+                    said += event.text
+                    chat[-1] = _message("assistant", show.writing(said))
+                elif isinstance(event, Finished):
+                    turn = len(turns) + 1
+                    chat[-1] = _message("assistant", show.answer(turn, event.answer))
+                    parts = [*([self._sources(turn, event.answer)] if event.answer.citations else []), *parts]
+                    turns = [*turns, Turn(question, event.answer.text)]
+                yield chat, "", turns, parts, "\n\n---\n\n".join(parts)
+        except RagError as error:
+            chat[-1] = _message("assistant", show.escaped(f"{error}. {error.hint}".strip()))
+            yield chat, "", turns, parts, "\n\n---\n\n".join(parts)
+        finally:
+            events.close()  # stops the model when the reader stops or leaves
+
+    def list_documents(self) -> str:
+        """The document list as it is now."""
+        return show.documents(self._library.documents())
+
+    def _sources(self, turn: int, answer: Answer) -> str:
+        ids = {hit.source: hit.document_id for hit in answer.hits}
+        documents: dict[str, Document] = {}
+        for citation in answer.citations:
+            if citation.source not in documents:
+                documents[citation.source] = self._library.document_by_id(ids[citation.source])
+        return show.sources(turn, answer.citations, documents)
+
+
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def stylesheet() -> Path:
+    """The page's own stylesheet."""
+    return _HERE / "style.css"
+
+
+def theme() -> gr.themes.Base:
+    """System fonts, one accent; nothing is fetched."""
+    return gr.themes.Base(
+        primary_hue="slate", neutral_hue="gray", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )

@@ -1,0 +1,134 @@
+"""What the page shows, made from records: pure functions to Markdown, without Gradio.
+
+Everything that comes from documents, file names, questions or models is untrusted: it passes `escaped`, and nothing else
+becomes markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.prompts import visible
+from rag.quotes import MARKER
+from rag.records import Answer, Citation, Document, DocumentInfo, Hit
+
+_AROUND = 1_500  # code points shown on either side of a citation
+# Everything that Markdown, HTML or a linkifier could read as more than itself.
+_SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
+# Embedding and override marks make text read in another order than it is stored in.
+_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
+_WORDS = {
+    "exact": "checked: these are the document’s own words",
+    "normalised": "checked: differs only in spacing, quotes or dashes",
+    "supported": "checked: the source says this in its own words",
+    "weak": "≈ the source doesn’t quite say this",
+    "misattributed": "✗ these words are in another document",
+    "not found": "✗ this quotation is not in your documents",
+    "uncited": "no source given",
+    "unknown marker": "✗ this source was not among those shown",
+}
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it stands, whatever is in it.
+
+    Example:
+        >>> escaped("<b>*hi*</b>\\nthere")
+        '&#60;b&#62;&#42;hi&#42;&#60;&#47;b&#62;<br>there'
+    """
+    clean = visible(text).translate(_BIDI)
+    return _SPECIAL.sub(lambda m: f"&#{ord(m.group())};", clean).replace("\n", "<br>")
+
+
+def chip(turn: int, citation: Citation) -> str:
+    """A citation in an answer: a small number that leads to the cited characters in the source beside it."""
+    about = escaped(f"{citation.title}: {citation.quote[:200]}").replace("<br>", " ")
+    return f'<sup><a class="chip" href="#c{turn}-{citation.n}" title="{about}">{citation.n}</a></sup>'
+
+
+def writing(text: str) -> str:
+    """An answer that is still being written: its markers are neutral until they are checked."""
+    return escaped(MARKER.sub("·", text))
+
+
+def answer(turn: int, given: Answer) -> str:
+    """A whole answer: text with its citations, and one line that says how far it can be trusted."""
+    parts, at = [], 0
+    by_end: dict[int, list[Citation]] = {}
+    for citation in given.citations:
+        by_end.setdefault(citation.answer_end, []).append(citation)
+    for end in sorted(by_end):
+        parts.append(escaped(MARKER.sub("", given.text[at:end]).rstrip()))
+        parts.append("".join(chip(turn, citation) for citation in by_end[end]))
+        parts.append(" ")
+        at = end
+    parts.append(escaped(MARKER.sub("", given.text[at:]).strip()))
+    lines = ["".join(parts).strip(), f'<span class="verdict">{escaped(verdict_line(given))}</span>']
+    if given.status == "abstained" and given.hits:
+        lines.insert(1, _closest(given.hits))
+    lines += [f"<span class='flag'>⚑ {escaped(_WORDS[f.verdict])}: {escaped(f.said[:200])}</span>" for f in given.flags]
+    return "\n\n".join(lines)
+
+
+def verdict_line(given: Answer) -> str:
+    """How an answer came about and what was checked, for people."""
+    seconds = given.timings_ms.get("total", 0.0) / 1000
+    if given.status == "abstained":
+        return f"{len(given.hits)} passages read · {seconds:.1f} s"
+    checked = len(given.citations)
+    said = f"✓ {checked} citation{'s' * (checked != 1)} checked · {seconds:.1f} s · {given.model}"
+    return f"{given.notice} · {said}" if given.notice else said
+
+
+def _closest(hits: Sequence[Hit]) -> str:
+    lines = [f"* {escaped(hit.title)}: {escaped(' '.join(hit.text.split())[:160])}…" for hit in hits[:3]]
+    return "Closest:\n\n" + "\n".join(lines)
+
+
+def sources(turn: int, citations: Sequence[Citation], documents: dict[str, Document]) -> str:
+    """The cited documents with the exact characters marked, for the panel beside the answer."""
+    shown = []
+    for source in dict.fromkeys(citation.source for citation in citations):
+        document = documents[source]
+        cited = sorted((c for c in citations if c.source == source), key=lambda c: c.start)
+        facts = [document.date, document.author, source, *(f"p. {c.page}" for c in cited[:1] if c.page)]
+        about = " · ".join(escaped(fact) for fact in facts if fact)
+        shown.append(f'### {escaped(document.title)}\n\n<span class="about">{about}</span>\n\n{_marked(turn, document.text, cited)}')
+    return "\n\n".join(shown)
+
+
+def _marked(turn: int, text: str, cited: Sequence[Citation]) -> str:
+    """The text around some citations, each citation's characters marked, gaps shown by an ellipsis."""
+    parts, at = [], 0
+    for citation in cited:
+        begin = max(at, citation.start - _AROUND)
+        if begin > at:
+            if at:
+                parts.append(escaped(text[at : min(begin, at + _AROUND)]))
+            parts.append(" … ")
+        start = max(at, citation.start)  # two claims may rest on the same words
+        parts.append(escaped(text[begin if begin > at else at : start]))
+        parts.append(f'<mark id="c{turn}-{citation.n}" class="cited">{escaped(text[start : citation.end])}</mark>')
+        at = max(at, citation.end)
+    parts.append(escaped(text[at : at + _AROUND]) + (" …" if at + _AROUND < len(text) else ""))
+    return "".join(parts)
+
+
+def documents(infos: Sequence[DocumentInfo]) -> str:
+    """The document list."""
+    if not infos:
+        return "No documents yet. Put files into the folder named in `rag.toml`, or run `rag add FILE`."
+    lines = []
+    for info in infos:
+        state = f"✗ {escaped(info.error)}" if info.state == "failed" else f"{info.passages:,} passages · {info.state}"
+        title = escaped(info.title or info.source)
+        lines.append(f'* **{title}**  \n  <span class="about">{escaped(info.source)} · {escaped(info.date) or "no date"} · {state}</span>')
+    return "\n".join(lines)
+
+
+def where_data_goes(addresses: dict[str, str]) -> str:
+    """One line for the head of the page."""
+    if not addresses:
+        return "answers by extraction · nothing leaves this machine"
+    return " · ".join(f"{what} go to {escaped(host)}" for what, host in addresses.items())

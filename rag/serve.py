@@ -1,0 +1,155 @@
+"""The server of the page: FastAPI outermost, with the walls a browser can hold; Gradio is mounted inside.
+
+Listens on this machine only. The home of fastapi and uvicorn.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import fastapi
+import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from rag.errors import IndexBusyError, RagError, SettingsError, StorageError
+from rag.library import Library
+from rag.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_MOST_BODY = 1_000_000  # bytes a request may carry; a question has 8,000 characters
+# What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serves the page until it is interrupted.
+
+    Raises:
+        SettingsError: The address is not of this machine only, or taken.
+    """
+    if host not in _LOOPBACK:
+        raise SettingsError(
+            f"the page listens on this machine only, not on {host!r}", "reach it from elsewhere through an SSH tunnel"
+        )
+    listening = _listen(host, port)
+    with Library.open(settings.index, settings) as library:
+        app = make_app(library)
+        threading.Thread(target=_prepare, args=(library,), daemon=True).start()
+        name = f"[{host}]" if ":" in host else host
+        print(f"rag: http://{name}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)).run(sockets=[listening])
+
+
+def make_app(library: Library) -> fastapi.FastAPI:
+    """The whole server over one library."""
+    import gradio
+
+    from rag.page import app as page
+
+    outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gradio.mount_gradio_app(
+        outer, page.build(library), path="/", show_error=False, footer_links=[], head=page.head(),
+        css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=_MOST_BODY,
+        blocked_paths=[str(library.folder.resolve())], run_history=False,
+    )  # fmt: skip
+    outer.add_middleware(_Walls)
+    outer.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, "[::1]"])
+    return outer
+
+
+class _Walls:
+    """Security headers on every reply; no request from a foreign page, none with a large body."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        refusal = _refusal(scope["method"], headers)
+        if refusal:
+            await fastapi.Response(refusal[1], refusal[0], headers=_HEADERS)(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = {key.encode(): value.encode() for key, value in _HEADERS.items()}
+                kept = [(key, value) for key, value in message["headers"] if key.lower() not in own]
+                message["headers"] = [*kept, *own.items()]
+            await send(message)
+
+        await self._app(scope, _limited(receive), send_with_headers)
+
+
+def _refusal(method: str, headers: dict[str, str]) -> tuple[int, str] | None:
+    """(status, words) for a request that must not pass; None for one that may."""
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        return 403, "requests from other pages are refused"
+    if method not in ("GET", "HEAD", "OPTIONS") and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return 403, "requests from other pages are refused"
+    length = headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > _MOST_BODY:
+        return 413, "the request is too large"
+    return None
+
+
+def _limited(receive: Receive) -> Receive:
+    """Ends a request whose body grows past the limit without having said so."""
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        return message if size <= _MOST_BODY else {"type": "http.disconnect"}
+
+    return limited
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise SettingsError(f"port {port} of {host} cannot be used ({error.strerror})", "another: rag ui --port 0") from None
+    return listening
+
+
+def _prepare(library: Library) -> None:
+    """Brings the library in step with its folder and loads what the first question needs, while the page opens."""
+    try:
+        if library.settings.documents:
+            library.sync(library.settings.documents)
+        library.warm()
+    except (RagError, IndexBusyError, StorageError) as error:
+        _log.warning("%s", error)

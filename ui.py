@@ -1,0 +1,14 @@
+"""The page: `python ui.py`, `gradio ui.py` or `rag ui`. Settings as for the command line (rag.toml, RAG_*)."""
+
+from rag.errors import RagError
+from rag.serve import serve
+from rag.startup import settings_in_force, untrusted_addresses
+
+if __name__ == "__main__":
+    try:
+        resolved = settings_in_force({})
+        if hosts := untrusted_addresses(resolved):
+            raise SystemExit(f"rag: the rag.toml of this folder would send your text to {', '.join(hosts)}; allow it: rag --trust ui")
+        serve(resolved.settings, "127.0.0.1", 7860)
+    except RagError as error:
+        raise SystemExit(f"rag: {error}\n     {error.hint}") from None
