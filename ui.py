@@ -8,7 +8,9 @@ if __name__ == "__main__":
     try:
         resolved = settings_in_force({})
         if hosts := untrusted_addresses(resolved):
-            raise SystemExit(f"rag: the rag.toml of this folder would send your text to {', '.join(hosts)}; allow it: rag --trust ui")
+            raise SystemExit(
+                f"rag: the rag.toml of this folder would send your text to {', '.join(hosts)}; allow it: rag --trust ui"
+            )
         serve(resolved.settings, "127.0.0.1", 7860)
     except RagError as error:
         raise SystemExit(f"rag: {error}\n     {error.hint}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag import prompts, quotes
@@ -81,7 +81,7 @@ class Ask:
         self._sentences = sentences
         self._threshold = evidence
 
-    def __call__(self, question: str, k: int, wanted: Filter | None, history: Sequence[Turn]) -> Iterator[Event]:
+    def __call__(self, question: str, k: int, wanted: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
         """Answers one question. Closing the iterator stops the model.
 
         Raises:
@@ -115,7 +115,16 @@ class Ask:
             status = "degraded" if failed else "abstained"
         timings = {**found.timings_ms, "answer": _ms(started), "total": _ms(begun)}
         return Answer(
-            question, text, status, citations, (), found.hits, round(extracted.evidence, 4), EXTRACTION, " ".join(notices), timings
+            question,
+            text,
+            status,
+            citations,
+            (),
+            found.hits,
+            round(extracted.evidence, 4),
+            EXTRACTION,
+            " ".join(notices),
+            timings,
         )
 
     def _quoted(self, chosen: Sequence[Chosen]) -> tuple[str, tuple[Citation, ...]]:
@@ -135,7 +144,7 @@ class Ask:
 
     def _written(
         self, writer: Writer, question: str, found: Retrieval, history: Sequence[Turn], begun: float
-    ) -> Iterator[Event]:
+    ) -> Generator[Event]:
         """The answer by a model, as it is written; extracted if the model says nothing."""
         started = time.perf_counter()
         text, finish, notice = "", "", ""
@@ -169,14 +178,16 @@ class Ask:
         text = prompts.visible(text).strip()
         if text.strip('"').startswith(prompts.REFUSAL) and status == "answered":
             text, status = prompts.REFUSAL, "abstained"
-        checked = self._checked(text, found) if status != "abstained" else (text, (), ())
+        refused = status == "abstained"
+        citations, flags = ((), ()) if refused else self._checked(text, found)
         timings = {**found.timings_ms, "first_token": first_ms, "answer": _ms(started), "total": _ms(begun)}
+        notice = " ".join(part for part in (notice, found.notice) if part)
+        evidence = 0.0 if refused else 1.0  # a model says only whether the documents answer
         yield Finished(
-            Answer(question, *checked[:1], status, checked[1], checked[2], found.hits, 0.0 if status == "abstained" else 1.0,
-                   writer.name, " ".join(n for n in (notice, found.notice) if n), timings, usage)
-        )  # fmt: skip
+            Answer(question, text, status, citations, flags, found.hits, evidence, writer.name, notice, timings, usage)
+        )
 
-    def _checked(self, text: str, found: Retrieval) -> tuple[str, tuple[Citation, ...], tuple[Flag, ...]]:
+    def _checked(self, text: str, found: Retrieval) -> tuple[tuple[Citation, ...], tuple[Flag, ...]]:
         """Resolves markers to the sentences they rest on, and names what does not stand; see `records.Verdict`."""
         citations: list[Citation] = []
         flags: list[Flag] = []
@@ -197,7 +208,7 @@ class Ask:
                     if citation.verdict == "weak":
                         flags.append(Flag(bare, "weak", start, end))
             flags += self._quotation_flags(claim, start, known, found.hits)
-        return text, tuple(citations), tuple(flags)
+        return tuple(citations), tuple(flags)
 
     def _cited(self, n: int, claim: str, hit: Hit, found: Retrieval, start: int, end: int) -> Citation | None:
         """The sentence of a hit that a claim rests on; None if the document changed meanwhile."""
@@ -239,7 +250,9 @@ def _claims(text: str) -> list[tuple[int, int]]:
     return claims
 
 
-def _citation(n: int, hit: Hit, start: int, end: int, quote: str, verdict: Verdict, answer_start: int, answer_end: int) -> Citation:
+def _citation(
+    n: int, hit: Hit, start: int, end: int, quote: str, verdict: Verdict, answer_start: int, answer_end: int
+) -> Citation:
     locator = " · ".join(part for part in (f"p. {hit.page}" if hit.page else "", hit.heading) if part)
     return Citation(n, hit.source, hit.title, locator, hit.page, start, end, quote, verdict, answer_start, answer_end)
 

@@ -1,6 +1,6 @@
 """The command line. A command reads its words, calls the library once, prints, and returns an exit code.
 
-What it prints of documents, questions and models has its control characters taken out: a document must not steer a terminal.
+What it prints of documents, questions and models has no control characters: a document must not steer a terminal.
 The home of typer and rich.
 """
 
@@ -28,7 +28,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
                   context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
-_Source = Annotated[list[str] | None, typer.Option("--source", help="Only documents whose source fits this pattern (*, ?).")]
+_Source = Annotated[
+    list[str] | None, typer.Option("--source", help="Only documents whose source fits this pattern (*, ?).")
+]
 _Since = Annotated[str, typer.Option(help="Only documents of this date or later (2025-06-13, 2025-06, 2025).")]
 _Until = Annotated[str, typer.Option(help="Only documents of this date or earlier.")]
 _Meta = Annotated[list[str] | None, typer.Option("--meta", help="Only documents with this field: author='Jane Doe'.")]
@@ -41,7 +43,9 @@ def main(
     index: Annotated[str | None, typer.Option(help="Folder of the index [default: ./index, RAG_INDEX].")] = None,
     model: Annotated[str | None, typer.Option(help="Model that writes answers; 'none' quotes instead.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Its server, if not OpenAI: http://127.0.0.1:11434/v1")] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Let this folder's rag.toml send text to the hosts it names.")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Let this folder's rag.toml send text to the hosts it names.")
+    ] = False,
 ) -> None:
     """Answers questions from your own documents, every claim with a citation to the exact characters."""
     flags = {"index": index, "model": model, "base_url": base_url}
@@ -218,8 +222,8 @@ def doctor(
         _print_json(doctor_json(health))
     else:
         held = "held by another process" if health.vectors_in_chroma is None else f"{health.vectors_in_chroma:,} vectors"
-        print(f"{health.index}: {health.documents:,} documents, {health.passages:,} passages, {health.waiting:,} waiting for"
-              f" vectors; Chroma: {held}; embedder {health.embedder}")  # fmt: skip
+        counts = f"{health.documents:,} documents, {health.passages:,} passages, {health.waiting:,} waiting for vectors"
+        print(f"{health.index}: {counts}; Chroma: {held}; embedder {health.embedder}")
         print("  ".join(f"{name} {version}" for name, version in health.versions.items()))
         for line in health.repaired:
             print(f"repaired: {line}")
@@ -320,7 +324,9 @@ def _trusted(resolved: Resolved, trust: bool) -> Resolved:
     if not trust and sys.stdin.isatty() and sys.stderr.isatty():
         trust = typer.confirm(f"The rag.toml of this folder would send your text to {names}. Allow it?", err=True)
     if not trust:
-        raise SettingsError(f"the rag.toml of this folder would send your text to {names}", "allow it once with: rag --trust …")
+        raise SettingsError(
+            f"the rag.toml of this folder would send your text to {names}", "allow it once with: rag --trust …"
+        )
     agree(hosts)
     return resolved
 
@@ -371,7 +377,8 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
             return
         last, shown = now, True
         rate = progress.passages / (now - begun)
-        line = f"{progress.done}/{progress.total} files, {progress.passages:,} passages, {rate:.0f}/s  {_one_line(progress.source)}"
+        counts = f"{progress.done}/{progress.total} files, {progress.passages:,} passages, {rate:.0f}/s"
+        line = f"{counts}  {_one_line(progress.source)}"
         sys.stderr.write(f"\r\x1b[K{line[:100]}")
         sys.stderr.flush()
 
@@ -408,7 +415,9 @@ def _show_answer(answer: Answer, *, as_json: bool, said: bool) -> None:
     if answer.citations:
         print()
     for c in answer.citations:
-        mark = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}.get(c.verdict, f" ({c.verdict})")
+        mark = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}.get(
+            c.verdict, f" ({c.verdict})"
+        )
         print(f"[{c.n}] {_place(c.source, c.page)}, characters {c.start}–{c.end}{mark}\n    “{_one_line(c.quote)}”")
     for flag in answer.flags:
         print(f"⚑ {flag.verdict}: {_one_line(flag.said)[:200]}")
@@ -420,13 +429,21 @@ def _show_report(report: SyncReport, as_json: bool) -> None:
 
         _print_json(sync_json(report))
     else:
-        counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged, "removed": report.removed}
+        counts = {
+            "added": report.added,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "removed": report.removed,
+        }
         said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
         print(f"{said}; {report.passages:,} passages embedded in {report.seconds:.1f} s")
         if report.ignored:
             print(f"{report.ignored:,} files of kinds without text passed over")
         for failure in report.failed:
-            _say(f"✗ {_one_line(failure.source)}: {_one_line(failure.error)}" + (f" ({failure.hint})" if failure.hint else ""))
+            _say(
+                f"✗ {_one_line(failure.source)}: {_one_line(failure.error)}"
+                + (f" ({failure.hint})" if failure.hint else "")
+            )
         if report.held:
             _say(f"{len(report.held)} documents vanished and are kept for now; `rag sync --prune` removes them")
     raise typer.Exit(3 if report.failed else 0)
@@ -434,9 +451,11 @@ def _show_report(report: SyncReport, as_json: bool) -> None:
 
 def _hit_text(n: int, hit: Hit) -> str:
     r = hit.ranks
-    why = f"meaning {'—' if r.dense is None else f'{r.dense:.2f}'} (rank {r.dense_rank or '—'}), words {r.lexical:.2f} (rank {r.lexical_rank or '—'})"
+    meaning = "not embedded yet" if r.dense is None else f"meaning {r.dense:.2f} (rank {r.dense_rank})"
+    words = f"words {r.lexical:.2f}" + (f" (rank {r.lexical_rank})" if r.lexical_rank else "")
     also = f"\n   also in {', '.join(map(_one_line, hit.also_in))}" if hit.also_in else ""
-    return f"{n}. {_place(hit.source, hit.page)} [{hit.start}:{hit.end}]  {hit.score:.3f} = {why}{also}\n   {_one_line(hit.text)[:300]}"
+    head = f"{n}. {_place(hit.source, hit.page)} [{hit.start}:{hit.end}]  {hit.score:.3f}: {meaning}, {words}"
+    return f"{head}{also}\n   {_one_line(hit.text)[:300]}"
 
 
 def _place(source: str, page: int | None) -> str:
@@ -463,5 +482,3 @@ def _say(line: str) -> None:
 def _print_json(value: object) -> None:
     json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=dict)
     sys.stdout.write("\n")
-
-

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rag.catalog import Catalog, LogEntry
+    from rag.catalog import Catalog
+    from rag.stored import LogEntry
 
     Changes = list[tuple[str, NDArray[np.float32] | None]]
 
@@ -40,8 +41,11 @@ class Held(Protocol):
 class Lock(Protocol):
     """What decides who holds it."""
 
-    def try_acquire(self) -> bool: ...
-    def release(self) -> None: ...
+    def try_acquire(self) -> bool:
+        """Takes it if it is free."""
+
+    def release(self) -> None:
+        """Gives it back."""
 
 
 class Generations(Protocol):

@@ -190,4 +190,4 @@ class EndpointEmbedder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not lengths.all():
             raise EmbedderError(f"{self._client.base_url.host} sent a vector of length 0")
-        return vectors / lengths
+        return np.asarray(vectors / lengths, np.float32)

@@ -179,7 +179,9 @@ def _score(library: Answering, question: Question, documents: dict[str, Document
         document = _document(library, source, documents)
         place = quotes.find_quote(quote, document.text) if document else None
         if place is None:
-            defects.append(f"{question.id}: {'no document ' + source if document is None else 'gold quote not in ' + source}")
+            defects.append(
+                f"{question.id}: {'no document ' + source if document is None else 'gold quote not in ' + source}"
+            )
         else:
             gold.append((source, place[0], place[1]))
     hits: list[Span] = [(hit.source, hit.start, hit.end) for hit in answer.hits[:_HITS]]

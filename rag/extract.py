@@ -25,7 +25,14 @@ _SENTENCE = {"likeness": 4.88, "words": 1.72, "words_titled": 0.57, "words_befor
              "passage_likeness": -4.84}  # fmt: skip
 # Log-odds that the documents answer the question at all, read off its best sentence. Fitted on whole sets and on libraries
 # of four paragraphs of one article, where likeness alone says little: everything there is about the same thing.
-_EVIDENCE = {"likeness": 7.48, "words_titled": 5.55, "unseen": 1.12, "kind": 0.16, "passage_likeness": 0.57, "names_missing": -0.92}
+_EVIDENCE = {
+    "likeness": 7.48,
+    "words_titled": 5.55,
+    "unseen": 1.12,
+    "kind": 0.16,
+    "passage_likeness": 0.57,
+    "names_missing": -0.92,
+}
 _EVIDENCE_BASE = -7.52
 
 
@@ -92,8 +99,8 @@ def extract(question: str, found: Retrieval, embedder: Embedder, most: int) -> E
 
 _LEANING = re.compile(
     r"[\"'“‘(]*(?:(?:It|They|He|She|This|These|Those|That|Such)\b(?! (?:is|was) (?:said|thought|believed))"
-    r"|The (?:issue|matter|move|decision|deal|agreement|proposal|measure|change|problem|incident|announcement|rule|ban|latter"
-    r"|former|same|topic|question)s?\b)"
+    r"|The (?:issue|matter|move|decision|deal|agreement|proposal|measure|change|problem|incident|announcement|rule|ban"
+    r"|latter|former|same|topic|question)s?\b)"
 )
 
 
@@ -106,7 +113,9 @@ def _leans_on(sentence: _Sentence, scored: Sequence[_Sentence]) -> _Sentence | N
 
 
 def _scored(question: str, found: Retrieval, hits: Sequence[Hit], embedder: Embedder) -> list[_Sentence]:
-    places = [(hit, start, end) for hit in hits for start, end in sentences(hit.text) if _says_something(hit.text[start:end])]
+    places = [
+        (hit, start, end) for hit in hits for start, end in sentences(hit.text) if _says_something(hit.text[start:end])
+    ]
     if not places:
         return []
     likeness = [0.0] * len(places)

@@ -51,7 +51,7 @@ def walk(root: Path) -> Walk:
 
 
 def _entries(folder: Path, unread: list[str]) -> Iterator[os.DirEntry[str]]:
-    """Every file below a folder; linked folders are not entered, so no loop is walked. Adds to `unread` what it cannot enter."""
+    """Every file below a folder; linked folders are not entered: no loops. Adds what it cannot enter to `unread`."""
     folders = [os.fspath(folder)]
     while folders:
         current = folders.pop()

@@ -125,6 +125,29 @@ class Ingest:
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), ignored)
 
+    def add_documents(self, root_id: int, documents: Iterable[Document], report: Report) -> SyncReport:
+        """Takes in documents that are no files: text a program has at hand."""
+        begun = time.monotonic()
+        self._catalog.sweep(unfinished_too=True)
+        revisions = self._catalog.revisions(root_id)
+        tally = _Tally()
+        waiting: list[_Ready] = []
+        for document in documents:
+            report(Progress(document.source, tally.done, tally.total, tally.passages))
+            tally.done += 1
+            content_hash = hashlib.sha256(f"{document.title}\0{document.text}".encode()).hexdigest()
+            older = revisions.get(document.source, [])
+            if older and older[-1][1] == content_hash:
+                tally.unchanged += 1
+                continue
+            seen = FileSeen(document.source, 0, 0, 0, content_hash)
+            ready = self._split(root_id, replace(document, content_hash=content_hash), seen, bool(older), tally)
+            waiting = self._queued(waiting, ready, tally)
+        self._commit(waiting, tally)
+        self._embed_pending(tally, report)
+        self._catalog.sweep(unfinished_too=True)
+        return _finished(tally, begun, (), 0)
+
     def _take(self, root_id: int, files: Sequence[Found], tally: _Tally, report: Report) -> None:
         known = self._catalog.files(root_id)
         revisions = self._catalog.revisions(root_id)
@@ -140,14 +163,17 @@ class Ingest:
                     tally.unchanged += 1
                 continue
             ready = self._prepare(root_id, found, revisions.get(found.source, []), tally)
-            if ready is None:
-                continue
-            waiting.append(ready)
-            characters = sum(len(ready.document.text) for ready in waiting)
-            if sum(len(ready.passages) for ready in waiting) >= _TOGETHER or characters >= _TOGETHER_CHARACTERS:
-                self._commit(waiting, tally)
-                waiting = []
+            waiting = self._queued(waiting, ready, tally)
         self._commit(waiting, tally)
+
+    def _queued(self, waiting: list[_Ready], ready: _Ready | None, tally: _Tally) -> list[_Ready]:
+        """Those that wait with one more; none once there is enough to embed together."""
+        waiting = waiting if ready is None else [*waiting, ready]
+        characters = sum(len(ready.document.text) for ready in waiting)
+        if sum(len(ready.passages) for ready in waiting) < _TOGETHER and characters < _TOGETHER_CHARACTERS:
+            return waiting
+        self._commit(waiting, tally)
+        return []
 
     def _prepare(self, root_id: int, found: Found, revisions: list[tuple[int, str]], tally: _Tally) -> _Ready | None:
         """Reads and splits one file; None when there is nothing (more) to do for it."""
@@ -167,10 +193,15 @@ class Ingest:
             tally.failed.append(Failure(found.source, str(error), error.hint))
             return None
         del data
-        document = replace(document, source=found.source, content_hash=content_hash)
+        return self._split(
+            root_id, replace(document, source=found.source, content_hash=content_hash), seen, bool(revisions), tally
+        )
+
+    def _split(self, root_id: int, document: Document, seen: FileSeen, is_update: bool, tally: _Tally) -> _Ready | None:
+        """Splits a document; a long one is stored at once and None returned."""
         passages = self._splitter.split(document.text, document.media_type == "text/markdown")
         first = list(islice(passages, _LONG))
-        ready = _Ready(root_id, document, first, seen, bool(revisions))
+        ready = _Ready(root_id, document, first, seen, is_update)
         if len(first) < _LONG:
             return ready
         self._commit_long(ready, passages, tally)
@@ -190,7 +221,9 @@ class Ingest:
         with self._catalog.transaction():
             for ready in batch:
                 document_id = self._catalog.stage(ready.root_id, ready.document)
-                ids = self._catalog.add_passages(document_id, list(self._worded(document_id, ready.document, ready.passages)))
+                ids = self._catalog.add_passages(
+                    document_id, list(self._worded(document_id, ready.document, ready.passages))
+                )
                 if vectors is not None:
                     self._catalog.add_vectors(document_id, ids, vectors[at : at + len(ids)])
                 at += len(ids)
@@ -223,7 +256,9 @@ class Ingest:
         while pending := self._catalog.pending(_TOGETHER):
             vectors = self._embedder.embed(
                 [
-                    embedded_text(p.title, p.passage.heading, self._catalog.text(p.document_id, p.passage.start, p.passage.end))
+                    embedded_text(
+                        p.title, p.passage.heading, self._catalog.text(p.document_id, p.passage.start, p.passage.end)
+                    )
                     for p in pending
                 ]
             )
@@ -265,11 +300,11 @@ class Ingest:
 
 
 def embedded_text(title: str, heading: str, text: str) -> str:
-    """What the embedder sees of a passage: the title and headings it stands under too, which are never quoted.
+    r"""What the embedder sees of a passage: the title and headings it stands under too, which are never quoted.
 
     Example:
         >>> embedded_text("Annual report", "", "Sales rose.")
-        'Annual report\\nSales rose.'
+        'Annual report\nSales rose.'
     """
     return "\n".join(part for part in (title[:_MOST_TITLE], heading[-_MOST_TITLE:], text) if part)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
@@ -17,7 +17,7 @@ from types import TracebackType
 from rag import __version__
 from rag.answer import Ask, Event, Finished
 from rag.catalog import Catalog
-from rag.dense import Dense
+from rag.dense import Dense, Held
 from rag.errors import EmbedderChangedError
 from rag.files import look_at, read_bytes, walk
 from rag.ingest import REMOVED, Ingest
@@ -42,8 +42,11 @@ class Library:
     Open one with `Library.open`.
     """
 
-    def __init__(self, folder: Path, settings: Settings, catalog: Catalog, *, asks_once: bool) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, catalog: Catalog, *, asks_once: bool, writer: Writer | None
+    ) -> None:
         self.folder = folder
+        self._given_writer = writer
         self.settings = settings
         self._catalog = catalog
         self._asks_once = asks_once
@@ -55,20 +58,29 @@ class Library:
         self._changed = False
 
     @classmethod
-    def open(cls, index: str | Path = "index", settings: Settings | None = None, *, asks_once: bool = False) -> Library:
+    def open(
+        cls,
+        index: str | Path = "index",
+        settings: Settings | None = None,
+        *,
+        asks_once: bool = False,
+        writer: Writer | None = None,
+    ) -> Library:
         """Opens an index, or makes it.
 
         Args:
             index: Its folder.
             settings: The defaults if left out; no file and no environment is read here.
             asks_once: The process ends after a question or two: Chroma is only loaded where it pays.
+            writer: Writes the answers in place of the model of the settings; `rag.llama.LlamaWriter` takes any of
+                LlamaIndex's.
 
         Raises:
             StorageError: The folder cannot be made or written.
             IndexDamagedError: The catalog is damaged, or from a newer rag.
         """
         folder = Path(index)
-        return cls(folder, settings or Settings(), Catalog.open(folder), asks_once=asks_once)
+        return cls(folder, settings or Settings(), Catalog.open(folder), asks_once=asks_once, writer=writer)
 
     def __enter__(self) -> Library:
         return self
@@ -85,9 +97,7 @@ class Library:
         finally:
             self._catalog.close()
 
-    def sync(
-        self, folder: str | Path, *, prune: bool = False, progress: Callable[[Progress], None] = _quiet
-    ) -> SyncReport:
+    def sync(self, folder: str | Path, *, prune: bool = False, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Makes the library's documents of a folder equal to its files. Other documents are not touched.
 
         Args:
@@ -129,6 +139,19 @@ class Library:
         with self._importing():
             named = [self._named(given, found) for given, found in files]
             report = self._ingest.add(named, ignored, progress)
+        self._changed |= bool(report.added or report.updated or report.passages)
+        return report
+
+    def add_documents(self, documents: Iterable[Document], *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+        """Takes in documents that are no files; each needs a `source`. One with a known source replaces the older.
+
+        Raises:
+            IndexBusyError: Another process is importing.
+            EmbedderChangedError: The index was built with another embedder.
+            EmbedderError: The embedder failed; documents can be found by their words.
+        """
+        with self._importing():
+            report = self._ingest.add_documents(self._catalog.root_id("memory", ""), documents, progress)
         self._changed |= bool(report.added or report.updated or report.passages)
         return report
 
@@ -199,7 +222,7 @@ class Library:
 
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, wanted: Filter | None = None
-    ) -> Iterator[Event]:
+    ) -> Generator[Event]:
         """Like `ask`, as it comes: what was found, then text, then the whole answer. Closing it stops the model."""
         self._prepare_search()
         yield from self._ask(question, k or self.settings.k, wanted, history)
@@ -317,8 +340,8 @@ class Library:
     @cached_property
     def _writer(self) -> Writer | None:
         model = self.settings.writes_with()
-        if not model:
-            return None
+        if self._given_writer is not None or not model:
+            return self._given_writer
         from rag.llm import OpenAIWriter
 
         return OpenAIWriter(
@@ -343,7 +366,7 @@ class _ChromaFolder:
         self._vectors = vectors
         self._folder = folder
 
-    def open(self, name: str):  # type: ignore[no-untyped-def]  # ChromaVectors, imported with Chroma
+    def open(self, name: str) -> Held:
         return self._vectors.ChromaVectors.open(self._folder / name)
 
     def is_sound(self, name: str) -> bool:
@@ -354,4 +377,3 @@ class _ChromaFolder:
             for other in self._folder.iterdir():
                 if other.name != name:
                     shutil.rmtree(other, ignore_errors=True)
-

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import openai
 
@@ -55,7 +55,7 @@ class OpenAIWriter:
         try:
             stream = self._client.chat.completions.create(
                 model=self.name,
-                messages=[{"role": role, "content": content} for role, content in messages],  # type: ignore[misc]
+                messages=cast("Any", [{"role": role, "content": content} for role, content in messages]),
                 stream=True,
                 stream_options={"include_usage": True},
             )
@@ -119,7 +119,9 @@ class OpenAIWriter:
             case openai.APIStatusError():
                 return ModelError(f"{who} failed ({error.status_code}): {_safe(error.message)}", "ask again later")
             case json.JSONDecodeError():
-                return ModelError(f"{self.address} sent something that is no reply", "check the address; it mostly ends in /v1")
+                return ModelError(
+                    f"{self.address} sent something that is no reply", "check the address; it mostly ends in /v1"
+                )
         return ModelError(f"{who} broke off ({type(error).__name__})", "ask again")
 
 

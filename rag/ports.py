@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 class Embedder(Protocol):
     """Turns texts into vectors whose dot product is their likeness in meaning."""
 
-    name: str  # changes whenever the vectors would: model, weights, way of embedding
-    dimension: int
+    @property
+    def name(self) -> str:
+        """Changes whenever the vectors would: model, weights, way of embedding."""
+
+    @property
+    def dimension(self) -> int:
+        """Of its vectors."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embeds texts: (n, d) float32, unit rows, in order.

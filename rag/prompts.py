@@ -30,7 +30,7 @@ _PASSAGE = """<passage number="{n}" source="{source}"{date}>
 
 # Characters that show nothing: written by nobody who means to be read, but by those who hide words from readers.
 _INVISIBLE = dict.fromkeys(
-    [*range(0x00, 0x09), *range(0x0B, 0x20), 0x7F, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
+    [*range(0x09), *range(0x0B, 0x20), 0x7F, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
      0xFEFF, 0xAD, *range(0xE0000, 0xE0080)]
 )  # fmt: skip
 

@@ -225,5 +225,3 @@ def _alike(a: Counter[str], b: Counter[str]) -> bool:
     # Different figures make different facts, however alike the words around them.
     figures_differ = any(any(c.isdigit() for c in word) for word in a.keys() ^ b.keys())
     return not figures_differ and shared >= _SAME_WORDS * (len(a) + len(b) - shared)
-
-

@@ -18,7 +18,9 @@ _ABBREVIATIONS = frozenset(
     approx e.g i.e etc a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.c a.d""".split()
 )
 # … but these often do end one, so a capital after them decides.
-_OFTEN_LAST = frozenset({"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n", "e.u", "d.c", "ph.d", "jr", "sr", "al"})
+_OFTEN_LAST = frozenset(
+    {"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n", "e.u", "d.c", "ph.d", "jr", "sr", "al"}
+)
 
 _CLOSERS = "\"'”’»)]}*_"
 _STOP = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*(?=\s)|[。！？｡]+[{re.escape(_CLOSERS)}」』）]*")
@@ -47,7 +49,7 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
         [(0, 28), (29, 33)]
     """
     stop = len(text) if end is None else end
-    found = []
+    found: list[tuple[int, int]] = []
     for block_start, block_end in _blocks(text, start, stop):
         begin = block_start
         for match in _STOP.finditer(text, block_start, block_end):
@@ -85,7 +87,7 @@ def _break_divides(text: str, line: int, length: int, widest: int, match: re.Mat
         return True
     if _LINE_OF_ITS_OWN.match(following) or text.startswith(("#", "|"), line):
         return True
-    return length < _SHORT_LINE * widest and not following[:1].islower() or length < 40 and following[:1].isupper()
+    return (length < _SHORT_LINE * widest and not following[:1].islower()) or (length < 40 and following[:1].isupper())
 
 
 def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:

@@ -111,7 +111,10 @@ def _refusal(method: str, headers: dict[str, str]) -> tuple[int, str] | None:
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != headers.get("host"):
         return 403, "requests from other pages are refused"
-    if method not in ("GET", "HEAD", "OPTIONS") and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if method not in ("GET", "HEAD", "OPTIONS") and headers.get("sec-fetch-site", "same-origin") not in (
+        "same-origin",
+        "none",
+    ):
         return 403, "requests from other pages are refused"
     length = headers.get("content-length", "0")
     if not length.isdigit() or int(length) > _MOST_BODY:
@@ -141,7 +144,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise SettingsError(f"port {port} of {host} cannot be used ({error.strerror})", "another: rag ui --port 0") from None
+        raise SettingsError(
+            f"port {port} of {host} cannot be used ({error.strerror})", "another: rag ui --port 0"
+        ) from None
     return listening
 
 

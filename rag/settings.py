@@ -58,7 +58,15 @@ class Resolved:
     origins: Mapping[str, str]
 
 
-_SMALLEST = {"passage_tokens": 16, "k": 1, "sentences": 1, "evidence": 0, "first_token_s": 0.1, "total_s": 0.1, "max_file_mb": 1}
+_SMALLEST = {
+    "passage_tokens": 16,
+    "k": 1,
+    "sentences": 1,
+    "evidence": 0,
+    "first_token_s": 0.1,
+    "total_s": 0.1,
+    "max_file_mb": 1,
+}
 _LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions less title and markers
 
 

@@ -3,7 +3,7 @@
 Whole sentences are packed, and of all ways to pack them the cheapest is taken: sizes near the wanted one, ends at the ends
 of paragraphs and sections rather than inside them. LlamaIndex's SentenceSplitter fills each passage to the brim and cuts
 where it is full; at equal recall this gives passages that hold less besides the answer (benchmarks/README.md), and offsets
-need no search, since no text is ever rebuilt. `rag.llama` offers that splitter under the same port. Nothing is embedded here.
+need no search, since no text is ever rebuilt. `rag.llama` offers that splitter under the same port. It embeds nothing.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import Stemmer
 
@@ -73,10 +74,10 @@ def located_terms(text: str) -> Iterator[tuple[int, str]]:
             yield start, _plain(found.replace(".", ""))
 
 
-def _stemmer():  # type: ignore[no-untyped-def]  # PyStemmer ships no types
+def _stemmer() -> Callable[[str], str]:
     if not hasattr(_local, "stem"):
         _local.stem = Stemmer.Stemmer("english", 100_000).stemWord
-    return _local.stem
+    return cast("Callable[[str], str]", _local.stem)
 
 
 def _plain(word: str) -> str:

@@ -60,14 +60,19 @@ class Reading:
         """Every live document and every file that could not be read, by source."""
         live = self._db.query(
             "SELECT d.source, title, author, date, media_type, characters,"
-            " (SELECT count(*) FROM passages p WHERE p.document_id = d.id), page_starts, pending, r.path, added, content_hash"
+            " (SELECT count(*) FROM passages p WHERE p.document_id = d.id), page_starts, pending, r.path, added,"
+            " content_hash"
             " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
         )
-        infos = [
-            DocumentInfo(*row[:7], pages=len(json.loads(row[7])), state="embedding" if row[8] else "ready", root=row[9],
-                         added=row[10], content_hash=row[11])
-            for row in live
-        ]  # fmt: skip
+        infos = []
+        for row in live:
+            source, title, author, date, media_type, characters, passages, starts, pending, root, added, content_hash = row
+            pages, state = len(json.loads(starts)), "embedding" if pending else "ready"
+            infos.append(
+                DocumentInfo(
+                    source, title, author, date, media_type, characters, passages, pages, state, root, added, content_hash
+                )
+            )
         failed = self._db.query(
             "SELECT f.source, r.path, content_hash, error, hint FROM files f JOIN roots r ON r.id = f.root_id"
             " WHERE error <> ''"
@@ -124,7 +129,15 @@ class Reading:
             title, author, date, page_starts, media_type, metadata, source, content_hash = rows[0]
             text = "".join(self.text_blocks(document_id))
         return Document(
-            text, title, author, date, tuple(json.loads(page_starts)), media_type, json.loads(metadata), source, content_hash
+            text,
+            title,
+            author,
+            date,
+            tuple(json.loads(page_starts)),
+            media_type,
+            json.loads(metadata),
+            source,
+            content_hash,
         )
 
     def text_blocks(self, document_id: int) -> Iterator[str]:
@@ -145,7 +158,8 @@ class Reading:
         """The ids of the live documents that pass a filter; None when it lets all pass."""
         if wanted.is_empty():
             return None
-        conditions, values = ["state = 'live'"], []
+        conditions: list[str] = ["state = 'live'"]
+        values: list[str] = []
         if wanted.sources:
             conditions.append("(" + " OR ".join(["source GLOB ?"] * len(wanted.sources)) + ")")
             values += wanted.sources
@@ -260,7 +274,8 @@ class Reading:
     def pending(self, limit: int) -> list[PendingPassage]:
         """The first passages of live or waiting revisions that have no vector yet."""
         rows = self._db.query(
-            "SELECT p.id, p.document_id, p.start, p.end, p.heading, d.title, d.source FROM documents d JOIN passages p ON p.document_id = d.id"
+            "SELECT p.id, p.document_id, p.start, p.end, p.heading, d.title, d.source"
+            " FROM documents d JOIN passages p ON p.document_id = d.id"
             " LEFT JOIN vectors v ON v.passage_id = p.id WHERE d.pending > 0 AND d.state IN ('live', 'worded')"
             " AND v.passage_id IS NULL ORDER BY p.id LIMIT ?",
             (limit,),
@@ -293,8 +308,7 @@ class Reading:
             (after, limit),
         )
         return [
-            LogEntry(seq, key, None if vector is None else np.frombuffer(vector, np.float32))
-            for seq, key, vector in rows
+            LogEntry(seq, key, None if vector is None else np.frombuffer(vector, np.float32)) for seq, key, vector in rows
         ]
 
     def problems(self) -> list[str]:
@@ -303,17 +317,19 @@ class Reading:
         if found:
             return found
         checks = {
-            "passages without a document": "SELECT count(*) FROM passages WHERE document_id NOT IN (SELECT id FROM documents)",
-            "passages without words": "SELECT count(*) FROM passages WHERE id NOT IN (SELECT rowid FROM words)",
-            "vectors without a passage": "SELECT count(*) FROM vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
-            "documents whose text is not whole": "SELECT count(*) FROM documents d WHERE state <> 'staged' AND characters <>"
+            "passages without a document": "passages WHERE document_id NOT IN (SELECT id FROM documents)",
+            "passages without words": "passages WHERE id NOT IN (SELECT rowid FROM words)",
+            "vectors without a passage": "vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
+            # length() stops at a NUL, which a text may hold.
+            "documents whose text is not whole": "documents d WHERE state <> 'staged' AND characters <>"
             " (SELECT coalesce(sum(length(text)), 0) FROM texts t WHERE t.document_id = d.id)"
             " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.document_id = d.id AND instr(text, char(0)) > 0)",
-            "documents whose count of waiting passages is wrong": "SELECT count(*) FROM documents d WHERE state IN"
-            " ('live', 'worded') AND pending <> (SELECT count(*) FROM passages p LEFT JOIN vectors v ON v.passage_id = p.id"
+            "documents whose count of waiting passages is wrong": "documents d WHERE state IN ('live', 'worded')"
+            " AND pending <> (SELECT count(*) FROM passages p LEFT JOIN vectors v ON v.passage_id = p.id"
             " WHERE p.document_id = d.id AND v.passage_id IS NULL)",
         }
-        return [f"{count} {what}" for what, sql in checks.items() if (count := self._db.query(sql)[0][0])]
+        counts = {what: self._db.query(f"SELECT count(*) FROM {rows}")[0][0] for what, rows in checks.items()}
+        return [f"{count} {what}" for what, count in counts.items() if count]
 
 
 def _slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -42,10 +42,7 @@ class Writing:
         with self.transaction():
             self._db.run_many(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (root_id, f.source, f.size, f.mtime_ns, f.scanned_ns, f.content_hash, f.error, f.hint)
-                    for f in files
-                ],
+                [(root_id, f.source, f.size, f.mtime_ns, f.scanned_ns, f.content_hash, f.error, f.hint) for f in files],
             )
 
     def forget_files(self, root_id: int, sources: Iterable[str]) -> None:
@@ -135,9 +132,7 @@ class Writing:
         """Hides documents at once, and forgets that their files were seen. `sweep` removes what is left of them."""
         with self.transaction():
             for document_id in document_ids:
-                for root_id, source in self._db.query(
-                    "SELECT root_id, source FROM documents WHERE id = ?", (document_id,)
-                ):
+                for root_id, source in self._db.query("SELECT root_id, source FROM documents WHERE id = ?", (document_id,)):
                     self._db.run("UPDATE documents SET state = 'dead' WHERE root_id = ? AND source = ?", (root_id, source))
                     self.forget_files(root_id, [source])
 

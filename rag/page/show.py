@@ -31,10 +31,10 @@ _WORDS = {
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it stands, whatever is in it.
+    r"""Text that Markdown shows as it stands, whatever is in it.
 
     Example:
-        >>> escaped("<b>*hi*</b>\\nthere")
+        >>> escaped("<b>*hi*</b>\nthere")
         '&#60;b&#62;&#42;hi&#42;&#60;&#47;b&#62;<br>there'
     """
     clean = visible(text).translate(_BIDI)
@@ -94,7 +94,9 @@ def sources(turn: int, citations: Sequence[Citation], documents: dict[str, Docum
         cited = sorted((c for c in citations if c.source == source), key=lambda c: c.start)
         facts = [document.date, document.author, source, *(f"p. {c.page}" for c in cited[:1] if c.page)]
         about = " · ".join(escaped(fact) for fact in facts if fact)
-        shown.append(f'### {escaped(document.title)}\n\n<span class="about">{about}</span>\n\n{_marked(turn, document.text, cited)}')
+        shown.append(
+            f'### {escaped(document.title)}\n\n<span class="about">{about}</span>\n\n{_marked(turn, document.text, cited)}'
+        )
     return "\n\n".join(shown)
 
 
@@ -108,7 +110,7 @@ def _marked(turn: int, text: str, cited: Sequence[Citation]) -> str:
                 parts.append(escaped(text[at : min(begin, at + _AROUND)]))
             parts.append(" … ")
         start = max(at, citation.start)  # two claims may rest on the same words
-        parts.append(escaped(text[begin if begin > at else at : start]))
+        parts.append(escaped(text[max(at, begin) : start]))
         parts.append(f'<mark id="c{turn}-{citation.n}" class="cited">{escaped(text[start : citation.end])}</mark>')
         at = max(at, citation.end)
     parts.append(escaped(text[at : at + _AROUND]) + (" …" if at + _AROUND < len(text) else ""))
@@ -123,7 +125,10 @@ def documents(infos: Sequence[DocumentInfo]) -> str:
     for info in infos:
         state = f"✗ {escaped(info.error)}" if info.state == "failed" else f"{info.passages:,} passages · {info.state}"
         title = escaped(info.title or info.source)
-        lines.append(f'* **{title}**  \n  <span class="about">{escaped(info.source)} · {escaped(info.date) or "no date"} · {state}</span>')
+        about = " · ".join([escaped(info.source), escaped(info.date) or "no date", state])
+        lines.append(
+            f'* **{title}**  \n  <span class="about">{about}</span>'
+        )
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Markdown: the text is kept as it stands, markup included; title, author and date come from its front matter or headings."""
+"""Markdown: kept as it stands, markup included; title, author and date come from its front matter or headings."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def decode(data: bytes) -> str:
 
 def _checked(text: str) -> str:
     sample = text[:_GUESS_BYTES]
-    controls = sum(c < " " and c not in "\t\n\r\f\x1b" or c in "\x7f\ufffd" for c in sample)
+    controls = sum((c < " " and c not in "\t\n\r\f\x1b") or c in "\x7f\ufffd" for c in sample)
     if controls > max(4, _MOST_CONTROLS * len(sample)):
         raise ReadError("it is not text (too many control characters)", "if it is, save it as UTF-8")
     return text

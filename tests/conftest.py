@@ -1,0 +1,50 @@
+"""What tests share: a library in a temporary folder, and small documents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag import Library
+
+for name in [name for name in os.environ if name.startswith(("RAG_", "OPENAI_"))]:
+    del os.environ[name]  # nobody's own settings change what tests see
+
+ARTICLE = Path(__file__).parent.parent / "seeds" / "india-raises-rare-earth-curbs-with-china.txt"
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def article() -> str:
+    """The sample article's text."""
+    return ARTICLE.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with three small documents."""
+    made = tmp_path / "documents"
+    made.mkdir()
+    (made / "rivers.txt").write_text("The Danube flows through ten countries. It ends in the Black Sea.\n", "utf-8")
+    (made / "towers.md").write_text("# Towers\n\n## Paris\n\nThe Eiffel Tower is 330 metres tall.\n", "utf-8")
+    (made / "sub").mkdir()
+    (made / "sub" / "bread.txt").write_text("Sourdough rises slowly because its yeast is wild.\n", "utf-8")
+    return made
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    """An empty library."""
+    with Library.open(tmp_path / "index", asks_once=True) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """A library of the sample article, shared by tests that only read."""
+    with Library.open(tmp_path_factory.mktemp("seeds") / "index", asks_once=True) as opened:
+        opened.sync(ARTICLE.parent)
+        yield opened

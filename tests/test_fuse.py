@@ -1,0 +1,38 @@
+"""Scores, computed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rag import fuse
+
+
+def test_rarity_is_between_none_and_all() -> None:
+    """A word nobody has tells everything; one that all have nearly nothing; the size of the library does not matter."""
+    assert fuse.rarity(10, 0) == pytest.approx(1.0)
+    assert fuse.rarity(1_000_000, 0) == pytest.approx(1.0)
+    assert fuse.rarity(10, 10) == pytest.approx(math.log(1 + 0.5 / 10.5) / math.log(1 + 10.5 / 0.5))
+    assert fuse.rarity(1, 1) > 0
+
+
+def test_bm25_by_hand() -> None:
+    """One word, twice in a passage of average length: rarity × 2 × 1.8 / (2 + 0.8)."""
+    assert fuse.bm25({"cat": 2}, 10, 10.0, {"cat": 0.5, "dog": 1.0}) == pytest.approx(0.5 * 2 * 1.8 / 2.8)
+
+
+def test_bm25_of_an_empty_library() -> None:
+    """A library without words divides by nothing."""
+    assert fuse.bm25({}, 0, 0.0, {"cat": 1.0}) == 0
+
+
+def test_fused() -> None:
+    """Scores add up; a passage without a vector is scored by its words."""
+    assert fuse.fused(0.5, 1.0) == pytest.approx(0.7)
+    assert fuse.fused(None, 1.0) == pytest.approx(0.2)
+
+
+def test_ranks() -> None:
+    """Best first, ties in order, what has no score has no rank."""
+    assert [2, None, 1, 3] == fuse.ranks([0.2, None, 0.9, 0.2])
