@@ -59,7 +59,7 @@ class OpenAIWriter:
                 stream=True,
                 stream_options={"include_usage": True},
             )
-            if isinstance(stream, str) or not hasattr(stream, "response"):
+            if "text/html" in stream.response.headers.get("content-type", ""):
                 raise ModelError(f"{self.address} sent a page, not a reply", "check the address; it mostly ends in /v1")
 
             def give_up() -> None:
@@ -108,7 +108,7 @@ class OpenAIWriter:
                 return ModelError(f"{self.address} refused the key", "check OPENAI_API_KEY; `rag config` shows it masked")
             case openai.NotFoundError():
                 return ModelError(f"{self.address} has no model {self.name!r}", "check the model's name and the address")
-            case openai.RateLimitError() if "insufficient_quota" in str(error):
+            case openai.RateLimitError(code="insufficient_quota"):
                 return ModelError(f"the account at {self.address} has no quota left", "check its billing")
             case openai.RateLimitError():
                 return ModelError(f"{self.address} is limiting the rate of requests", "wait a little and ask again")

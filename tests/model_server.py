@@ -1,0 +1,154 @@
+"""A real HTTP server that speaks the OpenAI protocol with scripted replies, for tests of everything behind a model."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Reply = Callable[["Handler"], None]
+
+
+class ModelServer(ThreadingHTTPServer):
+    """Scripted: each request takes the next reply; the last one is repeated."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.replies: deque[Reply] = deque()
+        self.requests: list[dict[str, Any]] = []
+        self.closed = threading.Event()  # the client closed a connection in the middle of a reply
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        self.closed.set()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: ModelServer
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.requests.append({"path": self.path, "body": body, "key": self.headers.get("authorization", "")})
+        replies = self.server.replies
+        (replies.popleft() if len(replies) > 1 else replies[0])(self)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+    def begin(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("connection", "close")
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.close_connection = True
+
+    def event(self, value: object) -> None:
+        self.wfile.write(b"data: " + (value if isinstance(value, bytes) else json.dumps(value).encode()) + b"\n\n")
+        self.wfile.flush()
+
+    def said(self, text: str, finish: str | None = None) -> None:
+        choice = {"index": 0, "delta": {"content": text} if text else {}, "finish_reason": finish}
+        self.event({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]})
+
+
+def says(*pieces: str, finish: str | None = "stop", done: bool = True) -> Reply:
+    """Streams some text and ends."""
+
+    def reply(handler: Handler) -> None:
+        handler.begin()
+        for piece in pieces:
+            handler.said(piece)
+        if finish:
+            handler.said("", finish)
+        if done:
+            handler.event(b"[DONE]")
+
+    return reply
+
+
+def fails(status: int, message: str = "no", code: str | None = None, **headers: str) -> Reply:
+    """Answers with an error."""
+
+    def reply(handler: Handler) -> None:
+        handler.begin(status, "application/json", **headers)
+        handler.wfile.write(json.dumps({"error": {"message": message, "code": code, "type": "x"}}).encode())
+
+    return reply
+
+
+def page(handler: Handler) -> None:
+    """A proxy's login page."""
+    handler.begin(200, "text/html")
+    handler.wfile.write(b"<html>log in</html>")
+
+
+def trickles(handler: Handler) -> None:
+    """Comments for ever, so that no read times out."""
+    handler.begin()
+    for _ in range(300):
+        handler.wfile.write(b": ping\n\n")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def drips(handler: Handler) -> None:
+    """A word every 50 ms, for ever."""
+    handler.begin()
+    for _ in range(300):
+        handler.said("word ")
+        time.sleep(0.05)
+
+
+def broken_json(handler: Handler) -> None:
+    """Half a chunk that is not JSON."""
+    handler.begin()
+    handler.said("It is ")
+    handler.event(b"{nonsense")
+
+
+def embeds(dimension: int = 8) -> Reply:
+    """Embeds deterministically: letters counted by their code."""
+
+    def reply(handler: Handler) -> None:
+        texts = handler.server.requests[-1]["body"]["input"]
+        rows = []
+        for i, text in enumerate(texts):
+            vector = [1.0] * dimension
+            for character in text.lower():
+                vector[ord(character) % dimension] += 1
+            rows.append({"object": "embedding", "index": i, "embedding": vector})
+        handler.begin(200, "application/json")
+        reply = {"object": "list", "data": rows, "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+        handler.wfile.write(json.dumps(reply).encode())
+
+    return reply
+
+
+@contextmanager
+def model_server(*replies: Reply) -> Iterator[ModelServer]:
+    """A running server."""
+    server = ModelServer()
+    server.replies.extend(replies)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,307 @@
+"""A library from end to end: documents in, in step, out; found by words and by meaning."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rag import Document, Filter, Library
+from rag.errors import EmbedderChangedError, IndexBusyError, IndexDamagedError, SourceError
+from rag.locks import NamedLock
+from rag.settings import Settings
+
+from . import model_server as fake
+
+
+def sources(library: Library) -> list[str]:
+    return [info.source for info in library.documents() if info.state != "failed"]
+
+
+def test_sync_follows_the_folder(library: Library, folder: Path) -> None:
+    """New, changed, unchanged, gone."""
+    first = library.sync(folder)
+    assert (3, 0, 0, 0) == (first.added, first.updated, first.unchanged, first.removed)
+    assert ["rivers.txt", "sub/bread.txt", "towers.md"] == sources(library)
+
+    (folder / "rivers.txt").write_text("The Rhine ends in the North Sea.\n", "utf-8")
+    (folder / "sub" / "bread.txt").unlink()
+    second = library.sync(folder)
+    assert (0, 1, 1, 1) == (second.added, second.updated, second.unchanged, second.removed)
+    assert "The Rhine ends in the North Sea.\n" == library.document("rivers.txt").text
+    assert "Danube" not in "".join(hit.text for hit in library.search("Danube river countries"))
+
+
+def test_second_sync_does_nothing(library: Library, folder: Path) -> None:
+    """Nothing is read, embedded or written again."""
+    library.sync(folder)
+    for path in folder.rglob("*.*"):
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    library.sync(folder)  # times changed: hashed, not embedded
+    library._ingest._read_bytes = lambda found: pytest.fail(f"{found.source} was read again")
+    report = library.sync(folder)
+
+    assert (3, 0) == (report.unchanged, report.passages)
+
+
+def test_vanished_documents_are_held(library: Library, folder: Path) -> None:
+    """Most of a folder gone at once is not a wish; --prune makes it one."""
+    library.sync(folder)
+    for name in ("rivers.txt", "towers.md"):
+        (folder / name).unlink()
+    report = library.sync(folder)
+    assert (0, ("rivers.txt", "towers.md")) == (report.removed, report.held)
+    assert 3 == len(sources(library))
+
+    assert 2 == library.sync(folder, prune=True).removed
+
+
+def test_a_missing_folder_removes_nothing(library: Library, folder: Path) -> None:
+    """A root that cannot be read is an error, and all is kept."""
+    library.sync(folder)
+    folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(SourceError, match="no folder"):
+        library.sync(folder)
+
+    assert 3 == len(sources(library))
+
+
+def test_two_roots_with_the_same_names(library: Library, folder: Path, tmp_path: Path) -> None:
+    """Each keeps its own document; syncing one does not touch the other."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "rivers.txt").write_text("The Nile is in Africa.\n", "utf-8")
+    library.sync(folder)
+    library.sync(other)
+    library.sync(folder)
+
+    assert 2 == sources(library).count("rivers.txt")
+    with pytest.raises(SourceError, match="2 documents are called"):
+        library.document("rivers.txt")
+    assert "The Nile is in Africa.\n" == library.document(str(other / "rivers.txt")).text
+
+
+def test_add_and_remove(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file added by name is found by that name; removed, it is gone; syncing never removes it."""
+    monkeypatch.chdir(folder)
+    assert 1 == library.add("rivers.txt").added
+    assert ["rivers.txt"] == sources(library)
+    assert 1 == library.remove("rivers.txt")
+    assert [] == sources(library)
+    assert [] == library.search("Danube")
+    assert 1 == library.add("rivers.txt").added
+
+
+def test_removed_from_a_synced_folder_stays_out(library: Library, folder: Path) -> None:
+    """The next sync does not bring it back; adding it by name does."""
+    library.sync(folder)
+    library.remove("rivers.txt")
+    library.sync(folder)
+    assert "rivers.txt" not in sources(library)
+
+    library.add(folder / "rivers.txt")
+    assert "rivers.txt" in sources(library)
+    assert 3 == len(sources(library))
+
+
+def test_one_bad_file_does_not_stop_the_rest(library: Library, folder: Path) -> None:
+    """It is listed with its reason, and taken in once it is mended."""
+    (folder / "bad.txt").write_bytes(bytes(range(256)) * 40)
+    report = library.sync(folder)
+    assert (3, ["bad.txt"]) == (report.added, [failure.source for failure in report.failed])
+    assert [("bad.txt", "failed")] == [(i.source, i.state) for i in library.documents() if i.state == "failed"]
+
+    (folder / "bad.txt").write_text("now it is text", "utf-8")
+    assert (1, ()) == ((after := library.sync(folder)).added, after.failed)
+
+
+def test_filters(library: Library, folder: Path) -> None:
+    """By source pattern, date and field, before ranking."""
+    (folder / "dated.md").write_text("---\ndate: 2024-05-01\ntopic: water\n---\nThe Danube rose in May.", "utf-8")
+    library.sync(folder)
+
+    def found(wanted: Filter) -> set[str]:
+        return {hit.source for hit in library.search("Danube", wanted=wanted)}
+
+    assert {"rivers.txt"} == found(Filter(sources=("riv*",)))
+    assert {"sub/bread.txt"} == found(Filter(sources=("sub/*",)))
+    assert {"dated.md"} == found(Filter(since="2024"))
+    assert {"dated.md"} == found(Filter(until="2024-05"))
+    assert set() == found(Filter(since="2024-06"))
+    assert {"dated.md"} == found(Filter(metadata={"topic": "water"}))
+    assert set() == found(Filter(sources=("' OR 1=1 --",)))
+
+
+def test_near_identical_passages_are_one_hit(library: Library) -> None:
+    """The copy is named, not shown again; different figures make a different fact."""
+    text = "The annual report says that revenue from cloud services grew strongly in the northern region in {}."
+    library.add_documents(
+        [Document(text.format(2020), "A", source="a"), Document(text.format(2020), "B", source="b"),
+         Document(text.format(2021), "C", source="c")]
+    )  # fmt: skip
+    hits = library.search("revenue from cloud services")
+
+    assert 2 == len(hits)
+    assert {("b",), ()} == {hit.also_in for hit in hits} or {("a",), ()} == {hit.also_in for hit in hits}
+
+
+def test_one_passage_library(library: Library) -> None:
+    """Scores are sound for a single passage."""
+    library.add_documents([Document("The kettle is blue.", "Kettle", source="k")])
+    answer = library.ask("What colour is the kettle?")
+
+    assert "The kettle is blue. [1]" == answer.text
+
+
+@pytest.mark.parametrize("question", ["the of and", 'NEAR("x" AND *', "a" * 8000, "\udcff?", "'; DROP TABLE x", "🙂", "\x1b[2J"])
+def test_odd_questions(seeds: Library, question: str) -> None:
+    """Anything may be asked; nothing breaks."""
+    assert seeds.ask(question).status in ("answered", "abstained")
+
+
+def test_an_empty_library_abstains(library: Library) -> None:
+    """With no documents, nothing is answered."""
+    assert "abstained" == library.ask("Anything?").status
+
+
+def test_citations_resolve(seeds: Library, article: str) -> None:
+    """The question that must always be answered well."""
+    answer = seeds.ask("What did India raise with Sun Weidong?")
+
+    assert "answered" == answer.status
+    assert "rare earth restrictions" in answer.text
+    for citation in answer.citations:
+        assert article[citation.start : citation.end] == citation.quote
+        assert answer.text[citation.answer_start : citation.answer_end] == citation.quote
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.sampled_from("ab é\u0301🙂\r\n\0.שx中"), min_size=1, max_size=200), min_size=1, max_size=4))
+def test_offsets_hold_for_any_text(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+    """Whatever the text, what a hit shows is what the document holds there."""
+    with Library.open(tmp_path_factory.mktemp("any") / "index", asks_once=True) as library:
+        folder = tmp_path_factory.mktemp("texts")
+        for n, text in enumerate(texts):
+            (folder / f"{n}.txt").write_bytes(text.encode())
+        library.sync(folder)
+        for hit in library.search("ab x 中", 50):
+            assert library.document(hit.source).text[hit.start : hit.end] == hit.text
+
+
+def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long new document is searchable while its vectors follow; a long changed one is replaced whole."""
+    monkeypatch.setattr("rag.ingest._LONG", 40)
+    monkeypatch.setattr("rag.ingest._TOGETHER", 30)
+    seen: list[tuple[int, int]] = []
+    embed = library._embedder.embed
+
+    def spy(texts):
+        if len(texts) > 1:
+            seen.append((len(library._catalog.documents()), library._catalog.pending_count()))
+        return embed(texts)
+
+    monkeypatch.setattr(library._embedder, "embed", spy)
+    text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(200))
+    library.add_documents([Document(text, "Long", source="long")])
+    assert seen[0][0] == 1
+    assert seen[0][1] >= 100
+    assert 0 == library._catalog.pending_count()
+    assert "item number 177" in library.search("item number 177")[0].text
+    assert library.document("long").text == text
+
+    report = library.add_documents([Document(text.replace("item number 177", "item number 9999"), "Long", source="long")])
+    assert 1 == report.updated
+    assert "item number 9999" in library.search("item number 9999")[0].text
+    assert 1 == len(library.documents())
+
+
+def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
+    """The same hits whether this process holds Chroma or scans."""
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        library.sync(folder)
+        scanned = library.search("Which sea does the river reach?")
+    with Library.open(tmp_path / "index") as library:
+        through_chroma = library.search("Which sea does the river reach?")
+        assert library._dense.holds_chroma
+        assert 0 == library._dense.waiting()
+        library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
+        assert "v" == library.search("Where does the Volga end?")[0].source  # not in Chroma yet
+        health = library.check()
+
+    assert [(h.source, h.start, h.score) for h in scanned] == [(h.source, h.start, h.score) for h in through_chroma]
+    assert () == health.problems
+    assert 4 == health.vectors_in_chroma
+
+
+def test_chroma_may_vanish(tmp_path: Path, folder: Path) -> None:
+    """Its folder is derived: removed, it is built anew."""
+    import shutil
+
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        library.sync(folder)
+    shutil.rmtree(tmp_path / "index" / "chroma")
+    with Library.open(tmp_path / "index") as library:
+        assert "rivers.txt" == library.search("Danube")[0].source
+        assert 3 == library.check().vectors_in_chroma
+
+
+def test_a_second_import_names_the_first(library: Library, folder: Path) -> None:
+    """Who holds the lock is said."""
+    lock = NamedLock(library.folder / "import.lock", "importing")
+    lock.acquire()
+    try:
+        with pytest.raises(IndexBusyError, match=rf"pid {os.getpid()}"):
+            library.sync(folder)
+    finally:
+        lock.release()
+    assert 3 == library.sync(folder).added
+
+
+def test_a_damaged_catalog_is_never_answered_from(tmp_path: Path) -> None:
+    """It is named, and the hint says what to do."""
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "catalog.sqlite3").write_bytes(b"not a database at all" * 300)
+    with pytest.raises(IndexDamagedError, match="damaged") as raised:
+        Library.open(tmp_path / "index")
+
+    assert "backup" in raised.value.hint
+
+
+def test_a_newer_catalog_is_refused(tmp_path: Path) -> None:
+    """And left as it is."""
+    with Library.open(tmp_path / "index") as library:
+        library._catalog._db.run("PRAGMA user_version = 999")
+    before = (tmp_path / "index" / "catalog.sqlite3").read_bytes()
+    with pytest.raises(IndexDamagedError, match="newer rag"):
+        Library.open(tmp_path / "index")
+
+    assert before == (tmp_path / "index" / "catalog.sqlite3").read_bytes()
+
+
+def test_another_embedder_is_refused(tmp_path: Path, folder: Path) -> None:
+    """Vectors of two embedders are never mixed."""
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        library.sync(folder)
+    with fake.model_server(fake.embeds()) as server:
+        remote = Settings(embedder="openai:e", embedder_url=server.url)
+        with Library.open(tmp_path / "index", remote, asks_once=True) as library, pytest.raises(EmbedderChangedError):
+            library.search("Danube")
+
+
+def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
+    """Any compatible endpoint embeds; if it is down, words are found and the notice says so."""
+    with fake.model_server(fake.embeds()) as server:
+        settings = Settings(embedder="openai:e", embedder_url=server.url, api_key="k")
+        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+            assert 3 == library.sync(folder).passages
+            assert library.search("Danube")[0].ranks.dense is not None
+            library._embedder._client.max_retries = 0
+            server.replies.clear()
+            server.replies.append(fake.fails(500))
+            hits, _, notice = library.retrieve("Danube")
+
+    assert "rivers.txt" == hits[0].source
+    assert "by words only" in notice
