@@ -24,6 +24,8 @@ from rag.records import Answer, Filter, Hit, Progress, SyncReport
 from rag.settings import Resolved, masked
 from rag.startup import agree, settings_in_force, untrusted_addresses
 
+_INTERRUPTED = 130
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
 
@@ -66,7 +68,9 @@ def ask(
 ) -> None:
     """Answer a question, with citations; first bring the index in step with the folder of `documents`."""
     from rag.answer import Finished, Said
+    from rag.search import checked_question
 
+    question = checked_question(question)  # before anything is looked for
     with _library(context, sync_first=not no_sync, quiet=as_json) as library:
         streaming = not as_json and sys.stdout.isatty()
         for event in library.stream(question, k=k, wanted=_filter(source, since, until, meta)):
@@ -90,6 +94,9 @@ def search(
     as_json: Json = False,
 ) -> None:
     """List the passages that bear on a question, best first, and why each was found."""
+    from rag.search import checked_question
+
+    question = checked_question(question)
     with _library(context, sync_first=not no_sync, quiet=as_json) as library:
         hits, timings, notice = library.retrieve(question, k, wanted=_filter(source, since, until, meta))
         if as_json:
@@ -278,15 +285,15 @@ def ui(
 def run() -> NoReturn:
     """The entry of the `rag` script: what every error ends in."""
     try:
-        app(standalone_mode=False)
-        code = 0
-    except typer.Exit as ended:
-        code = ended.exit_code
+        ended = app(standalone_mode=False)
+        code = ended if isinstance(ended, int) else 0  # typer.Exit comes back as a value, Ctrl-C as 130
+        if code == _INTERRUPTED:
+            _say("interrupted; what was acknowledged is kept")
     except RagError as error:
         code = _failed(error)
     except (KeyboardInterrupt, typer.Abort):
         _say("interrupted; what was acknowledged is kept")
-        code = 130
+        code = _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -6,7 +6,8 @@ The JSON Schemas in `docs/schemas/` are made from these types, and a test holds 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TypedDict
+
+from typing_extensions import TypedDict  # pydantic, which makes the schemas, needs this one before Python 3.12
 
 from rag.records import Answer, DocumentInfo, Health, Hit, SyncReport
 

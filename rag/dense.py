@@ -142,6 +142,10 @@ class Dense:
             found.update(self._scan.nearest(vector, k))
         return sorted(found.items(), key=lambda item: -item[1])[:k]
 
+    def is_new(self) -> bool:
+        """Whether Chroma was never filled."""
+        return not self._catalog.meta("chroma_generation")
+
     def waiting(self) -> int:
         """How many entries of the log Chroma has not confirmed."""
         return self._catalog.newest_seq() - int(self._catalog.meta("chroma_filled") or 0)

@@ -28,6 +28,8 @@ from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings
 from rag.stored import FileSeen, Found
 
+# A process that asks once leaves fewer changes than this to the next one that holds Chroma; until then they are scanned.
+_FILL_AT_LEAST = 1_000
 # Up to this many vectors a process that asks once is faster by scanning them all than by importing Chroma (1.5 s).
 _SCAN_UNASKED = 200_000
 
@@ -91,7 +93,7 @@ class Library:
     def close(self) -> None:
         """Brings Chroma up to date if this process changed the library, and lets go of everything."""
         try:
-            if self._changed:
+            if self._changed and (not self._asks_once or self._dense.is_new() or self._dense.waiting() >= _FILL_AT_LEAST):
                 self.fill()
             self._dense.release()
         finally:

@@ -74,8 +74,8 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> Resolved:
     """Lays settings over each other.
 
     Args:
-        layers: (origin, name → value), the later ones win; an origin may hold `{name}`, replaced by the setting's name
-            in capitals.
+        layers: (origin, name → value), the later ones win; an origin may hold `{name}` or `{NAME}`, replaced by the
+            setting's name.
 
     Raises:
         SettingsError: An unknown name, a value of the wrong type or outside its limits.
@@ -83,14 +83,15 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> Resolved:
     types = {field.name: type(field.default) for field in fields(Settings)}
     values: dict[str, object] = {}
     origins = dict.fromkeys(types, "default")
-    for origin, layer in layers:
+    for pattern, layer in layers:
         for name, value in layer.items():
+            origin = pattern.format(name=name.replace("_", "-"), NAME=name.upper())
             if name not in types:
                 near = difflib.get_close_matches(name, types, n=1)
                 known = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(types)}"
-                raise SettingsError(f"{origin.format(name=name.upper())}: there is no setting {name!r}", known)
-            origins[name] = origin.format(name=name.upper())
-            values[name] = _checked(name, value, types[name], origins[name])
+                raise SettingsError(f"{origin}: there is no setting {name!r}", known)
+            origins[name] = origin
+            values[name] = _checked(name, value, types[name], origin)
     settings = Settings(**values)  # type: ignore[arg-type]  # _checked made each value of its field's type
     return Resolved(settings, origins)
 

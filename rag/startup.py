@@ -35,7 +35,7 @@ def settings_in_force(flags: Mapping[str, object], environment: Mapping[str, str
         if name.startswith("RAG_") and name not in _NOT_SETTINGS
     }
     given = {name: value for name, value in flags.items() if value is not None}
-    return resolve([(str(FILE), _from_file()), *usual, ("RAG_{name}", own), ("--{name}", given)])
+    return resolve([(str(FILE), _from_file()), *usual, ("RAG_{NAME}", own), ("--{name}", given)])
 
 
 def _from_file() -> Mapping[str, object]:

@@ -1,0 +1,260 @@
+"""The command line, as a process: contracts, exit codes, one clear line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from . import model_server as fake
+from .conftest import ARTICLE
+
+SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
+QUESTION = "What did India raise with Sun Weidong?"
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    """A working folder with the article and a rag.toml."""
+    (tmp_path / "seeds").mkdir()
+    shutil.copy(ARTICLE, tmp_path / "seeds")
+    (tmp_path / "rag.toml").write_text('documents = "seeds"\n', "utf-8")
+    return tmp_path
+
+
+def rag(room: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_"))}
+    env = {**kept, "RAG_STATE": str(room / "state"), "PYTHONWARNINGS": "ignore", **environment}
+    done = subprocess.run([sys.executable, "-c", "from rag.cli import run; run()", *words], cwd=room, env=env,
+                          capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert "Traceback" not in done.stderr + done.stdout
+    return done
+
+
+def checked(done: subprocess.CompletedProcess[str], schema: str) -> dict:
+    value = json.loads(done.stdout)
+    jsonschema.validate(value, json.loads((SCHEMAS / f"{schema}.json").read_text("utf-8")))
+    return value
+
+
+def test_ask(room: Path, article: str) -> None:
+    """The first user's question: answered at once, with citations right to the character."""
+    done = rag(room, "ask", QUESTION)
+    assert 0 == done.returncode
+    assert "rare earth restrictions" in done.stdout
+    assert "[1] india-raises-rare-earth-curbs-with-china.txt, characters 0–266" in done.stdout
+    assert "" == done.stderr
+
+    answer = checked(rag(room, "ask", QUESTION, "--json"), "ask")
+    assert "answered" == answer["status"]
+    for citation in answer["citations"]:
+        assert article[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_abstaining_is_no_failure(room: Path) -> None:
+    """Exit code 0, the refusal, and what comes closest."""
+    done = rag(room, "ask", "Who is the president of Brazil?")
+
+    assert 0 == done.returncode
+    assert done.stdout.startswith("Your documents don't answer this.\n\nClosest:")
+
+
+def test_every_json_keeps_its_schema(room: Path) -> None:
+    """search, add, sync, ls, doctor."""
+    assert checked(rag(room, "search", "magnets", "--json"), "search")["hits"]
+    assert 1 == checked(rag(room, "sync", "--json"), "sync")["unchanged"]
+    (room / "note.txt").write_text("A note.", "utf-8")
+    assert 1 == checked(rag(room, "add", "note.txt", "--json"), "sync")["added"]
+    assert 2 == len(checked(rag(room, "ls", "--json"), "ls"))
+    assert [] == checked(rag(room, "doctor", "--json"), "doctor")["problems"]
+
+
+def test_show_is_byte_for_byte(room: Path) -> None:
+    """What offsets count in."""
+    rag(room, "sync")
+    done = rag(room, "show", ARTICLE.name)
+
+    assert ARTICLE.read_text("utf-8") == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["ask", ""], 1, "the question is empty"),
+        (["ask", "x" * 100_000], 1, "100,000 characters"),
+        (["add", "nowhere.txt"], 1, "cannot be read"),
+        (["sync", "nowhere"], 1, "no folder"),
+        (["show", "nowhere.txt"], 1, "no document"),
+        (["rm", "nowhere.txt"], 1, "no document"),
+        (["eval", "nowhere.yaml"], 1, "cannot be read"),
+        (["ask", "x", "--since", "yesterday"], 1, "not a date"),
+        (["frobnicate"], 2, "No such command"),
+        (["ask"], 2, "Missing argument"),
+        (["ask", "x", "-k", "0"], 2, "-k"),
+        (["--index", "/dev/null/x", "ls"], 4, "cannot be made"),
+        (["ui", "--host", "0.0.0.0"], 1, "this machine only"),
+    ],
+)
+def test_mistakes(room: Path, words: list[str], code: int, said: str) -> None:
+    """One clear line and a hint on stderr, nothing on stdout, the right exit code."""
+    done = rag(room, *words)
+
+    assert code == done.returncode
+    assert said in done.stderr
+    assert "" == done.stdout
+    assert 2 >= len(done.stderr.strip().splitlines())
+
+
+def test_bad_files_are_listed(room: Path) -> None:
+    """Exit code 3: the rest is in."""
+    (room / "seeds" / "junk.txt").write_bytes(bytes(range(256)) * 40)
+    (room / "seeds" / "empty.txt").touch()
+    (room / "seeds" / "with\nnewline 🙂.txt").write_text("Newlines in names are odd.", "utf-8")
+    os.symlink("loop", room / "seeds" / "loop")
+    os.symlink(".", room / "seeds" / "self")
+    os.symlink("/etc/passwd", room / "seeds" / "out.txt")
+    done = rag(room, "sync")
+    assert 3 == done.returncode
+    assert "junk.txt: it is not text" in done.stderr
+    assert "empty.txt: the file is empty" in done.stderr
+    assert "2 added" in done.stdout
+
+    listed = json.loads(rag(room, "ls", "--json").stdout)
+    assert {"with\nnewline 🙂.txt", ARTICLE.name, "junk.txt", "empty.txt"} == {row["source"] for row in listed}
+    assert "root:" not in rag(room, "search", "root").stdout
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    """It says so, and abstains."""
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "rag.toml").write_text('documents = "seeds"\n', "utf-8")
+    done = rag(tmp_path, "ask", QUESTION)
+
+    assert 0 == done.returncode
+    assert "holds no documents" in done.stderr
+    assert "Your documents don't answer this." in done.stdout
+
+
+def test_a_missing_folder(room: Path) -> None:
+    """Answers from what is there, and says that it could not look."""
+    rag(room, "sync")
+    (room / "seeds").rename(room / "moved")
+    done = rag(room, "ask", QUESTION)
+
+    assert "no folder 'seeds'" in done.stderr.replace(str(room) + "/", "")
+    assert "rare earth" in done.stdout
+
+
+def test_terminal_escapes_do_not_pass(room: Path) -> None:
+    """A document cannot steer the terminal."""
+    (room / "seeds" / "evil\x1b[2J.txt").write_text("The password of the vault\x1b]0;owned\x07 is \x9b31mswordfish.", "utf-8")
+    for words in (["ask", "What is the password of the vault?"], ["search", "vault password"], ["ls"]):
+        done = rag(room, *words)
+        assert "swordfish" in done.stdout or words == ["ls"]
+        assert not {"\x1b", "\x07", "\x9b"} & set(done.stdout + done.stderr)
+
+
+def test_settings_and_where_they_come_from(room: Path) -> None:
+    """Flags over environment over rag.toml; keys masked."""
+    done = rag(room, "--model", "none", "config", "--json", RAG_K="5", OPENAI_API_KEY="sk-canary0123456789")
+    value = json.loads(done.stdout)
+
+    assert {"value": 5, "from": "RAG_K"} == value["k"]
+    assert {"value": "seeds", "from": "rag.toml"} == value["documents"]
+    assert {"value": "none", "from": "--model"} == value["model"]
+    assert "canary" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('documnets = "seeds"', "did you mean 'documents'"),
+        ("k = 0", "at least 1"),
+        ('k = "many"', "must be a whole number"),
+        ("not toml", "cannot be read"),
+        ('api_key = "sk-x"', "keep keys in the environment"),
+        ('base_url = "file:///etc/passwd"', "http"),
+    ],
+)
+def test_bad_settings(room: Path, toml: str, said: str) -> None:
+    """Named, with what would be right."""
+    (room / "rag.toml").write_text(toml, "utf-8")
+    done = rag(room, "ask", "x")
+
+    assert 1 == done.returncode
+    assert said in done.stderr
+
+
+def test_a_found_file_sends_nothing_unasked(room: Path) -> None:
+    """A rag.toml that names a host is asked about once."""
+    with fake.model_server(fake.says("India raised rare earths [1].")) as server:
+        (room / "rag.toml").write_text(f'documents = "seeds"\nmodel = "m"\nbase_url = "{server.url}"\n', "utf-8")
+        refused = rag(room, "ask", QUESTION)
+        assert (1, []) == (refused.returncode, server.requests)
+        assert "--trust" in refused.stderr
+
+        assert "India raised rare earths" in rag(room, "--trust", "ask", QUESTION).stdout
+        assert "India raised rare earths" in rag(room, "ask", QUESTION).stdout
+        assert 2 == len(server.requests)
+
+
+def test_a_wrong_key_degrades(room: Path) -> None:
+    """The answer is quoted instead, with a plain notice, and the key is not repeated."""
+    key = "sk-canary0123456789abc"
+    with fake.model_server(fake.fails(401, f"bad key {key}")) as server:
+        done = rag(room, "--model", "m", "--base-url", server.url, "ask", QUESTION, OPENAI_API_KEY=key)
+
+    assert 0 == done.returncode
+    assert "refused the key" in done.stderr
+    assert "rare earth restrictions" in done.stdout
+    assert key not in done.stdout + done.stderr
+
+
+def test_forgetting(room: Path) -> None:
+    """A document that was removed is found no more, though its file is still in the folder."""
+    rag(room, "sync")
+    assert 0 == rag(room, "rm", ARTICLE.name).returncode
+    done = rag(room, "ask", QUESTION)
+
+    assert "rare earth" not in done.stdout
+
+
+def test_no_permission(room: Path) -> None:
+    """A file that may not be read is listed; once it may, it is taken in."""
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    locked = room / "seeds" / "locked.txt"
+    locked.write_text("Locked.", "utf-8")
+    locked.chmod(0)
+    assert "no permission" in rag(room, "sync").stderr
+    locked.chmod(0o600)
+    assert 0 == rag(room, "sync").returncode
+
+
+def test_ctrl_c_keeps_what_was_acknowledged(room: Path) -> None:
+    """Exit code 130; the next sync goes on."""
+    for n in range(400):
+        (room / "seeds" / f"{n}.txt").write_text(f"Note {n}. " + f"It tells of thing {n} and of much else. " * 30, "utf-8")
+    child = subprocess.Popen([sys.executable, "-c", "from rag.cli import run; run()", "sync"], cwd=room, stderr=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL, text=True)  # fmt: skip
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline and not json.loads(rag(room, "ls", "--json").stdout):
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    done = json.loads(rag(room, "ls", "--json").stdout)
+
+    assert 130 == child.returncode
+    assert "interrupted" in said
+    assert 0 < len(done)
+    report = json.loads(rag(room, "sync", "--json").stdout)
+    assert 401 == report["added"] + report["unchanged"]
+    assert len(done) == report["unchanged"]
