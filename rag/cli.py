@@ -489,3 +489,7 @@ def _say(line: str) -> None:
 def _print_json(value: object) -> None:
     json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=dict)
     sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,7 +1,7 @@
 """Answers by quoting: chooses the few sentences that carry the answer, and says how well they do.
 
 Two linear models over the same features, fitted on one half of the questions of SQuAD 2.0, NQ and ClapNQ and measured on
-the other (figures in benchmarks/README.md). No model is asked, nothing is rephrased.
+the other (`benchmarks/fit_extraction.py`; figures in benchmarks/README.md). No model is asked, nothing is rephrased.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _PASSAGES = 5  # hits whose sentences are considered; a sixth had the answer in 
 _MARGIN = 1.2  # a further sentence is taken if it scores at most this much (log-odds) below the best
 
 # Log-odds that a sentence holds the answer.
-_SENTENCE = {"likeness": 4.88, "words": 1.72, "words_titled": 0.57, "words_before": 0.31, "passage": 19.65, "kind": 1.34,
-             "passage_likeness": -4.84}  # fmt: skip
+_SENTENCE = {"likeness": 5.02, "words": 1.91, "words_titled": 0.51, "words_before": 0.11, "passage": 15.18, "kind": 1.18,
+             "passage_likeness": -4.5}  # fmt: skip
 # Log-odds that the documents answer the question at all, read off its best sentence. Fitted on whole sets and on libraries
 # of four paragraphs of one article, where likeness alone says little: everything there is about the same thing.
 _EVIDENCE = {
@@ -34,6 +34,7 @@ _EVIDENCE = {
     "names_missing": -0.92,
 }
 _EVIDENCE_BASE = -7.52
+_NOBODY_HAS = 0.999  # rarity of a word that no passage has, but for rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +147,17 @@ def _scored(question: str, found: Retrieval, hits: Sequence[Hit], embedder: Embe
 
 
 def _evidence(question: str, found: Retrieval, best: _Sentence) -> float:
+    return 1 / (1 + math.exp(-_EVIDENCE_BASE - _weighed(_EVIDENCE, _evidence_features(question, found, best))))
+
+
+def _evidence_features(question: str, found: Retrieval, best: _Sentence) -> Mapping[str, float]:
     there = set(terms(f"{best.hit.title} {best.hit.heading} {best.hit.text}"))
     names = names_asked(question)
-    features = {
+    return {
         **best.features,
-        "unseen": _share({w for w, rarity in found.rarities.items() if rarity >= 0.999}, found.rarities),
+        "unseen": _share({w for w, rarity in found.rarities.items() if rarity >= _NOBODY_HAS}, found.rarities),
         "names_missing": len(names - there) / len(names) if names else 0.0,
     }
-    return 1 / (1 + math.exp(-_EVIDENCE_BASE - _weighed(_EVIDENCE, features)))
 
 
 def _weighed(weights: Mapping[str, float], features: Mapping[str, float]) -> float:

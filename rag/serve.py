@@ -74,6 +74,7 @@ def make_app(library: Library) -> fastapi.FastAPI:
         outer, page.build(library), path="/", show_error=False, footer_links=[], head=page.head(),
         css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=_MOST_BODY,
         blocked_paths=[str(library.folder.resolve())], run_history=False,
+        app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )  # fmt: skip
     outer.add_middleware(_Walls)
     outer.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, "[::1]"])

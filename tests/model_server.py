@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         replies = self.server.replies
         (replies.popleft() if len(replies) > 1 else replies[0])(self)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its base class's name
         """Quiet."""
 
     def begin(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:

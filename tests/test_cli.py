@@ -33,7 +33,7 @@ def room(tmp_path: Path) -> Path:
 def rag(room: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_"))}
     env = {**kept, "RAG_STATE": str(room / "state"), "PYTHONWARNINGS": "ignore", **environment}
-    done = subprocess.run([sys.executable, "-c", "from rag.cli import run; run()", *words], cwd=room, env=env,
+    done = subprocess.run([sys.executable, "-m", "rag.cli", *words], cwd=room, env=env,
                           capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
     assert "Traceback" not in done.stderr + done.stdout
     return done
@@ -155,7 +155,9 @@ def test_a_missing_folder(room: Path) -> None:
 
 def test_terminal_escapes_do_not_pass(room: Path) -> None:
     """A document cannot steer the terminal."""
-    (room / "seeds" / "evil\x1b[2J.txt").write_text("The password of the vault\x1b]0;owned\x07 is \x9b31mswordfish.", "utf-8")
+    (room / "seeds" / "evil\x1b[2J.txt").write_text(
+        "The password of the vault\x1b]0;owned\x07 is \x9b31mswordfish.", "utf-8"
+    )
     for words in (["ask", "What is the password of the vault?"], ["search", "vault password"], ["ls"]):
         done = rag(room, *words)
         assert "swordfish" in done.stdout or words == ["ls"]
@@ -243,8 +245,8 @@ def test_ctrl_c_keeps_what_was_acknowledged(room: Path) -> None:
     """Exit code 130; the next sync goes on."""
     for n in range(400):
         (room / "seeds" / f"{n}.txt").write_text(f"Note {n}. " + f"It tells of thing {n} and of much else. " * 30, "utf-8")
-    child = subprocess.Popen([sys.executable, "-c", "from rag.cli import run; run()", "sync"], cwd=room, stderr=subprocess.PIPE,
-                             stdout=subprocess.DEVNULL, text=True)  # fmt: skip
+    command = [sys.executable, "-m", "rag.cli", "sync"]
+    child = subprocess.Popen(command, cwd=room, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 40
     while time.monotonic() < deadline and not json.loads(rag(room, "ls", "--json").stdout):
         time.sleep(0.1)

@@ -156,7 +156,9 @@ def test_one_passage_library(library: Library) -> None:
     assert "The kettle is blue. [1]" == answer.text
 
 
-@pytest.mark.parametrize("question", ["the of and", 'NEAR("x" AND *', "a" * 8000, "\udcff?", "'; DROP TABLE x", "🙂", "\x1b[2J"])
+@pytest.mark.parametrize(
+    "question", ["the of and", 'NEAR("x" AND *', "a" * 8000, "\udcff?", "'; DROP TABLE x", "🙂", "\x1b[2J"]
+)
 def test_odd_questions(seeds: Library, question: str) -> None:
     """Anything may be asked; nothing breaks."""
     assert seeds.ask(question).status in ("answered", "abstained")

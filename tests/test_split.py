@@ -14,8 +14,8 @@ EMBEDDER = MiniLM()
 PACKER = SentencePacker(64, EMBEDDER.token_starts)
 
 PIECES = st.sampled_from(
-    ["word ", "Sentence one. ", "\n", "\n\n", "\r\n", "e\u0301", "🙂", "👩‍👩‍👧", "שלום ", "مرحبا ", "\0", "中文。", "# Head\n",
-     "```\n# code\n```\n", "x" * 300, "1.5 ", "Dr. ", "\u202e", "| a | b |\n"]
+    ["word ", "Sentence one. ", "\n", "\n\n", "\r\n", "e\u0301", "🙂", "👩‍👩‍👧", "שלום ", "مرحبا ", "\0", "中文。",
+     "# Head\n", "```\n# code\n```\n", "x" * 300, "1.5 ", "Dr. ", "\u202e", "| a | b |\n"]
 )  # fmt: skip
 
 

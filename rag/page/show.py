@@ -126,9 +126,7 @@ def documents(infos: Sequence[DocumentInfo]) -> str:
         state = f"✗ {escaped(info.error)}" if info.state == "failed" else f"{info.passages:,} passages · {info.state}"
         title = escaped(info.title or info.source)
         about = " · ".join([escaped(info.source), escaped(info.date) or "no date", state])
-        lines.append(
-            f'* **{title}**  \n  <span class="about">{about}</span>'
-        )
+        lines.append(f'* **{title}**  \n  <span class="about">{about}</span>')
     return "\n".join(lines)
 
 

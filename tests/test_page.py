@@ -1,0 +1,193 @@
+"""The page in a real browser: ask, cite, open the source, abstain, hostile text, and no request to anyone else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import ARTICLE
+
+QUESTION = "What did India raise with Sun Weidong?"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+HOSTILE = """Notes on the zebra project.
+
+The zebra budget is 12
+<img src="http://198.51.100.1/leak.png" onerror="window.PWN=1"> ![x](http://198.51.100.1/y.png) units.
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page, served by `rag ui` in a process of its own."""
+    room = tmp_path_factory.mktemp("page")
+    (room / "seeds").mkdir()
+    shutil.copy(ARTICLE, room / "seeds")
+    (room / "seeds" / "zebra <b>project<!--.txt").write_text(HOSTILE, "utf-8")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_"))}
+    command = [sys.executable, "-m", "rag.cli", "ui", "--port", "0"]
+    server = subprocess.Popen(command, cwd=room, env={**env, "RAG_DOCUMENTS": "seeds"}, stdout=subprocess.PIPE, text=True)
+    line = server.stdout.readline()
+    try:
+        yield re.search(r"http://[\d.:]+", line).group()
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+        server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, address: str) -> Iterator:
+    """A fresh visitor; fails if the page asked anyone else for anything, or wrote errors to the console."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    opened = context.new_page()
+    asked, errors = [], []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    opened.goto(address)
+    opened.wait_for_selector("#question textarea")
+    yield opened
+    context.close()
+
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert errors == []
+
+
+def ask(page, question: str) -> None:
+    page.fill("#question textarea", question)
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.page
+def test_ask_and_open_the_source(page, article: str) -> None:
+    """Chips appear, the marked characters are the article's, and a click opens them without leaving the page."""
+    ask(page, QUESTION)
+    page.wait_for_selector("a.chip")
+    page.wait_for_selector("mark.cited")
+    marks = page.locator("mark.cited").all_inner_texts()
+    page.locator("a.chip").nth(1).click()
+    page.wait_for_selector("mark.open")
+
+    assert len(marks) == 2
+    assert all(mark in article for mark in marks)
+    assert marks[1] == page.locator("mark.open").inner_text()
+    assert len(page.context.pages) == 1
+    assert "2 citations checked" in page.inner_text("#chat")
+
+
+@pytest.mark.page
+def test_abstaining(page) -> None:
+    """The refusal, and what comes closest."""
+    ask(page, "Who is the president of Brazil?")
+    page.get_by_text("Your documents don't answer this.").wait_for()
+
+    assert "Closest:" in page.inner_text("#chat")
+    assert page.locator("a.chip").count() == 0
+
+
+@pytest.mark.page
+def test_hostile_documents_and_questions(page) -> None:
+    """Text of documents, file names and questions stays text."""
+    ask(page, "What is the zebra budget? <img src=http://198.51.100.1/q.png onerror=window.PWN=1>")
+    page.wait_for_selector("mark.cited")
+
+    assert "<img src" in page.inner_text("#chat")
+    assert '<img src="http://198.51.100.1/leak.png"' in page.inner_text("#source")
+    assert "zebra <b>project<!--" in page.inner_text("#documents")
+    assert page.evaluate("window.PWN === undefined")
+    assert page.locator("#chat img[src*='198.51'], #source img").count() == 0
+
+
+@pytest.mark.page
+def test_two_visitors_do_not_mix(browser, address: str) -> None:
+    """A conversation belongs to its visitor."""
+    first, second = (browser.new_context().new_page() for _ in range(2))
+    for visitor in (first, second):
+        visitor.goto(address)
+        visitor.wait_for_selector("#question textarea")
+    ask(first, QUESTION)
+    ask(second, "Who is the president of Brazil?")
+    first.wait_for_selector("a.chip")
+    second.get_by_text("Your documents don't answer this.").wait_for()
+
+    assert "Brazil" not in first.inner_text("#chat")
+    assert "Sun Weidong" not in second.inner_text("#chat .message.user, #chat [data-testid=user]")
+    first.context.close()
+    second.context.close()
+
+
+def fetch(address: str, path: str = "/", method: str = "GET", **headers: str) -> tuple[int, dict[str, str]]:
+    data = json.dumps({}).encode() if method == "POST" else None
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(address + path, data, names, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, dict(reply.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers)
+
+
+def test_headers(address: str) -> None:
+    """Every reply carries the policy."""
+    status, headers = fetch(address)
+    headers = {name.lower(): value for name, value in headers.items()}
+
+    assert status == 200
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers", "expected"),
+    [
+        ("/", "GET", {"Host": "evil.example"}, {400}),
+        ("/", "GET", {"Origin": "http://evil.example"}, {403}),
+        ("/gradio_api/queue/join", "POST", {"Origin": "null"}, {403}),
+        ("/gradio_api/queue/join", "POST", {"Sec_Fetch_Site": "cross-site"}, {403}),
+        ("/gradio_api/queue/join", "POST", {"Content_Length": "99999999"}, {413}),
+        ("/gradio_api/file=/etc/passwd", "GET", {}, {403, 404}),
+        ("/gradio_api/file=index/catalog.sqlite3", "GET", {}, {403, 404}),
+        ("/gradio_api/file=http://198.51.100.1/x", "GET", {}, {403, 404}),
+        ("/docs", "GET", {}, {404}),
+        ("/openapi.json", "GET", {}, {404}),
+    ],
+)
+def test_walls(address: str, path: str, method: str, headers: dict[str, str], expected: set[int]) -> None:
+    """Foreign hosts and pages, large bodies, and files of the machine are refused."""
+    assert fetch(address, path, method, **headers)[0] in expected
+
+
+def test_a_taken_port_is_named(address: str, tmp_path: Path) -> None:
+    """One clear line."""
+    port = address.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "rag.cli", "ui", "--port", port]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "Traceback" not in done.stderr
