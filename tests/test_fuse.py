@@ -13,8 +13,15 @@ def test_rarity_is_between_none_and_all() -> None:
     """A word nobody has tells everything; one that all have nearly nothing; the size of the library does not matter."""
     assert fuse.rarity(10, 0) == pytest.approx(1.0)
     assert fuse.rarity(1_000_000, 0) == pytest.approx(1.0)
-    assert fuse.rarity(10, 10) == pytest.approx(math.log(1 + 0.5 / 10.5) / math.log(1 + 10.5 / 0.5))
-    assert fuse.rarity(1, 1) > 0
+    assert fuse.rarity(1_000_000, 1_000_000) < 0.01
+
+
+def test_a_small_library_is_judged_with_english_at_large() -> None:
+    """Five passages, three with the word, beside 200 of which 2 % have it: 7 of 205."""
+    expected = math.log(1 + (205 - 7 + 0.5) / 7.5) / math.log(1 + 205.5 / 0.5)
+
+    assert fuse.rarity(5, 3, 0.02) == pytest.approx(expected)
+    assert fuse.rarity(5, 0, fuse.usual_share(100)) < fuse.rarity(5, 0, fuse.usual_share(3000)) < fuse.rarity(5, 0)
 
 
 def test_bm25_by_hand() -> None:

@@ -18,6 +18,8 @@ import pytest
 
 from .conftest import ARTICLE
 
+pytestmark = pytest.mark.page
+
 QUESTION = "What did India raise with Sun Weidong?"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -82,7 +84,6 @@ def ask(page, question: str) -> None:
     page.keyboard.press("Enter")
 
 
-@pytest.mark.page
 def test_ask_and_open_the_source(page, article: str) -> None:
     """Chips appear, the marked characters are the article's, and a click opens them without leaving the page."""
     ask(page, QUESTION)
@@ -99,7 +100,6 @@ def test_ask_and_open_the_source(page, article: str) -> None:
     assert "2 citations checked" in page.inner_text("#chat")
 
 
-@pytest.mark.page
 def test_abstaining(page) -> None:
     """The refusal, and what comes closest."""
     ask(page, "Who is the president of Brazil?")
@@ -109,7 +109,6 @@ def test_abstaining(page) -> None:
     assert page.locator("a.chip").count() == 0
 
 
-@pytest.mark.page
 def test_hostile_documents_and_questions(page) -> None:
     """Text of documents, file names and questions stays text."""
     ask(page, "What is the zebra budget? <img src=http://198.51.100.1/q.png onerror=window.PWN=1>")
@@ -122,7 +121,6 @@ def test_hostile_documents_and_questions(page) -> None:
     assert page.locator("#chat img[src*='198.51'], #source img").count() == 0
 
 
-@pytest.mark.page
 def test_two_visitors_do_not_mix(browser, address: str) -> None:
     """A conversation belongs to its visitor."""
     first, second = (browser.new_context().new_page() for _ in range(2))

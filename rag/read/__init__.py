@@ -38,7 +38,7 @@ def read(data: bytes, name: str) -> Document:
     Raises:
         ReadError: It holds no text, or none that rag can read.
     """
-    if not data.strip():
+    if not data or data.isspace():  # no copy is made of what may be large
         raise ReadError("the file is empty", "nothing to do, unless it should not be")
     start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     reader = next((module for first, module in _BY_FIRST_BYTES if start.startswith(first)), "")
@@ -47,6 +47,6 @@ def read(data: bytes, name: str) -> Document:
             raise ReadError(f"it is {what}, which rag does not read", "save it as PDF, HTML, Markdown or text")
     reader = reader or _READERS.get(PurePosixPath(name).suffix.lower(), "text")
     document: Document = importlib.import_module(f"rag.read.{reader}").read(data, name)
-    if not document.text.strip():
+    if not document.text or document.text.isspace():
         raise ReadError("no text was found in it", "if it shows pictures of text, it needs OCR first")
     return document

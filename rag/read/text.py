@@ -133,7 +133,7 @@ def name_as_title(name: str) -> str:
 
 def _first_line(text: str) -> str:
     """The first line, where it looks like a title: short, followed by a blank line, not a sentence."""
-    first, _, rest = text.lstrip("\n\ufeff").partition("\n")
+    first, _, rest = text[:_EDGE].lstrip("\n\ufeff").partition("\n")
     first = first.strip()
     looks_like_one = 3 <= len(first) <= 120 and not first.endswith((".", ",", ";", ":", "!")) and first[0].isalnum()
     return first if looks_like_one and rest.startswith("\n") else ""

