@@ -347,6 +347,8 @@ def _library(context: typer.Context, *, sync_first: bool = False, quiet: bool = 
     with Library.open(resolved.settings.index, resolved.settings, asks_once=True) as library:
         if sync_first and resolved.settings.documents:
             _keep_in_step(library, resolved, quiet)
+        if sync_first and not library.documents():
+            _say("there are no documents yet; take some in with: rag add FILE, or set documents in rag.toml")
         yield library
 
 
@@ -365,8 +367,6 @@ def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
         _say(f"{len(report.held)} documents vanished from {folder} and are kept; `rag sync --prune` removes them")
     if report.failed and not quiet and (report.added or report.updated):
         _say(f"{len(report.failed)} files of {folder} could not be read; `rag ls --failed` says why")
-    if not library.documents():
-        _say(f"{folder} holds no documents that can be read")
 
 
 @contextmanager

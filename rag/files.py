@@ -18,8 +18,15 @@ _NOT_DOCUMENTS = frozenset(
 )
 
 
-def walk(root: Path) -> Walk:
+_NOT_ENTERED = {"__pycache__", "node_modules"}
+
+
+def walk(root: Path, index: Path) -> Walk:
     """Lists the files below a folder, by name. Hidden ones and links that lead out of it are passed over.
+
+    Args:
+        root: The folder.
+        index: The index's own folder, which is passed over too: it may lie inside.
 
     Raises:
         SourceError: The folder is not there or cannot be read.
@@ -39,7 +46,7 @@ def walk(root: Path) -> Walk:
     ignored = 0
     inside = os.path.realpath(root)
     unread: list[str] = []
-    for entry in _entries(root, unread):
+    for entry in _entries(root, os.path.realpath(index), unread):
         source = Path(entry.path).relative_to(root).as_posix()
         kept = _look(entry, source, inside)
         if kept is None:
@@ -50,7 +57,7 @@ def walk(root: Path) -> Walk:
     return Walk(tuple(sorted(found, key=lambda f: f.source)), ignored, tuple(unread))
 
 
-def _entries(folder: Path, unread: list[str]) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path, index: str, unread: list[str]) -> Iterator[os.DirEntry[str]]:
     """Every file below a folder; linked folders are not entered: no loops. Adds what it cannot enter to `unread`."""
     folders = [os.fspath(folder)]
     while folders:
@@ -65,7 +72,8 @@ def _entries(folder: Path, unread: list[str]) -> Iterator[os.DirEntry[str]]:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
+                if entry.name not in _NOT_ENTERED and os.path.realpath(entry.path) != index:
+                    folders.append(entry.path)
             else:
                 yield entry
 

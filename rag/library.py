@@ -18,7 +18,7 @@ from rag import __version__
 from rag.answer import Ask, Event, Finished
 from rag.catalog import Catalog
 from rag.dense import Dense, Held
-from rag.errors import EmbedderChangedError
+from rag.errors import EmbedderChangedError, StorageError
 from rag.files import look_at, read_bytes, walk
 from rag.ingest import REMOVED, Ingest
 from rag.locks import NamedLock
@@ -114,7 +114,7 @@ class Library:
             EmbedderError: The embedder failed; documents can be found by their words.
         """
         root = Path(folder).resolve()
-        seen = walk(root)
+        seen = walk(root, self.folder)
         with self._importing():
             report = self._ingest.sync(root, seen, prune, progress)
         self._changed |= bool(report.added or report.updated or report.removed or report.passages)
@@ -133,7 +133,7 @@ class Library:
         for given in paths:
             path = Path(given)
             if path.is_dir():
-                below = walk(path)
+                below = walk(path, self.folder)
                 ignored += below.ignored
                 files += [(str(path / found.source), found) for found in below.found]
             else:
@@ -247,9 +247,8 @@ class Library:
                 self._catalog.sweep(unfinished_too=True)
         if held:
             self.fill()
-            expected = self._catalog.vector_count()
-            if len(self._dense) != expected:
-                found = f"Chroma holds {len(self._dense):,} vectors, the catalog {expected:,}"
+            found = self._difference()
+            if found:
                 if repair:
                     self._dense.rebuild()
                     self.fill()
@@ -264,6 +263,15 @@ class Library:
              "gradio": version("gradio"), "openai": version("openai")},
             tuple(problems), tuple(repaired),
         )  # fmt: skip
+
+    def _difference(self) -> str:
+        """How Chroma differs from the catalog, in words; empty when it does not."""
+        expected = self._catalog.vector_count()
+        try:
+            holds = len(self._dense)
+        except StorageError as error:
+            return str(error)
+        return "" if holds == expected else f"Chroma holds {holds:,} vectors, the catalog {expected:,}"
 
     def _prepare_search(self) -> None:
         """Holds Chroma where it pays; questions are answered without it all the same."""
@@ -281,6 +289,8 @@ class Library:
         lock.acquire()
         try:
             self._check_embedder()
+            # Passages of two sizes can be searched together: a new size holds for what comes from here on.
+            self._catalog.set_meta("splitter", self._splitter.name)
             yield
         finally:
             lock.release()
@@ -291,18 +301,15 @@ class Library:
         Raises:
             EmbedderChangedError: The index has another.
         """
-        mine = {"embedder": self._embedder.name, "splitter": self._splitter.name}
-        for what, name in mine.items():
-            stored = self._catalog.meta(what)
-            if stored and stored != name and self._catalog.totals()[0]:
-                if what == "splitter":
-                    continue  # passages of two sizes can be searched together; only new documents get the new size
-                raise EmbedderChangedError(
-                    f"this index was built with the {what} {stored!r}, the settings say {name!r}",
-                    f"set it back, or build a new index: rag --index OTHER sync {self.settings.documents or 'FOLDER'}",
-                )
-            if stored != name:
-                self._catalog.set_meta(what, name)
+        stored, mine = self._catalog.meta("embedder"), self._embedder.name
+        if stored == mine:
+            return
+        if stored and self._catalog.totals()[0]:
+            raise EmbedderChangedError(
+                f"this index was built with the embedder {stored!r}, the settings say {mine!r}",
+                f"set it back, or build a new index: rag --index OTHER sync {self.settings.documents or 'FOLDER'}",
+            )
+        self._catalog.set_meta("embedder", mine)
 
     def _named(self, given: str, found: Found) -> tuple[int, Found]:
         """The root and source of a file named by hand: those of the synced folder it lies in, if it lies in one."""

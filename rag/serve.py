@@ -16,13 +16,14 @@ import fastapi
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from rag.errors import IndexBusyError, RagError, SettingsError, StorageError
+from rag.errors import RagError, SettingsError
 from rag.library import Library
 from rag.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_FOLLOW_S = 2.0  # seconds between looks at the folder; a look at 2,000 unchanged files takes some 50 ms
 _MOST_BODY = 1_000_000  # bytes a request may carry; a question has 8,000 characters
 # What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
 _POLICY = (
@@ -57,10 +58,16 @@ def serve(settings: Settings, host: str, port: int) -> None:
     listening = _listen(host, port)
     with Library.open(settings.index, settings) as library:
         app = make_app(library)
-        threading.Thread(target=_prepare, args=(library,), daemon=True).start()
+        ended = threading.Event()
+        following = threading.Thread(target=_follow, args=(library, ended))
+        following.start()
         name = f"[{host}]" if ":" in host else host
         print(f"rag: http://{name}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)).run(sockets=[listening])
+        try:
+            uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)).run(sockets=[listening])
+        finally:
+            ended.set()
+            following.join()
 
 
 def make_app(library: Library) -> fastapi.FastAPI:
@@ -151,11 +158,18 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _prepare(library: Library) -> None:
-    """Brings the library in step with its folder and loads what the first question needs, while the page opens."""
-    try:
-        if library.settings.documents:
-            library.sync(library.settings.documents)
-        library.warm()
-    except (RagError, IndexBusyError, StorageError) as error:
-        _log.warning("%s", error)
+def _follow(library: Library, ended: threading.Event) -> None:
+    """Keeps the library in step with its folder while the page is open; first loads what a question needs."""
+    warm = False
+    while True:
+        try:
+            if library.settings.documents:
+                library.sync(library.settings.documents)
+            if not warm:
+                library.warm()
+                warm = True
+            library.fill()
+        except RagError as error:  # said once a round; the page answers from what is there
+            _log.warning("%s", error)
+        if ended.wait(_FOLLOW_S):
+            return

@@ -38,7 +38,7 @@ class Settings:
         """The model that answers, or "" when answers are extracted."""
         if self.model == NO_MODEL:
             return ""
-        return self.model or (DEFAULT_MODEL if self.api_key and not self.base_url else "")
+        return self.model or (DEFAULT_MODEL if self.api_key else "")
 
     def remote_addresses(self) -> dict[str, str]:
         """Where text is sent, purpose → address; empty when nothing leaves this machine."""
@@ -93,6 +93,10 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> Resolved:
             origins[name] = origin
             values[name] = _checked(name, value, types[name], origin)
     settings = Settings(**values)  # type: ignore[arg-type]  # _checked made each value of its field's type
+    if settings.base_url and not settings.model and not settings.api_key:
+        raise SettingsError(
+            f"{origins['base_url']}: there is a base_url but no model", "name one: --model NAME; or 'none' to quote instead"
+        )
     return Resolved(settings, origins)
 
 

@@ -141,7 +141,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
     done = rag(tmp_path, "ask", QUESTION)
 
     assert 0 == done.returncode
-    assert "holds no documents" in done.stderr
+    assert "there are no documents yet" in done.stderr
     assert "Your documents don't answer this." in done.stdout
 
 

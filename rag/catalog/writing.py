@@ -98,8 +98,9 @@ class Writing:
         """
         with self.transaction():
             self._db.run_many(
-                "INSERT INTO vectors VALUES (?, ?)",
-                ((id_, row.tobytes()) for id_, row in zip(passage_ids, vectors, strict=True)),
+                # Unless a passage was removed meanwhile.
+                "INSERT INTO vectors (vector, passage_id) SELECT ?, id FROM passages WHERE id = ?",
+                ((row.tobytes(), id_) for id_, row in zip(passage_ids, vectors, strict=True)),
             )
             self._db.run_many(
                 "INSERT INTO log (op, key) SELECT 'upsert', key FROM passages WHERE id = ?", [(i,) for i in passage_ids]
@@ -112,9 +113,12 @@ class Writing:
         A document that is new is shown at once, since its words can be searched already.
         """
         with self.transaction():
-            root_id, source, pending = self._db.query(
-                "SELECT root_id, source, pending FROM documents WHERE id = ?", (document_id,)
-            )[0]
+            rows = self._db.query(
+                "SELECT root_id, source, pending FROM documents WHERE id = ? AND state <> 'dead'", (document_id,)
+            )
+            if not rows:  # removed by hand meanwhile
+                return
+            root_id, source, pending = rows[0]
             older = self._db.query(
                 "SELECT id FROM documents WHERE root_id = ? AND source = ? AND state = 'live' AND id <> ?",
                 (root_id, source, document_id),
