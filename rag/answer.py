@@ -179,7 +179,10 @@ class Ask:
         if text.strip('"').startswith(prompts.REFUSAL) and status == "answered":
             text, status = prompts.REFUSAL, "abstained"
         refused = status == "abstained"
-        citations, flags = ((), ()) if refused else self._checked(text, found)
+        citations: tuple[Citation, ...] = ()
+        flags: tuple[Flag, ...] = ()
+        if not refused:
+            text, citations, flags = self._checked(text, found)
         timings = {**found.timings_ms, "first_token": first_ms, "answer": _ms(started), "total": _ms(begun)}
         notice = " ".join(part for part in (notice, found.notice) if part)
         evidence = 0.0 if refused else 1.0  # a model says only whether the documents answer
@@ -187,31 +190,41 @@ class Ask:
             Answer(question, text, status, citations, flags, found.hits, evidence, writer.name, notice, timings, usage)
         )
 
-    def _checked(self, text: str, found: Retrieval) -> tuple[tuple[Citation, ...], tuple[Flag, ...]]:
-        """Resolves markers to the sentences they rest on, and names what does not stand; see `records.Verdict`."""
+    def _checked(self, text: str, found: Retrieval) -> tuple[str, tuple[Citation, ...], tuple[Flag, ...]]:
+        """Resolves markers to the sentences they rest on, and names what does not stand; see `records.Verdict`.
+
+        Returns:
+            The text with each marker numbered by its citation (a marker that leads nowhere becomes "[?]"), the citations
+            in that order, and the flags.
+        """
         citations: list[Citation] = []
         flags: list[Flag] = []
-        for start, end in _claims(text):
-            claim = text[start:end]
-            bare = quotes.MARKER.sub("", claim).strip()
+        shown, at = "", 0  # the text as it will be read; how far the model's text has been read
+        for begin, end in _claims(text):
+            claim = text[begin:end]
             numbers = [int(n) for m in quotes.MARKER.finditer(claim) for n in re.findall(r"\d+", m.group(1))]
-            known = [found.hits[n - 1] for n in numbers if 1 <= n <= len(found.hits)]
-            flags += [
-                Flag(f"[{n}]", "unknown marker", start, end) for n in numbers if not 1 <= n <= len(found.hits)
-            ]  # fmt: skip
-            if not known and len(terms(bare)) >= _CLAIM_WORDS:
-                flags.append(Flag(bare, "uncited", start, end))
-            for hit in dict.fromkeys(known):
-                citation = self._cited(len(citations) + 1, bare, hit, found, start, end)
-                if citation is not None:
-                    citations.append(citation)
-                    if citation.verdict == "weak":
-                        flags.append(Flag(bare, "weak", start, end))
-            flags += self._quotation_flags(claim, start, known, found.hits)
-        return tuple(citations), tuple(flags)
+            bare = quotes.MARKER.sub("", claim).strip()
+            cited = {n: self._cited(bare, found.hits[n - 1], found) for n in numbers if 1 <= n <= len(found.hits)}
+            places = {n: place for n, place in cited.items() if place is not None}
+            order = {n: len(citations) + i for i, n in enumerate(places, start=1)}
+            shown += text[at:begin]
+            start = len(shown)
+            shown += quotes.MARKER.sub(lambda match, order=order: _renumbered(match.group(1), order), claim)  # type: ignore[misc]
+            at, stop = end, len(shown)
+            for n, (quote_start, quote_end, quote, verdict) in places.items():
+                hit = found.hits[n - 1]
+                citations.append(_citation(order[n], hit, quote_start, quote_end, quote, verdict, start, stop))
+                if verdict == "weak":
+                    flags.append(Flag(bare, "weak", start, stop))
+            flags += [Flag(f"[{n}]", "unknown marker", start, stop) for n in numbers if n not in places]
+            if not places and len(terms(bare)) >= _CLAIM_WORDS:
+                flags.append(Flag(bare, "uncited", start, stop))
+            rests_on = [found.hits[n - 1] for n in places]
+            flags += self._quotation_flags(shown[start:stop], start, rests_on, found.hits)
+        return shown + text[at:], tuple(citations), tuple(flags)
 
-    def _cited(self, n: int, claim: str, hit: Hit, found: Retrieval, start: int, end: int) -> Citation | None:
-        """The sentence of a hit that a claim rests on; None if the document changed meanwhile."""
+    def _cited(self, claim: str, hit: Hit, found: Retrieval) -> tuple[int, int, str, Verdict] | None:
+        """The sentence of a hit that a claim rests on: (start, end, words, verdict); None if the document changed."""
         at, to, covered = quotes.supporting_sentence(claim, hit.text, found.rarities)
         quote = hit.text[at:to]
         if self._text(hit.document_id, hit.start + at, hit.start + to) != quote:
@@ -221,7 +234,7 @@ class Ask:
         places = [quotes.find_quote(words, hit.text) for words in quoted]
         if quoted and all(places):
             verdict = "exact" if all(place is not None and place[2] == "exact" for place in places) else "normalised"
-        return _citation(n, hit, hit.start + at, hit.start + to, quote, verdict, start, end)
+        return hit.start + at, hit.start + to, quote, verdict
 
     def _quotation_flags(self, claim: str, offset: int, cited: Sequence[Hit], shown: Sequence[Hit]) -> Iterator[Flag]:
         """Quotations that do not stand where the answer says they do."""
@@ -231,6 +244,11 @@ class Ask:
                 continue
             elsewhere = any(quotes.find_quote(said, hit.text) for hit in shown)
             yield Flag(said, "misattributed" if elsewhere else "not found", offset + start, offset + end)
+
+
+def _renumbered(numbers: str, order: Mapping[int, int]) -> str:
+    """A marker with the numbers of its citations: "1, 3" → "[1][2]" where passage 3 is the second citation."""
+    return "".join(f"[{order.get(int(n), '?')}]" for n in re.findall(r"\d+", numbers))
 
 
 def _claims(text: str) -> list[tuple[int, int]]:

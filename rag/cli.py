@@ -1,7 +1,6 @@
 """The command line. A command reads its words, calls the library once, prints, and returns an exit code.
 
-What it prints of documents, questions and models has no control characters: a document must not steer a terminal.
-The home of typer and rich.
+What is printed is made in `terminal`. The home of typer.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from rag import terminal
 from rag.errors import EmbedderChangedError, IndexBusyError, RagError, SettingsError, SourceError
-from rag.records import Answer, Filter, Hit, Progress, SyncReport
+from rag.records import Answer, Filter, Progress, SyncReport
 from rag.settings import Resolved, masked
 from rag.startup import agree, settings_in_force, untrusted_addresses
 
@@ -72,12 +72,12 @@ def ask(
 
     question = checked_question(question)  # before anything is looked for
     with _library(context, sync_first=not no_sync, quiet=as_json) as library:
-        streaming = not as_json and sys.stdout.isatty()
+        live = terminal.Live() if not as_json and sys.stdout.isatty() else None
         for event in library.stream(question, k=k, wanted=_filter(source, since, until, meta)):
-            if isinstance(event, Said) and streaming:
-                print(_plain(event.text), end="", flush=True)
+            if isinstance(event, Said) and live:
+                print(live.shown(event.text), end="", flush=True)
             elif isinstance(event, Finished):
-                _show_answer(event.answer, as_json=as_json, said=streaming)
+                _show_answer(event.answer, as_json=as_json, said=live is not None)
         sys.stdout.flush()
 
 
@@ -107,7 +107,7 @@ def search(
                          "timings_ms": timings})  # fmt: skip
             return
         for n, hit in enumerate(hits, start=1):
-            print(_hit_text(n, hit))
+            print(terminal.hit(n, hit))
         _say(notice if hits else notice or "nothing was found: the index is empty, or the filter lets nothing pass")
 
 
@@ -154,11 +154,7 @@ def list_documents(
         _print_json([document_json(info) for info in infos])
         return
     for info in infos:
-        if info.state == "failed":
-            print(f"{_one_line(info.source)}  ✗ {_one_line(info.error)}" + (f" ({info.hint})" if info.hint else ""))
-        else:
-            about = f"{info.date or '—':10}  {info.passages:6,} passages  {info.state}"
-            print(f"{_one_line(info.source)}  {about}  {_one_line(info.title)}")
+        print(terminal.document(info))
     if not infos:
         _say("no documents yet; take some in with: rag add FILE")
 
@@ -176,7 +172,7 @@ def show(
         _print_json({f.name: getattr(document, f.name) for f in fields(document)})
         return
     # Bytes, so that nothing is added or translated on the way; a terminal gets it without control characters.
-    text = _plain(document.text) if sys.stdout.isatty() else document.text
+    text = terminal.plain(document.text) if sys.stdout.isatty() else document.text
     sys.stdout.buffer.write(text.encode("utf-8"))
     sys.stdout.buffer.flush()
 
@@ -228,15 +224,8 @@ def doctor(
     if as_json:
         _print_json(doctor_json(health))
     else:
-        held = "held by another process" if health.vectors_in_chroma is None else f"{health.vectors_in_chroma:,} vectors"
-        counts = f"{health.documents:,} documents, {health.passages:,} passages, {health.waiting:,} waiting for vectors"
-        print(f"{health.index}: {counts}; Chroma: {held}; embedder {health.embedder}")
-        print("  ".join(f"{name} {version}" for name, version in health.versions.items()))
-        for line in health.repaired:
-            print(f"repaired: {line}")
-        for line in health.problems:
-            print(f"problem: {line}")
-        print("all well" if not health.problems else "")
+        for line in terminal.health(health):
+            print(line)
     raise typer.Exit(4 if health.problems else 0)
 
 
@@ -385,7 +374,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
         last, shown = now, True
         rate = progress.passages / (now - begun)
         counts = f"{progress.done}/{progress.total} files, {progress.passages:,} passages, {rate:.0f}/s"
-        line = f"{counts}  {_one_line(progress.source)}"
+        line = f"{counts}  {terminal.one_line(progress.source)}"
         sys.stderr.write(f"\r\x1b[K{line[:100]}")
         sys.stderr.flush()
 
@@ -412,22 +401,10 @@ def _show_answer(answer: Answer, *, as_json: bool, said: bool) -> None:
 
         _print_json(ask_json(answer))
         return
-    print("" if said else _plain(answer.text))
-    if answer.notice:
-        _say(answer.notice)
-    if answer.status == "abstained" and answer.hits:
-        print("\nClosest:")
-        for hit in answer.hits[:3]:
-            print(f"  {_place(hit.source, hit.page)}: {_one_line(hit.text)[:160]}…")
-    if answer.citations:
-        print()
-    for c in answer.citations:
-        mark = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}.get(
-            c.verdict, f" ({c.verdict})"
-        )
-        print(f"[{c.n}] {_place(c.source, c.page)}, characters {c.start}–{c.end}{mark}\n    “{_one_line(c.quote)}”")
-    for flag in answer.flags:
-        print(f"⚑ {flag.verdict}: {_one_line(flag.said)[:200]}")
+    print("" if said else terminal.plain(answer.text))
+    _say(answer.notice)
+    for line in terminal.footnotes(answer, with_claims=said):
+        print(line)
 
 
 def _show_report(report: SyncReport, as_json: bool) -> None:
@@ -436,54 +413,16 @@ def _show_report(report: SyncReport, as_json: bool) -> None:
 
         _print_json(sync_json(report))
     else:
-        counts = {
-            "added": report.added,
-            "updated": report.updated,
-            "unchanged": report.unchanged,
-            "removed": report.removed,
-        }
-        said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
-        print(f"{said}; {report.passages:,} passages embedded in {report.seconds:.1f} s")
-        if report.ignored:
-            print(f"{report.ignored:,} files of kinds without text passed over")
-        for failure in report.failed:
-            _say(
-                f"✗ {_one_line(failure.source)}: {_one_line(failure.error)}"
-                + (f" ({failure.hint})" if failure.hint else "")
-            )
-        if report.held:
-            _say(f"{len(report.held)} documents vanished and are kept for now; `rag sync --prune` removes them")
+        for line in terminal.report(report):
+            print(line)
+        for line in terminal.failures(report):
+            _say(line)
     raise typer.Exit(3 if report.failed else 0)
-
-
-def _hit_text(n: int, hit: Hit) -> str:
-    r = hit.ranks
-    meaning = "not embedded yet" if r.dense is None else f"meaning {r.dense:.2f} (rank {r.dense_rank})"
-    words = f"words {r.lexical:.2f}" + (f" (rank {r.lexical_rank})" if r.lexical_rank else "")
-    also = f"\n   also in {', '.join(map(_one_line, hit.also_in))}" if hit.also_in else ""
-    head = f"{n}. {_place(hit.source, hit.page)} [{hit.start}:{hit.end}]  {hit.score:.3f}: {meaning}, {words}"
-    return f"{head}{also}\n   {_one_line(hit.text)[:300]}"
-
-
-def _place(source: str, page: int | None) -> str:
-    return _one_line(source) + (f", p. {page}" if page else "")
-
-
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f]")
-
-
-def _plain(text: str) -> str:
-    """Text that cannot steer a terminal."""
-    return _CONTROLS.sub("\ufffd", text)
-
-
-def _one_line(text: str) -> str:
-    return _plain(" ".join(text.split()))
 
 
 def _say(line: str) -> None:
     if line:
-        print(line if line.startswith("\r") else _CONTROLS.sub("\ufffd", line), file=sys.stderr)
+        print(terminal.plain(line), file=sys.stderr)
 
 
 def _print_json(value: object) -> None:

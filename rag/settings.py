@@ -26,7 +26,7 @@ class Settings:
     api_key: str = ""  # masked wherever it is shown
     embedder: str = SHIPPED_EMBEDDER  # "minilm" (shipped), or "openai:<model>" for an embeddings endpoint
     embedder_url: str = ""  # of that endpoint; empty = base_url
-    passage_tokens: int = 200  # of the embedder; best on chunking_eval by recall and IoU (benchmarks/README.md)
+    passage_tokens: int = 260  # of the embedder; best on chunking_eval by recall and IoU (benchmarks/README.md)
     k: int = 8  # passages an answer may rest on; more costs a model more than it helps
     sentences: int = 4  # most sentences an extracted answer has; mostly fewer carry it
     evidence: float = 0.2  # below it an extracted answer abstains; of each public set .95 of the answerable are above

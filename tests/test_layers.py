@@ -15,14 +15,14 @@ FLOORS = {
     2: {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "llama",
         "ingest", "search", "dense", "extract", "answer", "evaluate"},
     3: {"library"},
-    4: {"cli", "page", "serve", "contracts", "startup"},
+    4: {"cli", "page", "serve", "contracts", "startup", "terminal"},
 }  # fmt: skip
 ADAPTERS = {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "llama"}
 HOMES = {
     "chromadb": {"vectors"}, "sqlite3": {"catalog"}, "onnxruntime": {"embed"}, "tokenizers": {"embed"},
     "llama_index": {"llama"}, "openai": {"llm", "embed"}, "gradio": {"page", "serve"}, "typer": {"cli"},
     "fastapi": {"serve"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"}, "trafilatura": {"read"},
-    "charset_normalizer": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"evaluate"}, "rich": {"cli"},
+    "charset_normalizer": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"evaluate"},
 }  # fmt: skip
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 

@@ -105,6 +105,17 @@ def test_markers_become_citations(asked, article: str) -> None:
     assert "Passages:" in server.requests[0]["body"]["messages"][-1]["content"]
 
 
+def test_markers_are_numbered_by_their_citations(asked) -> None:
+    """Whatever passages a model cites, the text's numbers are those of the citations; a lost marker stays visible."""
+    answer, _ = asked(fake.says("India raised China’s rare earth restrictions [3, 1]. Sun visited New Delhi [2][9]."))
+
+    assert answer.text == "India raised China’s rare earth restrictions [1][2]. Sun visited New Delhi [3][?]."
+    assert [c.n for c in answer.citations] == [1, 2, 3]
+    assert [c.start for c in answer.citations] != sorted(c.start for c in answer.citations)
+    for c in answer.citations:
+        assert f"[{c.n}]" in answer.text[c.answer_start : c.answer_end]
+
+
 def test_invented_markers_and_quotations_are_flagged(asked) -> None:
     """What does not stand is named, and never becomes a citation."""
     answer, _ = asked(

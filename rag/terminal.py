@@ -1,0 +1,116 @@
+"""What the command line prints, made from records: lines of text for people.
+
+Nothing of documents, questions or models keeps a control character or a reordering mark: a document must not steer a
+terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rag.quotes import MARKER
+from rag.records import Answer, DocumentInfo, Health, Hit, SyncReport
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BEGUN_MARKER = re.compile(r"\[[\d,; ]*$")
+_VERDICTS = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}
+
+
+def plain(text: str) -> str:
+    """Text that cannot steer a terminal."""
+    return _CONTROLS.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return plain(" ".join(text.split()))
+
+
+class Live:
+    """An answer as it is being written: its markers are neutral, for they are not checked yet."""
+
+    def __init__(self) -> None:
+        self._kept = ""  # the beginning of what may become a marker
+
+    def shown(self, piece: str) -> str:
+        """What to print now."""
+        text = self._kept + piece
+        begun = _BEGUN_MARKER.search(text)
+        self._kept = text[begun.start() :] if begun else ""
+        return plain(MARKER.sub("[·]", text[: begun.start()] if begun else text))
+
+
+def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
+    """What stands below an answer: its citations, what does not stand, or what comes closest.
+
+    Args:
+        answer: The whole answer.
+        with_claims: Say which claim each citation is for, where the answer was printed without numbers.
+    """
+    if answer.status == "abstained" and answer.hits:
+        yield "\nClosest:"
+        for found in answer.hits[:3]:
+            yield f"  {_place(found.source, found.page)}: {one_line(found.text)[:160]}…"
+    if answer.citations:
+        yield ""
+    for c in answer.citations:
+        verdict = _VERDICTS.get(c.verdict, f" ({c.verdict})")
+        claim = (
+            f" for “{one_line(MARKER.sub('', answer.text[c.answer_start : c.answer_end]))[:60]}…”" if with_claims else ""
+        )
+        yield f"[{c.n}]{claim} {_place(c.source, c.page)}, characters {c.start}–{c.end}{verdict}\n    “{one_line(c.quote)}”"
+    for flag in answer.flags:
+        yield f"⚑ {flag.verdict}: {one_line(flag.said)[:200]}"
+
+
+def hit(n: int, found: Hit) -> str:
+    """A passage that was found, and why."""
+    r = found.ranks
+    meaning = "not embedded yet" if r.dense is None else f"meaning {r.dense:.2f} (rank {r.dense_rank})"
+    words = f"words {r.lexical:.2f}" + (f" (rank {r.lexical_rank})" if r.lexical_rank else "")
+    also = f"\n   also in {', '.join(map(one_line, found.also_in))}" if found.also_in else ""
+    place = f"{_place(found.source, found.page)} [{found.start}:{found.end}]"
+    return f"{n}. {place}  {found.score:.3f}: {meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
+
+
+def document(info: DocumentInfo) -> str:
+    """A row of the document list."""
+    if info.state == "failed":
+        return f"{one_line(info.source)}  ✗ {one_line(info.error)}" + (f" ({info.hint})" if info.hint else "")
+    about = f"{info.date or '—':10}  {info.passages:6,} passages  {info.state}"
+    return f"{one_line(info.source)}  {about}  {one_line(info.title)}"
+
+
+def report(done: SyncReport) -> Iterator[str]:
+    """What an import did."""
+    counts = {"added": done.added, "updated": done.updated, "unchanged": done.unchanged, "removed": done.removed}
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
+    yield f"{said}; {done.passages:,} passages embedded in {done.seconds:.1f} s"
+    if done.ignored:
+        yield f"{done.ignored:,} files of kinds without text passed over"
+
+
+def failures(done: SyncReport) -> Iterator[str]:
+    """What an import could not do, and why."""
+    for failure in done.failed:
+        hint = f" ({failure.hint})" if failure.hint else ""
+        yield f"✗ {one_line(failure.source)}: {one_line(failure.error)}{hint}"
+    if done.held:
+        yield f"{len(done.held)} documents vanished and are kept for now; `rag sync --prune` removes them"
+
+
+def health(found: Health) -> Iterator[str]:
+    """How an index is."""
+    held = "held by another process" if found.vectors_in_chroma is None else f"{found.vectors_in_chroma:,} vectors"
+    counts = f"{found.documents:,} documents, {found.passages:,} passages, {found.waiting:,} waiting for vectors"
+    yield f"{found.index}: {counts}; Chroma: {held}; embedder {found.embedder}"
+    yield "  ".join(f"{name} {version}" for name, version in found.versions.items())
+    yield from (f"repaired: {line}" for line in found.repaired)
+    yield from (f"problem: {line}" for line in found.problems)
+    if not found.problems:
+        yield "all well"
+
+
+def _place(source: str, page: int | None) -> str:
+    return one_line(source) + (f", p. {page}" if page else "")
