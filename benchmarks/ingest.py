@@ -55,7 +55,7 @@ def theirs(folder: Path, texts, questions, model: Path) -> tuple[float, float]:
     embedder = ChromaDefault(model)
     begun = time.perf_counter()
     client = chromadb.PersistentClient(str(folder))
-    store = ChromaVectorStore(chroma_collection=client.get_or_create_collection("q", embedding_function=None))
+    store = ChromaVectorStore(chroma_collection=client.get_or_create_collection("quickstart", embedding_function=None))
     index = VectorStoreIndex.from_documents(
         [LlamaDocument(text=text, id_=id_) for id_, _, text in texts],
         storage_context=StorageContext.from_defaults(vector_store=store),
