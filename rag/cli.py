@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from rag import terminal
-from rag.errors import EmbedderChangedError, IndexBusyError, RagError, SettingsError, SourceError
+from rag.errors import EmbedderError, IndexBusyError, RagError, SettingsError, SourceError, StorageError
 from rag.records import Answer, Filter, Progress, SyncReport
 from rag.settings import Resolved, masked
 from rag.startup import agree, settings_in_force, untrusted_addresses
@@ -347,11 +347,9 @@ def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
     try:
         with _progress() as progress:
             report: SyncReport = library.sync(folder, progress=progress)
-    except (IndexBusyError, SourceError) as error:
-        _say(f"answering without looking for changes: {error}")
+    except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
+        _say(f"answering from what is there: {error}")
         return
-    except EmbedderChangedError:
-        raise
     if report.held:
         _say(f"{len(report.held)} documents vanished from {folder} and are kept; `rag sync --prune` removes them")
     if report.failed and not quiet and (report.added or report.updated):

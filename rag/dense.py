@@ -78,6 +78,7 @@ class Dense:
         self._filled = 0  # up to which entry of the log Chroma has confirmed
         self._scan = ExactScan()
         self._scanned = 0  # up to which entry the scan has; it begins after `_filled`
+        self._broken = False  # Chroma failed in this process: its generation is not to be used again
         self._guard = threading.RLock()
 
     @property
@@ -97,11 +98,24 @@ class Dense:
             if not self._lock.try_acquire():
                 return False
             try:
-                self._open(self._generations())
+                self._open_sound(self._generations())
             except BaseException:
                 self._lock.release()
                 raise
             return True
+
+    def _open_sound(self, generations: Generations) -> None:
+        """Opens the generation in force, or a new one if it fails or has failed."""
+        if not self._broken:
+            try:
+                self._open(generations)
+                len(self)
+                return
+            except StorageError as error:
+                _log.warning("%s; it is built anew from the catalog", error)
+        self._begin_generation()
+        self._open(generations)
+        self._broken = False
 
     def release(self) -> None:
         """Lets another process hold Chroma."""
@@ -171,8 +185,8 @@ class Dense:
             return self._held.nearest(vector, k)
         except StorageError as error:
             _log.warning("%s; answering without it", error)
-            self._held = None
-            self._begin_generation()
+            self._held = None  # its generation is marked as open, so the next holder probes it
+            self._broken = True
             self._scan, self._scanned = ExactScan(), 0
             self._catch_up()
             return []

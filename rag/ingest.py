@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -103,7 +104,7 @@ class Ingest:
         root_id = self._catalog.root_id("sync", str(root))
         tally = _Tally(total=len(walk.found))
         self._take(root_id, walk.found, tally, report)
-        held = self._drop_vanished(root_id, walk, prune, tally)
+        held = self._drop_vanished(root_id, root, walk, prune, tally)
         self._embed_pending(tally, report)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, held, walk.ignored)
@@ -242,7 +243,8 @@ class Ingest:
             self._catalog.add_passages(document_id, list(self._worded(document_id, ready.document, part)))
             part = list(islice(more, _WORDS_AT_ONCE))
         with self._catalog.transaction():
-            self._catalog.publish(document_id)
+            if not self._catalog.publish(document_id):
+                return
             self._catalog.saw(ready.root_id, [ready.seen])
         tally.added += not ready.is_update
         tally.updated += ready.is_update
@@ -283,18 +285,20 @@ class Ingest:
             key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
             yield NewPassage(passage, key, " ".join(above + terms(_cut(document, passage))))
 
-    def _drop_vanished(self, root_id: int, walk: Walk, prune: bool, tally: _Tally) -> tuple[str, ...]:
+    def _drop_vanished(self, root_id: int, root: Path, walk: Walk, prune: bool, tally: _Tally) -> tuple[str, ...]:
         """Removes documents whose files are gone; returns those that were kept because too many are."""
         there = {found.source for found in walk.found}
         revisions = self._catalog.revisions(root_id)
         unread = tuple(f"{folder}/" for folder in walk.unread)
-        gone = sorted(source for source in set(revisions) - there if not source.startswith(unread))
+        # A file that the walk passes over, but that was added by name, is still there.
+        missing = (source for source in set(revisions) - there if not source.startswith(unread))
+        gone = sorted(source for source in missing if not os.path.lexists(root / source))
         many = len(gone) == len(revisions) or (len(gone) > 1 and len(gone) > _HOLD_SHARE * len(revisions))
         if gone and many and not prune:
             return tuple(gone)
         self._catalog.remove(id_ for source in gone for id_, _ in revisions[source])
-        forgotten = (source for source in set(self._catalog.files(root_id)) - there if not source.startswith(unread))
-        self._catalog.forget_files(root_id, forgotten)
+        unseen = (source for source in set(self._catalog.files(root_id)) - there if not source.startswith(unread))
+        self._catalog.forget_files(root_id, [source for source in unseen if not os.path.lexists(root / source)])
         tally.removed += len(gone)
         return ()
 

@@ -5,6 +5,7 @@ Parts that load something heavy are made when they are first needed, so that `ra
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -27,6 +28,8 @@ from rag.records import Answer, Document, DocumentInfo, Filter, Health, Hit, Pro
 from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings
 from rag.stored import FileSeen, Found
+
+_log = logging.getLogger(__name__)
 
 # A process that asks once leaves fewer changes than this to the next one that holds Chroma; until then they are scanned.
 _FILL_AT_LEAST = 1_000
@@ -280,8 +283,10 @@ class Library:
             if self._tried_chroma or (self._asks_once and self._catalog.vector_count() <= _SCAN_UNASKED):
                 return
             self._tried_chroma = True
-            if self._dense.hold():
-                self._dense.fill()
+            try:
+                self.fill()
+            except StorageError as error:
+                _log.warning("%s; answering without it", error)
 
     @contextmanager
     def _importing(self) -> Iterator[None]:

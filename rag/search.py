@@ -81,8 +81,8 @@ class Search:
         self._dense = dense
         self._embedder = embedder
         self._usual = {stem: fuse.usual_share(rank) for rank, stem in enumerate(common, start=1)}
-        self._having: dict[str, int] = {}  # stem → passages that have it, as long as `_counted` holds
-        self._counted = 0  # how many passages there were when `_having` was begun
+        # (passages when it was begun, stem → passages that have it); replaced whole, so that threads never see half.
+        self._counts: tuple[int, dict[str, int]] = (0, {})
 
     def __call__(self, question: str, k: int, wanted: Filter | None = None) -> Retrieval:
         """Finds the k best passages.
@@ -99,14 +99,16 @@ class Search:
         begun = time.perf_counter()
         vector, notice = self._embedded(question)
         embedded = time.perf_counter()
-        document_ids = self._catalog.matching(wanted or Filter())
-        rarities = self._rarities(question)
-        by_words = self._catalog.by_words(self._telling(rarities), _CANDIDATES, document_ids)
-        lexical = time.perf_counter()
-        by_meaning = [] if vector is None else self._near(vector, document_ids)
-        dense = time.perf_counter()
-        candidates = self._scored(list(dict.fromkeys([*by_words, *by_meaning])), vector, rarities)
-        hits = self._hits(candidates, k)
+        with self._catalog.snapshot():  # a document is seen before its change or after it, by every step
+            document_ids = self._catalog.matching(wanted or Filter())
+            having = self._having(question)
+            rarities = self._rarities(having)
+            by_words = self._catalog.by_words(self._telling(having), _CANDIDATES, document_ids)
+            lexical = time.perf_counter()
+            by_meaning = [] if vector is None else self._near(vector, document_ids)
+            dense = time.perf_counter()
+            candidates = self._scored(list(dict.fromkeys([*by_words, *by_meaning])), vector, rarities)
+            hits = self._hits(candidates, k)
         ended = time.perf_counter()
         spans = {"embed": embedded - begun, "words": lexical - embedded, "meaning": dense - lexical, "fuse": ended - dense}
         timings = {name: round(seconds * 1000, 2) for name, seconds in spans.items()}
@@ -119,23 +121,32 @@ class Search:
             _log.warning("searching by words only: %s", error)
             return None, f"Searched by words only: {error}."
 
-    def _rarities(self, question: str) -> dict[str, float]:
+    def _having(self, question: str) -> dict[str, int]:
+        """How many passages have each word of the question; nearly so for common words, which are counted now and then."""
         passages, _ = self._catalog.totals()
-        if not 0.95 * self._counted <= passages <= 1.05 * self._counted:
-            self._having, self._counted = {}, passages
+        counted, cache = self._counts
+        if not 0.95 * counted <= passages <= 1.05 * counted:
+            cache = {}
+            self._counts = (passages, cache)
         found = {}
         for term in dict.fromkeys(terms(question)):
-            if term not in self._having:
-                self._having[term] = self._catalog.having(term)
-            having = self._having[term]
-            found[term] = fuse.rarity(max(passages, having), having, self._usual.get(term, 0.0))
+            count = cache.get(term, 0)
+            if count < _ALWAYS_RARE:  # quick to count, and a new word must be found at once
+                count = self._catalog.having(term)
+                cache[term] = count
+            found[term] = count
         return found
 
-    def _telling(self, rarities: Mapping[str, float]) -> list[str]:
+    def _rarities(self, having: Mapping[str, int]) -> dict[str, float]:
+        passages, _ = self._catalog.totals()
+        return {term: fuse.rarity(max(passages, n), n, self._usual.get(term, 0.0)) for term, n in having.items()}
+
+    def _telling(self, having: Mapping[str, int]) -> list[str]:
         """The words worth looking up: those that are not common; the rarest one if all are."""
-        there = [term for term in rarities if self._having[term]]
-        limit = max(_ALWAYS_RARE, _COMMON * self._counted)
-        return [t for t in there if self._having[t] <= limit] or sorted(there, key=lambda t: -rarities[t])[:1]
+        passages, _ = self._catalog.totals()
+        limit = max(_ALWAYS_RARE, _COMMON * passages)
+        there = {term: n for term, n in having.items() if n}
+        return [term for term, n in there.items() if n <= limit] or sorted(there, key=lambda term: there[term])[:1]
 
     def _near(self, vector: NDArray[np.float32], document_ids: list[int] | None) -> list[int]:
         if document_ids is not None:

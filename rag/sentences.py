@@ -23,10 +23,10 @@ _OFTEN_LAST = frozenset(
 )
 
 _CLOSERS = "\"'”’»)]}*_"
-_STOP = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*(?=\s)|[。！？｡]+[{re.escape(_CLOSERS)}」』）]*")
+_STOP = re.compile(rf"[.!?…]++[{re.escape(_CLOSERS)}]*+(?=\s)|[。！？｡]++[{re.escape(_CLOSERS)}」』）]*")
 _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
-_LINE_BREAK = re.compile(r"[ \t\r\f\v]*\n\s*")
+_LINE_BREAK = re.compile(r"\n\s*+")
 _LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
 _LOOK_BACK = 24  # code points before a full stop that can matter: no abbreviation is longer
 _SHORT_LINE = 0.66  # a line that fills less than this of its paragraph's widest line stopped on purpose

@@ -23,7 +23,7 @@ _BLOCK = 200_000  # code points looked at together: bounds memory, whatever the 
 # What it costs to end a passage there, against 1 for a size off by a factor e.
 _COST_AT_LINE, _COST_AT_PARAGRAPH, _COST_IN_PARAGRAPH = 0.4, 0.3, 1.0
 
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.*)$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
@@ -139,7 +139,7 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
                 yield begin, position, _joined(path)
                 begin = position
             level = len(heading.group(1))
-            path = [p for p in path if p[0] < level] + [(level, heading.group(2))]
+            path = [p for p in path if p[0] < level] + [(level, heading.group(2).strip().rstrip("#").rstrip())]
         position += len(line) + 1
     yield begin, len(text), _joined(path)
 

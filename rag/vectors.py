@@ -102,7 +102,11 @@ def is_sound(folder: Path) -> bool:
         return True
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "rag.vectors", str(folder)], capture_output=True, timeout=_PROBE_S, check=False
+            # -P: nothing of the folder we happen to stand in is imported.
+            [sys.executable, "-P", "-m", "rag.vectors", str(folder.resolve())],
+            capture_output=True,
+            timeout=_PROBE_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return False

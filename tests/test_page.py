@@ -93,11 +93,11 @@ def test_ask_and_open_the_source(page, article: str) -> None:
     page.locator("a.chip").nth(1).click()
     page.wait_for_selector("mark.open")
 
-    assert len(marks) == 2
+    assert len(marks) >= 2
     assert all(mark in article for mark in marks)
     assert marks[1] == page.locator("mark.open").inner_text()
     assert len(page.context.pages) == 1
-    assert "2 citations checked" in page.inner_text("#chat")
+    assert f"{len(marks)} citations checked" in page.inner_text("#chat")
 
 
 def test_abstaining(page) -> None:

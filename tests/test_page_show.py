@@ -41,7 +41,7 @@ def test_every_sink_escapes(text: str) -> None:
     cited = citation(title=text, source=text, quote=text)
     answer = Answer("q", f"black {text}", "answered", (cited,), (Flag(text, "weak", 0, 5),), (), 1.0, text, text)
     info = DocumentInfo(text, text, text, text, "text/plain", 1, 1, 0, "failed", "/", "", "", text, text)
-    shown = [show.answer(1, answer), show.sources(1, [cited], {text: document}), show.documents([info]), show.writing(text)]
+    shown = [show.answer(1, answer), show.sources(1, [(document, [cited])]), show.documents([info]), show.writing(text)]
 
     for markup in shown:
         tags = set(re.findall(r"<\s*/?\s*([a-z]+)", markup))
@@ -54,7 +54,7 @@ def test_every_sink_escapes(text: str) -> None:
 def test_the_mark_holds_the_quote() -> None:
     """The marked characters are the cited ones."""
     document = Document("the black cat", "Cats", source="a.txt")
-    shown = show.sources(2, [citation()], {"a.txt": document})
+    shown = show.sources(2, [(document, [citation()])])
 
     assert 'the <mark id="c2-1" class="cited">black</mark> cat' in shown
 
@@ -63,7 +63,7 @@ def test_overlapping_and_distant_citations() -> None:
     """Text between is kept or shown as a gap; nothing is shown twice."""
     text = "".join(chr(97 + i % 26) for i in range(9000))
     cited = [citation(n=1, start=10, end=20), citation(n=2, start=15, end=30), citation(n=3, start=8000, end=8010)]
-    shown = show.sources(1, cited, {"a.txt": Document(text, "T", source="a.txt")})
+    shown = show.sources(1, [(Document(text, "T", source="a.txt"), cited)])
 
     assert "c1-1" in shown
     assert f'<mark id="c1-2" class="cited">{text[20:30]}</mark>' in shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,14 +23,14 @@ class Connections:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Lock()
 
     def close(self) -> None:
         """Closes every thread's connection."""
         with self._guard:
             while self._all:
-                self._all.pop().close()
+                self._all.pop()[1].close()
         self._local = threading.local()
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]  # rows differ
@@ -88,14 +89,17 @@ class Connections:
         if connection is None:
             connection = self._local.connection = self._open()
             with self._guard:
-                self._all.append(connection)
+                for ended in [entry for entry in self._all if not entry[0].is_alive()]:
+                    self._all.remove(ended)
+                    ended[1].close()
+                self._all.append((threading.current_thread(), connection))
         return connection
 
     def _open(self) -> sqlite3.Connection:
         with _translated(self._path):
             connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _use_wal(connection)
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA secure_delete = ON")  # a removed document's text is overwritten
                 connection.execute("PRAGMA cache_size = -32768")  # 32 MiB
@@ -105,6 +109,18 @@ class Connections:
                 connection.close()
                 raise
             return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turns a new catalog to write-ahead logging. SQLite does not wait for its turn at this, so it is asked again."""
+    for _ in range(_WAIT_S * 20):
+        try:
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
+                return
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                raise
+        time.sleep(0.05)
 
 
 @contextmanager

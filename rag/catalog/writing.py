@@ -107,17 +107,18 @@ class Writing:
             )
             self._db.run("UPDATE documents SET pending = pending - ? WHERE id = ?", (len(passage_ids), document_id))
 
-    def publish(self, document_id: int) -> None:
+    def publish(self, document_id: int) -> bool:
         """Shows a revision in place of the one shown until now; a worded one waits until it has its vectors.
 
-        A document that is new is shown at once, since its words can be searched already.
+        A document that is new is shown at once, since its words can be searched already. False if it was removed by hand
+        meanwhile.
         """
         with self.transaction():
             rows = self._db.query(
                 "SELECT root_id, source, pending FROM documents WHERE id = ? AND state <> 'dead'", (document_id,)
             )
-            if not rows:  # removed by hand meanwhile
-                return
+            if not rows:
+                return False
             root_id, source, pending = rows[0]
             older = self._db.query(
                 "SELECT id FROM documents WHERE root_id = ? AND source = ? AND state = 'live' AND id <> ?",
@@ -125,12 +126,13 @@ class Writing:
             )
             if older and pending:
                 self._db.run("UPDATE documents SET state = 'worded' WHERE id = ?", (document_id,))
-                return
+                return True
             self._db.run(
                 "UPDATE documents SET state = 'dead' WHERE root_id = ? AND source = ? AND id <> ?",
                 (root_id, source, document_id),
             )
             self._db.run("UPDATE documents SET state = 'live' WHERE id = ?", (document_id,))
+            return True
 
     def remove(self, document_ids: Iterable[int]) -> None:
         """Hides documents at once, and forgets that their files were seen. `sweep` removes what is left of them."""

@@ -15,7 +15,7 @@ from rag.answer import Finished, Said, Sources
 from rag.errors import RagError
 from rag.library import Library
 from rag.page import show
-from rag.records import Answer, Document, Turn
+from rag.records import Answer, Citation, Hit, Turn
 
 _log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
@@ -112,12 +112,18 @@ class _Room:
         return show.documents(self._library.documents())
 
     def _sources(self, turn: int, answer: Answer) -> str:
-        ids = {hit.source: hit.document_id for hit in answer.hits}
-        documents: dict[str, Document] = {}
+        """The panel's part for one answer. Two folders may hold a document of the same name: hits tell which is meant."""
+        cited: dict[int, list[Citation]] = {}
         for citation in answer.citations:
-            if citation.source not in documents:
-                documents[citation.source] = self._library.document_by_id(ids[citation.source])
-        return show.sources(turn, answer.citations, documents)
+            hit = next(hit for hit in answer.hits if _holds(hit, citation))
+            cited.setdefault(hit.document_id, []).append(citation)
+        return show.sources(turn, [(self._library.document_by_id(id_), citations) for id_, citations in cited.items()])
+
+
+def _holds(hit: Hit, citation: Citation) -> bool:
+    """Whether a citation lies in a hit."""
+    inside = hit.text[citation.start - hit.start : citation.end - hit.start] if citation.start >= hit.start else ""
+    return hit.source == citation.source and inside == citation.quote
 
 
 def _message(role: str, content: str) -> dict[str, str]:

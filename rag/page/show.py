@@ -86,17 +86,16 @@ def _closest(hits: Sequence[Hit]) -> str:
     return "Closest:\n\n" + "\n".join(lines)
 
 
-def sources(turn: int, citations: Sequence[Citation], documents: dict[str, Document]) -> str:
+def sources(turn: int, cited: Sequence[tuple[Document, Sequence[Citation]]]) -> str:
     """The cited documents with the exact characters marked, for the panel beside the answer."""
     shown = []
-    for source in dict.fromkeys(citation.source for citation in citations):
-        document = documents[source]
-        cited = sorted((c for c in citations if c.source == source), key=lambda c: c.start)
-        facts = [document.date, document.author, source, *(f"p. {c.page}" for c in cited[:1] if c.page)]
+    for document, citations in cited:
+        in_order = sorted(citations, key=lambda c: c.start)
+        facts = [document.date, document.author, document.source, *(f"p. {c.page}" for c in in_order[:1] if c.page)]
         about = " · ".join(escaped(fact) for fact in facts if fact)
-        shown.append(
-            f'### {escaped(document.title)}\n\n<span class="about">{about}</span>\n\n{_marked(turn, document.text, cited)}'
-        )
+        # The span keeps a text that begins with spaces from being read as code.
+        text = f'<span class="text">{_marked(turn, document.text, in_order)}</span>'
+        shown.append(f'### {escaped(document.title)}\n\n<span class="about">{about}</span>\n\n{text}')
     return "\n\n".join(shown)
 
 

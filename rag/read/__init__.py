@@ -46,7 +46,14 @@ def read(data: bytes, name: str) -> Document:
         if data.startswith(first):
             raise ReadError(f"it is {what}, which rag does not read", "save it as PDF, HTML, Markdown or text")
     reader = reader or _READERS.get(PurePosixPath(name).suffix.lower(), "text")
-    document: Document = importlib.import_module(f"rag.read.{reader}").read(data, name)
+    try:
+        document: Document = importlib.import_module(f"rag.read.{reader}").read(data, name)
+    except (ReadError, MemoryError):
+        raise
+    except Exception as error:  # a hostile file finds what no reader thought of; it costs itself, not the others
+        raise ReadError(
+            f"the {reader} reader failed on it ({type(error).__name__})", "save it again, or as text"
+        ) from error
     if not document.text or document.text.isspace():
         raise ReadError("no text was found in it", "if it shows pictures of text, it needs OCR first")
     return document

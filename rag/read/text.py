@@ -16,6 +16,7 @@ _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
+_GOOD_FOR_A_BAD = 10  # characters beyond ASCII that are whole, for each broken one, in what is still UTF-8
 _GUESS_BYTES = 64_000  # enough to tell an encoding; guessing is slow
 _MOST_CONTROLS = 0.02  # of the characters, in text; beyond it is something else under a text's name
 
@@ -63,9 +64,14 @@ def decode(data: bytes) -> str:
             return _checked(data.decode(encoding, errors="replace"))
     try:
         return _checked(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        pass
-    guess = charset_normalizer.from_bytes(data[:_GUESS_BYTES]).best()
+    except UnicodeDecodeError as error:
+        first_bad = error.start
+    lenient = data.decode("utf-8", errors="replace")
+    bad = lenient.count("\ufffd")
+    if bad * _GOOD_FOR_A_BAD <= sum(c > "\x7f" for c in lenient) - bad:  # UTF-8 with a few bytes broken
+        return _checked(lenient)
+    around = max(0, first_bad - _GUESS_BYTES // 2)
+    guess = charset_normalizer.from_bytes(data[around : around + _GUESS_BYTES]).best()
     if guess is None or b"\0" in data[:_GUESS_BYTES]:
         raise ReadError("it is not text in any known encoding", "if it is, save it as UTF-8")
     return _checked(data.decode(guess.encoding, errors="replace"))
@@ -105,7 +111,7 @@ def iso_date(words: str) -> str:
     try:
         if match["iso"]:
             return date.fromisoformat(match["iso"]).isoformat()
-        month = (match["month"] or match["month2"]).lower()[:3]
+        month = (match["month"] or match["month2"]).casefold()[:3]
         number = next(i for i, m in enumerate(_MONTHS, start=1) if m.startswith(month))
         return date(int(match["year"] or match["year2"]), number, int(match["day"] or match["day2"])).isoformat()
     except ValueError:
