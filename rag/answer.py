@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 EXTRACTION = "extraction"
 _SUPPORTED = 0.5  # share of a claim's words that its passage must have
+_TURNS = 6  # earlier exchanges that a model is shown
 _CLAIM_WORDS = 3  # a sentence with fewer words that carry meaning claims nothing ("Yes.")
 
 
@@ -151,7 +152,7 @@ class Ask:
         usage: Mapping[str, int] = {}
         first_ms = 0.0
         try:
-            for delta in writer.write(prompts.messages(question, found.hits, history)):
+            for delta in writer.write(prompts.messages(question, found.hits, history[-_TURNS:])):
                 if delta.text:
                     first_ms = first_ms or _ms(started)
                     text += delta.text

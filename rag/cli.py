@@ -5,6 +5,7 @@ What is printed is made in `terminal`. The home of typer.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -205,7 +206,7 @@ def config(context: typer.Context, as_json: Json = False) -> None:
         _print_json({name: {"value": value, "from": resolved.origins[name]} for name, value in shown.items()})
         return
     for name, value in shown.items():
-        print(f"{name:16} {value!s:32} {resolved.origins[name]}")
+        print(terminal.plain(f"{name:16} {value!s:32} {resolved.origins[name]}"))
     where = resolved.settings.remote_addresses()
     print("\n" + ("; ".join(f"{what} go to {host}" for what, host in where.items()) or "nothing leaves this machine"))
 
@@ -273,6 +274,9 @@ def ui(
 
 def run() -> NoReturn:
     """The entry of the `rag` script: what every error ends in."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an old locale cannot show everything
     try:
         ended = app(standalone_mode=False)
         code = ended if isinstance(ended, int) else 0  # typer.Exit comes back as a value, Ctrl-C as 130
@@ -305,6 +309,9 @@ def _unexpected(error: Exception) -> int:
         return int(error.exit_code)
     if os.environ.get("RAG_DEBUG"):
         traceback.print_exc()
+    if isinstance(error, UnicodeError):
+        _say("rag: an argument is not text in this terminal's encoding\n     write it in UTF-8")
+        return 1
     if isinstance(error, OSError):
         _say(f"rag: {error.strerror or error}: {error.filename or ''}\n     check the disk and the permissions")
         return 4
@@ -346,7 +353,7 @@ def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
     folder = resolved.settings.documents
     try:
         with _progress() as progress:
-            report: SyncReport = library.sync(folder, progress=progress)
+            report: SyncReport = library.sync(folder, progress=progress, patience_s=0)
     except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
         _say(f"answering from what is there: {error}")
         return

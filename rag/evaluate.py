@@ -107,7 +107,7 @@ def parse_gate(words: str) -> Gate:
     Raises:
         SetError: It is not FIGURE>=NUMBER or FIGURE<=NUMBER.
     """
-    match = re.fullmatch(r"\s*([\w@]+)\s*(>=|<=)\s*([0-9.]+)\s*", words)
+    match = re.fullmatch(r"\s*([\w@]+)\s*(>=|<=)\s*(\d+(?:\.\d+)?)\s*", words)
     if not match:
         raise SetError(f"{words!r} is not a gate", 'write "hit@5>=0.95" or "false_refusals<=0.05"')
     return Gate(words, match.group(1), match.group(2), float(match.group(3)))
@@ -151,6 +151,9 @@ def _question(row: object, n: int) -> Question:
     if unknown:
         raise SetError(f"question {name!r} has unknown fields: {', '.join(sorted(map(str, unknown)))}")
     answerable = row.get("answerable", True)
+    for name_of_list in ("answers", "must_mention", "evidence"):
+        if not isinstance(row.get(name_of_list) or [], list):
+            raise SetError(f"question {name!r}: {name_of_list} must be a list")
     answers = tuple(str(answer) for answer in row.get("answers") or ())
     if answerable and not any(answer.strip() for answer in answers) and not row.get("must_mention"):
         raise SetError(f"question {name!r} is answerable but has no answers")

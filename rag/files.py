@@ -79,10 +79,7 @@ def _entries(folder: Path, index: str, unread: list[str]) -> Iterator[os.DirEntr
 
 
 def _look(entry: os.DirEntry[str], source: str, inside: str) -> Found | None:
-    try:
-        source.encode()
-    except UnicodeEncodeError:
-        source = source.encode("utf-8", "backslashreplace").decode()
+    source = shown_name(source)
     if Path(source).suffix.lower() in _NOT_DOCUMENTS:
         return None
     try:
@@ -94,6 +91,16 @@ def _look(entry: os.DirEntry[str], source: str, inside: str) -> Found | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return Found(source, Path(entry.path), status.st_size, status.st_mtime_ns)
+
+
+def shown_name(name: str) -> str:
+    r"""A file's name as text: bytes that are no UTF-8, which Python keeps as lone surrogates, are spelled out.
+
+    Example:
+        >>> shown_name("caf\udce9.txt")
+        'caf\\udce9.txt'
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def look_at(path: Path, source: str) -> Found:

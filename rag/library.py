@@ -20,7 +20,7 @@ from rag.answer import Ask, Event, Finished
 from rag.catalog import Catalog
 from rag.dense import Dense, Held
 from rag.errors import EmbedderChangedError, StorageError
-from rag.files import look_at, read_bytes, walk
+from rag.files import look_at, read_bytes, shown_name, walk
 from rag.ingest import REMOVED, Ingest
 from rag.locks import NamedLock
 from rag.ports import Embedder, Splitter, Writer
@@ -31,6 +31,7 @@ from rag.stored import FileSeen, Found
 
 _log = logging.getLogger(__name__)
 
+_PATIENCE_S = 600.0  # imports take turns: how long one waits for the other
 # A process that asks once leaves fewer changes than this to the next one that holds Chroma; until then they are scanned.
 _FILL_AT_LEAST = 1_000
 # Up to this many vectors a process that asks once is faster by scanning them all than by importing Chroma (1.5 s).
@@ -102,23 +103,31 @@ class Library:
         finally:
             self._catalog.close()
 
-    def sync(self, folder: str | Path, *, prune: bool = False, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+    def sync(
+        self,
+        folder: str | Path,
+        *,
+        prune: bool = False,
+        progress: Callable[[Progress], None] = _quiet,
+        patience_s: float = _PATIENCE_S,
+    ) -> SyncReport:
         """Makes the library's documents of a folder equal to its files. Other documents are not touched.
 
         Args:
             folder: The folder; `source` of its documents is their path relative to it.
             prune: Remove documents whose files vanished even if many did at once.
             progress: Told how far it is.
+            patience_s: How long to wait while another process imports, seconds.
 
         Raises:
             SourceError: The folder is not there or cannot be read.
-            IndexBusyError: Another process is importing; the message names it.
+            IndexBusyError: Another process is still importing; the message names it.
             EmbedderChangedError: The index was built with another embedder or splitter.
             EmbedderError: The embedder failed; documents can be found by their words.
         """
-        root = Path(folder).resolve()
+        root = Path(folder).expanduser().resolve()
         seen = walk(root, self.folder)
-        with self._importing():
+        with self._importing(patience_s):
             report = self._ingest.sync(root, seen, prune, progress)
         self._changed |= bool(report.added or report.updated or report.removed or report.passages)
         return report
@@ -166,15 +175,19 @@ class Library:
         Raises:
             SourceError: There is no such document, or the name fits several.
         """
-        ids = [self._catalog.find(source) for source in sources]
+        failed = {place for source in sources for place in self._catalog.failed_files(source)}
+        of_failed = {source for _, source in failed}
+        ids = [self._catalog.find(source) for source in sources if source not in of_failed]
         with self._catalog.transaction():
+            for root_id, source in failed:
+                self._catalog.saw(root_id, [FileSeen(source, 0, 0, 0, REMOVED)])
             for id_ in ids:
                 root_id, source = self._catalog.place(id_)
                 self._catalog.remove([id_])
                 self._catalog.saw(root_id, [FileSeen(source, 0, 0, 0, REMOVED)])
         self._catalog.sweep(unfinished_too=False)
         self._changed = True
-        return len(set(ids))
+        return len(set(ids)) + len(failed)
 
     def documents(self) -> list[DocumentInfo]:
         """Every document, and every file that could not be read, by source."""
@@ -289,9 +302,9 @@ class Library:
                 _log.warning("%s; answering without it", error)
 
     @contextmanager
-    def _importing(self) -> Iterator[None]:
+    def _importing(self, patience_s: float = _PATIENCE_S) -> Iterator[None]:
         lock = NamedLock(self.folder / "import.lock", "importing documents into this index")
-        lock.acquire()
+        lock.acquire(patience_s)
         try:
             self._check_embedder()
             # Passages of two sizes can be searched together: a new size holds for what comes from here on.
@@ -321,8 +334,9 @@ class Library:
         path = found.path.resolve()
         for root_id, root in self._catalog.roots("sync"):
             if path.is_relative_to(root):
-                return root_id, Found(path.relative_to(root).as_posix(), path, found.size, found.mtime_ns, found.problem)
-        source = Path(given).as_posix()
+                name = shown_name(path.relative_to(root).as_posix())
+                return root_id, Found(name, path, found.size, found.mtime_ns, found.problem)
+        source = shown_name(Path(given).as_posix())
         root_id = self._catalog.root_id("add", "/" if Path(given).is_absolute() else str(Path.cwd()))
         return root_id, Found(source, path, found.size, found.mtime_ns, found.problem)
 

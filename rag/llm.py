@@ -36,7 +36,7 @@ class OpenAIWriter:
     def __init__(self, model: str, base_url: str, api_key: str, *, first_token_s: float, total_s: float) -> None:
         self.name = model
         self._client = openai.OpenAI(
-            base_url=base_url or None, api_key=api_key or "none", timeout=first_token_s, max_retries=2
+            base_url=base_url or None, api_key=api_key or "none", timeout=first_token_s, max_retries=0
         )
         self.address = self._client.base_url.netloc.decode()
         self._first_token_s = first_token_s
@@ -53,12 +53,7 @@ class OpenAIWriter:
         watch = None
         late = threading.Event()
         try:
-            stream = self._client.chat.completions.create(
-                model=self.name,
-                messages=cast("Any", [{"role": role, "content": content} for role, content in messages]),
-                stream=True,
-                stream_options={"include_usage": True},
-            )
+            stream = self._begun(messages, begun + self._total_s)
             if "text/html" in stream.response.headers.get("content-type", ""):
                 raise ModelError(f"{self.address} sent a page, not a reply", "check the address; it mostly ends in /v1")
 
@@ -86,6 +81,23 @@ class OpenAIWriter:
                 watch.cancel()
             if stream is not None and hasattr(stream, "close"):
                 stream.close()
+
+    def _begun(self, messages: Sequence[tuple[str, str]], give_up: float) -> Any:
+        """The reply's stream. A busy or stumbling server is asked again, as long as there is time; a silent one is not."""
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                return self._client.chat.completions.create(
+                    model=self.name,
+                    messages=cast("Any", [{"role": role, "content": content} for role, content in messages]),
+                    stream=True,
+                    stream_options={"include_usage": True},
+                )
+            except (openai.RateLimitError, openai.InternalServerError) as error:
+                wait_s = max(pause_s or 0.0, _asked_to_wait_s(error))
+                if pause_s is None or error.code == "insufficient_quota" or time.monotonic() + wait_s >= give_up:
+                    raise
+                time.sleep(wait_s)
+        raise AssertionError("the last try returns or raises")
 
     def _deltas(self, stream: Any) -> Iterator[Delta]:
         finish = ""
@@ -125,6 +137,13 @@ class OpenAIWriter:
         return ModelError(f"{who} broke off ({type(error).__name__})", "ask again")
 
 
+def _asked_to_wait_s(error: openai.APIStatusError) -> float:
+    """What the server's Retry-After says, seconds; 0 if it says nothing that can be understood."""
+    words = error.response.headers.get("retry-after", "")
+    return float(words) if words.isdigit() else 0.0
+
+
+_PAUSES_S = (0.5, 2.0)  # before the second and the third try
 _SLOW = "ask again, raise total_s and first_token_s, or use a faster model"
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
 import filelock
 
 from rag.errors import IndexBusyError, StorageError
+
+_log = logging.getLogger(__name__)
+
+_ASK_EVERY_S = 0.05
+_SAY_AFTER_S = 1.0  # most imports beside ours are a look at a folder, and over before that
 
 
 class NamedLock:
@@ -48,14 +55,27 @@ class NamedLock:
         self._holder.write_text(json.dumps(who), encoding="utf-8")
         return True
 
-    def acquire(self) -> None:
-        """Takes the lock.
+    def acquire(self, patience_s: float = 0.0) -> None:
+        """Takes the lock, waiting for its turn; says once for whom.
+
+        Args:
+            patience_s: How long to wait, seconds.
 
         Raises:
-            IndexBusyError: Another process holds it; the message names it.
+            IndexBusyError: Another process still holds it; the message names it.
         """
-        if not self.try_acquire():
-            raise IndexBusyError(f"another process is {self._purpose} ({self.holder()})", "wait for it to end, or stop it")
+        give_up = time.monotonic() + patience_s
+        said = time.monotonic() + _SAY_AFTER_S
+        while not self.try_acquire():
+            now = time.monotonic()
+            if now >= give_up:
+                raise IndexBusyError(
+                    f"another process is {self._purpose} ({self.holder()})", "wait for it to end, or stop it"
+                )
+            if now >= said:
+                _log.warning("waiting: another process is %s (%s)", self._purpose, self.holder())
+                said = give_up + 1
+            time.sleep(_ASK_EVERY_S)
 
     def holder(self) -> str:
         """Who holds it, for people: "pid 4711, `rag sync`, since 14:03:10"."""

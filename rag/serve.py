@@ -16,8 +16,9 @@ import fastapi
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from rag.errors import RagError, SettingsError
+from rag.errors import IndexBusyError, RagError, SettingsError
 from rag.library import Library
+from rag.records import Progress
 from rag.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -160,16 +161,25 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _follow(library: Library, ended: threading.Event) -> None:
     """Keeps the library in step with its folder while the page is open; first loads what a question needs."""
-    warm = False
+
+    def stop_if_ended(_: Progress) -> None:
+        if ended.is_set():
+            raise RagError("the page was closed")
+
+    warm, said = False, ""
     while True:
         try:
             if library.settings.documents:
-                library.sync(library.settings.documents)
+                library.sync(library.settings.documents, progress=stop_if_ended, patience_s=0)
             if not warm:
                 library.warm()
                 warm = True
             library.fill()
-        except RagError as error:  # said once a round; the page answers from what is there
-            _log.warning("%s", error)
+        except IndexBusyError:
+            pass  # another process is importing: it does this one's work
+        except Exception as error:  # whatever it is, the page goes on answering, and looking
+            if str(error) != said and not ended.is_set():
+                said = str(error)
+                _log.warning("%s", error)
         if ended.wait(_FOLLOW_S):
             return

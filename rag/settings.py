@@ -105,7 +105,7 @@ def _checked(name: str, value: object, kind: type, origin: str) -> object:
         if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
             raise ValueError
         made = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         wanted = {int: "a whole number", float: "a number", str: "text"}[kind]
         raise SettingsError(f"{origin}: {name} must be {wanted}, not {value!r}") from None
     if kind is not str and not _SMALLEST[name] <= made <= _LARGEST.get(name, float("inf")):
@@ -119,9 +119,14 @@ def _checked(name: str, value: object, kind: type, origin: str) -> object:
 
 
 def _check_address(name: str, address: str, origin: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError(f"{origin}: {name} must begin with http:// or https://, not {address!r}")
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    # A name before an @ can pass for the host, and so can what a terminal hides.
+    if not sound or "@" in parts.netloc or not (address.isprintable() and address.isascii()) or " " in address:
+        raise SettingsError(f"{origin}: {name} must be like http://host:port/v1, without a user name, not {address!r}")
 
 
 def masked(key: str) -> str:

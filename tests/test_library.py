@@ -256,7 +256,7 @@ def test_a_second_import_names_the_first(library: Library, folder: Path) -> None
     lock.acquire()
     try:
         with pytest.raises(IndexBusyError, match=rf"pid {os.getpid()}"):
-            library.sync(folder)
+            library.sync(folder, patience_s=0)
     finally:
         lock.release()
     assert 3 == library.sync(folder).added
@@ -307,3 +307,65 @@ def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
 
     assert "rivers.txt" == hits[0].source
     assert "by words only" in notice
+
+
+def test_a_file_added_by_name_survives_the_next_sync(library: Library, folder: Path) -> None:
+    """Even one that syncing passes over."""
+    library.sync(folder)
+    (folder / ".hidden.txt").write_text("The hidden treasure is gold.", "utf-8")
+    assert library.add(folder / ".hidden.txt").added == 1
+    assert library.sync(folder).removed == 0
+    assert ".hidden.txt" in sources(library)
+
+
+def test_a_new_word_is_found_by_words_at_once(library: Library) -> None:
+    """A word that nobody had a moment ago."""
+    library.add_documents([Document(f"Note {i} on gardens.", "N", source=f"{i}") for i in range(40)])
+    library.search("zorbit")
+    library.add_documents([Document("The zorbit hums.", "Z", source="z")])
+
+    assert library.search("zorbit")[0].ranks.lexical_rank == 1
+
+
+def test_a_document_changed_during_a_search_does_not_vanish(tmp_path: Path, folder: Path) -> None:
+    """It is seen before its change or after it, never neither."""
+    with (
+        Library.open(tmp_path / "index", asks_once=True) as library,
+        Library.open(tmp_path / "index", asks_once=True) as other,
+    ):
+        library.sync(folder)
+        near = library._search._near
+
+        def interrupted(*given):
+            (folder / "rivers.txt").write_text("The Danube is long. It ends in the Black Sea, as ever.", "utf-8")
+            other.sync(folder)
+            return near(*given)
+
+        library._search._near = interrupted
+
+        assert "rivers.txt" in {hit.source for hit in library.search("Danube Black Sea")}
+
+
+def test_ended_threads_leave_no_connection(library: Library) -> None:
+    """A server's threads come and go."""
+    import threading
+
+    for _ in range(30):
+        thread = threading.Thread(target=library.documents)
+        thread.start()
+        thread.join()
+    library.documents()
+
+    assert len(library._catalog._db._all) <= 3
+
+
+def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a reader raises, the others are taken in."""
+
+    def broken(data: bytes, name: str) -> Document:
+        raise StopIteration
+
+    monkeypatch.setattr("rag.read.markdown.read", broken)
+    report = library.sync(folder)
+
+    assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])

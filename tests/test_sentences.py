@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,3 +46,14 @@ def test_nothing_is_lost(text: str) -> None:
         assert not text[at:start].strip()
         at = end
     assert not text[at:].strip()
+
+
+@pytest.mark.parametrize(
+    "text", ["." * 100_000, " " * 100_000 + "x", "\n" * 100_000, "a." * 50_000, '."' * 50_000, "。" * 100_000]
+)
+def test_linear(text: str) -> None:
+    """Nobody's text makes it hang: these take minutes if any rule is quadratic."""
+    begun = time.process_time()
+    sentences(text)
+
+    assert time.process_time() - begun < 20

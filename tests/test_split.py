@@ -72,3 +72,10 @@ def test_llamaindex_offsets(article: str) -> None:
 
     assert_sound(article, passages)
     assert len(passages) > 5
+
+
+def test_hostile_headings() -> None:
+    """A heading of spaces costs no more than its length."""
+    text = "# Title" + " " * 50_000 + "end\n" + "#" * 50_000 + "\n" + "# " + "# " * 20_000
+
+    assert_sound(text, list(PACKER.split(text, markdown=True)))
