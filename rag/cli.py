@@ -378,7 +378,8 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
             return
         last, shown = now, True
         rate = progress.passages / (now - begun)
-        counts = f"{progress.done}/{progress.total} files, {progress.passages:,} passages, {rate:.0f}/s"
+        of = f" of {progress.found:,}" if progress.found else ""
+        counts = f"{progress.done}/{progress.total} files, {progress.passages:,}{of} passages embedded, {rate:.0f}/s"
         line = f"{counts}  {terminal.one_line(progress.source)}"
         sys.stderr.write(f"\r\x1b[K{line[:100]}")
         sys.stderr.flush()

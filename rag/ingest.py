@@ -44,6 +44,8 @@ Report = Callable[[Progress], None]
 class _Tally:
     """A `SyncReport` in the making."""
 
+    report: Report
+    found: int = 0  # passages of long documents stored so far, whose vectors follow
     added: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -102,10 +104,10 @@ class Ingest:
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
         root_id = self._catalog.root_id("sync", str(root))
-        tally = _Tally(total=len(walk.found))
-        self._take(root_id, walk.found, tally, report)
+        tally = _Tally(report, total=len(walk.found))
+        self._take(root_id, walk.found, tally)
         held = self._drop_vanished(root_id, root, walk, prune, tally)
-        self._embed_pending(tally, report)
+        self._embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, held, walk.ignored)
 
@@ -116,13 +118,13 @@ class Ingest:
         by_root: dict[int, list[Found]] = {}
         for root_id, found in files:
             by_root.setdefault(root_id, []).append(found)
-        tally = _Tally(total=sum(map(len, by_root.values())))
+        tally = _Tally(report, total=sum(map(len, by_root.values())))
         for root_id, founds in by_root.items():
             # What was named by hand is wanted, even if it was removed by hand before.
             removed = [s for s, seen in self._catalog.files(root_id).items() if seen.content_hash == REMOVED]
             self._catalog.forget_files(root_id, set(removed) & {found.source for found in founds})
-            self._take(root_id, founds, tally, report)
-        self._embed_pending(tally, report)
+            self._take(root_id, founds, tally)
+        self._embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), ignored)
 
@@ -131,10 +133,10 @@ class Ingest:
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
         revisions = self._catalog.revisions(root_id)
-        tally = _Tally()
+        tally = _Tally(report)
         waiting: list[_Ready] = []
         for document in documents:
-            report(Progress(document.source, tally.done, tally.total, tally.passages))
+            tally.report(Progress(document.source, tally.done, tally.total, tally.passages))
             tally.done += 1
             content_hash = hashlib.sha256(f"{document.title}\0{document.text}".encode()).hexdigest()
             older = revisions.get(document.source, [])
@@ -145,16 +147,16 @@ class Ingest:
             ready = self._split(root_id, replace(document, content_hash=content_hash), seen, bool(older), tally)
             waiting = self._queued(waiting, ready, tally)
         self._commit(waiting, tally)
-        self._embed_pending(tally, report)
+        self._embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), 0)
 
-    def _take(self, root_id: int, files: Sequence[Found], tally: _Tally, report: Report) -> None:
+    def _take(self, root_id: int, files: Sequence[Found], tally: _Tally) -> None:
         known = self._catalog.files(root_id)
         revisions = self._catalog.revisions(root_id)
         waiting: list[_Ready] = []
         for found in files:
-            report(Progress(found.source, tally.done, tally.total, tally.passages))
+            tally.report(Progress(found.source, tally.done, tally.total, tally.passages))
             tally.done += 1
             seen = known.get(found.source)
             if seen is not None and _is_settled(found, seen):
@@ -241,6 +243,8 @@ class Ingest:
         part = ready.passages
         while part:
             self._catalog.add_passages(document_id, list(self._worded(document_id, ready.document, part)))
+            tally.found += len(part)
+            tally.report(Progress(ready.document.source, tally.done, tally.total, tally.passages, tally.found))
             part = list(islice(more, _WORDS_AT_ONCE))
         with self._catalog.transaction():
             if not self._catalog.publish(document_id):
@@ -249,7 +253,7 @@ class Ingest:
         tally.added += not ready.is_update
         tally.updated += ready.is_update
 
-    def _embed_pending(self, tally: _Tally, report: Report) -> None:
+    def _embed_pending(self, tally: _Tally) -> None:
         """Gives vectors to passages that have none yet, oldest first, and shows the revisions that waited for them.
 
         Raises:
@@ -270,7 +274,7 @@ class Ingest:
                     self._catalog.add_vectors(document_id, [pending[i].id for i in rows], vectors[rows])
                     self._catalog.publish(document_id)
             tally.passages += len(pending)
-            report(Progress(pending[-1].source, tally.done, tally.total, tally.passages))
+            tally.report(Progress(pending[-1].source, tally.done, tally.total, tally.passages, tally.found))
 
     def _worded(self, document_id: int, document: Document, passages: Iterable[Passage]) -> Iterator[NewPassage]:
         """Passages with their keys and the words they are found by: the title's and the headings' too."""

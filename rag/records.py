@@ -264,12 +264,14 @@ class Progress:
         source: The document at hand.
         done: Files finished, of `total` known so far.
         passages: Passages embedded so far in this import.
+        found: Passages of long documents that are found by their words already, while vectors follow.
     """
 
     source: str
     done: int
     total: int
     passages: int
+    found: int = 0
 
 
 @dataclass(frozen=True, slots=True)
