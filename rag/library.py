@@ -6,7 +6,6 @@ Parts that load something heavy are made when they are first needed, so that `ra
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from types import TracebackType
 from rag import __version__
 from rag.answer import Ask, Event, Finished
 from rag.catalog import Catalog
-from rag.dense import Dense, Held
+from rag.dense import Dense, Generations
 from rag.errors import EmbedderChangedError, StorageError
 from rag.files import look_at, read_bytes, shown_name, walk
 from rag.ingest import REMOVED, Ingest
@@ -57,7 +56,7 @@ class Library:
         self._catalog = catalog
         self._asks_once = asks_once
         lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
-        self._dense = Dense(catalog, lock, lambda: _ChromaFolder(folder / "chroma"))
+        self._dense = Dense(catalog, lock, lambda: _chroma(folder / "chroma"))
         self._search = Search(catalog, self._dense, lambda: self._embedder, _common_stems())
         self._making = threading.RLock()
         self._tried_chroma = False
@@ -390,23 +389,8 @@ def _common_stems() -> list[str]:
     return (Path(__file__).parent / "weights" / "common-stems.txt").read_text(encoding="utf-8").split()
 
 
-class _ChromaFolder:
-    """Chroma's generations: folders below `chroma/` of the index."""
+def _chroma(folder: Path) -> Generations:
+    """Chroma's generations in a folder. A function, for importing Chroma takes 1.5 s and most commands need none of it."""
+    from rag.vectors import ChromaFolder
 
-    def __init__(self, folder: Path) -> None:
-        from rag import vectors
-
-        self._vectors = vectors
-        self._folder = folder
-
-    def open(self, name: str) -> Held:
-        return self._vectors.ChromaVectors.open(self._folder / name)
-
-    def is_sound(self, name: str) -> bool:
-        return self._vectors.is_sound(self._folder / name)
-
-    def remove_others(self, name: str) -> None:
-        if self._folder.is_dir():
-            for other in self._folder.iterdir():
-                if other.name != name:
-                    shutil.rmtree(other, ignore_errors=True)
+    return ChromaFolder(folder)

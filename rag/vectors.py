@@ -7,6 +7,7 @@ since a second one, even a reading one, damages it (the caller holds the lock). 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -82,6 +83,28 @@ class ChromaVectors:
             found = self._collection.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return [(key, 1.0 - distance) for key, distance in zip(found["ids"][0], distances, strict=True)]
+
+
+class ChromaFolder:
+    """Generations of Chroma's folder, each a folder below one of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open(self, name: str) -> ChromaVectors:
+        """Opens a generation, or makes it."""
+        return ChromaVectors.open(self._folder / name)
+
+    def is_sound(self, name: str) -> bool:
+        """Whether it can be opened without harm."""
+        return is_sound(self._folder / name)
+
+    def remove_others(self, name: str) -> None:
+        """Removes every generation but this one."""
+        if self._folder.is_dir():
+            for other in self._folder.iterdir():
+                if other.name != name:
+                    shutil.rmtree(other, ignore_errors=True)
 
 
 @contextmanager
