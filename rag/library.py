@@ -48,10 +48,18 @@ class Library:
     """
 
     def __init__(
-        self, folder: Path, settings: Settings, catalog: Catalog, *, asks_once: bool, writer: Writer | None
+        self,
+        folder: Path,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        asks_once: bool,
+        writer: Writer | None,
+        splitter: Splitter | None,
     ) -> None:
         self.folder = folder
         self._given_writer = writer
+        self._given_splitter = splitter
         self.settings = settings
         self._catalog = catalog
         self._asks_once = asks_once
@@ -70,6 +78,7 @@ class Library:
         *,
         asks_once: bool = False,
         writer: Writer | None = None,
+        splitter: Splitter | None = None,
     ) -> Library:
         """Opens an index, or makes it.
 
@@ -79,13 +88,16 @@ class Library:
             asks_once: The process ends after a question or two: Chroma is only loaded where it pays.
             writer: Writes the answers in place of the model of the settings; `rag.llama.LlamaWriter` takes any of
                 LlamaIndex's.
+            splitter: Cuts documents taken in from here on, in place of the shipped one; `rag.llama` has LlamaIndex's.
 
         Raises:
             StorageError: The folder cannot be made or written.
             IndexDamagedError: The catalog is damaged, or from a newer rag.
         """
         folder = Path(index)
-        return cls(folder, settings or Settings(), Catalog.open(folder), asks_once=asks_once, writer=writer)
+        return cls(
+            folder, settings or Settings(), Catalog.open(folder), asks_once=asks_once, writer=writer, splitter=splitter
+        )
 
     def __enter__(self) -> Library:
         return self
@@ -351,6 +363,8 @@ class Library:
 
     @cached_property
     def _splitter(self) -> Splitter:
+        if self._given_splitter is not None:
+            return self._given_splitter
         from rag.embed import MiniLM
         from rag.split import SentencePacker
 

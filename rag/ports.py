@@ -45,14 +45,6 @@ class Splitter(Protocol):
         ...
 
 
-class VectorIndex(Protocol):
-    """Finds the passages nearest to a vector."""
-
-    def nearest(self, vector: Vectors, k: int, allowed: Sequence[str] | None = None) -> list[tuple[str, float]]:
-        """Lists (passage key, cosine), best first, at most k; among `allowed` only, where given."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Delta:
     """A piece of a model's reply. `usage` (kind → tokens) comes with the last one, if at all."""

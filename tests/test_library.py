@@ -15,6 +15,7 @@ from rag.locks import NamedLock
 from rag.settings import Settings
 
 from . import model_server as fake
+from .conftest import ARTICLE
 
 
 def sources(library: Library) -> list[str]:
@@ -369,3 +370,23 @@ def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, mo
     report = library.sync(folder)
 
     assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])
+
+
+def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
+    """Its SentenceSplitter and its LLM objects take the places of ours; citations stay exact."""
+    from llama_index.core.llms import MockLLM
+
+    from rag.embed import MiniLM
+    from rag.llama import LlamaSentenceSplitter, LlamaWriter
+
+    splitter = LlamaSentenceSplitter(80, 0, MiniLM().token_starts)
+    writer = LlamaWriter(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given
+    with Library.open(tmp_path / "index", asks_once=True, writer=writer, splitter=splitter) as library:
+        library.sync(ARTICLE.parent)
+        answer = library.ask("What did India raise with Sun Weidong?")
+        assert library._catalog.meta("splitter") == "llamaindex-80-0"
+        assert len(library.search("rare earth", 50)) > 5
+
+    assert answer.text
+    for hit in answer.hits:
+        assert article[hit.start : hit.end] == hit.text
