@@ -193,6 +193,61 @@ def remove(
         print(f"forgot {removed} document{'s' * (removed != 1)}")
 
 
+@app.command(epilog="Example: RAG_PASSAGE_TOKENS=128 rag reindex")
+def reindex(context: typer.Context, as_json: Json = False) -> None:
+    """Cut and embed all documents anew as the settings say, beside the old; with the old settings it goes back."""
+    with _library(context) as library, _progress() as progress:
+        report = library.reindex(progress=progress)
+    if as_json:
+        from rag.contracts import reindex_json
+
+        _print_json(reindex_json(report))
+    else:
+        print(terminal.reindexed(report))
+
+
+@app.command(epilog="Example: rag backup ~/backups/papers.sqlite3")
+def backup(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="Where to; a new file.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the index as it is now into one file, while others go on using it."""
+    with _library(context) as library:
+        size = library.back_up(file)
+    if as_json:
+        _print_json({"file": file, "bytes": size})
+    else:
+        print(terminal.plain(f"{file}: {size:,} bytes, whole; `rag restore` puts it back"))
+
+
+@app.command(epilog="Example: rag restore ~/backups/papers.sqlite3")
+def restore(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="A file made by `rag backup`.")],
+    as_json: Json = False,
+) -> None:
+    """Put a backup in the place of the index; the old one is kept beside it until `rag compact`."""
+    from rag.library import Library
+
+    old = Library.restore(file, context.obj().settings.index)
+    if as_json:
+        _print_json({"restored": file, "old": str(old) if old else None})
+    else:
+        print(terminal.plain(f"restored {file}" + (f"; what was there is in {old}" if old else "")))
+
+
+@app.command(epilog="Example: rag rm old-notes.md && rag compact")
+def compact(context: typer.Context, as_json: Json = False) -> None:
+    """Leave nothing of removed documents in the index's files, and give back the space."""
+    with _library(context) as library:
+        before, after = library.compact()
+    if as_json:
+        _print_json({"bytes_before": before, "bytes_after": after})
+    else:
+        print(f"{before:,} bytes before, {after:,} after; nothing is left of what was removed")
+
+
 @app.command(epilog="Example: RAG_K=5 rag config")
 def config(context: typer.Context, as_json: Json = False) -> None:
     """Print the settings in force, and where each comes from."""
@@ -220,7 +275,7 @@ def doctor(
     """Look the index over."""
     from rag.contracts import doctor_json
 
-    with _library(context) as library:
+    with _library(context, as_it_is=repair) as library:
         health = library.check(repair=repair)
     if as_json:
         _print_json(doctor_json(health))
@@ -335,12 +390,14 @@ def _trusted(resolved: Resolved, trust: bool) -> Resolved:
 
 
 @contextmanager
-def _library(context: typer.Context, *, sync_first: bool = False, quiet: bool = False) -> Iterator[Any]:
+def _library(
+    context: typer.Context, *, sync_first: bool = False, quiet: bool = False, as_it_is: bool = False
+) -> Iterator[Any]:
     """The library, open; in step with the folder of `documents` where that is asked for."""
     from rag.library import Library
 
     resolved: Resolved = context.obj()
-    with Library.open(resolved.settings.index, resolved.settings, asks_once=True) as library:
+    with Library.open(resolved.settings.index, resolved.settings, asks_once=True, as_it_is=as_it_is) as library:
         if sync_first and resolved.settings.documents:
             _keep_in_step(library, resolved, quiet)
         if sync_first and not library.documents():

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from typing_extensions import TypedDict  # pydantic, which makes the schemas, needs this one before Python 3.12
 
-from rag.records import Answer, DocumentInfo, Health, Hit, SyncReport
+from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
 
 SCHEMA_VERSION = 1
 
@@ -109,6 +109,18 @@ class SyncJSON(TypedDict):
     seconds: float
 
 
+class ReindexJSON(TypedDict):
+    """`rag reindex --json`."""
+
+    schema_version: int
+    documents: int
+    passages: int
+    embedder: str
+    splitter: str
+    switched: bool
+    seconds: float
+
+
 class DocumentJSON(TypedDict):
     """One element of `rag ls --json`."""
 
@@ -141,6 +153,7 @@ class DoctorJSON(TypedDict):
     versions: dict[str, str]
     problems: list[str]
     repaired: list[str]
+    chroma_holder: str
 
 
 def ask_json(answer: Answer) -> AskJSON:
@@ -174,6 +187,11 @@ def sync_json(report: SyncReport) -> SyncJSON:
     values = asdict(report)
     values.update(failed=[asdict(failure) for failure in report.failed], held=list(report.held))
     return SyncJSON(schema_version=SCHEMA_VERSION, **values)  # type: ignore[no-any-return, typeddict-item]
+
+
+def reindex_json(report: ReindexReport) -> ReindexJSON:
+    """The contract of a reindexing."""
+    return ReindexJSON(schema_version=SCHEMA_VERSION, **asdict(report))  # type: ignore[no-any-return, typeddict-item]
 
 
 def document_json(info: DocumentInfo) -> DocumentJSON:

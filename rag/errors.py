@@ -5,7 +5,7 @@
     │   ├── QuestionError         empty, or too long
     │   ├── SettingsError         an unknown name, an impossible value, an address that is not trusted yet
     │   ├── SourceError           no such path, folder or document; or more than one
-    │   ├── EmbedderChangedError  the index was built with another embedder or splitter
+    │   ├── EmbedderChangedError  the index was built with another embedder
     │   └── SetError              a test set that cannot be used as it stands
     ├── ReadError                 one document could not be read; the others go on   exit 3
     ├── IndexBusyError            another process holds what this one needs       exit 4
@@ -56,7 +56,15 @@ class SourceError(MistakeError):
 
 
 class EmbedderChangedError(MistakeError):
-    """The index holds vectors of another embedder, or passages of another splitter."""
+    """The index holds vectors of another embedder."""
+
+    @classmethod
+    def between(cls, stored: str, mine: str) -> EmbedderChangedError:
+        """The index was built with `stored`, the settings say `mine`."""
+        return cls(
+            f"this index was built with the embedder {stored!r}, the settings say {mine!r}",
+            "set it back, or build the index anew with this one, beside the old: rag reindex",
+        )
 
 
 class SetError(MistakeError):

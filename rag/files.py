@@ -87,10 +87,10 @@ def _look(entry: os.DirEntry[str], source: str, inside: str) -> Found | None:
             return None
         status = entry.stat()
     except OSError as error:  # a link to nothing, or to itself
-        return None if entry.is_symlink() else Found(source, Path(entry.path), 0, 0, str(error.strerror))
+        return None if entry.is_symlink() else Found(source, Path(entry.path), 0, 0, 0, str(error.strerror))
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Found(source, Path(entry.path), status.st_size, status.st_mtime_ns)
+    return Found(source, Path(entry.path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def shown_name(name: str) -> str:
@@ -116,7 +116,7 @@ def look_at(path: Path, source: str) -> Found:
         raise SourceError(f"{str(path)!r} cannot be read ({reason})", "check the path") from None
     if not stat.S_ISREG(status.st_mode):
         raise SourceError(f"{str(path)!r} is neither a file nor a folder", "name a file or a folder")
-    return Found(source, path, status.st_size, status.st_mtime_ns)
+    return Found(source, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_bytes(found: Found, most_mb: int) -> bytes:

@@ -28,14 +28,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_TOGETHER = 256  # passages embedded and committed together: some seconds of work, which is what a kill can cost
+TOGETHER = 256  # passages embedded and committed together: some seconds of work, which is what a kill can cost
 _TOGETHER_CHARACTERS = 4_000_000  # of documents that wait for each other
 _LONG = 1_024  # passages from which a document is committed with its words first
 _WORDS_AT_ONCE = 4_000  # passages of a long document written in one transaction
 _SETTLED_NS = 2_000_000_000  # a file changed within 2 s of the scan may change again within its clock's step
 _HOLD_SHARE = 0.2  # more than this share gone at once is more likely a folder not mounted than a wish
 _MOST_TITLE = 240  # code points of a title embedded with each passage: room is left for the passage itself
-REMOVED = "removed"  # in place of a content hash: removed by hand, not to come back by itself
 
 Report = Callable[[Progress], None]
 
@@ -121,8 +120,7 @@ class Ingest:
         tally = _Tally(report, total=sum(map(len, by_root.values())))
         for root_id, founds in by_root.items():
             # What was named by hand is wanted, even if it was removed by hand before.
-            removed = [s for s, seen in self._catalog.files(root_id).items() if seen.content_hash == REMOVED]
-            self._catalog.forget_files(root_id, set(removed) & {found.source for found in founds})
+            self._catalog.want_again(root_id, [found.source for found in founds])
             self._take(root_id, founds, tally)
         self._embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
@@ -133,6 +131,9 @@ class Ingest:
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
         revisions = self._catalog.revisions(root_id)
+        if self._catalog.has_forgotten(root_id):
+            documents = list(documents)
+            self._catalog.want_again(root_id, [document.source for document in documents])
         tally = _Tally(report)
         waiting: list[_Ready] = []
         for document in documents:
@@ -143,7 +144,7 @@ class Ingest:
             if older and older[-1][1] == content_hash:
                 tally.unchanged += 1
                 continue
-            seen = FileSeen(document.source, 0, 0, 0, content_hash)
+            seen = FileSeen(document.source, 0, 0, 0, 0, content_hash)
             ready = self._split(root_id, replace(document, content_hash=content_hash), seen, bool(older), tally)
             waiting = self._queued(waiting, ready, tally)
         self._commit(waiting, tally)
@@ -162,8 +163,10 @@ class Ingest:
             if seen is not None and _is_settled(found, seen):
                 if seen.error:
                     tally.failed.append(Failure(found.source, seen.error, seen.hint))
-                elif seen.content_hash != REMOVED:
+                else:
                     tally.unchanged += 1
+                continue
+            if self._catalog.is_forgotten(root_id, found.source):
                 continue
             ready = self._prepare(root_id, found, revisions.get(found.source, []), tally)
             waiting = self._queued(waiting, ready, tally)
@@ -173,7 +176,7 @@ class Ingest:
         """Those that wait with one more; none once there is enough to embed together."""
         waiting = waiting if ready is None else [*waiting, ready]
         characters = sum(len(ready.document.text) for ready in waiting)
-        if sum(len(ready.passages) for ready in waiting) < _TOGETHER and characters < _TOGETHER_CHARACTERS:
+        if sum(len(ready.passages) for ready in waiting) < TOGETHER and characters < _TOGETHER_CHARACTERS:
             return waiting
         self._commit(waiting, tally)
         return []
@@ -220,33 +223,42 @@ class Ingest:
         except EmbedderError as error:
             _log.warning("no vectors for %d passages yet: %s", len(texts), error)
             vectors = None
-        at = 0
+        at = embedded = 0
         with self._catalog.transaction():
+            edition = self._catalog.current().id
             for ready in batch:
+                rows = slice(at, at + len(ready.passages))
+                at = rows.stop
+                if self._catalog.is_forgotten(ready.root_id, ready.document.source):
+                    continue  # removed by hand since it was read
                 document_id = self._catalog.stage(ready.root_id, ready.document)
-                ids = self._catalog.add_passages(
-                    document_id, list(self._worded(document_id, ready.document, ready.passages))
-                )
+                new = list(self._worded(document_id, edition, ready.document, ready.passages))
+                ids = self._catalog.add_passages(document_id, new, edition)
                 if vectors is not None:
-                    self._catalog.add_vectors(document_id, ids, vectors[at : at + len(ids)])
-                at += len(ids)
+                    self._catalog.add_vectors(document_id, ids, vectors[rows])
+                    embedded += len(ids)
                 self._catalog.publish(document_id)
                 self._catalog.saw(ready.root_id, [ready.seen])
-        if vectors is not None:
-            tally.passages += at
-        tally.added += sum(not r.is_update for r in batch)
-        tally.updated += sum(r.is_update for r in batch)
+                tally.added += not ready.is_update
+                tally.updated += ready.is_update
+        tally.passages += embedded
 
     def _commit_long(self, ready: _Ready, more: Iterator[Passage], tally: _Tally) -> None:
         """Stores a long document with its words, in several short transactions; its vectors follow."""
         document_id = self._catalog.stage(ready.root_id, ready.document)
+        edition = self._catalog.current().id
         part = ready.passages
         while part:
-            self._catalog.add_passages(document_id, list(self._worded(document_id, ready.document, part)))
+            new = list(self._worded(document_id, edition, ready.document, part))
+            if not self._catalog.add_passages(document_id, new, edition):
+                return  # removed by hand meanwhile
             tally.found += len(part)
             tally.report(Progress(ready.document.source, tally.done, tally.total, tally.passages, tally.found))
             part = list(islice(more, _WORDS_AT_ONCE))
         with self._catalog.transaction():
+            if self._catalog.is_forgotten(ready.root_id, ready.document.source):
+                self._catalog.discard(document_id)
+                return
             if not self._catalog.publish(document_id):
                 return
             self._catalog.saw(ready.root_id, [ready.seen])
@@ -259,7 +271,7 @@ class Ingest:
         Raises:
             EmbedderError: The embedder failed; what has words only stays so until the next import.
         """
-        while pending := self._catalog.pending(_TOGETHER):
+        while pending := self._catalog.pending(TOGETHER):
             vectors = self._embedder.embed(
                 [
                     embedded_text(
@@ -276,22 +288,17 @@ class Ingest:
             tally.passages += len(pending)
             tally.report(Progress(pending[-1].source, tally.done, tally.total, tally.passages, tally.found))
 
-    def _worded(self, document_id: int, document: Document, passages: Iterable[Passage]) -> Iterator[NewPassage]:
-        """Passages with their keys and the words they are found by: the title's and the headings' too."""
-        title = terms(document.title)
-        heading, above = "", list(title)
-        for passage in passages:
-            if passage.heading != heading:
-                heading = passage.heading
-                above = title + terms(heading)
-            # The id of the revision is part of the key: a passage embedded anew never shares one with its older self.
-            name = f"{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{self._embedder.name}"
-            key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-            yield NewPassage(passage, key, " ".join(above + terms(_cut(document, passage))))
+    def _worded(
+        self, document_id: int, edition: int, document: Document, passages: Iterable[Passage]
+    ) -> Iterator[NewPassage]:
+        texts = ((passage, _cut(document, passage)) for passage in passages)
+        return worded(document_id, edition, document, self._embedder.name, texts)
 
     def _drop_vanished(self, root_id: int, root: Path, walk: Walk, prune: bool, tally: _Tally) -> tuple[str, ...]:
         """Removes documents whose files are gone; returns those that were kept because too many are."""
         there = {found.source for found in walk.found}
+        if not walk.unread:
+            self._catalog.keep_forgotten(root_id, there)
         revisions = self._catalog.revisions(root_id)
         unread = tuple(f"{folder}/" for folder in walk.unread)
         # A file that the walk passes over, but that was added by name, is still there.
@@ -317,20 +324,45 @@ def embedded_text(title: str, heading: str, text: str) -> str:
     return "\n".join(part for part in (title[:_MOST_TITLE], heading[-_MOST_TITLE:], text) if part)
 
 
+def worded(
+    document_id: int, edition: int, document: Document, embedder: str, passages: Iterable[tuple[Passage, str]]
+) -> Iterator[NewPassage]:
+    """Passages with their keys and the words they are found by: the title's and the headings' too.
+
+    Args:
+        document_id: The revision's.
+        edition: The edition's id.
+        document: Its title and content hash are used.
+        embedder: Its name.
+        passages: Each with its text.
+    """
+    title = terms(document.title)
+    heading, above = "", list(title)
+    for passage, text in passages:
+        if passage.heading != heading:
+            heading = passage.heading
+            above = title + terms(heading)
+        # The id of the revision is part of the key: a passage embedded anew never shares one with its older self.
+        name = f"{edition}\0{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{embedder}"
+        key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+        yield NewPassage(passage, key, " ".join(above + terms(text)))
+
+
 def _cut(document: Document, passage: Passage) -> str:
     return document.text[passage.start : passage.end]
 
 
 def _is_settled(found: Found, seen: FileSeen) -> bool:
-    """Whether a file is as the last scan saw it, by size and time alone. What could not be opened is tried again."""
-    if seen.content_hash == REMOVED:
-        return True
-    same = (found.size, found.mtime_ns) == (seen.size, seen.mtime_ns)
+    """Whether a file is as the last scan saw it, by size and times alone. What could not be opened is tried again.
+
+    The time its entry was changed counts too, since programs set the other one as they like.
+    """
+    same = (found.size, found.mtime_ns, found.ctime_ns) == (seen.size, seen.mtime_ns, seen.ctime_ns)
     return same and bool(seen.content_hash) and seen.mtime_ns <= seen.scanned_ns - _SETTLED_NS
 
 
 def _seen(found: Found, scanned_ns: int, content_hash: str, error: str = "", hint: str = "") -> FileSeen:
-    return FileSeen(found.source, found.size, found.mtime_ns, scanned_ns, content_hash, error, hint)
+    return FileSeen(found.source, found.size, found.mtime_ns, found.ctime_ns, scanned_ns, content_hash, error, hint)
 
 
 def _finished(tally: _Tally, begun: float, held: tuple[str, ...], ignored: int) -> SyncReport:

@@ -6,9 +6,11 @@ Parts that load something heavy are made when they are first needed, so that `ra
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -16,17 +18,19 @@ from types import TracebackType
 
 from rag import __version__
 from rag.answer import Ask, Event, Finished
-from rag.catalog import Catalog
-from rag.dense import Dense, Generations
-from rag.errors import EmbedderChangedError, StorageError
+from rag.catalog import FILE, Catalog, restore
+from rag.dense import Dense
+from rag.errors import EmbedderChangedError, IndexBusyError, RagError, StorageError
 from rag.files import look_at, read_bytes, shown_name, walk
-from rag.ingest import REMOVED, Ingest
+from rag.ingest import Ingest
 from rag.locks import NamedLock
 from rag.ports import Embedder, Splitter, Writer
-from rag.records import Answer, Document, DocumentInfo, Filter, Health, Hit, Progress, SyncReport, Turn
+from rag.records import Answer, Document, DocumentInfo, Filter, Health, Hit, Progress, ReindexReport, SyncReport, Turn
+from rag.reindex import Reindex
 from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings
-from rag.stored import FileSeen, Found
+from rag.stored import Found
+from rag.vectors import ChromaFolder
 
 _log = logging.getLogger(__name__)
 
@@ -64,11 +68,13 @@ class Library:
         self._catalog = catalog
         self._asks_once = asks_once
         lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
-        self._dense = Dense(catalog, lock, lambda: _chroma(folder / "chroma"))
+        self._dense = Dense(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock.fileno()))
         self._search = Search(catalog, self._dense, lambda: self._embedder, _common_stems())
         self._making = threading.RLock()
         self._tried_chroma = False
         self._changed = False
+        self._filling: threading.Thread | None = None
+        self._closing = threading.Event()
 
     @classmethod
     def open(
@@ -77,6 +83,7 @@ class Library:
         settings: Settings | None = None,
         *,
         asks_once: bool = False,
+        as_it_is: bool = False,
         writer: Writer | None = None,
         splitter: Splitter | None = None,
     ) -> Library:
@@ -86,18 +93,19 @@ class Library:
             index: Its folder.
             settings: The defaults if left out; no file and no environment is read here.
             asks_once: The process ends after a question or two: Chroma is only loaded where it pays.
+            as_it_is: Go on with a catalog that lost acknowledged changes; `check` tells which.
             writer: Writes the answers in place of the model of the settings; `rag.llama.LlamaWriter` takes any of
                 LlamaIndex's.
             splitter: Cuts documents taken in from here on, in place of the shipped one; `rag.llama` has LlamaIndex's.
 
         Raises:
             StorageError: The folder cannot be made or written.
-            IndexDamagedError: The catalog is damaged, or from a newer rag.
+            IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
+            IndexBusyError: Another process was using it all the time.
         """
         folder = Path(index)
-        return cls(
-            folder, settings or Settings(), Catalog.open(folder), asks_once=asks_once, writer=writer, splitter=splitter
-        )
+        catalog = Catalog.open(folder, _import_lock(folder).holder, as_it_is=as_it_is)
+        return cls(folder, settings or Settings(), catalog, asks_once=asks_once, writer=writer, splitter=splitter)
 
     def __enter__(self) -> Library:
         return self
@@ -107,8 +115,12 @@ class Library:
 
     def close(self) -> None:
         """Brings Chroma up to date if this process changed the library, and lets go of everything."""
+        self._closing.set()
+        if self._filling is not None:
+            self._filling.join()
         try:
             if self._changed and (not self._asks_once or self._dense.is_new() or self._dense.waiting() >= _FILL_AT_LEAST):
+                self._closing.clear()
                 self.fill()
             self._dense.release()
         finally:
@@ -188,17 +200,16 @@ class Library:
         """
         failed = {place for source in sources for place in self._catalog.failed_files(source)}
         of_failed = {source for _, source in failed}
-        ids = [self._catalog.find(source) for source in sources if source not in of_failed]
+        ids = {self._catalog.find(source) for source in sources if source not in of_failed}
         with self._catalog.transaction():
-            for root_id, source in failed:
-                self._catalog.saw(root_id, [FileSeen(source, 0, 0, 0, REMOVED)])
-            for id_ in ids:
-                root_id, source = self._catalog.place(id_)
-                self._catalog.remove([id_])
-                self._catalog.saw(root_id, [FileSeen(source, 0, 0, 0, REMOVED)])
+            places = {self._catalog.place(id_) for id_ in ids} | failed
+            self._catalog.remove(ids)
+            for root_id, source in places:
+                self._catalog.forget_files(root_id, [source])
+                self._catalog.forget(root_id, source)
         self._catalog.sweep(unfinished_too=False)
         self._changed = True
-        return len(set(ids)) + len(failed)
+        return len(places)
 
     def documents(self) -> list[DocumentInfo]:
         """Every document, and every file that could not be read, by source."""
@@ -257,8 +268,12 @@ class Library:
         yield from self._ask(question, k or self.settings.k, wanted, history)
 
     def fill(self) -> int:
-        """Passes what Chroma has not seen on to it, unless another process holds it; returns how many entries."""
-        return self._dense.fill() if self._dense.hold() else 0
+        """Passes what Chroma has not seen on to it, unless another process holds it; returns how many changes.
+
+        Raises:
+            StorageError: Chroma cannot be opened or filled, not even anew.
+        """
+        return self._dense.fill(self._closing.is_set) if self._dense.hold() else 0
 
     def warm(self) -> None:
         """Loads what the first question would otherwise wait for."""
@@ -268,58 +283,143 @@ class Library:
     def check(self, *, repair: bool = False) -> Health:
         """Looks the index over; `repair` rebuilds what can be rebuilt from the catalog."""
         problems, repaired = self._catalog.problems(), []
-        held = self._dense.hold()
-        if held and repair:
+        if self._catalog.lost:
+            repaired.append(f"{self._catalog.lost}: going on with what is there; sync the documents again")
+        if repair:
             with self._importing():
                 self._catalog.sweep(unfinished_too=True)
+        held = self._dense.hold()
         if held:
-            self.fill()
             found = self._difference()
-            if found:
-                if repair:
-                    self._dense.rebuild()
-                    self.fill()
-                    repaired.append(f"{found}: built anew from the catalog")
-                else:
-                    problems.append(f"{found}; `rag doctor --repair` builds it anew")
-        passages, _ = self._catalog.totals()
+            if found and repair:
+                self._dense.rebuild()
+                self.fill()
+                repaired.append(f"{found}: built anew from the catalog")
+            elif found:
+                problems.append(f"{found}; `rag doctor --repair` builds it anew")
+        edition = self._catalog.current()
         return Health(
-            str(self.folder), len([d for d in self.documents() if d.state != "failed"]), passages,
-            self._catalog.pending_count(), len(self._dense) if held else None, self._catalog.meta("embedder"),
+            str(self.folder), len([d for d in self.documents() if d.state != "failed"]), edition.passages,
+            self._catalog.pending_count(), len(self._dense) if held else None, edition.embedder,
             {"rag": __version__, "chromadb": version("chromadb"), "llama-index-core": version("llama-index-core"),
              "gradio": version("gradio"), "openai": version("openai")},
-            tuple(problems), tuple(repaired),
+            tuple(problems), tuple(repaired), "" if held else self._dense.holder(),
         )  # fmt: skip
 
-    def _difference(self) -> str:
-        """How Chroma differs from the catalog, in words; empty when it does not."""
-        expected = self._catalog.vector_count()
+    def back_up(self, path: str | Path) -> int:
+        """Writes a copy of the catalog as it is at this moment, while others go on; returns its size in bytes.
+
+        Everything else in the index folder is made again from it.
+
+        Raises:
+            SourceError: There is something of that name already.
+            StorageError: It cannot be written.
+        """
+        return self._catalog.back_up(Path(path))
+
+    @staticmethod
+    def restore(backup: str | Path, index: str | Path = "index") -> Path | None:
+        """Puts a backup in the place of an index's catalog; returns where the old one was copied, if there was one.
+
+        Raises:
+            SourceError: There is no such file.
+            IndexBusyError: Another process has the index open.
+            IndexDamagedError: The backup is not sound; nothing was changed.
+            StorageError: The folder cannot be written.
+        """
+        folder = Path(index)
         try:
-            holds = len(self._dense)
-        except StorageError as error:
-            return str(error)
-        return "" if holds == expected else f"Chroma holds {holds:,} vectors, the catalog {expected:,}"
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the index folder {folder} cannot be made ({error.strerror})") from error
+        lock = _import_lock(folder)
+        lock.acquire()
+        try:
+            return restore(Path(backup), folder / FILE)
+        finally:
+            lock.release()
+
+    def reindex(self, *, progress: Callable[[Progress], None] = _quiet, patience_s: float = _PATIENCE_S) -> ReindexReport:
+        """Cuts and embeds all documents anew as the settings say, while questions are answered from what is there.
+
+        The switch is one moment. What was there is kept until `compact`: with the old settings, the same call goes back.
+        One that was cut off goes on where it stopped.
+
+        Raises:
+            IndexBusyError: Another process is still importing; the message names it.
+            EmbedderError: The embedder failed; what is done is kept, and the old edition is asked as before.
+        """
+        lock = _import_lock(self.folder)
+        lock.acquire(patience_s)
+        try:
+            report = Reindex(self._catalog, self._splitter, self._embedder)(progress)
+        finally:
+            lock.release()
+        self._changed |= report.switched
+        return report
+
+    def compact(self) -> tuple[int, int]:
+        """Leaves nothing in the index's files of what was removed, and gives back the space.
+
+        What is kept to take back a reindexing or a restoring goes too. Chroma is built anew.
+
+        Returns:
+            Bytes of the index folder before and after.
+
+        Raises:
+            IndexBusyError: Another process is importing, holds Chroma, or is reading an older state.
+        """
+        before = _size(self.folder)
+        with self._importing():
+            if not self._dense.hold():
+                raise IndexBusyError(
+                    f"another process is searching through Chroma ({self._dense.holder()})", "end it, and repeat"
+                )
+            self._catalog.sweep(unfinished_too=True)
+            former = self._catalog.other_edition()
+            if former is not None:
+                self._catalog.drop_edition(former)
+            for old in self.folder.glob("replaced-*"):
+                shutil.rmtree(old)
+            self._dense.rebuild()
+            self._catalog.clean()
+            self.fill()
+        return before, _size(self.folder)
+
+    def _difference(self) -> str:
+        """How Chroma differs from the catalog once it is filled; others may be writing meanwhile."""
+        found = ""
+        for _ in range(3):
+            self.fill()
+            found = self._dense.difference()
+            if not found:
+                break
+        return found
 
     def _prepare_search(self) -> None:
-        """Holds Chroma where it pays; questions are answered without it all the same."""
+        """Has Chroma opened where it pays; questions are answered without it until it is ready, and if it fails."""
         with self._making:
             self._check_embedder()
-            if self._tried_chroma or (self._asks_once and self._catalog.vector_count() <= _SCAN_UNASKED):
+            is_large = self._catalog.vector_count() > _SCAN_UNASKED
+            if self._tried_chroma or (self._asks_once and not is_large):
                 return
             self._tried_chroma = True
-            try:
-                self.fill()
-            except StorageError as error:
-                _log.warning("%s; answering without it", error)
+            if is_large:  # waiting for it takes less time than reading all vectors
+                _quietly(self._dense.hold)
+            if not self._asks_once:
+                self._filling = threading.Thread(target=_quietly, args=(self.fill,), name="fill", daemon=True)
+                self._filling.start()
 
     @contextmanager
     def _importing(self, patience_s: float = _PATIENCE_S) -> Iterator[None]:
-        lock = NamedLock(self.folder / "import.lock", "importing documents into this index")
+        lock = _import_lock(self.folder)
         lock.acquire(patience_s)
         try:
             self._check_embedder()
-            # Passages of two sizes can be searched together: a new size holds for what comes from here on.
-            self._catalog.set_meta("splitter", self._splitter.name)
+            edition = self._catalog.current()
+            if not edition.passages and (edition.embedder, edition.splitter) != (self._embedder.name, self._splitter.name):
+                self._catalog.name_edition(self._embedder.name, self._splitter.name)
+            # Passages of two sizes can be searched together: another size holds for what comes from here on.
             yield
         finally:
             lock.release()
@@ -330,15 +430,9 @@ class Library:
         Raises:
             EmbedderChangedError: The index has another.
         """
-        stored, mine = self._catalog.meta("embedder"), self._embedder.name
-        if stored == mine:
-            return
-        if stored and self._catalog.totals()[0]:
-            raise EmbedderChangedError(
-                f"this index was built with the embedder {stored!r}, the settings say {mine!r}",
-                f"set it back, or build a new index: rag --index OTHER sync {self.settings.documents or 'FOLDER'}",
-            )
-        self._catalog.set_meta("embedder", mine)
+        edition = self._catalog.current()
+        if edition.passages and edition.embedder != self._embedder.name:
+            raise EmbedderChangedError.between(edition.embedder, self._embedder.name)
 
     def _named(self, given: str, found: Found) -> tuple[int, Found]:
         """The root and source of a file named by hand: those of the synced folder it lies in, if it lies in one."""
@@ -346,10 +440,10 @@ class Library:
         for root_id, root in self._catalog.roots("sync"):
             if path.is_relative_to(root):
                 name = shown_name(path.relative_to(root).as_posix())
-                return root_id, Found(name, path, found.size, found.mtime_ns, found.problem)
+                return root_id, replace(found, source=name, path=path)
         source = shown_name(Path(given).as_posix())
         root_id = self._catalog.root_id("add", "/" if Path(given).is_absolute() else str(Path.cwd()))
-        return root_id, Found(source, path, found.size, found.mtime_ns, found.problem)
+        return root_id, replace(found, source=source, path=path)
 
     @cached_property
     def _embedder(self) -> Embedder:
@@ -403,8 +497,18 @@ def _common_stems() -> list[str]:
     return (Path(__file__).parent / "weights" / "common-stems.txt").read_text(encoding="utf-8").split()
 
 
-def _chroma(folder: Path) -> Generations:
-    """Chroma's generations in a folder. A function, for importing Chroma takes 1.5 s and most commands need none of it."""
-    from rag.vectors import ChromaFolder
+def _import_lock(folder: Path) -> NamedLock:
+    """Imports into an index take turns by this."""
+    return NamedLock(folder / "import.lock", "importing documents into this index")
 
-    return ChromaFolder(folder)
+
+def _quietly(work: Callable[[], object]) -> None:
+    """Does what questions do not depend on: a failure is logged."""
+    try:
+        work()
+    except RagError as error:
+        _log.warning("%s; answering without it", error)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

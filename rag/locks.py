@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-import filelock
+from filelock import lock_descriptor
 
 from rag.errors import IndexBusyError, StorageError
 
@@ -18,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _ASK_EVERY_S = 0.05
 _SAY_AFTER_S = 1.0  # most imports beside ours are a look at a folder, and over before that
+_NAMELESS_S = 0.5  # how long a holder may take to write its name
 
 
 class NamedLock:
@@ -29,9 +31,17 @@ class NamedLock:
     """
 
     def __init__(self, path: Path, purpose: str) -> None:
-        self._lock = filelock.FileLock(path, thread_local=False)
+        self._path = path
         self._holder = path.with_suffix(".holder.json")
         self._purpose = purpose
+        self._file: int | None = None
+
+    def fileno(self) -> int | None:
+        """The descriptor that has the lock, for a child that is to keep it; None while it is not held.
+
+        A child that inherits it holds the lock too: it is free when both have ended or closed it.
+        """
+        return self._file
 
     def try_acquire(self) -> bool:
         """Takes the lock if it is free; whether it is held now.
@@ -39,20 +49,23 @@ class NamedLock:
         Raises:
             StorageError: The folder cannot be written.
         """
-        if self._lock.is_locked:  # filelock would count, and want as many releases
+        if self._file is not None:
             return True
+        file = None
         try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout:
-            return False
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            if not lock_descriptor(file, blocking=False):
+                os.close(file)
+                return False
+            self._write_name()
         except OSError as error:
+            if file is not None:
+                os.close(file)
             raise StorageError(
-                f"{self._lock.lock_file} cannot be locked ({error.strerror})",
-                "check the permissions of the folder, or name another with --index",
+                f"{self._path} cannot be locked ({error.strerror})",
+                "check the disk and the permissions of the folder, or name another with --index",
             ) from error
-        command = " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:2]])
-        who = {"pid": os.getpid(), "command": command, "since": datetime.now().strftime("%H:%M:%S")}
-        self._holder.write_text(json.dumps(who), encoding="utf-8")
+        self._file = file
         return True
 
     def acquire(self, patience_s: float = 0.0) -> None:
@@ -63,6 +76,7 @@ class NamedLock:
 
         Raises:
             IndexBusyError: Another process still holds it; the message names it.
+            StorageError: The folder cannot be written.
         """
         give_up = time.monotonic() + patience_s
         said = time.monotonic() + _SAY_AFTER_S
@@ -78,15 +92,51 @@ class NamedLock:
             time.sleep(_ASK_EVERY_S)
 
     def holder(self) -> str:
-        """Who holds it, for people: "pid 4711, `rag sync`, since 14:03:10"."""
-        try:
-            who = json.loads(self._holder.read_text(encoding="utf-8"))
-            return f"pid {who['pid']}, `{who['command']}`, since {who['since']}"
-        except (OSError, ValueError, KeyError):
-            return "it left no name"
+        """Who holds it, for people: "pid 4711, `rag sync`, since 14:03:10"; empty if nobody does."""
+        give_up = time.monotonic() + _NAMELESS_S
+        while not self._is_free():
+            try:
+                who = json.loads(self._holder.read_text(encoding="utf-8"))
+                if _is_running(who["pid"]) or time.monotonic() > give_up:
+                    ending = "" if _is_running(who["pid"]) else ", which ended; its last work is being finished"
+                    return f"pid {who['pid']}, `{who['command']}`, since {who['since']}{ending}"
+            except (OSError, ValueError, KeyError, TypeError):
+                if time.monotonic() > give_up:
+                    return "it left no name"
+            time.sleep(_ASK_EVERY_S)  # the last holder's name may still stand there
+        return ""
 
     def release(self) -> None:
         """Gives the lock back; harmless if it is not held."""
-        if self._lock.is_locked:
-            self._holder.unlink(missing_ok=True)
-            self._lock.release()
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # a name left behind misleads nobody while the lock is free
+                self._holder.unlink()
+            os.close(self._file)  # not unlocked: a child that inherited it may still need it
+            self._file = None
+
+    def _is_free(self) -> bool:
+        try:
+            file = os.open(self._path, os.O_RDWR)
+        except OSError:
+            return True
+        try:
+            return self._file is None and lock_descriptor(file, blocking=False)
+        except OSError:
+            return False
+        finally:
+            os.close(file)
+
+    def _write_name(self) -> None:
+        command = " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:2]])
+        who = {"pid": os.getpid(), "command": command, "since": datetime.now().strftime("%H:%M:%S")}
+        self._holder.write_text(json.dumps(who), encoding="utf-8")
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

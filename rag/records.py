@@ -257,6 +257,23 @@ class SyncReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReindexReport:
+    """What a reindexing did.
+
+    Attributes:
+        documents: How many were cut and embedded; those that the edition had already are not counted.
+        switched: Whether another edition is asked now; False when the index was built this way already.
+    """
+
+    documents: int
+    passages: int
+    embedder: str
+    splitter: str
+    switched: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an import is.
 
@@ -276,7 +293,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `doctor` found. `problems` is empty when all is well; `repaired` lists what was mended."""
+    """What `doctor` found. `problems` is empty when all is well; `repaired` lists what was mended.
+
+    Attributes:
+        vectors_in_chroma: None while another process holds Chroma; `chroma_holder` says which.
+    """
 
     index: str
     documents: int
@@ -287,3 +308,4 @@ class Health:
     versions: Mapping[str, str]
     problems: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
+    chroma_holder: str = ""

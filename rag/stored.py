@@ -26,6 +26,7 @@ class Found:
     path: Path
     size: int
     mtime_ns: int
+    ctime_ns: int
     problem: str = ""
 
 
@@ -49,10 +50,31 @@ class FileSeen:
     source: str
     size: int
     mtime_ns: int
+    ctime_ns: int
     scanned_ns: int
     content_hash: str
     error: str = ""
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """All documents, cut by one splitter and embedded by one embedder.
+
+    Attributes:
+        state: "current" (the one that is asked), "building", or "former".
+        embedder: Name of the embedder of its vectors; empty before the first document.
+        splitter: Name of the splitter it was begun with.
+        passages: How many it has.
+        terms: How many words they have together.
+    """
+
+    id: int
+    state: str
+    embedder: str
+    splitter: str
+    passages: int
+    terms: int
 
 
 @dataclass(frozen=True, slots=True)

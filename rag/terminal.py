@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from rag.quotes import MARKER
-from rag.records import Answer, DocumentInfo, Health, Hit, SyncReport
+from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BEGUN_MARKER = re.compile(r"\[[\d,; ]*$")
@@ -100,9 +100,22 @@ def failures(done: SyncReport) -> Iterator[str]:
         yield f"{len(done.held)} documents vanished and are kept for now; `rag sync --prune` removes them"
 
 
+def reindexed(done: ReindexReport) -> str:
+    """What a reindexing did."""
+    made_with = f"{one_line(done.embedder)}, {one_line(done.splitter)}"
+    if not done.switched:
+        return f"nothing to do: the index is built with {made_with} already"
+    counts = f"{done.documents:,} documents, {done.passages:,} passages embedded in {done.seconds:.1f} s"
+    return f"{counts}; asked from now on: {made_with}. `rag compact` removes what was there before"
+
+
 def health(found: Health) -> Iterator[str]:
     """How an index is."""
-    held = "held by another process" if found.vectors_in_chroma is None else f"{found.vectors_in_chroma:,} vectors"
+    held = (
+        f"{found.vectors_in_chroma:,} vectors"
+        if found.vectors_in_chroma is not None
+        else (f"held by another process ({found.chroma_holder})")
+    )
     counts = f"{found.documents:,} documents, {found.passages:,} passages, {found.waiting:,} waiting for vectors"
     yield f"{found.index}: {counts}; Chroma: {held}; embedder {found.embedder}"
     yield "  ".join(f"{name} {version}" for name, version in found.versions.items())

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,38 +16,151 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import Library, vectors
+from rag import Document, Library
 from rag.errors import StorageError
 from rag.scan import ExactScan
+from rag.vectors import ChromaProcess, process
 
 
-def test_a_failing_chroma_is_left_aside(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A query that Chroma cannot answer is answered by the scan; the next process builds it anew."""
+@pytest.fixture
+def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
+    """A library whose vectors are all in Chroma."""
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
         library.fill()
-        assert library.search("Danube")[0].source == "rivers.txt"
-
-        def broken(*_: object, **__: object) -> None:
-            raise RuntimeError("hnsw segment reader")
-
-        monkeypatch.setattr(library._dense._held._collection, "query", broken)
-        assert "rivers.txt" == library.search("Where does the river end?")[0].source
-        assert library.search("Where does the river end?")[0].ranks.dense is not None
-    with Library.open(tmp_path / "index") as library:
+        assert library._dense.holds_chroma
         assert 3 == library.check().vectors_in_chroma
+        yield library
 
 
-def test_an_unclean_end_is_probed(tmp_path: Path, folder: Path) -> None:
-    """A generation whose holder did not end well, and that is damaged, is built anew."""
+def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
+    """Chroma lives in a process of its own: when that dies, the scan answers, and a new generation is filled."""
+    filled._dense._held._child.kill()
+    hits = filled.search("Where does the river end?")
+    assert ("rivers.txt", True) == (hits[0].source, hits[0].ranks.dense is not None)
+    assert not filled._dense.holds_chroma
+    filled.fill()
+    assert 3 == filled.check().vectors_in_chroma
+
+
+def test_a_hang_of_chroma_ends(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that does not answer is ended, and the scan answers."""
+    monkeypatch.setattr(process, "_ANSWER_S", 0.3)
+    filled._dense._held._child.send_signal(signal.SIGSTOP)
+    assert "rivers.txt" == filled.search("Where does the river end?")[0].source
+    assert not filled._dense.holds_chroma
+
+
+def test_repeated_failures_are_not_tried_again_at_once(filled: Library) -> None:
+    """The first failure is mended at once; after the second in a row, the next try waits."""
+    filled._dense._held._child.kill()
+    filled._dense.nearest(np.ones(384, np.float32), 1)
+    assert filled._dense.hold()
+    filled._dense._held._child.kill()
+    assert 0 == filled.fill()
+    assert not filled._dense.hold()
+
+
+def test_a_clean_end_is_trusted(tmp_path: Path, folder: Path) -> None:
+    """What was sealed is opened as it is, and followed on from there."""
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
-    for path in (tmp_path / "index" / "chroma").rglob("*.sqlite3"):
-        path.write_bytes(path.read_bytes()[:3000])
-    with Library.open(tmp_path / "index", asks_once=True) as library:
-        library._catalog.set_meta("chroma_open", "yes")
+        library.fill()
+    (generation,) = [path for path in (tmp_path / "index" / "chroma").iterdir() if path.is_dir()]
+    with Library.open(tmp_path / "index") as library:
+        library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
+        assert 1 == library.fill()  # the new one only
+        assert 4 == library.check().vectors_in_chroma
+
+    assert generation.is_dir()
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "missing", "added", "no seal"])
+def test_a_generation_that_differs_is_thrown_away(tmp_path: Path, folder: Path, harm: str) -> None:
+    """To the byte: nothing is repaired from it, nothing of it is opened."""
+    with Library.open(tmp_path / "index") as library:
+        library.sync(folder)
+        library.fill()
+    chroma = tmp_path / "index" / "chroma"
+    (generation,) = [path for path in chroma.iterdir() if path.is_dir()]
+    file = max(generation.rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
+    data = file.read_bytes()
+    match harm:
+        case "flipped":
+            file.write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+        case "cut":
+            file.write_bytes(data[:-1])
+        case "missing":
+            file.unlink()
+        case "added":
+            (generation / "new").touch()
+        case "no seal":
+            (chroma / f"{generation.name}.seal.json").unlink()
     with Library.open(tmp_path / "index") as library:
         assert "rivers.txt" == library.search("Danube")[0].source
+        library.fill()
+        health = library.check()
+
+    assert (3, ()) == (health.vectors_in_chroma, health.problems)
+    assert not generation.exists()
+
+
+def test_an_older_copy_of_a_generation_is_caught_up(tmp_path: Path, folder: Path) -> None:
+    """It says how far it is; what it lacks is told anew."""
+    chroma = tmp_path / "index" / "chroma"
+    with Library.open(tmp_path / "index") as library:
+        library.sync(folder)
+        library.fill()
+    shutil.copytree(chroma, tmp_path / "older")
+    with Library.open(tmp_path / "index") as library:
+        library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
+    shutil.rmtree(chroma)
+    shutil.copytree(tmp_path / "older", chroma)
+    with Library.open(tmp_path / "index") as library:
+        assert 1 == library.fill()
+        health = library.check()
+
+    assert (4, ()) == (health.vectors_in_chroma, health.problems)
+
+
+def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log's history is not needed: it is cleared once Chroma has it, and processes that lag begin anew."""
+    monkeypatch.setattr("rag.dense._LOG_KEPT", 0)
+    with Library.open(filled.folder, asks_once=True) as other:
+        other.search("Danube")  # it has scanned up to here
+        filled.add_documents(Document(f"Note {n} about lake {n}.", f"N{n}", source=f"n{n}") for n in range(8))
+        filled.remove("n3")
+        filled.fill()
+        assert 0 == filled._catalog._db.query("SELECT count(*) FROM log")[0][0]
+        assert {f"n{n}" for n in range(8) if n != 3} <= {hit.source for hit in other.search("lake note", 12)}
+    filled._dense.rebuild()
+    filled.fill()
+    health = filled.check()
+
+    assert (10, ()) == (health.vectors_in_chroma, health.problems)
+
+
+def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
+    """Killed, a process leaves a child that finishes and seals; until then nobody else opens Chroma."""
+    program = (
+        "import sys, os, time; from rag import Library; library = Library.open(sys.argv[1]);"
+        "library.sync(sys.argv[2]); library.fill(); print(library._dense._held._child.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "index"), str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    child = int(parent.stdout.readline())
+    os.kill(child, signal.SIGSTOP)
+    parent.kill()
+    parent.communicate()
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        assert not library._dense.hold()
+        assert "being finished" in library.check().chroma_holder
+        os.kill(child, signal.SIGCONT)
+        deadline = time.monotonic() + 20
+        while not library._dense.hold() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "" != library._dense._held.position  # sealed: nothing has to be copied again
         assert 3 == library.check().vectors_in_chroma
 
 
@@ -50,6 +170,7 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
         holder.sync(folder)
         assert holder.search("Danube")[0].source == "rivers.txt"
         assert other.search("Danube")[0].source == "rivers.txt"
+        holder.fill()
         assert holder._dense.holds_chroma
         assert not other._dense.holds_chroma
         (folder / "new.txt").write_text("Platypuses lay eggs.", "utf-8")
@@ -60,12 +181,18 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
 
 
 def test_chroma_errors_are_named(tmp_path: Path) -> None:
-    """Whatever Chroma raises is a StorageError with a hint."""
+    """Whatever goes wrong in the child is a StorageError with a hint."""
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(StorageError, match="Chroma failed to open") as raised:
-        vectors.ChromaVectors.open(tmp_path / "file")
-
+    with pytest.raises(StorageError, match="Chroma") as raised:
+        ChromaProcess.open(tmp_path / "file", None)
     assert "doctor" in raised.value.hint
+
+    held = ChromaProcess.open(tmp_path / "new", None)
+    with pytest.raises(StorageError, match="Chroma failed to apply"):
+        held.apply([("a", np.ones(3, np.float32)), ("b", np.ones(3, np.float32))], ":1") or held.apply(
+            [("c", np.ones(5, np.float32))], ":2"
+        )
+    held.abandon()
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.one_of(st.none(), st.integers(0, 7))), max_size=40))

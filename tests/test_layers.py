@@ -13,13 +13,13 @@ FLOORS = {
     0: {"errors", "records", "stored"},
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan"},
     2: {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "llama",
-        "ingest", "search", "dense", "extract", "answer", "evaluate"},
+        "ingest", "reindex", "search", "dense", "extract", "answer", "evaluate"},
     3: {"library"},
     4: {"cli", "page", "serve", "contracts", "startup", "terminal"},
 }  # fmt: skip
 ADAPTERS = {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "llama"}
 HOMES = {
-    "chromadb": {"vectors"}, "sqlite3": {"catalog"}, "onnxruntime": {"embed"}, "tokenizers": {"embed"},
+    "chromadb": {"vectors"}, "apsw": {"catalog"}, "sqlite3": set(), "onnxruntime": {"embed"}, "tokenizers": {"embed"},
     "llama_index": {"llama"}, "openai": {"llm", "embed"}, "gradio": {"page", "serve"}, "typer": {"cli"},
     "fastapi": {"serve"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"}, "trafilatura": {"read"},
     "charset_normalizer": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"evaluate"},
@@ -62,7 +62,7 @@ def test_imports_go_downwards(module: str, path: Path) -> None:
         assert set() == own & (ADAPTERS - {module})
 
 
-@pytest.mark.parametrize("module", sorted({"ingest", "search", "dense", "extract", "answer", "evaluate"}))
+@pytest.mark.parametrize("module", sorted({"ingest", "reindex", "search", "dense", "extract", "answer", "evaluate"}))
 def test_use_cases_know_no_adapter(module: str) -> None:
     """Use cases receive adapters; at run time they import none."""
     own = {name.split(".")[1] for name in imported(ROOT / f"{module}.py", running=True) if name.startswith("rag.")}

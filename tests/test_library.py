@@ -181,23 +181,22 @@ def test_citations_resolve(seeds: Library, article: str) -> None:
         assert answer.text[citation.answer_start : citation.answer_end] == citation.quote
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.sampled_from("ab é\u0301🙂\r\n\0.שx中"), min_size=1, max_size=200), min_size=1, max_size=4))
-def test_offsets_hold_for_any_text(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+def test_offsets_hold_for_any_text(library: Library, tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """Whatever the text, what a hit shows is what the document holds there."""
-    with Library.open(tmp_path_factory.mktemp("any") / "index", asks_once=True) as library:
-        folder = tmp_path_factory.mktemp("texts")
-        for n, text in enumerate(texts):
-            (folder / f"{n}.txt").write_bytes(text.encode())
-        library.sync(folder)
-        for hit in library.search("ab x 中", 50):
-            assert library.document(hit.source).text[hit.start : hit.end] == hit.text
+    folder = tmp_path_factory.mktemp("texts")
+    for n, text in enumerate(texts):
+        (folder / f"{n}.txt").write_bytes(text.encode())
+    library.sync(folder)
+    for hit in library.search("ab x 中", 50):
+        assert library.document_by_id(hit.document_id).text[hit.start : hit.end] == hit.text
 
 
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long new document is searchable while its vectors follow; a long changed one is replaced whole."""
     monkeypatch.setattr("rag.ingest._LONG", 40)
-    monkeypatch.setattr("rag.ingest._TOGETHER", 30)
+    monkeypatch.setattr("rag.ingest.TOGETHER", 30)
     seen: list[tuple[int, int]] = []
     embed = library._embedder.embed
 
@@ -227,6 +226,7 @@ def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
         library.sync(folder)
         scanned = library.search("Which sea does the river reach?")
     with Library.open(tmp_path / "index") as library:
+        library.fill()
         through_chroma = library.search("Which sea does the river reach?")
         assert library._dense.holds_chroma
         assert 0 == library._dense.waiting()
@@ -276,7 +276,7 @@ def test_a_damaged_catalog_is_never_answered_from(tmp_path: Path) -> None:
 def test_a_newer_catalog_is_refused(tmp_path: Path) -> None:
     """And left as it is."""
     with Library.open(tmp_path / "index") as library:
-        library._catalog._db.run("PRAGMA user_version = 999")
+        library._catalog._db.query("PRAGMA user_version = 999")
     before = (tmp_path / "index" / "catalog.sqlite3").read_bytes()
     with pytest.raises(IndexDamagedError, match="newer rag"):
         Library.open(tmp_path / "index")
@@ -384,7 +384,7 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
     with Library.open(tmp_path / "index", asks_once=True, writer=writer, splitter=splitter) as library:
         library.sync(ARTICLE.parent)
         answer = library.ask("What did India raise with Sun Weidong?")
-        assert library._catalog.meta("splitter") == "llamaindex-80-0"
+        assert library._catalog.current().splitter == "llamaindex-80-0"
         assert len(library.search("rare earth", 50)) > 5
 
     assert answer.text

@@ -1,34 +1,50 @@
 """The catalog: the one file that is the truth about an index. Documents, text, passages, vectors, words, and the log.
 
-The only home of sqlite3. Several processes may use it at once; what it acknowledges is on disk. It does not embed, rank
-or know Chroma.
+The only home of apsw (SQLite). Several processes may use it at once; what it acknowledges is on disk. It does not embed,
+rank or know Chroma.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rag.catalog.connection import Connections
+from rag.catalog.editions import Editions
 from rag.catalog.reading import Reading
+from rag.catalog.upkeep import Upkeep, restore
 from rag.catalog.writing import Writing
 from rag.errors import StorageError
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "restore"]
+
+FILE = "catalog.sqlite3"
 
 
-class Catalog(Reading, Writing):
-    """An open catalog. Safe to share between threads."""
+class Catalog(Reading, Writing, Editions, Upkeep):
+    """An open catalog. Safe to share between threads.
+
+    Attributes:
+        lost: That acknowledged changes are missing, in words; empty unless it was opened as it is.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self._db = connections
+        self.lost = ""
 
     @classmethod
-    def open(cls, folder: Path) -> Catalog:
+    def open(cls, folder: Path, holder: Callable[[], str] = str, *, as_it_is: bool = False) -> Catalog:
         """Opens the catalog in an index folder, or makes both.
+
+        Args:
+            folder: The index folder.
+            holder: Says who is importing, for the message to somebody who waited in vain.
+            as_it_is: Take a catalog that lost acknowledged changes; `lost` says so then.
 
         Raises:
             StorageError: The folder cannot be made or written.
-            IndexDamagedError: It is not whole, or from a newer rag.
+            IndexDamagedError: It is not whole, older than what was acknowledged, or from a newer rag.
+            IndexBusyError: Another process was using it all the time.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -36,8 +52,14 @@ class Catalog(Reading, Writing):
             raise StorageError(
                 f"the index folder {folder} cannot be made ({error.strerror})", "name another with --index"
             ) from error
-        catalog = cls(Connections(folder / "catalog.sqlite3"))
-        catalog.meta("schema")  # the first touch opens and checks it
+        catalog = cls(Connections(folder / FILE, holder))
+        try:
+            catalog.lost = catalog._db.open(as_it_is=as_it_is)
+            if catalog.lost:
+                catalog.begin_generation()
+        except BaseException:
+            catalog.close()
+            raise
         return catalog
 
     def close(self) -> None:

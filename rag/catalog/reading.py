@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.catalog.connection import Connections
+from rag.catalog.schema import name_hash
 from rag.catalog.writing import BLOCK
-from rag.errors import SourceError
+from rag.errors import IndexDamagedError, SourceError
 from rag.records import Document, DocumentInfo, Filter, Passage, page_at
-from rag.stored import FileSeen, LogEntry, PendingPassage, StoredPassage
+from rag.stored import Edition, FileSeen, LogEntry, PendingPassage, StoredPassage
 
 _T = TypeVar("_T")
+_CURRENT = "(SELECT id FROM editions WHERE state = 'current')"
 _IDS_A_STATEMENT = 900  # SQLite's oldest limit on values in one statement is 999
 
 
@@ -35,6 +37,29 @@ class Reading:
         rows = self._db.query("SELECT value FROM meta WHERE key = ?", (name,))
         return str(rows[0][0]) if rows else ""
 
+    def edition(self, state: str = "current") -> Edition | None:
+        """The edition in this state; there always is a current one."""
+        rows = self._db.query(
+            "SELECT id, state, embedder, splitter, passages, terms FROM editions WHERE state = ?", (state,)
+        )
+        return Edition(*rows[0]) if rows else None
+
+    def current(self) -> Edition:
+        """The edition that is asked."""
+        found = self.edition()
+        if found is None:
+            raise IndexDamagedError("the catalog has no current edition", "restore a backup: rag restore FILE")
+        return found
+
+    def is_forgotten(self, root_id: int, source: str) -> bool:
+        """Whether a file was removed by hand, and is to stay out."""
+        name = name_hash(self.meta("id"), source)
+        return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? AND name = ?", (root_id, name)))
+
+    def has_forgotten(self, root_id: int) -> bool:
+        """Whether anything of this root was removed by hand."""
+        return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? LIMIT 1", (root_id,)))
+
     def roots(self, kind: str) -> list[tuple[int, str]]:
         """(id, path) of the roots of a kind."""
         return self._db.query("SELECT id, path FROM roots WHERE kind = ? ORDER BY path", (kind,))
@@ -42,7 +67,8 @@ class Reading:
     def files(self, root_id: int) -> dict[str, FileSeen]:
         """Source → what the last scan of this root saw."""
         rows = self._db.query(
-            "SELECT source, size, mtime_ns, scanned_ns, content_hash, error, hint FROM files WHERE root_id = ?", (root_id,)
+            "SELECT source, size, mtime_ns, ctime_ns, scanned_ns, content_hash, error, hint FROM files WHERE root_id = ?",
+            (root_id,),
         )
         return {row[0]: FileSeen(*row) for row in rows}
 
@@ -60,8 +86,8 @@ class Reading:
         """Every live document and every file that could not be read, by source."""
         live = self._db.query(
             "SELECT d.source, title, author, date, media_type, characters,"
-            " (SELECT count(*) FROM passages p WHERE p.document_id = d.id), page_starts, pending, r.path, added,"
-            " content_hash"
+            f" (SELECT count(*) FROM passages p WHERE p.document_id = d.id AND p.edition = {_CURRENT}),"
+            " page_starts, pending, r.path, added, content_hash"
             " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
         )
         infos = []
@@ -184,22 +210,27 @@ class Reading:
         match = " OR ".join(f'"{term}"' for term in terms)
         among = "" if document_ids is None else "AND d.id IN (SELECT value FROM json_each(?))"
         values = [match, k] if document_ids is None else [match, json.dumps(list(document_ids)), k]
+        words = self._words()
         rows = self._db.query(
-            "SELECT words.rowid FROM words CROSS JOIN passages p ON p.id = words.rowid CROSS JOIN documents d"
-            f" ON d.id = p.document_id WHERE words MATCH ? AND d.state = 'live' {among} ORDER BY words.rank LIMIT ?",
+            f"SELECT w.rowid FROM {words} w CROSS JOIN passages p ON p.id = w.rowid CROSS JOIN documents d"
+            f" ON d.id = p.document_id WHERE w.{words} MATCH ? AND d.state = 'live' {among} ORDER BY w.rank LIMIT ?",
             values,
         )
         return [row[0] for row in rows]
 
     def having(self, term: str) -> int:
         """How many passages have this stem."""
-        rows = self._db.query("SELECT doc FROM word_counts WHERE term = ?", (term,))
+        rows = self._db.query(f"SELECT doc FROM word_counts_{self.current().id} WHERE term = ?", (term,))
         return int(rows[0][0]) if rows else 0
 
     def totals(self) -> tuple[int, int]:
         """How many passages are stored, and how many words they have together."""
-        counts = dict(self._db.query("SELECT key, CAST(value AS INTEGER) FROM meta WHERE key IN ('passages', 'terms')"))
-        return counts["passages"], counts["terms"]
+        edition = self.current()
+        return edition.passages, edition.terms
+
+    def _words(self) -> str:
+        """The table of the current edition's words."""
+        return f"words_{self.current().id}"
 
     def passages(self, passage_ids: Sequence[int]) -> list[StoredPassage]:
         """These passages with their text, in this order; those no longer shown are left out."""
@@ -207,7 +238,7 @@ class Reading:
         for ids in _slices(passage_ids):
             for id_, document_id, start, end, heading, page_starts, source, title, author, date, terms in self._db.query(
                 "SELECT p.id, d.id, p.start, p.end, p.heading, d.page_starts, d.source, d.title, d.author, d.date, w.terms"
-                " FROM passages p JOIN documents d ON d.id = p.document_id JOIN words w ON w.rowid = p.id"
+                f" FROM passages p JOIN documents d ON d.id = p.document_id JOIN {self._words()} w ON w.rowid = p.id"
                 f" WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
                 ids,
             ):
@@ -224,7 +255,7 @@ class Reading:
         for ids in _slices(passage_ids):
             rows += self._db.query(
                 "SELECT p.id, d.id, d.source, w.terms FROM passages p JOIN documents d ON d.id = p.document_id"
-                f" JOIN words w ON w.rowid = p.id WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
+                f" JOIN {self._words()} w ON w.rowid = p.id WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
                 ids,
             )
         return rows
@@ -235,7 +266,7 @@ class Reading:
         for ids in _slices(passage_ids):
             rows = self._db.query(
                 "SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id"
-                f" WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
+                f" WHERE d.state = 'live' AND p.edition = {_CURRENT} AND p.id IN ({_marks(ids)})",
                 ids,
             )
             shown.update(row[0] for row in rows)
@@ -259,25 +290,36 @@ class Reading:
     def vectors_of(self, document_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
         """The passage ids and vectors (n, d) of whole documents, in the order of their ids."""
         rows = self._db.query(
-            "SELECT passage_id, vector FROM vectors WHERE passage_id IN (SELECT id FROM passages WHERE document_id IN"
-            " (SELECT value FROM json_each(?)))",
+            "SELECT passage_id, vector FROM vectors WHERE passage_id IN (SELECT id FROM passages WHERE"
+            f" edition = {_CURRENT} AND document_id IN (SELECT value FROM json_each(?)))",
             (json.dumps(list(document_ids)),),
         )
         matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
         return [row[0] for row in rows], matrix.reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
 
-    def all_vectors(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """(key, vector) of every passage that has one."""
-        for key, vector in self._db.stream("SELECT p.key, v.vector FROM vectors v JOIN passages p ON p.id = v.passage_id"):
-            yield key, np.frombuffer(vector, np.float32)
+    def vectors_after(self, passage_id: int, limit: int) -> list[tuple[int, str, NDArray[np.float32]]]:
+        """(passage id, key, vector) of the next passages of the current edition that have one, by id."""
+        rows = self._db.query(
+            "SELECT p.id, p.key, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
+            f" WHERE p.id > ? AND p.edition = {_CURRENT} ORDER BY p.id LIMIT ?",
+            (passage_id, limit),
+        )
+        return [(id_, key, np.frombuffer(vector, np.float32)) for id_, key, vector in rows]
+
+    def keys(self) -> Iterator[str]:
+        """The key of every passage of the current edition that has a vector."""
+        for (key,) in self._db.stream(
+            f"SELECT p.key FROM vectors v JOIN passages p ON p.id = v.passage_id WHERE p.edition = {_CURRENT}"
+        ):
+            yield key
 
     def pending(self, limit: int) -> list[PendingPassage]:
         """The first passages of live or waiting revisions that have no vector yet."""
         rows = self._db.query(
             "SELECT p.id, p.document_id, p.start, p.end, p.heading, d.title, d.source"
             " FROM documents d JOIN passages p ON p.document_id = d.id"
-            " LEFT JOIN vectors v ON v.passage_id = p.id WHERE d.pending > 0 AND d.state IN ('live', 'worded')"
-            " AND v.passage_id IS NULL ORDER BY p.id LIMIT ?",
+            f" LEFT JOIN vectors v ON v.passage_id = p.id WHERE p.edition = {_CURRENT} AND d.pending > 0"
+            " AND d.state IN ('live', 'worded') AND v.passage_id IS NULL ORDER BY p.id LIMIT ?",
             (limit,),
         )
         return [PendingPassage(row[0], row[1], Passage(*row[2:5]), *row[5:]) for row in rows]
@@ -288,16 +330,16 @@ class Reading:
         return root_id, source
 
     def vector_count(self) -> int:
-        """How many vectors are stored, those of revisions not shown included."""
-        return int(self._db.query("SELECT count(*) FROM vectors")[0][0])
+        """About how many vectors the current edition has; counting them exactly would read them all."""
+        return max(0, self.current().passages - self.pending_count())
 
     def pending_count(self) -> int:
         """How many passages have no vector yet."""
         return int(self._db.query("SELECT total(pending) FROM documents WHERE state IN ('live', 'worded')")[0][0])
 
     def newest_seq(self) -> int:
-        """The number of the last entry of the log; 0 when it is empty."""
-        return int(self._db.query("SELECT coalesce(max(seq), 0) FROM log")[0][0])
+        """The number of the last entry that the log had; 0 when it never had one."""
+        return max(int(self._db.query("SELECT coalesce(max(seq), 0) FROM log")[0][0]), self.trimmed_seq())
 
     def log(self, after: int, limit: int) -> list[LogEntry]:
         """The next `limit` entries of the log after a number. An upsert whose passage is gone since reads as a delete."""
@@ -311,22 +353,33 @@ class Reading:
             LogEntry(seq, key, None if vector is None else np.frombuffer(vector, np.float32)) for seq, key, vector in rows
         ]
 
+    def trimmed_seq(self) -> int:
+        """Up to which number the log was cleared: whoever has less must begin with all vectors."""
+        return int(self.meta("log_trimmed") or 0)
+
     def problems(self) -> list[str]:
         """What SQLite's and rag's own checks of the catalog find wrong, a sentence each; slow on a large one."""
-        found = [f"catalog: {row[0]}" for row in self._db.query("PRAGMA quick_check(10)") if row[0] != "ok"]
+        found = [f"catalog: {row[0]}" for row in self._db.query("PRAGMA integrity_check(10)") if row[0] != "ok"]
         if found:
             return found
+        words = [f"words_{id_}" for (id_,) in self._db.query("SELECT id FROM editions")]
+        rows_of_words = " UNION ALL ".join(f"SELECT rowid FROM {table}" for table in words)
         checks = {
             "passages without a document": "passages WHERE document_id NOT IN (SELECT id FROM documents)",
-            "passages without words": "passages WHERE id NOT IN (SELECT rowid FROM words)",
+            "passages of no edition": "passages WHERE edition NOT IN (SELECT id FROM editions)",
+            "passages without words": f"passages WHERE id NOT IN ({rows_of_words})",
+            "words without a passage": f"({rows_of_words}) w WHERE w.rowid NOT IN (SELECT id FROM passages)",
             "vectors without a passage": "vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
+            "texts without a document": "texts WHERE document_id NOT IN (SELECT id FROM documents)",
             # length() stops at a NUL, which a text may hold.
             "documents whose text is not whole": "documents d WHERE state <> 'staged' AND characters <>"
             " (SELECT coalesce(sum(length(text)), 0) FROM texts t WHERE t.document_id = d.id)"
             " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.document_id = d.id AND instr(text, char(0)) > 0)",
             "documents whose count of waiting passages is wrong": "documents d WHERE state IN ('live', 'worded')"
             " AND pending <> (SELECT count(*) FROM passages p LEFT JOIN vectors v ON v.passage_id = p.id"
-            " WHERE p.document_id = d.id AND v.passage_id IS NULL)",
+            f" WHERE p.document_id = d.id AND p.edition = {_CURRENT} AND v.passage_id IS NULL)",
+            "editions whose count of passages is wrong": "editions e WHERE passages <>"
+            " (SELECT count(*) FROM passages p WHERE p.edition = e.id)",
         }
         counts = {what: self._db.query(f"SELECT count(*) FROM {rows}")[0][0] for what, rows in checks.items()}
         return [f"{count} {what}" for what, count in counts.items() if count]

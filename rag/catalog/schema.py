@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
+import hashlib
+
+import apsw
 
 from rag.errors import IndexDamagedError
 
+APPLICATION = 0x72616731  # marks a file as a catalog of rag: "rag1"
+
 # A document's revision is `staged` while its passages are written, `worded` when it has all but its vectors and an
 # older revision is still shown, `live` when it is the one shown, `dead` when it waits to be swept. Readers see `live` only.
-# `pending` counts its passages without a vector.
-# `words.terms` holds the stems of title, headings and passage; its rowid is the passage's id.
+# `pending` counts its passages of the current edition without a vector.
+# An edition is all documents cut by one splitter and embedded by one embedder: the `current` one is asked; another may be
+# `building` beside it, or be the `former` one. `cuts` lists the documents that a building or former edition has whole.
+# `words_N.terms` holds the stems of title, headings and passage for edition N; its rowid is the passage's id.
 # `log` lists what the vector index has to do, in order; a vector index remembers up to which `seq` it has.
 # `files` is what the last scan of a folder saw: whether to look again, and why it failed if it did.
+# `forgotten` keeps files that were removed by hand from coming back; it knows their names by salted hash only.
 _STEPS = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -67,30 +74,86 @@ _STEPS = (
     CREATE VIRTUAL TABLE word_counts USING fts5vocab ('words', 'row');
     INSERT INTO meta VALUES ('passages', '0'), ('terms', '0');
     """,
+    """
+    INSERT OR IGNORE INTO meta VALUES ('id', lower(hex(randomblob(8)))), ('commits', '0');
+    CREATE TABLE editions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        state TEXT NOT NULL UNIQUE CHECK (state IN ('current', 'building', 'former', 'moving')),
+        embedder TEXT NOT NULL,
+        splitter TEXT NOT NULL,
+        passages INTEGER NOT NULL DEFAULT 0,
+        terms INTEGER NOT NULL DEFAULT 0
+    );
+    INSERT INTO editions (id, state, embedder, splitter, passages, terms) SELECT 1, 'current',
+        coalesce((SELECT value FROM meta WHERE key = 'embedder'), ''),
+        coalesce((SELECT value FROM meta WHERE key = 'splitter'), ''),
+        (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'passages'),
+        (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'terms');
+    CREATE TABLE cuts (edition INTEGER NOT NULL REFERENCES editions (id), document_id INTEGER NOT NULL
+        REFERENCES documents (id), PRIMARY KEY (edition, document_id)) WITHOUT ROWID;
+    ALTER TABLE passages ADD COLUMN edition INTEGER NOT NULL DEFAULT 1;
+    DROP TABLE word_counts;
+    ALTER TABLE words RENAME TO words_1;
+    INSERT INTO words_1 (words_1, rank) VALUES ('secure-delete', 1);
+    CREATE VIRTUAL TABLE word_counts_1 USING fts5vocab ('words_1', 'row');
+    ALTER TABLE files ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE forgotten (root_id INTEGER NOT NULL REFERENCES roots (id), name BLOB NOT NULL,
+        PRIMARY KEY (root_id, name)) WITHOUT ROWID;
+    INSERT INTO forgotten SELECT root_id, name_hash((SELECT value FROM meta WHERE key = 'id'), source) FROM files
+        WHERE content_hash = 'removed';
+    DELETE FROM files WHERE content_hash = 'removed';
+    DELETE FROM meta WHERE key IN ('embedder', 'splitter', 'passages', 'terms', 'chroma_generation', 'chroma_filled',
+        'chroma_open');
+    PRAGMA application_id = 1918986033;
+    """,
 )
 VERSION = len(_STEPS)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the catalog up to this version, each step in a transaction of its own.
+def name_hash(catalog: str, name: str) -> bytes:
+    """What is kept of a name that was removed: it can be recognised in this catalog, and read in none."""
+    return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()
+
+
+def version_of(connection: apsw.Connection) -> int:
+    """The version of the catalog; 0 when it is new."""
+    version: int = connection.execute("PRAGMA user_version").fetchall()[0][0]  # type: ignore[assignment]
+    return version
+
+
+def check_kind(connection: apsw.Connection) -> None:
+    """Makes sure that it is a catalog, or an empty file, and not from a newer rag; it is left as it is.
 
     Raises:
-        IndexDamagedError: A newer rag wrote it; it is left as it is.
+        IndexDamagedError: It is not.
     """
-    while (version := connection.execute("PRAGMA user_version").fetchone()[0]) != VERSION:
-        if version > VERSION:
-            raise IndexDamagedError(
-                f"the index was written by a newer rag (its version is {version}, this one knows {VERSION})",
-                "update rag, or name another folder with --index",
-            )
+    version = version_of(connection)
+    application = connection.execute("PRAGMA application_id").fetchall()[0][0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
+    if (version == 0 and tables) or (version > 1 and application != APPLICATION):
+        raise IndexDamagedError(
+            f"{connection.filename} is another program's file, not a catalog", "name another folder with --index"
+        )
+    if version > VERSION:
+        raise IndexDamagedError(
+            f"the index was written by a newer rag (its version is {version}, this one knows {VERSION})",
+            "update rag, or name another folder with --index",
+        )
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Brings the catalog up to this version, each step in a transaction of its own."""
+    connection.create_scalar_function("name_hash", name_hash, 2, deterministic=True)  # type: ignore[arg-type]  # of texts
+    while (version := version_of(connection)) < VERSION:
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have done this step while this one waited for its turn.
-            if connection.execute("PRAGMA user_version").fetchone()[0] == version:
+            if version_of(connection) == version:
                 for statement in _STEPS[version].split(";\n"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise

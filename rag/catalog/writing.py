@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.catalog.connection import Connections
+from rag.catalog.schema import name_hash
 from rag.records import Document
 from rag.stored import FileSeen, NewPassage
 
@@ -41,14 +42,42 @@ class Writing:
         """Remembers what a scan saw."""
         with self.transaction():
             self._db.run_many(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(root_id, f.source, f.size, f.mtime_ns, f.scanned_ns, f.content_hash, f.error, f.hint) for f in files],
+                "INSERT OR REPLACE INTO files (root_id, source, size, mtime_ns, ctime_ns, scanned_ns, content_hash, error,"
+                " hint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (root_id, f.source, f.size, f.mtime_ns, f.ctime_ns, f.scanned_ns, f.content_hash, f.error, f.hint)
+                    for f in files
+                ],
             )
 
     def forget_files(self, root_id: int, sources: Iterable[str]) -> None:
         """Forgets that a scan saw these."""
         with self.transaction():
             self._db.run_many("DELETE FROM files WHERE root_id = ? AND source = ?", [(root_id, s) for s in sources])
+
+    def forget(self, root_id: int, source: str) -> None:
+        """Keeps a file that was removed by hand from coming back."""
+        self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._identity(), source)))
+
+    def want_again(self, root_id: int, sources: Iterable[str]) -> None:
+        """Lets files come back that were removed by hand."""
+        catalog = self._identity()
+        names = [(root_id, name_hash(catalog, source)) for source in sources]
+        with self.transaction():
+            self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
+
+    def keep_forgotten(self, root_id: int, sources: Iterable[str]) -> None:
+        """Forgets about removed files that are not among these: a new file of that name is another one."""
+        names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
+        if not names:
+            return
+        catalog = self._identity()
+        gone = names - {name_hash(catalog, source) for source in sources}
+        with self.transaction():
+            self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
+
+    def _identity(self) -> str:
+        return str(self._db.query("SELECT value FROM meta WHERE key = 'id'")[0][0])
 
     def stage(self, root_id: int, document: Document) -> int:
         """Stores a revision's text and facts, seen by nobody yet; returns its id."""
@@ -71,25 +100,36 @@ class Writing:
             )
         return document_id
 
-    def add_passages(self, document_id: int, passages: Sequence[NewPassage]) -> list[int]:
-        """Stores passages of a staged revision, found by words once it is live; returns their ids."""
+    def add_passages(self, document_id: int, passages: Sequence[NewPassage], edition: int) -> list[int]:
+        """Stores passages of a revision, found by words once it is live and the edition current; returns their ids.
+
+        Those of the current edition are counted as waiting for vectors; those of another one are not. None are stored if
+        the document was removed meanwhile.
+        """
         with self.transaction():
+            if not self._db.query("SELECT 1 FROM documents WHERE id = ? AND state <> 'dead'", (document_id,)):
+                return []  # removed by hand meanwhile
             ids = [
                 self._db.run(
-                    "INSERT INTO passages (document_id, start, end, heading, key) VALUES (?, ?, ?, ?, ?)",
-                    (document_id, new.passage.start, new.passage.end, new.passage.heading, new.key),
+                    "INSERT INTO passages (document_id, start, end, heading, key, edition) VALUES (?, ?, ?, ?, ?, ?)",
+                    (document_id, new.passage.start, new.passage.end, new.passage.heading, new.key, edition),
                 )
                 for new in passages
             ]
             self._db.run_many(
-                "INSERT INTO words (rowid, terms) VALUES (?, ?)", zip(ids, (new.terms for new in passages), strict=True)
+                f"INSERT INTO words_{edition} (rowid, terms) VALUES (?, ?)",
+                zip(ids, (new.terms for new in passages), strict=True),
             )
-            self._db.run("UPDATE documents SET pending = pending + ? WHERE id = ?", (len(ids), document_id))
-            self._count(len(ids), sum(_length(new.terms) for new in passages))
+            self._db.run(
+                "UPDATE documents SET pending = pending + ? WHERE id = ?"
+                " AND EXISTS (SELECT 1 FROM editions WHERE id = ? AND state = 'current')",
+                (len(ids), document_id, edition),
+            )
+            self._count(edition, len(ids), sum(_length(new.terms) for new in passages))
         return ids
 
     def add_vectors(self, document_id: int, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        """Stores the vectors of passages, and queues them for the vector index.
+        """Stores the vectors of passages of the current edition, and queues them for the vector index.
 
         Args:
             document_id: Whose passages they are.
@@ -97,15 +137,18 @@ class Writing:
             vectors: (n, d) float32, unit rows, in the order of the ids.
         """
         with self.transaction():
-            self._db.run_many(
-                # Unless a passage was removed meanwhile.
-                "INSERT INTO vectors (vector, passage_id) SELECT ?, id FROM passages WHERE id = ?",
-                ((row.tobytes(), id_) for id_, row in zip(passage_ids, vectors, strict=True)),
-            )
+            self.store_vectors(passage_ids, vectors)
             self._db.run_many(
                 "INSERT INTO log (op, key) SELECT 'upsert', key FROM passages WHERE id = ?", [(i,) for i in passage_ids]
             )
             self._db.run("UPDATE documents SET pending = pending - ? WHERE id = ?", (len(passage_ids), document_id))
+
+    def store_vectors(self, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        """Stores the vectors of passages of any edition; those of passages that were removed meanwhile are dropped."""
+        self._db.run_many(
+            "INSERT INTO vectors (vector, passage_id) SELECT ?, id FROM passages WHERE id = ?",
+            ((row.tobytes(), id_) for id_, row in zip(passage_ids, vectors, strict=True)),
+        )
 
     def publish(self, document_id: int) -> bool:
         """Shows a revision in place of the one shown until now; a worded one waits until it has its vectors.
@@ -142,47 +185,59 @@ class Writing:
                     self._db.run("UPDATE documents SET state = 'dead' WHERE root_id = ? AND source = ?", (root_id, source))
                     self.forget_files(root_id, [source])
 
+    def discard(self, document_id: int) -> None:
+        """Marks one revision for the next sweep."""
+        self._db.run("UPDATE documents SET state = 'dead' WHERE id = ?", (document_id,))
+
     def sweep(self, unfinished_too: bool) -> int:
-        """Removes every trace of dead revisions; returns how many passages went.
+        """Removes dead revisions with all that belongs to them; returns how many passages went.
 
         Args:
             unfinished_too: Also revisions whose words were never finished. Only the holder of the import lock may say
                 so, for to anyone else they may be another process's work at hand.
         """
-        if unfinished_too:
+        if unfinished_too and self._db.query("SELECT 1 FROM documents WHERE state = 'staged' LIMIT 1"):
             self._db.run("UPDATE documents SET state = 'dead' WHERE state = 'staged'")
         swept = 0
         while dead := self._db.query("SELECT id FROM documents WHERE state = 'dead' LIMIT 1"):
             while batch := self._db.query(
-                "SELECT p.id, p.key, w.terms FROM passages p JOIN words w ON w.rowid = p.id WHERE document_id = ? LIMIT ?",
+                "SELECT id, key, edition FROM passages WHERE document_id = ? LIMIT ?",
                 (dead[0][0], _SWEEP_AT_ONCE),
             ):
                 self._sweep_passages(batch)
                 swept += len(batch)
             with self.transaction():
+                self._db.run("DELETE FROM cuts WHERE document_id = ?", dead[0])
                 self._db.run("DELETE FROM texts WHERE document_id = ?", dead[0])
                 self._db.run("DELETE FROM documents WHERE id = ?", dead[0])
         return swept
 
-    def _sweep_passages(self, rows: Sequence[tuple[int, str, str]]) -> None:
-        ids = [(id_,) for id_, _, _ in rows]
-        keys = [(key,) for _, key, _ in rows]
+    def _sweep_passages(self, rows: Sequence[tuple[int, str, int]]) -> None:
         with self.transaction():
-            present = self._db.query("SELECT 1 FROM passages WHERE id = ?", ids[0])
-            if not present:  # another process swept them meanwhile
-                return
-            for sql in (
-                "DELETE FROM words WHERE rowid = ?",
-                "DELETE FROM vectors WHERE passage_id = ?",
-                "DELETE FROM passages WHERE id = ?",
-            ):
-                self._db.run_many(sql, ids)
-            self._db.run_many("INSERT INTO log (op, key) VALUES ('delete', ?)", keys)
-            self._count(-len(rows), -sum(_length(terms) for _, _, terms in rows))
+            # Another process may have swept some of them meanwhile.
+            there = {id_ for (id_,) in self._db.query(
+                "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([r[0] for r in rows]),)
+            )}  # fmt: skip
+            for edition in {row[2] for row in rows}:
+                ids = [(id_,) for id_, _, its in rows if its == edition and id_ in there]
+                lengths = [
+                    _length(self._db.query(f"SELECT terms FROM words_{edition} WHERE rowid = ?", id_)[0][0]) for id_ in ids
+                ]
+                for sql in (
+                    f"DELETE FROM words_{edition} WHERE rowid = ?",
+                    "DELETE FROM vectors WHERE passage_id = ?",
+                    "DELETE FROM passages WHERE id = ?",
+                ):
+                    self._db.run_many(sql, ids)
+                self._count(edition, -len(ids), -sum(lengths))
+            self._db.run_many(
+                "INSERT INTO log (op, key) VALUES ('delete', ?)", [(key,) for id_, key, _ in rows if id_ in there]
+            )
 
-    def _count(self, passages: int, terms: int) -> None:
-        for name, change in (("passages", passages), ("terms", terms)):
-            self._db.run("UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE key = ?", (change, name))
+    def _count(self, edition: int, passages: int, terms: int) -> None:
+        self._db.run(
+            "UPDATE editions SET passages = passages + ?, terms = terms + ? WHERE id = ?", (passages, terms, edition)
+        )
 
 
 def _length(terms: str) -> int:
