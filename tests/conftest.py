@@ -17,6 +17,29 @@ ARTICLE = Path(__file__).parent.parent / "seeds" / "india-raises-rare-earth-curb
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The long runs, and their seeds."""
+    parser.addoption("--full", action="store_true", help="run the torture tests at full length (hours)")
+    parser.addoption("--seed", type=int, default=20261124, help="of everything that is random in the torture tests")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """One seed, one replay."""
+    return f"torture: seed {config.getoption('--seed')}, {'full' if config.getoption('--full') else 'short'}"
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether this is a full run."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Where everything random begins."""
+    return int(request.config.getoption("--seed"))
+
+
 @pytest.fixture(scope="session")
 def article() -> str:
     """The sample article's text."""

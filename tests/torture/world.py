@@ -1,0 +1,132 @@
+"""What the torture tests share: small documents that carry their version in every passage, and what must hold of them.
+
+The embedder is a fake that gives each text a direction of its own: whether a text is found by its vector is then exact, and a
+process starts in a moment. Everything else is real.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag import Filter, Library
+from rag.errors import RagError
+from rag.ingest import embedded_text
+from rag.settings import Settings
+
+DIMENSION = 128
+WORDS = """river stone winter garden letter market bridge engine music harbour paper winter island window silver copper forest
+thunder bottle ladder candle basket mirror saddle anchor barrel blanket button castle desert feather hammer""".split()
+PASSAGE_TOKENS = 100  # a paragraph has some 70: each is a passage
+PARAGRAPHS = 4
+STAMP = re.compile(r"\b(\w+) stamped v(\d+)w\b")
+
+
+class OwnDirections:
+    """An embedder: each text has a direction of its own. Counts what it was asked for."""
+
+    dimension = DIMENSION
+
+    def __init__(self, name: str = "own-directions") -> None:
+        self.name = name
+        self.embedded = 0
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.embedded += len(texts)
+        rows = np.empty((len(texts), DIMENSION), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            seed = int.from_bytes(hashlib.blake2b((self.name + text).encode(), digest_size=8).digest(), "big")
+            row[:] = np.random.default_rng(seed).normal(size=DIMENSION)
+            row /= np.linalg.norm(row)
+        return rows
+
+
+def open_library(
+    index: Path, *, asks_once: bool = True, embedder: str = "own-directions", passage_tokens: int = PASSAGE_TOKENS, as_it_is: bool = False
+) -> Library:
+    """A library over the fake embedder."""
+    settings = Settings(passage_tokens=passage_tokens)
+    library = Library.open(index, settings, asks_once=asks_once, as_it_is=as_it_is)
+    library.__dict__["_embedder"] = OwnDirections(embedder)
+    return library
+
+
+def text_of(name: str, version: int, paragraphs: int = PARAGRAPHS) -> str:
+    """A document's text: every paragraph is a passage, has words of its own, and says its version."""
+    made = []
+    for n in range(paragraphs):
+        chooser = random.Random(f"{name} {version} {n}")
+        words = " ".join(chooser.choices(WORDS, k=50))
+        made.append(f"{name} stamped v{version}w unique{name}v{version}p{n} {words}.")
+    return "\n\n".join(made) + "\n"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The versions of a document that may be there; 0 stands for its absence."""
+
+    versions: frozenset[int]
+
+    @classmethod
+    def of(cls, *versions: int) -> Expected:
+        return cls(frozenset(versions))
+
+
+def verify(library: Library, expected: Mapping[str, Expected], *, whole: bool = True) -> dict[str, int]:
+    """Makes sure that the library holds what it must: text, words and vectors of whole documents, and nothing else.
+
+    Returns:
+        The version of each document that is there.
+    """
+    there: dict[str, int] = {}
+    for info in library.documents():
+        assert info.state != "failed", info
+        assert info.source in expected, f"{info.source} came from nowhere"
+        text = library.document(info.source).text
+        version = int(STAMP.search(text).group(2))
+        assert text == text_of(info.source, version), f"{info.source} is a mixture"
+        there[info.source] = version
+    for name, wanted in expected.items():
+        assert there.get(name, 0) in wanted.versions, f"{name} is {there.get(name, 0)}, not one of {set(wanted.versions)}"
+    for name, version in there.items():
+        find_by_words_and_vectors(library, name, version)
+    problems = library._catalog.problems()
+    assert not whole or problems == [], problems
+    return there
+
+
+def find_by_words_and_vectors(library: Library, name: str, version: int) -> None:
+    """Every passage of a document is found by a word of its own and by its own vector; none of another version is."""
+    document = library.document(name)
+    for n in range(PARAGRAPHS):
+        word = f"unique{name}v{version}p{n}"
+        hits = library.search(word, 100, wanted=Filter(sources=(name,)))
+        first = next((hit for hit in hits if hit.ranks.lexical_rank == 1), None)
+        assert first is not None, f"{word} is not found by words"
+        assert (name, True) == (first.source, f" {word} " in first.text), (word, first)
+        found = library._catalog.passages(library._catalog.by_words([word], 3, None))
+        assert [(name, first.start)] == [(p.source, p.passage.start) for p in found], (word, found)
+        assert first.text == document.text[first.start : first.end]
+        vector = library._embedder.embed([embedded_text(document.title, "", first.text)])[0]
+        ((key, cosine), *_) = library._dense.nearest(vector, 1) or [("", 0.0)]
+        assert cosine > 0.999, f"{name} v{version} p{n} is not found by its vector ({cosine:.3f})"
+        (id_,) = library._catalog.ids_of_keys([key]).values()
+        (passage,) = library._catalog.passages([id_])
+        assert (passage.source, passage.text) == (name, first.text)
+
+
+def outcome(work) -> str:
+    """ "done", or the name of rag's own error; anything else is a fault."""
+    try:
+        work()
+    except RagError as error:
+        assert str(error), type(error)
+        return type(error).__name__
+    return "done"
