@@ -67,6 +67,8 @@ class Connections:
         missing = f"{self.path} is missing or empty, but documents were taken in" if acknowledged and not is_there else ""
         if not missing or as_it_is:
             self._name, commits = self._identity()
+            if self._is_cut_off():
+                raise IndexDamagedError(f"{self.path} is shorter than it was", _RESTORE_HINT)
             if acknowledged and is_there and (acknowledged[0] != self._name or acknowledged[1] > commits):
                 missing = f"{self.path} lost its last changes, or another file was put in its place"
         if missing and not as_it_is:
@@ -79,6 +81,14 @@ class Connections:
         """The catalog's id and its number of commits."""
         facts = dict(self.query("SELECT key, value FROM meta WHERE key IN ('id', 'commits')"))
         return str(facts["id"]), int(facts["commits"])
+
+    def _is_cut_off(self) -> bool:
+        """Whether pages are missing at the file's end: SQLite would read zeros there, which have no checksum."""
+        pages, size = (self.query(f"PRAGMA {fact}")[0][0] for fact in ("page_count", "page_size"))
+        if self.path.stat().st_size >= pages * size:
+            return False
+        busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # they may be in the log only
+        return not busy and in_log == moved and self.path.stat().st_size < pages * size
 
     def close(self) -> None:
         """Closes every thread's connection."""
