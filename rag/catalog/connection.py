@@ -28,6 +28,7 @@ _CHECKSUM = 8  # bytes at each page's end
 _LARGEST_WAL = 64 << 20  # bytes that the write-ahead log's file keeps when it is idle
 _RESTORE_HINT = "restore a backup: rag restore FILE; or move the folder away, and sync the documents into a new one"
 _DAMAGED_READS = {apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_SHORT_READ}
+_LOOKS = 5  # at a first page whose checksum is wrong, before it counts as damaged
 _registering = threading.Lock()
 
 
@@ -87,7 +88,10 @@ class Connections:
         pages, size = (self.query(f"PRAGMA {fact}")[0][0] for fact in ("page_count", "page_size"))
         if self.path.stat().st_size >= pages * size:
             return False
-        busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # they may be in the log only
+        try:
+            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # they may be in the log only
+        except StorageError:  # a full disk: they stay there
+            return False
         return not busy and in_log == moved and self.path.stat().st_size < pages * size
 
     def close(self) -> None:
@@ -158,7 +162,7 @@ class Connections:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             with self._translated():
-                connection = self._local.connection = open_file(self.path)
+                connection = self._local.connection = _opened(self.path)
             with self._guard:
                 for ended in [entry for entry in self._all if not entry[0].is_alive()]:
                     self._all.remove(ended)
@@ -172,6 +176,22 @@ class Connections:
             yield
         except apsw.Error as error:
             raise _as_ours(error, self.path, self._holder) from error
+
+
+def _opened(path: Path) -> apsw.Connection:
+    """Opens a catalog that others may be using.
+
+    Before it knows of the write-ahead log, SQLite looks at the file's first page, and another process may be writing just
+    that. Half a page has no right checksum, so it is looked at again: damage stays, this does not.
+    """
+    for _ in range(_LOOKS - 1):
+        try:
+            return open_file(path)
+        except apsw.IOError as error:
+            if _code(error) != apsw.SQLITE_IOERR_DATA:
+                raise
+        time.sleep(0.02)
+    return open_file(path)
 
 
 def open_file(path: Path) -> apsw.Connection:
@@ -247,7 +267,7 @@ def _roll_back(connection: apsw.Connection) -> None:
 
 def _as_ours(error: apsw.Error, path: Path, holder: Callable[[], str]) -> RagError | apsw.Error:
     """The error of ours that tells people what SQLite's means; SQLite's own where the fault is in rag."""
-    code: int = getattr(error, "extendedresult", 0)
+    code = _code(error)
     match error:
         case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError() | apsw.SchemaChangeError():
             who = holder()
@@ -275,6 +295,11 @@ def _as_ours(error: apsw.Error, path: Path, holder: Callable[[], str]) -> RagErr
             return IndexDamagedError(f"{path} is damaged ({error})", _RESTORE_HINT)
         case _:
             return error
+
+
+def _code(error: apsw.Error) -> int:
+    """SQLite's extended error code."""
+    return int(getattr(error, "extendedresult", 0))
 
 
 def _why_not(path: Path) -> str:

@@ -28,7 +28,7 @@ class Receipt:
     def read(self) -> tuple[str, int] | None:
         """(the catalog's id, its commits); None where nothing sound was written yet."""
         try:
-            catalog, commits, checksum = self._path.read_text("ascii").split()
+            catalog, commits, checksum = self._path.read_text("utf-8").split()
             sound = zlib.crc32(f"{catalog} {commits}".encode()) == int(checksum)
             return (catalog, int(commits)) if sound else None
         except (OSError, ValueError):

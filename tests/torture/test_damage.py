@@ -254,7 +254,9 @@ def test_a_backup_is_of_one_moment(whole: Path, tmp_path: Path, full: bool) -> N
 def test_a_backup_is_not_restored_under_others(whole: Path, tmp_path: Path) -> None:
     """A process that has the index open would go on with the old file: it is named, and nothing is changed."""
     shutil.copytree(whole, tmp_path / "index")
-    program = "import sys, time; from rag import Library; l = Library.open(sys.argv[1]); print(1, flush=True); time.sleep(60)"
+    program = (
+        "import sys, time; from rag import Library; l = Library.open(sys.argv[1]); print(1, flush=True); time.sleep(60)"
+    )
     other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "index")], stdout=subprocess.PIPE)
     try:
         other.stdout.readline()

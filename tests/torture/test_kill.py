@@ -73,6 +73,8 @@ class Room:
             for name in [n for n, v in trying.items() if not v and there.get(n) is not None]:
                 if name in {info.source for info in library.documents()}:
                     library.remove(name)
+            # By name: a sync alone would keep out what was removed by hand before it was put again.
+            library.add(*(self.folder / "documents" / name for name, version in trying.items() if version))
             library.sync(self.folder / "documents", prune=True)
             self.acknowledged = {name: version for name, version in there.items() if version}
             verify(library, {name: Expected.of(version) for name, version in self.acknowledged.items()})

@@ -49,7 +49,12 @@ class OwnDirections:
 
 
 def open_library(
-    index: Path, *, asks_once: bool = True, embedder: str = "own-directions", passage_tokens: int = PASSAGE_TOKENS, as_it_is: bool = False
+    index: Path,
+    *,
+    asks_once: bool = True,
+    embedder: str = "own-directions",
+    passage_tokens: int = PASSAGE_TOKENS,
+    as_it_is: bool = False,
 ) -> Library:
     """A library over the fake embedder."""
     settings = Settings(passage_tokens=passage_tokens)
