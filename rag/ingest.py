@@ -304,14 +304,17 @@ class Ingest:
         # A file that the walk passes over, but that was added by name, is still there.
         missing = (source for source in set(revisions) - there if not source.startswith(unread))
         gone = sorted(source for source in missing if not os.path.lexists(root / source))
-        many = len(gone) == len(revisions) or (len(gone) > 1 and len(gone) > _HOLD_SHARE * len(revisions))
-        if gone and many and not prune:
-            return tuple(gone)
+        # What is there under another name has been moved, and is no loss.
+        contents = {content_hash for source in set(revisions) & there for _, content_hash in revisions[source]}
+        lost = [source for source in gone if revisions[source][-1][1] not in contents]
+        many = len(lost) == len(revisions) or (len(lost) > 1 and len(lost) > _HOLD_SHARE * len(revisions))
+        held = lost if many and not prune else []
+        gone = sorted(set(gone) - set(held))
         self._catalog.remove(id_ for source in gone for id_, _ in revisions[source])
         unseen = (source for source in set(self._catalog.files(root_id)) - there if not source.startswith(unread))
         self._catalog.forget_files(root_id, [source for source in unseen if not os.path.lexists(root / source)])
         tally.removed += len(gone)
-        return ()
+        return tuple(held)
 
 
 def embedded_text(title: str, heading: str, text: str) -> str:

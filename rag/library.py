@@ -6,6 +6,7 @@ Parts that load something heavy are made when they are first needed, so that `ra
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -148,7 +149,7 @@ class Library:
             EmbedderChangedError: The index was built with another embedder or splitter.
             EmbedderError: The embedder failed; documents can be found by their words.
         """
-        root = Path(folder).expanduser().resolve()
+        root = Path(os.path.realpath(Path(folder).expanduser()))
         seen = walk(root, self.folder)
         with self._importing(patience_s):
             report = self._ingest.sync(root, seen, prune, progress)

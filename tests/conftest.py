@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,12 @@ from rag import Library
 
 for name in [name for name in os.environ if name.startswith(("RAG_", "OPENAI_"))]:
     del os.environ[name]  # nobody's own settings change what tests see
+
+# Every process of the tests is watched for addresses that are not this machine's (guard/sitecustomize.py).
+GUARD = Path(__file__).parent / "guard"
+os.environ["TESTS_NETWORK_LOG"] = str(Path(tempfile.gettempdir()) / f"rag-tests-network-{os.getpid()}")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH", "")]))
+exec(compile((GUARD / "sitecustomize.py").read_text(), str(GUARD / "sitecustomize.py"), "exec"), {"__name__": "guard"})
 
 ARTICLE = Path(__file__).parent.parent / "seeds" / "india-raises-rare-earth-curbs-with-china.txt"
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -26,6 +34,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """One seed, one replay."""
     return f"torture: seed {config.getoption('--seed')}, {'full' if config.getoption('--full') else 'short'}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run in which any process asked for a foreign address has failed."""
+    log = Path(os.environ["TESTS_NETWORK_LOG"])
+    asked = log.read_text() if log.exists() else ""
+    log.unlink(missing_ok=True)
+    if asked:
+        sys.stderr.write(f"\nforeign addresses were asked for:\n{asked}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

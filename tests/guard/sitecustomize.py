@@ -1,0 +1,38 @@
+"""Refuses every address but this machine's, in each Python process that the tests start, and notes what was asked for.
+
+Found by Python itself, since the tests put this folder on PYTHONPATH.
+"""
+
+import contextlib
+import os
+import sys
+
+LOG = "TESTS_NETWORK_LOG"
+_LOCAL = ("127.", "::1", "localhost", "0.0.0.0", "::ffff:127.")
+
+
+def is_local(address: object) -> bool:
+    """Whether a socket's address, or a host's name, is of this machine."""
+    host = address[0] if isinstance(address, tuple) else address
+    if isinstance(host, bytes):
+        host = host.decode("utf-8", "replace")
+    if not isinstance(host, str):
+        return host is None
+    return not host or host.startswith(("/", "\0", *_LOCAL))  # a path is a socket of this machine's own
+
+
+def _watch(event: str, given: tuple) -> None:
+    if event == "socket.connect" or event == "socket.sendto":
+        address = given[1]
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        address = given[0]
+    else:
+        return
+    if not is_local(address):
+        with contextlib.suppress(OSError), open(os.environ.get(LOG, os.devnull), "a", encoding="utf-8") as log:
+            log.write(f"{os.getpid()} {sys.argv[:3]} {event} {address!r}\n")
+        raise PermissionError(f"the tests may not reach {address!r}")
+
+
+if os.environ.get(LOG):
+    sys.addaudithook(_watch)
