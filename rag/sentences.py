@@ -23,7 +23,8 @@ _OFTEN_LAST = frozenset(
 )
 
 _CLOSERS = "\"'”’»)]}*_"
-_STOP = re.compile(rf"[.!?…]++[{re.escape(_CLOSERS)}]*+(?=\s)|[。！？｡]++[{re.escape(_CLOSERS)}」』）]*")
+# Looked for where its stops begin only: from each of many stops in a row, the rest of them would be read again.
+_STOP = re.compile(rf"(?<![.!?…])[.!?…]++[{re.escape(_CLOSERS)}]*+(?=\s)|[。！？｡]++[{re.escape(_CLOSERS)}」』）]*")
 _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
 _LINE_BREAK = re.compile(r"\n\s*+")

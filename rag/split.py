@@ -128,24 +128,22 @@ def _cost_of_end(text: str, end: int, following: int) -> float:
 def _sections(text: str) -> Iterator[tuple[int, int, str]]:
     """Cuts Markdown before each heading: (start, end, path of headings). Headings inside fenced code are code."""
     path: list[tuple[int, str]] = []  # (level, words) of the headings in force
-    begin, position, fenced = 0, 0, ""
+    begin, position, fenced, has_words = 0, 0, "", False
     for line in text.split("\n"):
         fence = _FENCE.match(line)
+        heading = None if fenced else _HEADING.match(line)
         if fence and fenced in ("", fence.group(1)):
             fenced = "" if fenced else fence.group(1)
-        elif not fenced and (heading := _HEADING.match(line)):
+        elif heading:
             # A heading right below another stays with it: a section needs words of its own.
-            if text[begin:position].strip() and not _is_only_headings(text[begin:position]):
+            if has_words:
                 yield begin, position, _joined(path)
-                begin = position
+                begin, has_words = position, False
             level = len(heading.group(1))
             path = [p for p in path if p[0] < level] + [(level, heading.group(2).strip().rstrip("#").rstrip())]
+        has_words = has_words or (not heading and bool(line.strip()))
         position += len(line) + 1
     yield begin, len(text), _joined(path)
-
-
-def _is_only_headings(section: str) -> bool:
-    return all(_HEADING.match(line) for line in section.split("\n") if line.strip())
 
 
 def _joined(path: Sequence[tuple[int, str]]) -> str:

@@ -28,7 +28,7 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _DATE_LINE = re.compile(
-    r"^\W*(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
+    r"^[^\w\n]{0,20}(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
     re.IGNORECASE | re.MULTILINE,
 )
 _AUTHOR_LINE = re.compile(r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n]{2,60})$", re.IGNORECASE | re.MULTILINE)

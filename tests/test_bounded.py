@@ -1,0 +1,121 @@
+"""Nobody's text takes more time than its length: cutting, quoting, escaping, printing, filtering.
+
+Text eight times as long may take sixteen times as long, so a quadratic rule (sixty-four times) fails, and the noise of a busy
+machine does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rag import Document, Filter
+from rag import records as r
+from rag.answer import _claims
+from rag.catalog import Catalog
+from rag.page import show
+from rag.prompts import visible
+from rag.quotes import find_quote, quotations, supporting_sentence
+from rag.read.markdown import read as read_markdown
+from rag.read.text import canonical, find_author, find_date, name_as_title
+from rag.sentences import sentences
+from rag.split import SentencePacker
+from rag.terminal import Live, one_line, plain
+from rag.terms import terms
+
+SMALL, FACTOR = 3_000, 8
+
+WORST = {
+    "stops": ".", "spaces": " ", "lines": "\n", "initials": "a.", "quoted stops": '."', "ideographs": "。", "open quotes": "“",
+    "quotes": '"', "nested quotes": "“”", "brackets": "[", "markers": "[1]", "begun markers": "[1,", "many numbers": "[1, 2, 3, ",
+    "headings": "# ", "deep headings": "\n###### a\n", "fences": "```\n", "stars": "*", "dashes": "-", "pipes": "|", "rows": "|-|\n",
+    "links": "[a](", "angles": "<", "tags": "<a ", "entities": "&amp;", "apostrophes": "'", "digits": "1", "grouped": "1,",
+    "dates": "June 13, ", "published": "Published on ", "by": "By A ", "words": "word ", "same word": "aaaa", "capitals": "A B. ",
+    "marks": "\u0301", "joiners": "\u200d", "reordering": "\u202e", "controls": "\x1b[", "nuls": "\0", "emoji": "🙂", "carriage": "\r",
+    "abbreviations": "Mr. ", "ellipses": "… ", "frontmatter": "---\n", "colons": "a: ",
+}  # fmt: skip
+
+
+def citation(text: str) -> r.Citation:
+    return r.Citation(1, "s", "t", "", None, 0, min(5, len(text)), text[:5], "exact", 0, min(5, len(text)))
+
+
+def answered(text: str) -> r.Answer:
+    return r.Answer("q", text, "answered", (citation(text),), (), (), 1.0, "m")
+
+
+def through_live(text: str) -> None:
+    live = Live()
+    for at in range(0, len(text), 50):
+        live.shown(text[at : at + 50])
+
+
+def every_fourth(text: str) -> list[int]:
+    return list(range(0, len(text), 4))
+
+
+WORK: dict[str, Callable[[str], object]] = {
+    "sentences": sentences,
+    "split": lambda text: list(SentencePacker(260, every_fourth).split(text, False)),
+    "split markdown": lambda text: list(SentencePacker(260, every_fourth).split(text, True)),
+    "terms": terms,
+    "find a quote that is not there": lambda text: find_quote(text[: len(text) // 2] + "x", text),
+    "find a quote at the end": lambda text: find_quote(text[-50:] + "end", text + "end"),
+    "quotations": quotations,
+    "supporting sentence": lambda text: supporting_sentence("the word of a claim", text),
+    "claims of an answer": _claims,
+    "escape for the page": show.escaped,
+    "answer on the page": lambda text: show.answer(0, answered(text)),
+    "answer as it is written": show.writing,
+    "source beside it": lambda text: show.sources(0, [(Document(text, "t", source="s"), [citation(text)])]),
+    "to the terminal": lambda text: (plain(text), one_line(text)),
+    "to the terminal, live": through_live,
+    "canonical text": canonical,
+    "date and author": lambda text: (find_date(text), find_author(text), name_as_title(text[:250])),
+    "markdown": lambda text: read_markdown(text.encode(), "a.md"),
+    "prompt": visible,
+}
+
+
+def taken(work: Callable[[str], object], text: str) -> float:
+    begun = time.process_time()
+    try:
+        work(text)
+    except Exception as error:  # refusing a text is fine, and is timed too
+        assert type(error).__module__ == "rag.errors", error
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_time_grows_with_length(name: str, full: bool) -> None:
+    """For each of 44 kinds of text that make careless rules quadratic."""
+    slow = []
+    for kind, piece in WORST.items():
+        small = (piece * SMALL)[:SMALL]
+        large = (piece * SMALL * FACTOR)[: SMALL * FACTOR]
+        for _ in range(3):
+            short, long = taken(WORK[name], small), taken(WORK[name], large)
+            if long < 0.1 or long < 2 * FACTOR * max(short, 1e-4):
+                break
+        else:
+            slow.append(f"{kind}: {short:.3f} s, {FACTOR} times the text {long:.3f} s")
+        if full:
+            longest = taken(WORK[name], (piece * 1_000_000)[:1_000_000])
+            if longest > 2 * 100 * max(short, 1e-3) and longest > 10:
+                slow.append(f"{kind}: a million characters {longest:.1f} s")
+    assert slow == []
+
+
+def test_filters_are_bounded(tmp_path: Path) -> None:
+    """A pattern with many stars against a long name."""
+    catalog = Catalog.open(tmp_path)
+    root = catalog.root_id("memory", "")
+    catalog.publish(catalog.stage(root, Document("x", "x", source="a" * 5_000, content_hash="x")))
+    for pattern in ("*a" * 30 + "b", "?" * 4_999 + "b", "[a-z]*" * 30 + "!", "*" * 1_000 + "b"):
+        begun = time.process_time()
+        assert catalog.matching(Filter(sources=(pattern,))) == []
+        assert time.process_time() - begun < 2, pattern[:20]
+    catalog.close()
