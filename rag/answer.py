@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 EXTRACTION = "extraction"
 _SUPPORTED = 0.5  # share of a claim's words that its passage must have
+_TRIES = 3  # to quote from documents that are being changed all the while
 _TURNS = 6  # earlier exchanges that a model is shown
 _CLAIM_WORDS = 3  # a sentence with fewer words that carry meaning claims nothing ("Yes.")
 
@@ -94,6 +95,11 @@ class Ask:
         yield Sources(found.hits)
         if self._writer is None or not found.hits:
             answer = self._extracted(question, found, begun)
+            for _ in range(_TRIES):
+                if not self._has_changed(found):
+                    break
+                found = self._search(question, k, wanted)  # a document was replaced while it was being quoted
+                answer = self._extracted(question, found, begun)
             yield Said(answer.text)
             yield Finished(answer)
             return
@@ -127,6 +133,10 @@ class Ask:
             " ".join(notices),
             timings,
         )
+
+    def _has_changed(self, found: Retrieval) -> bool:
+        """Whether a passage that was found is not there any more."""
+        return any(self._text(hit.document_id, hit.start, hit.end) != hit.text for hit in found.hits)
 
     def _quoted(self, chosen: Sequence[Chosen]) -> tuple[str, tuple[Citation, ...]]:
         """The chosen sentences as text, each cited; one whose document changed meanwhile is left out."""

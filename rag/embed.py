@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-# From 1.29 on, onnxruntime sends reports to its maker and keeps an id of the device, unless this is said before it is loaded.
+# From 1.29 on, onnxruntime reports to its maker and keeps an id of the device, unless this is said before it is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 import onnxruntime
 from numpy.typing import NDArray

@@ -347,6 +347,29 @@ def test_a_document_changed_during_a_search_does_not_vanish(tmp_path: Path, fold
         assert "rivers.txt" in {hit.source for hit in library.search("Danube Black Sea")}
 
 
+def test_a_document_changed_while_it_is_quoted(tmp_path: Path, folder: Path) -> None:
+    """The answer is from its new revision, not a refusal because the old one is gone."""
+    with (
+        Library.open(tmp_path / "index", asks_once=True) as library,
+        Library.open(tmp_path / "index", asks_once=True) as other,
+    ):
+        library.sync(folder)
+        search, changed = library._ask._search, []
+
+        def interrupted(*given):
+            found = search(*given)
+            if not changed:
+                changed.append(True)
+                (folder / "rivers.txt").write_text("The Danube ends in the Black Sea, at Sulina.", "utf-8")
+                other.sync(folder)
+            return found
+
+        library._ask._search = interrupted
+        answer = library.ask("Where does the Danube end?")
+
+        assert ("answered", "The Danube ends in the Black Sea, at Sulina. [1]") == (answer.status, answer.text)
+
+
 def test_ended_threads_leave_no_connection(library: Library) -> None:
     """A server's threads come and go."""
     import threading

@@ -1,7 +1,7 @@
 """Nothing leaves the machine: no address is asked for, no file of anybody's reports is written.
 
-While all tests run, `tests/guard/sitecustomize.py` watches every socket of every Python process; CI runs them where there is
-no network at all.
+While all tests run, `tests/guard/sitecustomize.py` watches every socket of every Python process; CI runs them where there
+is no network at all.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def test_the_watch_works(tmp_path: Path) -> None:
                           text=True, check=False)  # fmt: skip
     assert done.returncode != 0
     assert "example.org" in log.read_text()
-    assert is_local(("127.0.0.1", 1)) and is_local("::1") and is_local("localhost")
-    assert not is_local(("192.0.2.1", 80)) and not is_local("example.org")
+    assert [True] * 3 == [is_local(address) for address in (("127.0.0.1", 1), "::1", "localhost")]
+    assert [False] * 2 == [is_local(address) for address in (("192.0.2.1", 80), "example.org")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
@@ -90,7 +90,7 @@ def test_without_a_network(home: Path) -> None:
 
 def test_sockets_of_the_tests_are_watched() -> None:
     """In this process too."""
-    with pytest.raises(PermissionError, match="example.org"):
+    with pytest.raises(PermissionError, match=r"example\.org"):
         socket.getaddrinfo("example.org", 443)
     log = Path(os.environ[LOG])  # this one was on purpose
     log.write_text("".join(line for line in log.read_text().splitlines(True) if "example.org" not in line))

@@ -1,4 +1,6 @@
-"""Writes the sample of this version's index that later versions must open: python tests/data/make_index.py
+"""Writes the sample of this version's index that later versions must open.
+
+    python tests/data/make_index.py
 
 index/   an index over docs/, one of which was removed by hand
 docs/    three documents and an empty file

@@ -2,7 +2,7 @@
 
     python actor.py INDEX DOCUMENTS [chroma]
 
-Prints "ready", then a JSON object: what was acknowledged (name → version; 0 is removed), and the error that ended it, if any.
+Prints "ready", then a JSON object: what was acknowledged (name → version; 0 is removed), and the error that ended it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Damage to any file of an index is seen: answers are right or there is a named error, never a crash, a hang or a wrong answer."""
+"""Damage to any file of an index is seen: right answers or a named error, never a crash, a hang or a wrong answer."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def cut(path: Path, chooser: random.Random) -> str:
     return f"{path.name} cut to {kept}"
 
 
-def missing(path: Path, chooser: random.Random) -> str:  # noqa: ARG001  # as the others
+def missing(path: Path, chooser: random.Random) -> str:
     path.unlink()
     return f"{path.name} removed"
 
@@ -102,7 +102,7 @@ def answers(index: Path) -> dict[str, object]:
 def test_a_damaged_catalog_is_never_answered_from(
     state: str, request: pytest.FixtureRequest, tmp_path: Path, full: bool, seed: int
 ) -> None:
-    """Bits flipped, files cut, zeroed, removed: the right answers, or IndexDamagedError with what to do; a backup restores."""
+    """Bits flipped, files cut, zeroed, removed: the right answers, or an error that says what to do; a backup restores."""
     index: Path = request.getfixturevalue(state)
     chooser = random.Random(f"{seed} {state}")
     reference = tmp_path / "reference"
@@ -136,7 +136,7 @@ def test_a_lost_log_is_seen(killed: Path, tmp_path: Path) -> None:
     """Without its write-ahead log SQLite would show an older state; `doctor --repair` goes on with it on purpose."""
     shutil.copytree(killed, tmp_path / "index")
     (tmp_path / "index" / "catalog.sqlite3-wal").unlink()
-    with pytest.raises(IndexDamagedError, match="lost its last changes|missing") as raised:
+    with pytest.raises(IndexDamagedError, match=r"lost its last changes|missing") as raised:
         open_library(tmp_path / "index")
     assert "doctor --repair" in raised.value.hint
 
@@ -152,7 +152,7 @@ def test_a_lost_log_is_seen(killed: Path, tmp_path: Path) -> None:
 
 def test_another_file_in_its_place(whole: Path, tmp_path: Path) -> None:
     """Chroma's SQLite file, another index's catalog, text: none is taken for the catalog."""
-    (chroma,) = [path for path in whole.rglob("chroma.sqlite3")]
+    (chroma,) = whole.rglob("chroma.sqlite3")
     with open_library(tmp_path / "other") as library:
         library.sync(whole.parent / "documents")
     (tmp_path / "text").write_text("not a catalog " * 1000)
@@ -262,7 +262,7 @@ def test_a_backup_is_not_restored_under_others(whole: Path, tmp_path: Path) -> N
         other.stdout.readline()
         with open_library(tmp_path / "index") as library:
             library.back_up(tmp_path / "backup")
-        with pytest.raises(RagError, match="has .* open"):
+        with pytest.raises(RagError, match=r"has .* open"):
             Library.restore(tmp_path / "backup", tmp_path / "index")
     finally:
         other.kill()

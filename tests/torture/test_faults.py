@@ -23,8 +23,9 @@ from .world import Expected, open_library, text_of, verify
 pytestmark = pytest.mark.process
 
 ACTOR = Path(__file__).with_name("actor.py")
-CALLS = {"pwrite64": ["ENOSPC", "EIO"], "pread64": ["EIO"], "fdatasync,fsync": ["EIO", "ENOSPC"], "openat": ["EMFILE", "ENOSPC"],
-         "write": ["ENOSPC"], "ftruncate": ["EIO"], "unlink": ["EIO"], "fcntl": ["ENOLCK"], "rename": ["EIO"]}  # fmt: skip
+CALLS = {"pwrite64": ["ENOSPC", "EIO"], "pread64": ["EIO"], "fdatasync,fsync": ["EIO", "ENOSPC"],
+         "openat": ["EMFILE", "ENOSPC"], "write": ["ENOSPC"], "ftruncate": ["EIO"], "unlink": ["EIO"],
+         "fcntl": ["ENOLCK"], "rename": ["EIO"]}  # fmt: skip
 
 
 def can_inject() -> bool:
@@ -56,7 +57,7 @@ class Room:
     def act(self, *before: str, chroma: bool = False, limit: Callable[[], None] | None = None) -> dict[str, object]:
         """One round of everything, under a program that makes it fail, or a limit; what it said of how it ended."""
         command = [*before, sys.executable, str(ACTOR), str(self.index), str(self.documents), *["chroma"] * chroma]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit)  # noqa: PLW1509
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         assert lines, done.stderr[-2000:]
         report: dict[str, object] = json.loads(lines[-1])
@@ -155,7 +156,7 @@ def small_disk(place: Path, megabytes: int) -> Iterator[None]:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    """An import that fills the disk ends with a named error; what was acknowledged is there, and once there is room it goes on."""
+    """An import that fills it ends with a named error; what was acknowledged is there, and given room it goes on."""
     documents = tmp_path / "documents"
     documents.mkdir()
     names = [f"doc{n}" for n in range(3000)]
@@ -199,7 +200,7 @@ def test_limits_of_the_system(room: Room, kind: int, limits: tuple[int, ...]) ->
         command = [sys.executable, str(ACTOR), str(room.index), str(room.documents)]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=60, check=False,
-            preexec_fn=lambda limit=limit: resource.setrlimit(kind, (limit, limit)),  # noqa: PLW1509
+            preexec_fn=lambda limit=limit: resource.setrlimit(kind, (limit, limit)),
         )  # fmt: skip
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         if lines:  # with too few handles Python itself may not get so far
@@ -224,7 +225,9 @@ with open_library(Path(sys.argv[3])) as library: library.search("warm")  # loads
 index = Path(sys.argv[2])
 for path in [index, *index.rglob("*")]: path.chmod(0o555 if path.is_dir() else 0o444)
 if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)
-for work in (lambda library: library.search("river"), lambda library: library.add_documents([Document("x y z", "X", source="x")])):
+def search(library): library.search("river")
+def add(library): library.add_documents([Document("x y z", "X", source="x")])
+for work in (search, add):
     try:
         with open_library(index) as library: work(library)
         print("done")

@@ -23,7 +23,8 @@ chooser = random.Random(7)
 def now():
     status = Path("/proc/self/status").read_text()
     rss = int(status.split("VmRSS:")[1].split()[0])
-    return {"rss_kb": rss, "handles": len(os.listdir("/proc/self/fd")), "threads": int(status.split("Threads:")[1].split()[0])}
+    threads = int(status.split("Threads:")[1].split()[0])
+    return {"rss_kb": rss, "handles": len(os.listdir("/proc/self/fd")), "threads": threads}
 
 points = []
 with Library.open(index) as library:

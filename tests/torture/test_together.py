@@ -194,7 +194,7 @@ def rag(room: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def test_a_page_and_commands_beside_it(tmp_path: Path, full: bool, seed: int) -> None:
-    """The real page follows its folder while rag ask, add, sync, eval, reindex and backup run beside it, several at a time."""
+    """The real page follows its folder while rag ask, add, sync, eval, backup run beside it, several at a time."""
     chooser = random.Random(seed)
     documents = tmp_path / "documents"
     documents.mkdir()

@@ -2,8 +2,8 @@
 
     python worker.py ROOM SEED POINT NTH OPERATIONS
 
-ROOM holds `documents/`, `index/` and `state.json` (name → version of what is acknowledged). POINT is one of `POINTS`, or "-";
-the process kills itself, and with it or not the child that holds Chroma, when it comes there for the NTH time.
+ROOM holds `documents/`, `index/` and `state.json` (name → version of what is acknowledged). POINT is one of `POINTS`, or
+"-"; the process kills itself, and with it or not the child that holds Chroma, when it comes there for the NTH time.
 """
 
 from __future__ import annotations
