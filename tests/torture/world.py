@@ -22,7 +22,8 @@ from rag.settings import Settings
 
 DIMENSION = 128
 WORDS = """river stone winter garden letter market bridge engine music harbour paper winter island window silver
-copper forest thunder bottle ladder candle basket mirror saddle anchor barrel blanket button castle desert feather hammer""".split()
+copper forest thunder bottle ladder candle basket mirror saddle anchor barrel blanket button
+castle desert feather hammer""".split()
 PASSAGE_TOKENS = 100  # a paragraph has some 70: each is a passage
 PARAGRAPHS = 4
 STAMP = re.compile(r"\b(\w+) stamped v(\d+)w\b")
