@@ -12,6 +12,8 @@ import pytest
 
 from rag import Library
 
+from .torture.world import leave_chroma_alone
+
 for name in [name for name in os.environ if name.startswith(("RAG_", "OPENAI_"))]:
     del os.environ[name]  # nobody's own settings change what tests see
 
@@ -80,6 +82,7 @@ def folder(tmp_path: Path) -> Path:
 def library(tmp_path: Path) -> Iterator[Library]:
     """An empty library."""
     with Library.open(tmp_path / "index", asks_once=True) as opened:
+        leave_chroma_alone(opened)
         yield opened
 
 

@@ -109,6 +109,7 @@ def test_without_compact_nothing_is_found(tmp_path: Path) -> None:
         assert {hit.source for hit in library.search("zqcanaryxw secret word")} <= {"other"}
 
 
+@pytest.mark.process
 def test_forgetting_what_backups_and_reindexing_kept(tmp_path: Path) -> None:
     """What a restoring or a reindexing keeps to go back goes with `compact` too."""
     index = tmp_path / "index"
@@ -126,6 +127,7 @@ def test_forgetting_what_backups_and_reindexing_kept(tmp_path: Path) -> None:
     assert left_in(index, ["zqcanaryxw"]) == []
 
 
+@pytest.mark.process
 def test_compact_names_who_is_in_its_way(tmp_path: Path) -> None:
     """Chroma is built anew, so nobody else may hold it."""
     with open_library(tmp_path / "index", asks_once=False) as holder, open_library(tmp_path / "index") as other:

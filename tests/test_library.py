@@ -16,6 +16,7 @@ from rag.settings import Settings
 
 from . import model_server as fake
 from .conftest import ARTICLE
+from .torture.world import leave_chroma_alone
 
 
 def sources(library: Library) -> list[str]:
@@ -220,6 +221,7 @@ def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: 
     assert 1 == len(library.documents())
 
 
+@pytest.mark.process
 def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
     """The same hits whether this process holds Chroma or scans."""
     with Library.open(tmp_path / "index", asks_once=True) as library:
@@ -239,6 +241,7 @@ def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
     assert 4 == health.vectors_in_chroma
 
 
+@pytest.mark.process
 def test_chroma_may_vanish(tmp_path: Path, folder: Path) -> None:
     """Its folder is derived: removed, it is built anew."""
     import shutil
@@ -334,6 +337,8 @@ def test_a_document_changed_during_a_search_does_not_vanish(tmp_path: Path, fold
         Library.open(tmp_path / "index", asks_once=True) as library,
         Library.open(tmp_path / "index", asks_once=True) as other,
     ):
+        leave_chroma_alone(library)
+        leave_chroma_alone(other)
         library.sync(folder)
         near = library._search._near
 
@@ -347,12 +352,69 @@ def test_a_document_changed_during_a_search_does_not_vanish(tmp_path: Path, fold
         assert "rivers.txt" in {hit.source for hit in library.search("Danube Black Sea")}
 
 
+def test_removed_while_it_is_imported(tmp_path: Path, folder: Path) -> None:
+    """A removal by hand during an import holds, whichever of the two is acknowledged first."""
+    with (
+        Library.open(tmp_path / "index", asks_once=True) as library,
+        Library.open(tmp_path / "index", asks_once=True) as other,
+    ):
+        leave_chroma_alone(library)
+        leave_chroma_alone(other)
+        library.sync(folder)
+        (folder / "rivers.txt").write_text("The Danube is long, and ends in the Black Sea.", "utf-8")
+        embed = library._embedder.embed
+
+        def removed_meanwhile(texts):
+            if "rivers.txt" in sources(other):
+                other.remove("rivers.txt")
+            return embed(texts)
+
+        library._embedder.embed = removed_meanwhile
+        report = library.sync(folder)
+
+        assert (0, 0) == (report.added, report.updated)
+        assert ["sub/bread.txt", "towers.md"] == sources(library)
+        assert () == library.check().problems
+
+
+def test_a_long_one_removed_while_it_is_imported(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it is left behind, though its words were being stored."""
+    monkeypatch.setattr("rag.ingest._LONG", 4)
+    monkeypatch.setattr("rag.ingest._WORDS_AT_ONCE", 4)
+    text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(40))
+    with (
+        Library.open(tmp_path / "index", asks_once=True) as library,
+        Library.open(tmp_path / "index", asks_once=True) as other,
+    ):
+        leave_chroma_alone(library)
+        leave_chroma_alone(other)
+        (folder / "long.txt").write_text("Short at first.", "utf-8")
+        library.sync(folder)
+        (folder / "long.txt").write_text(text, "utf-8")
+        add, calls = library._catalog.add_passages, []
+
+        def removed_meanwhile(*given):
+            calls.append(given)
+            if len(calls) == 3:
+                other.remove("long.txt")
+            return add(*given)
+
+        monkeypatch.setattr(library._catalog, "add_passages", removed_meanwhile)
+        library.sync(folder)
+
+        assert "long.txt" not in sources(library)
+        assert () == library.check().problems
+        assert 3 == library._catalog.current().passages
+
+
 def test_a_document_changed_while_it_is_quoted(tmp_path: Path, folder: Path) -> None:
     """The answer is from its new revision, not a refusal because the old one is gone."""
     with (
         Library.open(tmp_path / "index", asks_once=True) as library,
         Library.open(tmp_path / "index", asks_once=True) as other,
     ):
+        leave_chroma_alone(library)
+        leave_chroma_alone(other)
         library.sync(folder)
         search, changed = library._ask._search, []
 

@@ -29,6 +29,7 @@ def test_there_is_a_sample_of_each_version() -> None:
     assert [path.name for path in RELEASED] == [f"index-v{n}.tar.gz" for n in range(1, VERSION + 1)]
 
 
+@pytest.mark.process
 def test_it_opens_with_all_that_was_in_it(released: Path) -> None:
     """Documents, failures, vectors; what was removed by hand stays out; nothing is embedded again."""
     with Library.open(released / "index") as library:

@@ -60,7 +60,14 @@ def open_library(
     settings = Settings(passage_tokens=passage_tokens)
     library = Library.open(index, settings, asks_once=asks_once, as_it_is=as_it_is)
     library.__dict__["_embedder"] = OwnDirections(embedder)
+    if asks_once:
+        leave_chroma_alone(library)
     return library
+
+
+def leave_chroma_alone(library: Library) -> None:
+    """Spares a small library that nobody asks through Chroma the 2 s of starting it when it is closed."""
+    library._dense.is_new = lambda: False
 
 
 def text_of(name: str, version: int, paragraphs: int = PARAGRAPHS) -> str:

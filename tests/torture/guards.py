@@ -1,0 +1,148 @@
+"""Takes each guard out of a copy of the source, and makes sure that a test fails without it.
+
+    uv run python tests/torture/guards.py [WORDS]
+
+A guard is a line of the source and what it becomes without the guard; WORDS choose those whose name has them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+# name → (file, the line, without the guard, the test that must fail)
+GUARDS = {
+    "pages have checksums": (
+        "rag/catalog/connection.py", 'vfs="cksmvfs")', 'vfs="unix")',
+        "tests/torture/test_damage.py -k never_answered_from",
+    ),
+    "acknowledged commits are counted beside the catalog": (
+        "rag/catalog/connection.py", "acknowledged[1] > commits", "acknowledged[1] > commits + 10**9",
+        "tests/torture/test_damage.py -k lost_log",
+    ),
+    "an empty catalog is no new one": (
+        "rag/catalog/connection.py", "if acknowledged and not is_there else", "if acknowledged and False else",
+        "tests/torture/test_damage.py -k never_answered_from",
+    ),
+    "a file cut off at its end is seen": (
+        "rag/catalog/connection.py", "if self._is_cut_off():", "if False:",
+        "tests/torture/test_damage.py -k never_answered_from",
+    ),
+    "another program's file is refused": (
+        "rag/catalog/schema.py", "if (version == 0 and tables)", "if (version < 0 and tables)",
+        "tests/torture/test_damage.py -k another_file",
+    ),
+    "a newer catalog is refused": (
+        "rag/catalog/schema.py", "if version > VERSION:", "if version > 10**6:", "tests/test_upgrade.py -k newer",
+    ),
+    "a generation is trusted to the byte": (
+        "rag/vectors/seal.py", 'sealed["files"] == _files(self._folder)', "True",
+        "tests/test_dense.py -k differs",
+    ),
+    "an unsealed generation is not opened": (
+        "rag/vectors/seal.py", "        except (OSError, ValueError, KeyError, TypeError):\n            return None",
+        '        except (OSError, ValueError, KeyError, TypeError):\n            return ":3"',
+        "tests/test_dense.py -k differs",
+    ),
+    "the child keeps the lock": (
+        "rag/vectors/process.py", 'keep = [lock] if lock is not None and sys.platform != "win32" else []', "keep = []",
+        "tests/test_dense.py -k outlives",
+    ),
+    "a hang of Chroma is ended": (
+        "rag/vectors/process.py", "            if deadline is not None and time.monotonic() > deadline:", "            if False:",
+        "tests/test_dense.py -k hang",
+    ),
+    "a crash of Chroma is answered through": (
+        "rag/dense.py", "                self._fail(error)\n                return self.nearest(vector, k)", "                raise",
+        "tests/test_dense.py -k crash",
+    ),
+    "the scan follows the log": (
+        "rag/dense.py", "        while entries := self._catalog.log(self._scanned, _SCANNED):", "        while entries := []:",
+        "tests/test_dense.py -k second_process",
+    ),
+    "a cleared log makes scans begin anew": (
+        "rag/dense.py", " and self._scanned >= trimmed", "", "tests/test_dense.py -k copies_what_is_there",
+    ),
+    "another edition makes scans begin anew": (
+        "rag/dense.py", "self._scanned_edition == edition and ", "", "tests/test_reindex.py -k page_follows",
+    ),
+    "a search is of one moment": (
+        "rag/search.py", "with self._catalog.snapshot():", "if True:", "tests/test_library.py -k during_a_search",
+    ),
+    "an answer is quoted again when its document changed": (
+        "rag/answer.py", "if not self._has_changed(found):", "if True:", "tests/test_library.py -k while_it_is_quoted",
+    ),
+    "a removal during an import holds": (
+        "rag/ingest.py", "                if self._catalog.is_forgotten(ready.root_id, ready.document.source):", "                if False:",
+        "tests/test_library.py -k removed_while_it_is_imported",
+    ),
+    "nothing is stored for what was removed": (
+        "rag/catalog/writing.py", "                return []  # removed by hand meanwhile", "                pass",
+        "tests/test_library.py -k long_one_removed",
+    ),
+    "many vanished documents are held": (
+        "rag/ingest.py", "held = lost if many and not prune else []", "held = []", "tests/test_sources.py",
+    ),
+    "the time of an entry's change counts": (
+        "rag/files.py", "status.st_mtime_ns, status.st_ctime_ns)", "status.st_mtime_ns, 0)", "tests/test_sources.py -k old_time",
+    ),
+    "compacting writes the catalog anew": (
+        "rag/catalog/upkeep.py", '        self._db.query("VACUUM")\n', "", "tests/test_forget.py -k means_gone",
+    ),
+    "names are forgotten": (
+        "rag/catalog/schema.py", "return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()",
+        "return name.encode()", "tests/test_forget.py -k means_gone",
+    ),
+    "a backup is not restored under others": (
+        "rag/catalog/upkeep.py", "    if fcntl is None:\n        return", "    return", "tests/torture/test_damage.py -k under_others",
+    ),
+    "onnxruntime reports nothing": (
+        "rag/embed.py", 'os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"', "",
+        "tests/test_network.py -k no_traces",
+    ),
+    "runs of stops are read once": ("rag/sentences.py", "(?<![.!?…])", "", "tests/test_bounded.py -k sentences"),
+    "changes are committed together": (
+        "rag/catalog/connection.py", 'connection.execute("BEGIN IMMEDIATE")\n            try:\n                yield\n',
+        'connection.execute("BEGIN IMMEDIATE")\n            try:\n                connection.execute("COMMIT")\n'
+        '                yield\n                connection.execute("BEGIN IMMEDIATE")\n',
+        "tests/torture/test_kill.py -k any_point",
+    ),
+}  # fmt: skip
+
+
+def fails_without(file: str, line: str, without: str, test: str) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "index", "__pycache__", ".*_cache"))
+        source = (copy / file).read_text("utf-8")
+        if source.count(line) != 1:
+            raise SystemExit(f"{file} has this {source.count(line)} times: {line}")
+        (copy / file).write_text(source.replace(line, without), "utf-8")
+        name, *words = test.split(" ", 2)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", name, *words],
+            cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        if done.returncode not in (0, 1):
+            raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
+        return done.returncode == 1
+
+
+def main() -> None:
+    chosen = {name: guard for name, guard in GUARDS.items() if all(word in name for word in sys.argv[1:])}
+    idle = []
+    for name, guard in chosen.items():
+        needed = fails_without(*guard)
+        print(f"{'needed' if needed else 'IDLE  '}  {name}", flush=True)
+        idle += [] if needed else [name]
+    raise SystemExit(1 if idle else 0)
+
+
+if __name__ == "__main__":
+    main()
