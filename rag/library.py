@@ -401,10 +401,12 @@ class Library:
         """Has Chroma opened where it pays; questions are answered without it until it is ready, and if it fails."""
         with self._making:
             self._check_embedder()
-            is_large = self._catalog.vector_count() > _SCAN_UNASKED
-            if self._tried_chroma or (self._asks_once and not is_large):
+            if self._tried_chroma:
                 return
             self._tried_chroma = True
+            is_large = self._catalog.vector_count() > _SCAN_UNASKED
+            if self._asks_once and not is_large:
+                return
             if is_large:  # waiting for it takes less time than reading all vectors
                 _quietly(self._dense.hold)
             if not self._asks_once:

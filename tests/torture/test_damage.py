@@ -150,6 +150,16 @@ def test_a_lost_log_is_seen(killed: Path, tmp_path: Path) -> None:
         verify(library, expected)
 
 
+@pytest.mark.parametrize("lost", [1, 4_000, 8_192, 20_000])
+def test_a_catalog_cut_at_its_end(whole: Path, tmp_path: Path, lost: int) -> None:
+    """SQLite reads what is missing there as zeros, which have no checksum."""
+    shutil.copytree(whole, tmp_path / "index")
+    path = tmp_path / "index" / "catalog.sqlite3"
+    os.truncate(path, path.stat().st_size - lost)
+    with pytest.raises(IndexDamagedError, match="shorter"):
+        open_library(tmp_path / "index")
+
+
 def test_another_file_in_its_place(whole: Path, tmp_path: Path) -> None:
     """Chroma's SQLite file, another index's catalog, text: none is taken for the catalog."""
     (chroma,) = whole.rglob("chroma.sqlite3")
