@@ -156,7 +156,7 @@ def test_a_catalog_cut_at_its_end(whole: Path, tmp_path: Path, lost: int) -> Non
     shutil.copytree(whole, tmp_path / "index")
     path = tmp_path / "index" / "catalog.sqlite3"
     os.truncate(path, path.stat().st_size - lost)
-    with pytest.raises(IndexDamagedError, match="shorter"):
+    with pytest.raises(IndexDamagedError):
         open_library(tmp_path / "index")
 
 
