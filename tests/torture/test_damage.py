@@ -254,7 +254,7 @@ def test_a_backup_is_of_one_moment(whole: Path, tmp_path: Path, full: bool) -> N
                     document = library.document(str(Path(info.root, info.source)))
                     version = int(STAMP.search(document.text).group(2))
                     assert document.text == text_of(info.source, version)
-        with pytest.raises(RagError, match="importing"):
+        with pytest.raises(RagError, match=r"importing|has .* open"):  # between two imports it is only open
             Library.restore(tmp_path / "backup0", tmp_path / "index")
     finally:
         importing.send_signal(signal.SIGKILL)
