@@ -292,7 +292,8 @@ def _as_ours(error: apsw.Error, path: Path, holder: Callable[[], str]) -> RagErr
             apsw.CorruptError() | apsw.NotADBError() | apsw.IOError() | apsw.SQLError() | apsw.ConstraintError()
             | apsw.FormatError() | apsw.MismatchError() | apsw.EmptyError()
         ):  # fmt: skip
-            return IndexDamagedError(f"{path} is damaged ({error})", _RESTORE_HINT)
+            why = "a page does not fit its checksum" if code == apsw.SQLITE_IOERR_DATA else error
+            return IndexDamagedError(f"{path} is damaged ({why})", _RESTORE_HINT)
         case _:
             return error
 

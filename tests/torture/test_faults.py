@@ -45,6 +45,7 @@ class Room:
             (self.documents / f"doc{n}").write_text(text_of(f"doc{n}", 1))
         with open_library(self.index) as library:
             library.sync(self.documents)
+            library.fill()
         self._kept.mkdir()
         for part in (self.index, self.documents):
             shutil.copytree(part, self._kept / part.name)
@@ -131,6 +132,7 @@ def test_chroma_on_a_failing_disk(room: Room, full: bool, seed: int) -> None:
         injected = ["-e", f"inject=pwrite64,write,ftruncate,fsync,fdatasync:error=ENOSPC:when={nth}+"]
         chroma = [word for word in room.watched() if word == "-P" or "/chroma/" in word]
         paths = [word for word in chroma if word != "-P"]
+        assert paths, "Chroma has no files to fail on"
         watched = [word for path in paths for word in ("-P", path)]
         said = room.act("strace", "-f", "-qq", "-o", os.devnull, *watched, *injected, chroma=True)
         assert said["error"] == "", said
