@@ -164,9 +164,7 @@ class Dense:
         with self._changing:
             if self._held is not None or self._lock.try_acquire():
                 self._let_go(keep=False)
-                name = self._catalog.begin_generation()
-                self._generations().remove_others(name)
-                self._open(name)
+                self._open(self._catalog.begin_generation())
 
     def fill(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Brings Chroma up to date, where this process holds it; returns how many changes it was told.

@@ -58,14 +58,6 @@ class SourceError(MistakeError):
 class EmbedderChangedError(MistakeError):
     """The index holds vectors of another embedder."""
 
-    @classmethod
-    def between(cls, stored: str, mine: str) -> EmbedderChangedError:
-        """The index was built with `stored`, the settings say `mine`."""
-        return cls(
-            f"this index was built with the embedder {stored!r}, the settings say {mine!r}",
-            "set it back, or build the index anew with this one, beside the old: rag reindex",
-        )
-
 
 class SetError(MistakeError):
     """A test set has a line that cannot be used; the message names it."""

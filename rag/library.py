@@ -21,7 +21,7 @@ from rag import __version__
 from rag.answer import Ask, Event, Finished
 from rag.catalog import FILE, Catalog, restore
 from rag.dense import Dense
-from rag.errors import EmbedderChangedError, IndexBusyError, RagError, StorageError
+from rag.errors import IndexBusyError, RagError, StorageError
 from rag.files import look_at, read_bytes, shown_name, walk
 from rag.ingest import Ingest
 from rag.locks import NamedLock
@@ -333,12 +333,8 @@ class Library:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"the index folder {folder} cannot be made ({error.strerror})") from error
-        lock = _import_lock(folder)
-        lock.acquire()
-        try:
+        with _turn_to_import(folder, 0):
             return restore(Path(backup), folder / FILE)
-        finally:
-            lock.release()
 
     def reindex(self, *, progress: Callable[[Progress], None] = _quiet, patience_s: float = _PATIENCE_S) -> ReindexReport:
         """Cuts and embeds all documents anew as the settings say, while questions are answered from what is there.
@@ -350,12 +346,8 @@ class Library:
             IndexBusyError: Another process is still importing; the message names it.
             EmbedderError: The embedder failed; what is done is kept, and the old edition is asked as before.
         """
-        lock = _import_lock(self.folder)
-        lock.acquire(patience_s)
-        try:
+        with _turn_to_import(self.folder, patience_s):
             report = Reindex(self._catalog, self._splitter, self._embedder)(progress)
-        finally:
-            lock.release()
         self._changed |= report.switched
         return report
 
@@ -400,7 +392,6 @@ class Library:
     def _prepare_search(self) -> None:
         """Has Chroma opened where it pays; questions are answered without it until it is ready, and if it fails."""
         with self._making:
-            self._check_embedder()
             if self._tried_chroma:
                 return
             self._tried_chroma = True
@@ -415,27 +406,13 @@ class Library:
 
     @contextmanager
     def _importing(self, patience_s: float = _PATIENCE_S) -> Iterator[None]:
-        lock = _import_lock(self.folder)
-        lock.acquire(patience_s)
-        try:
-            self._check_embedder()
+        with _turn_to_import(self.folder, patience_s):
             edition = self._catalog.current()
+            edition.check(self._embedder.name)
             if not edition.passages and (edition.embedder, edition.splitter) != (self._embedder.name, self._splitter.name):
                 self._catalog.name_edition(self._embedder.name, self._splitter.name)
             # Passages of two sizes can be searched together: another size holds for what comes from here on.
             yield
-        finally:
-            lock.release()
-
-    def _check_embedder(self) -> None:
-        """Refuses to mix vectors of two embedders; a new index takes the one of the settings.
-
-        Raises:
-            EmbedderChangedError: The index has another.
-        """
-        edition = self._catalog.current()
-        if edition.passages and edition.embedder != self._embedder.name:
-            raise EmbedderChangedError.between(edition.embedder, self._embedder.name)
 
     def _named(self, given: str, found: Found) -> tuple[int, Found]:
         """The root and source of a file named by hand: those of the synced folder it lies in, if it lies in one."""
@@ -503,6 +480,17 @@ def _common_stems() -> list[str]:
 def _import_lock(folder: Path) -> NamedLock:
     """Imports into an index take turns by this."""
     return NamedLock(folder / "import.lock", "importing documents into this index")
+
+
+@contextmanager
+def _turn_to_import(folder: Path, patience_s: float) -> Iterator[None]:
+    """Waits for the turn to import into an index, and gives it on."""
+    lock = _import_lock(folder)
+    lock.acquire(patience_s)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _quietly(work: Callable[[], object]) -> None:

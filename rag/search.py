@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag import fuse
-from rag.errors import EmbedderChangedError, EmbedderError, QuestionError
+from rag.errors import EmbedderError, QuestionError
 from rag.ports import Embedder
 from rag.records import Filter, Hit, Ranks
 from rag.terms import terms
@@ -101,7 +101,8 @@ class Search:
         vector, notice = self._embedded(question)
         embedded = time.perf_counter()
         with self._catalog.snapshot():  # a document is seen before its change or after it, by every step
-            self._check_edition(vector)
+            if vector is not None:  # the edition may have been switched since this process looked last
+                self._catalog.current().check(self._embedder().name)
             document_ids = self._catalog.matching(wanted or Filter())
             having = self._having(question)
             rarities = self._rarities(having)
@@ -122,12 +123,6 @@ class Search:
         except EmbedderError as error:
             _log.warning("searching by words only: %s", error)
             return None, f"Searched by words only: {error}."
-
-    def _check_edition(self, vector: NDArray[np.float32] | None) -> None:
-        """The edition may have been switched since this process looked last."""
-        edition = self._catalog.current()
-        if vector is not None and edition.passages and edition.embedder != self._embedder().name:
-            raise EmbedderChangedError.between(edition.embedder, self._embedder().name)
 
     def _having(self, question: str) -> dict[str, int]:
         """How many passages have each word of the question; nearly so for common words, which are counted now and then."""

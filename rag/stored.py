@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.errors import EmbedderChangedError
 from rag.records import Passage
 
 if TYPE_CHECKING:
@@ -75,6 +76,18 @@ class Edition:
     splitter: str
     passages: int
     terms: int
+
+    def check(self, embedder: str) -> None:
+        """Refuses to mix vectors of two embedders; an edition without passages takes any.
+
+        Raises:
+            EmbedderChangedError: It has another.
+        """
+        if self.passages and self.embedder != embedder:
+            raise EmbedderChangedError(
+                f"this index was built with the embedder {self.embedder!r}, the settings say {embedder!r}",
+                "set it back, or build the index anew with this one, beside the old: rag reindex",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,7 @@ from pathlib import Path
 
 from rag.catalog.connection import Connections
 from rag.catalog.editions import Editions
-from rag.catalog.reading import Reading
 from rag.catalog.upkeep import Upkeep, restore
-from rag.catalog.writing import Writing
 from rag.errors import StorageError
 
 __all__ = ["Catalog", "restore"]
@@ -21,7 +19,7 @@ __all__ = ["Catalog", "restore"]
 FILE = "catalog.sqlite3"
 
 
-class Catalog(Reading, Writing, Editions, Upkeep):
+class Catalog(Editions, Upkeep):
     """An open catalog. Safe to share between threads.
 
     Attributes:

@@ -44,7 +44,7 @@ class Connections:
         self.path = path
         self._holder = holder
         self._receipt = Receipt(path.with_name("catalog.receipt"))
-        self._name = ""  # the catalog's id
+        self.name = ""  # the catalog's id, once it is open
         self._local = threading.local()
         self._all: list[tuple[threading.Thread, apsw.Connection]] = []
         self._guard = threading.Lock()
@@ -67,10 +67,10 @@ class Connections:
         is_there = self.path.exists() and self.path.stat().st_size > 0
         missing = f"{self.path} is missing or empty, but documents were taken in" if acknowledged and not is_there else ""
         if not missing or as_it_is:
-            self._name, commits = self._identity()
+            self.name, commits = self._identity()
             if self._is_cut_off():
                 raise IndexDamagedError(f"{self.path} is shorter than it was", _RESTORE_HINT)
-            if acknowledged and is_there and (acknowledged[0] != self._name or acknowledged[1] > commits):
+            if acknowledged and is_there and (acknowledged[0] != self.name or acknowledged[1] > commits):
                 missing = f"{self.path} lost its last changes, or another file was put in its place"
         if missing and not as_it_is:
             raise IndexDamagedError(missing, f"{_RESTORE_HINT}; `rag doctor --repair` goes on with what is there")
@@ -141,7 +141,7 @@ class Connections:
             except BaseException:
                 _roll_back(connection)
                 raise
-            self._receipt.write(self._name, commits)
+            self._receipt.write(self.name, commits)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -7,30 +7,17 @@ a current edition and at most one other: being built, or the former one, kept so
 from __future__ import annotations
 
 import secrets
-from contextlib import AbstractContextManager
 
-from rag.catalog.connection import Connections
+from rag.catalog.reading import Reading
+from rag.catalog.writing import Writing
 from rag.records import Document
 from rag.stored import Edition
 
 _DROP_AT_ONCE = 2_000  # passages removed in one transaction
 
 
-class Editions:
+class Editions(Reading, Writing):
     """The part of the catalog that knows of more than one edition."""
-
-    _db: Connections
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """All that is written inside is committed together, or not at all."""
-        return self._db.transaction()
-
-    def other_edition(self) -> Edition | None:
-        """The edition that is not current, if there is one."""
-        rows = self._db.query(
-            "SELECT id, state, embedder, splitter, passages, terms FROM editions WHERE state <> 'current'"
-        )
-        return Edition(*rows[0]) if rows else None
 
     def begin_edition(self, embedder: str, splitter: str) -> Edition:
         """Begins an empty edition; the caller has dropped any other but the current one."""
@@ -136,20 +123,18 @@ class Editions:
         """
         name = secrets.token_hex(6)
         with self.transaction():
-            newest = self._db.query("SELECT coalesce(max(seq), 0) FROM log")[0][0]
-            trimmed = self._db.query("SELECT value FROM meta WHERE key = 'log_trimmed'")
-            last = max(newest, int(trimmed[0][0]) if trimmed else 0)
+            newest = self.newest_seq()
             self._db.run("DELETE FROM log")
-            for key, value in (("chroma_generation", name), ("chroma_filled", "0"), ("log_trimmed", str(last))):
-                self._db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                             (key, value))  # fmt: skip
+            self.set_meta("chroma_generation", name)
+            self.set_meta("chroma_filled", "0")
+            self.set_meta("log_trimmed", str(newest))
         return name
 
     def trim_log(self, upto: int) -> None:
         """Clears what every vector index has, in short transactions."""
         while self._db.query("SELECT 1 FROM log WHERE seq <= ? LIMIT 1", (upto,)):
             with self.transaction():
-                self._db.run("DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ? ORDER BY seq LIMIT 5000)",
-                             (upto,))  # fmt: skip
-                self._db.run("INSERT INTO meta VALUES ('log_trimmed', ?) ON CONFLICT (key) DO UPDATE SET value ="
-                             " excluded.value", (str(upto),))  # fmt: skip
+                self._db.run(
+                    "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ? ORDER BY seq LIMIT 5000)", (upto,)
+                )
+                self.set_meta("log_trimmed", str(upto))

@@ -37,23 +37,24 @@ class Reading:
         rows = self._db.query("SELECT value FROM meta WHERE key = ?", (name,))
         return str(rows[0][0]) if rows else ""
 
-    def edition(self, state: str = "current") -> Edition | None:
-        """The edition in this state; there always is a current one."""
-        rows = self._db.query(
-            "SELECT id, state, embedder, splitter, passages, terms FROM editions WHERE state = ?", (state,)
-        )
-        return Edition(*rows[0]) if rows else None
-
     def current(self) -> Edition:
         """The edition that is asked."""
-        found = self.edition()
+        found = self._edition("state = 'current'")
         if found is None:
             raise IndexDamagedError("the catalog has no current edition", "restore a backup: rag restore FILE")
         return found
 
+    def other_edition(self) -> Edition | None:
+        """The edition that is not current, if there is one."""
+        return self._edition("state <> 'current'")
+
+    def _edition(self, which: str) -> Edition | None:
+        rows = self._db.query(f"SELECT id, state, embedder, splitter, passages, terms FROM editions WHERE {which}")
+        return Edition(*rows[0]) if rows else None
+
     def is_forgotten(self, root_id: int, source: str) -> bool:
         """Whether a file was removed by hand, and is to stay out."""
-        name = name_hash(self.meta("id"), source)
+        name = name_hash(self._db.name, source)
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? AND name = ?", (root_id, name)))
 
     def has_forgotten(self, root_id: int) -> bool:

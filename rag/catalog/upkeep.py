@@ -112,12 +112,8 @@ def _make_ready(copy: Path, backup: Path) -> None:
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
         finally:
             connection.close()
-    except apsw.Error as error:
-        raise IndexDamagedError(
-            f"{backup} is no sound backup ({error})", "nothing was changed; try an older one"
-        ) from error
-    except IndexDamagedError as error:
-        raise IndexDamagedError(f"{backup} is no sound backup ({error})", "nothing was changed; try an older one") from None
+    except (apsw.Error, IndexDamagedError) as error:
+        found = [str(error)]
     if found != ["ok"]:
         raise IndexDamagedError(f"{backup} is no sound backup ({found[0]})", "nothing was changed; try an older one")
 
@@ -150,13 +146,16 @@ def _set_aside(catalog: Path) -> Path | None:
 
 
 def _files_of(catalog: Path) -> list[Path]:
-    own = [catalog.with_name(catalog.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
-    return [*own, catalog.with_name("catalog.receipt")]
+    return [*_of_sqlite(catalog), catalog.with_name("catalog.receipt")]
+
+
+def _of_sqlite(catalog: Path) -> list[Path]:
+    return [catalog.with_name(catalog.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
 
 
 def _remove(catalog: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        catalog.with_name(catalog.name + suffix).unlink(missing_ok=True)
+    for path in _of_sqlite(catalog):
+        path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -57,12 +57,11 @@ class Writing:
 
     def forget(self, root_id: int, source: str) -> None:
         """Keeps a file that was removed by hand from coming back."""
-        self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._identity(), source)))
+        self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._db.name, source)))
 
     def want_again(self, root_id: int, sources: Iterable[str]) -> None:
         """Lets files come back that were removed by hand."""
-        catalog = self._identity()
-        names = [(root_id, name_hash(catalog, source)) for source in sources]
+        names = [(root_id, name_hash(self._db.name, source)) for source in sources]
         with self.transaction():
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
 
@@ -71,13 +70,9 @@ class Writing:
         names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
         if not names:
             return
-        catalog = self._identity()
-        gone = names - {name_hash(catalog, source) for source in sources}
+        gone = names - {name_hash(self._db.name, source) for source in sources}
         with self.transaction():
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
-
-    def _identity(self) -> str:
-        return str(self._db.query("SELECT value FROM meta WHERE key = 'id'")[0][0])
 
     def stage(self, root_id: int, document: Document) -> int:
         """Stores a revision's text and facts, seen by nobody yet; returns its id."""

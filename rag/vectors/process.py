@@ -65,9 +65,8 @@ class ChromaProcess:
             pass_fds=keep,
         )
         opened = cls(child, folder)
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0
         try:
-            message, _ = opened._answer("open", _OPEN_S + size / _BYTES_A_SECOND)
+            message, _ = opened._answer("open", opened._seal_s())
         except StorageError:
             opened.abandon()
             raise
@@ -105,9 +104,8 @@ class ChromaProcess:
         """Has the generation sealed, and waits until the child has ended."""
         with contextlib.suppress(OSError):
             self._pipe_in().close()
-        size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(_OPEN_S + size / _BYTES_A_SECOND)
+            self._child.wait(self._seal_s())
         self.abandon()
 
     def abandon(self) -> None:
@@ -150,6 +148,11 @@ class ChromaProcess:
         if "error" in frame[0]:
             raise StorageError(f"Chroma failed to {what} ({frame[0]['error']})", _REPAIR)
         return frame
+
+    def _seal_s(self) -> float:
+        """How long opening or sealing may take, seconds: every byte is read."""
+        size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+        return _OPEN_S + size / _BYTES_A_SECOND
 
     def _watch(self) -> None:
         """Ends a child that is over its time; then whoever waits for it sees its pipe end."""
