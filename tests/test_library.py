@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ from rag.settings import Settings
 from . import model_server as fake
 from .conftest import ARTICLE
 from .torture.world import leave_chroma_alone
+
+
+@pytest.fixture
+def other(library: Library) -> Iterator[Library]:
+    """The same index, as another process has it open."""
+    with Library.open(library.folder, asks_once=True) as opened:
+        leave_chroma_alone(opened)
+        yield opened
 
 
 def sources(library: Library) -> list[str]:
@@ -331,105 +340,83 @@ def test_a_new_word_is_found_by_words_at_once(library: Library) -> None:
     assert library.search("zorbit")[0].ranks.lexical_rank == 1
 
 
-def test_a_document_changed_during_a_search_does_not_vanish(tmp_path: Path, folder: Path) -> None:
+def test_a_document_changed_during_a_search_does_not_vanish(library: Library, other: Library, folder: Path) -> None:
     """It is seen before its change or after it, never neither."""
-    with (
-        Library.open(tmp_path / "index", asks_once=True) as library,
-        Library.open(tmp_path / "index", asks_once=True) as other,
-    ):
-        leave_chroma_alone(library)
-        leave_chroma_alone(other)
-        library.sync(folder)
-        near = library._search._near
+    library.sync(folder)
+    near = library._search._near
 
-        def interrupted(*given):
-            (folder / "rivers.txt").write_text("The Danube is long. It ends in the Black Sea, as ever.", "utf-8")
-            other.sync(folder)
-            return near(*given)
+    def interrupted(*given):
+        (folder / "rivers.txt").write_text("The Danube is long. It ends in the Black Sea, as ever.", "utf-8")
+        other.sync(folder)
+        return near(*given)
 
-        library._search._near = interrupted
+    library._search._near = interrupted
 
-        assert "rivers.txt" in {hit.source for hit in library.search("Danube Black Sea")}
+    assert "rivers.txt" in {hit.source for hit in library.search("Danube Black Sea")}
 
 
-def test_removed_while_it_is_imported(tmp_path: Path, folder: Path) -> None:
+def test_removed_while_it_is_imported(library: Library, other: Library, folder: Path) -> None:
     """A removal by hand during an import holds, whichever of the two is acknowledged first."""
-    with (
-        Library.open(tmp_path / "index", asks_once=True) as library,
-        Library.open(tmp_path / "index", asks_once=True) as other,
-    ):
-        leave_chroma_alone(library)
-        leave_chroma_alone(other)
-        library.sync(folder)
-        (folder / "rivers.txt").write_text("The Danube is long, and ends in the Black Sea.", "utf-8")
-        embed = library._embedder.embed
+    library.sync(folder)
+    (folder / "rivers.txt").write_text("The Danube is long, and ends in the Black Sea.", "utf-8")
+    embed = library._embedder.embed
 
-        def removed_meanwhile(texts):
-            if "rivers.txt" in sources(other):
-                other.remove("rivers.txt")
-            return embed(texts)
+    def removed_meanwhile(texts):
+        if "rivers.txt" in sources(other):
+            other.remove("rivers.txt")
+        return embed(texts)
 
-        library._embedder.embed = removed_meanwhile
-        report = library.sync(folder)
+    library._embedder.embed = removed_meanwhile
+    report = library.sync(folder)
 
-        assert (0, 0) == (report.added, report.updated)
-        assert ["sub/bread.txt", "towers.md"] == sources(library)
-        assert () == library.check().problems
+    assert (0, 0) == (report.added, report.updated)
+    assert ["sub/bread.txt", "towers.md"] == sources(library)
+    assert () == library.check().problems
 
 
-def test_a_long_one_removed_while_it_is_imported(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_one_removed_while_it_is_imported(
+    library: Library, other: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of it is left behind, though its words were being stored."""
     monkeypatch.setattr("rag.ingest._LONG", 4)
     monkeypatch.setattr("rag.ingest._WORDS_AT_ONCE", 4)
     text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(40))
-    with (
-        Library.open(tmp_path / "index", asks_once=True) as library,
-        Library.open(tmp_path / "index", asks_once=True) as other,
-    ):
-        leave_chroma_alone(library)
-        leave_chroma_alone(other)
-        (folder / "long.txt").write_text("Short at first.", "utf-8")
-        library.sync(folder)
-        (folder / "long.txt").write_text(text, "utf-8")
-        add, calls = library._catalog.add_passages, []
+    (folder / "long.txt").write_text("Short at first.", "utf-8")
+    library.sync(folder)
+    (folder / "long.txt").write_text(text, "utf-8")
+    add, calls = library._catalog.add_passages, []
 
-        def removed_meanwhile(*given):
-            calls.append(given)
-            if len(calls) == 3:
-                other.remove("long.txt")
-            return add(*given)
+    def removed_meanwhile(*given):
+        calls.append(given)
+        if len(calls) == 3:
+            other.remove("long.txt")
+        return add(*given)
 
-        monkeypatch.setattr(library._catalog, "add_passages", removed_meanwhile)
-        library.sync(folder)
+    monkeypatch.setattr(library._catalog, "add_passages", removed_meanwhile)
+    library.sync(folder)
 
-        assert "long.txt" not in sources(library)
-        assert () == library.check().problems
-        assert 3 == library._catalog.current().passages
+    assert "long.txt" not in sources(library)
+    assert () == library.check().problems
+    assert 3 == library._catalog.current().passages
 
 
-def test_a_document_changed_while_it_is_quoted(tmp_path: Path, folder: Path) -> None:
+def test_a_document_changed_while_it_is_quoted(library: Library, other: Library, folder: Path) -> None:
     """The answer is from its new revision, not a refusal because the old one is gone."""
-    with (
-        Library.open(tmp_path / "index", asks_once=True) as library,
-        Library.open(tmp_path / "index", asks_once=True) as other,
-    ):
-        leave_chroma_alone(library)
-        leave_chroma_alone(other)
-        library.sync(folder)
-        search, changed = library._ask._search, []
+    library.sync(folder)
+    search, changed = library._ask._search, []
 
-        def interrupted(*given):
-            found = search(*given)
-            if not changed:
-                changed.append(True)
-                (folder / "rivers.txt").write_text("The Danube ends in the Black Sea, at Sulina.", "utf-8")
-                other.sync(folder)
-            return found
+    def interrupted(*given):
+        found = search(*given)
+        if not changed:
+            changed.append(True)
+            (folder / "rivers.txt").write_text("The Danube ends in the Black Sea, at Sulina.", "utf-8")
+            other.sync(folder)
+        return found
 
-        library._ask._search = interrupted
-        answer = library.ask("Where does the Danube end?")
+    library._ask._search = interrupted
+    answer = library.ask("Where does the Danube end?")
 
-        assert ("answered", "The Danube ends in the Black Sea, at Sulina. [1]") == (answer.status, answer.text)
+    assert ("answered", "The Danube ends in the Black Sea, at Sulina. [1]") == (answer.status, answer.text)
 
 
 def test_ended_threads_leave_no_connection(library: Library) -> None:
