@@ -14,11 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import Document, Library
+from rag import Document, Filter, Library
 from rag.errors import StorageError
+from rag.ingest import embedded_text
 from rag.vectors import ChromaProcess, process
 
 pytestmark = pytest.mark.process
+
+
+def found_by_vector(library: Library, source: str) -> bool:
+    """Whether a document's first passage is found by its own vector."""
+    document = library.document(source)
+    text = document.text[: library.search(document.text[:100], 100, wanted=Filter(sources=(source,)))[0].end].strip()
+    vector = library._embedder.embed([embedded_text(document.title, "", text)])[0]
+    ids = library._catalog.ids_of_keys([key for key, cosine in library._dense.nearest(vector, 1) if cosine > 0.95])
+    return [source] == [passage.source for passage in library._catalog.passages(list(ids.values()))]
 
 
 @pytest.fixture
@@ -132,6 +142,7 @@ def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pyt
         filled.fill()
         assert 0 == filled._catalog._db.query("SELECT count(*) FROM log")[0][0]
         assert {f"n{n}" for n in range(8) if n != 3} <= {hit.source for hit in other.search("lake note", 12)}
+        assert all(found_by_vector(other, f"n{n}") for n in range(8) if n != 3)
     filled._dense.rebuild()
     filled.fill()
     health = filled.check()
@@ -175,6 +186,7 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
         (folder / "new.txt").write_text("Platypuses lay eggs.", "utf-8")
         other.sync(folder)
         assert "new.txt" == holder.search("platypus eggs")[0].source
+        assert found_by_vector(holder, "new.txt")
         other.remove("new.txt")
         assert "new.txt" not in {hit.source for hit in holder.search("platypus eggs")}
 

@@ -340,15 +340,25 @@ def test_a_new_word_is_found_by_words_at_once(library: Library) -> None:
     assert library.search("zorbit")[0].ranks.lexical_rank == 1
 
 
-def test_a_document_changed_during_a_search_does_not_vanish(library: Library, other: Library, folder: Path) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_document_changed_during_a_search_does_not_vanish(
+    library: Library, other: Library, folder: Path, when: str
+) -> None:
     """It is seen before its change or after it, never neither."""
     library.sync(folder)
     near = library._search._near
 
-    def interrupted(*given):
+    def change():
         (folder / "rivers.txt").write_text("The Danube is long. It ends in the Black Sea, as ever.", "utf-8")
         other.sync(folder)
-        return near(*given)
+
+    def interrupted(*given):
+        if when == "before":
+            change()
+        found = near(*given)
+        if when == "after":
+            change()
+        return found
 
     library._search._near = interrupted
 

@@ -158,6 +158,15 @@ def test_an_update_that_waited_for_the_old_embedder(index: Path) -> None:
         verify(library, WANTED | {"doc4": Expected.of(2), "new": Expected.of(1)})
 
 
+def test_a_process_that_scans_follows_the_switch(index: Path) -> None:
+    """It has all vectors in memory, those of the old edition, and its log shows nothing new."""
+    with open_library(index) as other:
+        verify(other, WANTED)
+        with open_library(index, passage_tokens=PASSAGE_TOKENS + 2) as library:
+            library.reindex()
+        verify(other, WANTED)
+
+
 @pytest.mark.process
 def test_the_page_follows_the_switch(index: Path) -> None:
     """A process that has Chroma open with the old edition goes over to the new one."""

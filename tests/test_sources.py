@@ -204,6 +204,9 @@ def test_a_change_with_the_old_time_and_size(synced: Library, ten: Path) -> None
     path = ten / "doc0"
     os.utime(path, (1_600_000_000, 1_600_000_000))
     synced.sync(ten)
-    path.write_text(text_of("doc0", 2))
+    changed = text_of("doc0", 1).replace("stamped", "changed")
+    assert len(changed) == path.stat().st_size
+    path.write_text(changed)
     os.utime(path, (1_600_000_000, 1_600_000_000))
     assert synced.sync(ten).updated == 1
+    assert synced.document("doc0").text == changed

@@ -102,12 +102,12 @@ def main() -> None:
     state: dict[str, int] = json.loads((room / "state.json").read_text())
     documents = room / "documents"
     Killer(point, nth, chooser)
-    tokens = chooser.choice([PASSAGE_TOKENS, PASSAGE_TOKENS + 4])
+    tokens = chooser.choice([PASSAGE_TOKENS, PASSAGE_TOKENS + 2, PASSAGE_TOKENS + 4])  # two would take turns: none dropped
     library = open_library(room / "index", asks_once=chooser.random() < 0.4, passage_tokens=tokens)
     with library:
         say(ready=True)
         for _ in range(operations):
-            kind = chooser.choices(["put", "remove", "sync", "fill", "reindex"], [6, 2, 1, 2, 1])[0]
+            kind = chooser.choices(["put", "remove", "sync", "fill", "reindex"], [6, 2, 1, 2, 3])[0]
             names = chooser.sample(NAMES, chooser.randint(1, 3))
             if kind == "put":
                 changed = {name: state.get(name, 0) + 1 + chooser.randint(0, 3) for name in names}
