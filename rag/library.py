@@ -121,7 +121,6 @@ class Library:
             self._filling.join()
         try:
             if self._changed and (not self._asks_once or self._dense.is_new() or self._dense.waiting() >= _FILL_AT_LEAST):
-                self._closing.clear()
                 self.fill()
             self._dense.release()
         finally:
@@ -146,7 +145,7 @@ class Library:
         Raises:
             SourceError: The folder is not there or cannot be read.
             IndexBusyError: Another process is still importing; the message names it.
-            EmbedderChangedError: The index was built with another embedder or splitter.
+            EmbedderChangedError: The index was built with another embedder.
             EmbedderError: The embedder failed; documents can be found by their words.
         """
         root = Path(os.path.realpath(Path(folder).expanduser()))
@@ -162,7 +161,7 @@ class Library:
         Raises:
             SourceError: A path is not there.
             IndexBusyError: Another process is importing.
-            EmbedderChangedError: The index was built with another embedder or splitter.
+            EmbedderChangedError: The index was built with another embedder.
             EmbedderError: The embedder failed; documents can be found by their words.
         """
         files, ignored = [], 0
@@ -274,7 +273,11 @@ class Library:
         Raises:
             StorageError: Chroma cannot be opened or filled, not even anew.
         """
-        return self._dense.fill(self._closing.is_set) if self._dense.hold() else 0
+        return self._dense.fill() if self._dense.hold() else 0
+
+    def _fill_until_closed(self) -> None:
+        if self._dense.hold():
+            self._dense.fill(self._closing.is_set)
 
     def warm(self) -> None:
         """Loads what the first question would otherwise wait for."""
@@ -401,7 +404,7 @@ class Library:
             if is_large:  # waiting for it takes less time than reading all vectors
                 _quietly(self._dense.hold)
             if not self._asks_once:
-                self._filling = threading.Thread(target=_quietly, args=(self.fill,), name="fill", daemon=True)
+                self._filling = threading.Thread(target=_quietly, args=(self._fill_until_closed,), name="fill", daemon=True)
                 self._filling.start()
 
     @contextmanager
