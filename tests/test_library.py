@@ -216,15 +216,15 @@ def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: 
         return embed(texts)
 
     monkeypatch.setattr(library._embedder, "embed", spy)
-    text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(200))
+    text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(70))
     library.add_documents([Document(text, "Long", source="long")])
     assert seen[0][0] == 1
-    assert seen[0][1] >= 100
+    assert seen[0][1] >= 30
     assert 0 == library._catalog.pending_count()
-    assert "item number 177" in library.search("item number 177")[0].text
+    assert "item number 57" in library.search("item number 57")[0].text
     assert library.document("long").text == text
 
-    report = library.add_documents([Document(text.replace("item number 177", "item number 9999"), "Long", source="long")])
+    report = library.add_documents([Document(text.replace("item number 57", "item number 9999"), "Long", source="long")])
     assert 1 == report.updated
     assert "item number 9999" in library.search("item number 9999")[0].text
     assert 1 == len(library.documents())
@@ -299,6 +299,7 @@ def test_a_newer_catalog_is_refused(tmp_path: Path) -> None:
 def test_another_embedder_is_refused(tmp_path: Path, folder: Path) -> None:
     """Vectors of two embedders are never mixed."""
     with Library.open(tmp_path / "index", asks_once=True) as library:
+        leave_chroma_alone(library)
         library.sync(folder)
     with fake.model_server(fake.embeds()) as server:
         remote = Settings(embedder="openai:e", embedder_url=server.url)
@@ -311,6 +312,7 @@ def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
     with fake.model_server(fake.embeds()) as server:
         settings = Settings(embedder="openai:e", embedder_url=server.url, api_key="k")
         with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+            leave_chroma_alone(library)
             assert 3 == library.sync(folder).passages
             assert library.search("Danube")[0].ranks.dense is not None
             library._embedder._client.max_retries = 0
@@ -464,6 +466,7 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
     splitter = LlamaSentenceSplitter(80, 0, MiniLM().token_starts)
     writer = LlamaWriter(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given
     with Library.open(tmp_path / "index", asks_once=True, writer=writer, splitter=splitter) as library:
+        leave_chroma_alone(library)
         library.sync(ARTICLE.parent)
         answer = library.ask("What did India raise with Sun Weidong?")
         assert library._catalog.current().splitter == "llamaindex-80-0"

@@ -15,6 +15,7 @@ from rag.settings import Settings
 
 from . import model_server as fake
 from .conftest import ARTICLE
+from .torture.world import leave_chroma_alone
 
 KEY = "sk-canary0123456789abcdef"
 MESSAGES = [("system", "s"), ("user", "u")]
@@ -86,6 +87,7 @@ def asked(tmp_path: Path):
         with fake.model_server(*replies) as server:
             settings = Settings(model="m", base_url=server.url, api_key=KEY, first_token_s=1, total_s=2)
             with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+                leave_chroma_alone(library)
                 library.sync(ARTICLE.parent)
                 return library.ask(question, history=history), server
 
@@ -175,6 +177,7 @@ def test_stopping_stops_the_model(tmp_path: Path) -> None:
     with fake.model_server(fake.drips) as server:
         settings = Settings(model="m", base_url=server.url, first_token_s=5, total_s=20)
         with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+            leave_chroma_alone(library)
             library.sync(ARTICLE.parent)
             events = library.stream("What did India raise?")
             next(event for event in events if isinstance(event, Said))
