@@ -205,8 +205,8 @@ def test_offsets_hold_for_any_text(library: Library, tmp_path_factory: pytest.Te
 
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long new document is searchable while its vectors follow; a long changed one is replaced whole."""
-    monkeypatch.setattr("rag.ingest._LONG", 40)
-    monkeypatch.setattr("rag.ingest.TOGETHER", 30)
+    monkeypatch.setattr("rag.ingest._LONG", 20)
+    monkeypatch.setattr("rag.ingest.TOGETHER", 10)
     seen: list[tuple[int, int]] = []
     embed = library._embedder.embed
 
