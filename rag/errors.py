@@ -13,6 +13,7 @@
     ├── StorageError              the disk is full, read-only, or fails           exit 4
     ├── EmbedderError             an embeddings endpoint did not answer           exit 4
     └── ModelError                the model did not answer; extraction takes over    (never ends a command)
+        └── PromptTooLongError    the model takes less text than it was given; it is asked again with less
 
 Adapters translate their vendor's exceptions into these at their border. No error here carries a document's text or a key.
 """
@@ -99,3 +100,9 @@ class ModelError(RagError):
     """The language model gave no usable answer."""
 
     retryable = True
+
+
+class PromptTooLongError(ModelError):
+    """The question with its passages is more than the model takes."""
+
+    retryable = False
