@@ -7,27 +7,32 @@ its citation stands. The last event is the whole answer, the only thing to keep.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag import prompts, quotes
-from rag.errors import EmbedderError, ModelError
+from rag import check, prompts
+from rag.addresses import Cleaner
+from rag.characters import visible
+from rag.check import Checked, citation
+from rag.errors import EmbedderError, ModelError, PromptTooLongError
 from rag.extract import Chosen, extract
 from rag.ports import Embedder, Writer
-from rag.records import Answer, Citation, Filter, Flag, Hit, Status, Turn, Verdict
+from rag.records import Answer, Citation, Filter, Hit, Status, Turn
 from rag.search import Retrieval, Search, checked_question
-from rag.sentences import sentences
-from rag.terms import terms
+from rag.thoughts import spoken
 
 _log = logging.getLogger(__name__)
 
 EXTRACTION = "extraction"
-_SUPPORTED = 0.5  # share of a claim's words that its passage must have
 _TRIES = 3  # to quote from documents that are being changed all the while
 _TURNS = 6  # earlier exchanges that a model is shown
-_CLAIM_WORDS = 3  # a sentence with fewer words that carry meaning claims nothing ("Yes.")
+_LONGEST_ANSWER = 20_000  # code points; a model that goes on has lost its way
+_CUT = {
+    "": "The answer was cut off.",
+    "length": "The answer was cut off: it is too long.",
+    "filter": "The answer was cut off: the server filtered it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Ask:
         embedder: Returns the embedder that `search` uses.
         text: (document id, start, end) → those characters of the document, to check a citation by.
         writer: The model that writes answers; None for extraction.
+        prompt_tokens: Room for what the model is asked, tokens.
         sentences: Most sentences of an extracted answer.
         evidence: Below it, an extracted answer abstains; in [0, 1].
     """
@@ -73,6 +79,7 @@ class Ask:
         text: Callable[[int, int, int], str],
         writer: Writer | None,
         *,
+        prompt_tokens: int,
         sentences: int,
         evidence: float,
     ) -> None:
@@ -80,6 +87,7 @@ class Ask:
         self._embedder = embedder
         self._text = text
         self._writer = writer
+        self._prompt_tokens = prompt_tokens
         self._sentences = sentences
         self._threshold = evidence
 
@@ -149,7 +157,7 @@ class Ask:
             text += " " if text else ""
             start, n = len(text), len(citations) + 1
             text += sentence.quote
-            citations.append(_citation(n, hit, sentence.start, sentence.end, sentence.quote, "exact", start, len(text)))
+            citations.append(citation(n, hit, sentence.start, sentence.end, sentence.quote, "exact", start, len(text)))
             text += f" [{n}]"
         return text, tuple(citations)
 
@@ -158,132 +166,85 @@ class Ask:
     ) -> Generator[Event]:
         """The answer by a model, as it is written; extracted if the model says nothing."""
         started = time.perf_counter()
-        text, finish, notice = "", "", ""
-        usage: Mapping[str, int] = {}
-        first_ms = 0.0
-        try:
-            for delta in writer.write(prompts.messages(question, found.hits, history[-_TURNS:])):
-                if delta.text:
-                    first_ms = first_ms or _ms(started)
-                    text += delta.text
-                    yield Said(delta.text)
-                finish = delta.finish or finish
-                usage = dict(delta.usage) or usage
-        except ModelError as error:
-            _log.warning("%s", error)
-            if not text.strip():
-                notice = f"{error}. Here is what the documents say, word for word."
-                answer = self._extracted(question, found, begun, notice[0].upper() + notice[1:])
-                yield Said(answer.text)
-                yield Finished(answer)
-                return
-            notice = f"The answer was cut off: {error}."
-        if not text.strip():
-            answer = self._extracted(question, found, begun, f"{writer.name} sent an empty answer.")
+        hits, turns = prompts.fitting(question, found.hits, history[-_TURNS:], self._prompt_tokens)
+        told = _Told([question, *(hit.text for hit in found.hits)])
+        failed = ""
+        while True:
+            try:
+                yield from told.by(writer, prompts.messages(question, hits, turns), started)
+            except PromptTooLongError as error:
+                if not told.text and len(hits) > 1:
+                    hits, turns = hits[: len(hits) // 2], ()
+                    continue
+                failed = str(error)
+            except ModelError as error:
+                _log.warning("%s", error)
+                failed = str(error)
+            break
+        if not told.text.strip():
+            failed = failed or f"{writer.name} sent an empty answer"
+            notice = f"{failed[0].upper()}{failed[1:]}. Here is what the documents say, word for word."
+            answer = self._extracted(question, found, begun, notice)
             yield Said(answer.text)
             yield Finished(answer)
             return
-        status: Status = "incomplete" if finish != "stop" else "answered"
-        if finish in ("length", "filter"):
-            notice = "The answer was cut off: " + ("it is too long." if finish == "length" else "the server filtered it.")
-        text = prompts.visible(text).strip()
-        if text.strip('"').startswith(prompts.REFUSAL) and status == "answered":
-            text, status = prompts.REFUSAL, "abstained"
-        refused = status == "abstained"
-        citations: tuple[Citation, ...] = ()
-        flags: tuple[Flag, ...] = ()
-        if not refused:
-            text, citations, flags = self._checked(text, found)
-        timings = {**found.timings_ms, "first_token": first_ms, "answer": _ms(started), "total": _ms(begun)}
-        notice = " ".join(part for part in (notice, found.notice) if part)
-        evidence = 0.0 if refused else 1.0  # a model says only whether the documents answer
+        cut = f"The answer was cut off: {failed}." if failed else _CUT.get(told.finish, "")
+        status: Status = "incomplete" if cut else "answered"
+        text = told.text.strip()
+        if prompts.refuses(text) and not cut:
+            checked, status = Checked(prompts.REFUSAL, (), ()), "abstained"
+        else:
+            checked = check.checked(text, hits, self._text, question)
+        timings = {**found.timings_ms, "first_token": told.first_ms, "answer": _ms(started), "total": _ms(begun)}
         yield Finished(
-            Answer(question, text, status, citations, flags, found.hits, evidence, writer.name, notice, timings, usage)
-        )
+            Answer(
+                question, checked.text, status, checked.citations, checked.flags, found.hits,
+                0.0 if status == "abstained" else 1.0,  # a model says only whether the documents answer
+                writer.name, " ".join(part for part in (cut, found.notice) if part), timings, told.usage,
+            )
+        )  # fmt: skip
 
-    def _checked(self, text: str, found: Retrieval) -> tuple[str, tuple[Citation, ...], tuple[Flag, ...]]:
-        """Resolves markers to the sentences they rest on, and names what does not stand; see `records.Verdict`.
 
-        Returns:
-            The text with each marker numbered by its citation (a marker that leads nowhere becomes "[?]"), the citations
-            in that order, and the flags.
+class _Told:
+    """What a model has said so far.
+
+    Args:
+        known: Texts whose addresses it may repeat.
+    """
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+        self.text = ""
+        self.finish = ""
+        self.usage: Mapping[str, int] = {}
+        self.first_ms = 0.0
+
+    def by(self, writer: Writer, messages: Sequence[tuple[str, str]], started: float) -> Iterator[Said]:
+        """Passes on what a model says, without what nobody sees and without foreign addresses.
+
+        Raises:
+            ModelError: It said no more, or nothing.
         """
-        citations: list[Citation] = []
-        flags: list[Flag] = []
-        shown, at = "", 0  # the text as it will be read; how far the model's text has been read
-        for begin, end in _claims(text):
-            claim = text[begin:end]
-            numbers = [int(n) for m in quotes.MARKER.finditer(claim) for n in re.findall(r"\d+", m.group(1))]
-            bare = quotes.MARKER.sub("", claim).strip()
-            cited = {n: self._cited(bare, found.hits[n - 1], found) for n in numbers if 1 <= n <= len(found.hits)}
-            places = {n: place for n, place in cited.items() if place is not None}
-            order = {n: len(citations) + i for i, n in enumerate(places, start=1)}
-            shown += text[at:begin]
-            start = len(shown)
-            shown += quotes.MARKER.sub(lambda match, order=order: _renumbered(match.group(1), order), claim)  # type: ignore[misc]
-            at, stop = end, len(shown)
-            for n, (quote_start, quote_end, quote, verdict) in places.items():
-                hit = found.hits[n - 1]
-                citations.append(_citation(order[n], hit, quote_start, quote_end, quote, verdict, start, stop))
-                if verdict == "weak":
-                    flags.append(Flag(bare, "weak", start, stop))
-            flags += [Flag(f"[{n}]", "unknown marker", start, stop) for n in numbers if n not in places]
-            if not places and len(terms(bare)) >= _CLAIM_WORDS:
-                flags.append(Flag(bare, "uncited", start, stop))
-            rests_on = [found.hits[n - 1] for n in places]
-            flags += self._quotation_flags(shown[start:stop], start, rests_on, found.hits)
-        return shown + text[at:], tuple(citations), tuple(flags)
+        cleaner = Cleaner(self._known)
+        written = writer.write(messages)
+        try:
+            for delta in spoken(written):
+                self.finish = delta.finish or self.finish
+                self.usage = dict(delta.usage) or self.usage
+                if delta.text and not self.first_ms:
+                    self.first_ms = _ms(started)
+                yield self._said(cleaner.passed(visible(delta.text)))
+                if len(self.text) > _LONGEST_ANSWER:
+                    self.finish = "length"
+                    break
+        finally:
+            if isinstance(written, Generator):
+                written.close()  # which closes the connection
+            self.text += cleaner.rest()
 
-    def _cited(self, claim: str, hit: Hit, found: Retrieval) -> tuple[int, int, str, Verdict] | None:
-        """The sentence of a hit that a claim rests on: (start, end, words, verdict); None if the document changed."""
-        at, to, covered = quotes.supporting_sentence(claim, hit.text, found.rarities)
-        quote = hit.text[at:to]
-        if self._text(hit.document_id, hit.start + at, hit.start + to) != quote:
-            return None
-        verdict: Verdict = "supported" if covered >= _SUPPORTED else "weak"
-        quoted = [claim[a:b] for a, b in quotes.quotations(claim)]
-        places = [quotes.find_quote(words, hit.text) for words in quoted]
-        if quoted and all(places):
-            verdict = "exact" if all(place is not None and place[2] == "exact" for place in places) else "normalised"
-        return hit.start + at, hit.start + to, quote, verdict
-
-    def _quotation_flags(self, claim: str, offset: int, cited: Sequence[Hit], shown: Sequence[Hit]) -> Iterator[Flag]:
-        """Quotations that do not stand where the answer says they do."""
-        for start, end in quotes.quotations(claim):
-            said = claim[start:end]
-            if any(quotes.find_quote(said, hit.text) for hit in (cited or shown)):
-                continue
-            elsewhere = any(quotes.find_quote(said, hit.text) for hit in shown)
-            yield Flag(said, "misattributed" if elsewhere else "not found", offset + start, offset + end)
-
-
-def _renumbered(numbers: str, order: Mapping[int, int]) -> str:
-    """A marker with the numbers of its citations: "1, 3" → "[1][2]" where passage 3 is the second citation."""
-    return "".join(f"[{order.get(int(n), '?')}]" for n in re.findall(r"\d+", numbers))
-
-
-def _claims(text: str) -> list[tuple[int, int]]:
-    """Sentences of an answer, each with the markers that follow its full stop."""
-    claims: list[tuple[int, int]] = []
-    for start, end in sentences(text):
-        if claims and not quotes.MARKER.sub("", text[start:end]).strip(" .,;"):
-            claims[-1] = (claims[-1][0], end)
-            continue
-        # "… so. [1] Next …": markers that begin a sentence belong to the one before.
-        leading = re.match(rf"(?:{quotes.MARKER.pattern}\s*)+", text[start:end])
-        if claims and leading:
-            claims[-1] = (claims[-1][0], start + len(leading.group().rstrip()))
-            start += leading.end()
-        if start < end:
-            claims.append((start, end))
-    return claims
-
-
-def _citation(
-    n: int, hit: Hit, start: int, end: int, quote: str, verdict: Verdict, answer_start: int, answer_end: int
-) -> Citation:
-    locator = " · ".join(part for part in (f"p. {hit.page}" if hit.page else "", hit.heading) if part)
-    return Citation(n, hit.source, hit.title, locator, hit.page, start, end, quote, verdict, answer_start, answer_end)
+    def _said(self, text: str) -> Said:
+        self.text += text
+        return Said(text)  # empty while nothing comes: whoever reads may stop it then, too
 
 
 def _ms(since: float) -> float:

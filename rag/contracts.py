@@ -57,6 +57,7 @@ class FlagJSON(TypedDict):
     verdict: str
     answer_start: int
     answer_end: int
+    note: str
 
 
 class AskJSON(TypedDict):

@@ -471,7 +471,7 @@ class Library:
     def _ask(self) -> Ask:
         return Ask(
             self._search, lambda: self._embedder, self._catalog.text, self._writer,
-            sentences=self.settings.sentences, evidence=self.settings.evidence,
+            prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, evidence=self.settings.evidence,
         )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from rag.characters import alike, visible
 from rag.records import Hit, Turn
 
 REFUSAL = "Your documents don't answer this."  # said by extraction, asked of models, recognised in their replies
@@ -28,27 +30,62 @@ _PASSAGE = """<passage number="{n}" source="{source}"{date}>
 {text}
 </passage>"""
 
-# Characters that show nothing: written by nobody who means to be read, but by those who hide words from readers.
-_INVISIBLE = dict.fromkeys(
-    [*range(0x09), *range(0x0B, 0x20), 0x7F, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
-     0xFEFF, 0xAD, *range(0xE0000, 0xE0080)]
-)  # fmt: skip
+_FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)  # a passage must not be able to end its own fence
+_TOKENS_A_MESSAGE = 8  # for its role and the marks around it
+_BYTES_A_TOKEN = 3  # of UTF-8; English has about 4, scripts that tokenizers know less about 2 to 3
 
 
 def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn]) -> list[tuple[str, str]]:
     """The (role, content) messages that ask a model one question over some passages, numbered from 1."""
     passages = "\n\n".join(_fenced(n, hit) for n, hit in enumerate(hits, start=1))
     earlier = [part for turn in history for part in (("user", turn.question), ("assistant", turn.answer))]
-    return [("system", SYSTEM), *earlier, ("user", QUESTION.format(passages=passages, question=question))]
+    asked = QUESTION.format(passages=passages, question=visible(question))
+    return [("system", SYSTEM), *((role, visible(said)) for role, said in earlier), ("user", asked)]
+
+
+def fitting(
+    question: str, hits: Sequence[Hit], history: Sequence[Turn], most_tokens: int
+) -> tuple[tuple[Hit, ...], tuple[Turn, ...]]:
+    """As many of the best passages, and then of the latest exchanges, as a model has room for; at least one passage.
+
+    Args:
+        question: What is asked.
+        hits: Best first.
+        history: Earlier exchanges, latest last.
+        most_tokens: Room for the whole prompt, tokens.
+    """
+    room = most_tokens - tokens(SYSTEM) - tokens(QUESTION) - tokens(question)
+    chosen: list[Hit] = []
+    for hit in hits:
+        room -= tokens(_fenced(len(chosen) + 1, hit)) + 1
+        if chosen and room < 0:
+            break
+        chosen.append(hit)
+    kept: list[Turn] = []
+    for turn in reversed(history):
+        room -= tokens(turn.question) + tokens(turn.answer) + _TOKENS_A_MESSAGE
+        if room < 0:
+            break
+        kept.insert(0, turn)
+    return tuple(chosen), tuple(kept)
+
+
+def tokens(text: str) -> int:
+    """How many tokens a text has at most, nearly: no tokenizer of the many models is asked.
+
+    Example:
+        >>> tokens("India raised the issue with Sun Weidong.")
+        14
+    """
+    return -(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN)
 
 
 def _fenced(n: int, hit: Hit) -> str:
     source = visible(hit.source).replace('"', "'").replace("\n", " ").replace("<", "‹").replace(">", "›")
-    # A passage must not be able to end its own fence.
-    text = visible(hit.text).replace("</passage", "‹/passage").replace("<passage", "‹passage")
-    return _PASSAGE.format(n=n, source=source, date=f' date="{hit.date}"' if hit.date else "", text=text)
+    date = f' date="{hit.date}"' if hit.date else ""
+    return _PASSAGE.format(n=n, source=source, date=date, text=_FENCE.sub("‹", visible(hit.text)))
 
 
-def visible(text: str) -> str:
-    """The text without characters that nobody sees."""
-    return text.translate(_INVISIBLE)
+def refuses(text: str) -> bool:
+    """Whether a model's answer is the refusal it was asked for, however its apostrophe and quotation marks are written."""
+    return alike(text).strip(" \n\"'*_").casefold().startswith(alike(REFUSAL).rstrip(".").casefold())

@@ -1,25 +1,33 @@
-"""Where quoted words stand in a text, to the character, and whether a claim is what its source says. Pure; no model.
+"""Where quoted words stand in a text, to the character. Pure; no model.
 
-A quotation passes exactly, or but for white space, quotation marks and dashes. Nothing is ever matched by likeness.
+A quotation passes exactly, or but for white space, quotation marks, dashes and what nobody sees. Nothing is ever matched by
+likeness.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Literal
 
-from rag.sentences import sentences
-from rag.terms import terms
+from rag.characters import alike
 
-_SAME = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "`": "'",
-                       "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "−": "-"})  # fmt: skip
-MARKER = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
-_QUOTATION = re.compile(r'"([^"\n]{8,600})"|“([^”\n]{8,600})”|«([^»\n]{8,600})»')
-_LEAST_WORDS = 3  # fewer in quotation marks are a term, not a quotation
+Found = tuple[int, int, Literal["exact", "normalised"]]
+
+_SPACES = re.compile(r"\s+")
+# A mark opens where a word does not end, and closes where none begins: 27" is no quotation. It may span a line break, not a
+# paragraph.
+_QUOTATION = re.compile(
+    r'(?<![\w"])"(?=\S)((?:[^"\n]|\n(?![^\S\n]*\n)){2,2000}?)(?<=\S)"(?!\w)'
+    r"|“((?:[^“”\n]|\n(?![^\S\n]*\n)){2,2000})”"
+    r"|„((?:[^„“”\n]|\n(?![^\S\n]*\n)){2,2000})[“”]"
+    r"|«((?:[^«»\n]|\n(?![^\S\n]*\n)){2,2000})»"
+    r"|「((?:[^「」\n]|\n(?![^\S\n]*\n)){2,2000})」"
+)
+_LEFT_OUT = re.compile(r"\s*[\[(]?(?:…|\.{3,}|(?:\. ){2,}\.)[\])]?\s*")
+_PUNCTUATION = ",.;:!?…，。！？、；："
 
 
-def find_quote(quote: str, text: str) -> tuple[int, int, Literal["exact", "normalised"]] | None:
+def find_quote(quote: str, text: str) -> Found | None:
     """Finds words in a text.
 
     Args:
@@ -39,10 +47,12 @@ def find_quote(quote: str, text: str) -> tuple[int, int, Literal["exact", "norma
     start = text.find(quote)
     if start >= 0:
         return start, start + len(quote), "exact"
-    wanted, _ = _normalised(quote)
-    have, places = _normalised(text)
+    wanted = _SPACES.sub(" ", alike(quote)).strip()
+    if not wanted or wanted not in _SPACES.sub(" ", alike(text)):
+        return None
+    have, places = _normalised(text)  # slower, and says where
     at = have.find(wanted)
-    if at < 0 or not wanted:
+    if at < 0:
         return None
     return places[at], places[at + len(wanted) - 1] + 1, "normalised"
 
@@ -51,48 +61,52 @@ def _normalised(text: str) -> tuple[str, list[int]]:
     """The text with marks made alike and white space made one space, and the place each character came from."""
     kept: list[str] = []
     places: list[int] = []
-    for place, character in enumerate(text.translate(_SAME)):
+    for place, character in enumerate(text):
         if character.isspace():
-            if kept and kept[-1] != " ":
+            if not kept or kept[-1] != " ":
                 kept.append(" ")
                 places.append(place)
         else:
-            kept.append(character)
-            places.append(place)
-    while kept and kept[-1] == " ":
-        kept.pop()
-        places.pop()
+            plain = alike(character)
+            kept.extend(plain)
+            places.extend([place] * len(plain))
     return "".join(kept), places
 
 
 def quotations(text: str) -> list[tuple[int, int]]:
-    """(start, end) of the words inside quotation marks that are long enough to be a quotation."""
-    found = []
-    for match in _QUOTATION.finditer(text):
-        group = next(i for i in (1, 2, 3) if match.group(i) is not None)
-        if len(match.group(group).split()) >= _LEAST_WORDS:
-            found.append(match.span(group))
-    return found
+    """(start, end) of the words inside each pair of quotation marks.
+
+    Example:
+        >>> [text[a:b] for text in ['a 27" screen, "as it is"'] for a, b in quotations(text)]
+        ['as it is']
+    """
+    return [match.span(match.lastindex or 0) for match in _QUOTATION.finditer(text)]
 
 
-def supporting_sentence(claim: str, passage: str, rarities: Mapping[str, float] | None = None) -> tuple[int, int, float]:
-    """The sentence of a passage that a claim rests on, and how much of the claim's words the passage has.
+def find_quotation(quotation: str, text: str) -> Found | None:
+    """Finds a quotation as people write them: a comma before the closing mark, three dots for what was left out.
 
     Args:
-        claim: What the answer says.
-        passage: The text it cites.
-        rarities: Word → how much it tells; all alike if left out.
+        quotation: The words between quotation marks.
+        text: Where they should stand; all parts of the quotation in it, in their order.
 
     Returns:
-        (start, end) in `passage`, and the share of the claim's words found in it, in [0, 1].
+        (start, end, verdict) from its first character to its last; None if it does not stand there so.
+
+    Example:
+        >>> find_quotation("we agreed … on rules,", "There we agreed, at last, on rules of trade.")
+        (6, 34, 'normalised')
     """
-    words = set(terms(claim))
-    weight = rarities or {}
-    found = sentences(passage) or [(0, len(passage))]
-    scored = []
-    for start, end in found:
-        shared = words & set(terms(passage[start:end]))
-        scored.append((sum(weight.get(word, 1.0) for word in shared), -start, start, end))
-    _, _, start, end = max(scored)
-    covered = len(words & set(terms(passage))) / len(words) if words else 1.0
-    return start, end, covered
+    parts = [part for part in _LEFT_OUT.split(quotation.strip()) if part.strip(_PUNCTUATION + " ")]
+    begin = end = 0
+    exact = len(parts) == 1
+    for n, part in enumerate(parts):
+        found = find_quote(part, text[end:]) or find_quote(part.strip().rstrip(_PUNCTUATION), text[end:])
+        if found is None:
+            return None
+        exact &= found[2] == "exact" and found[1] - found[0] == len(quotation.strip())
+        begin = end + found[0] if n == 0 else begin
+        end += found[1]
+    if not parts:
+        return None
+    return begin, end, "exact" if exact else "normalised"

@@ -165,12 +165,17 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A claim or quotation of an answer that did not pass; what was said and where in the answer."""
+    """A claim or quotation of an answer that did not pass; what was said and where in the answer.
+
+    Attributes:
+        note: What is wrong with it, for people ("says 30, the source says 20"); may be empty.
+    """
 
     said: str
     verdict: Verdict
     answer_start: int
     answer_end: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Settings:
     evidence: float = 0.2  # below it an extracted answer abstains; of each public set .95 of the answerable are above
     first_token_s: float = 20.0  # how long a model may think before its first word
     total_s: float = 120.0  # how long it may take in all
+    context_tokens: int = 0  # what the model takes, prompt and answer together; 0 = what is known of it by its name
     max_file_mb: int = 512  # larger files are refused with a reason, not read
 
     def writes_with(self) -> str:
@@ -39,6 +40,12 @@ class Settings:
         if self.model == NO_MODEL:
             return ""
         return self.model or (DEFAULT_MODEL if self.api_key else "")
+
+    def prompt_tokens(self) -> int:
+        """Room for question, passages and history, tokens; the rest of the model's window is left to its answer."""
+        known = (tokens for start, tokens in _WINDOWS if self.writes_with().lower().startswith(start))
+        window = self.context_tokens or next(known, _SMALLEST_WINDOW)
+        return max(window // 2, window - _ANSWER_TOKENS)
 
     def remote_addresses(self) -> dict[str, str]:
         """Where text is sent, purpose → address; empty when nothing leaves this machine."""
@@ -58,6 +65,12 @@ class Resolved:
     origins: Mapping[str, str]
 
 
+# Model names begin with → tokens they take. Source: the makers' model pages.
+_WINDOWS = (("gpt-5", 272_000), ("gpt-4.1", 1_000_000), ("gpt-4o", 128_000), ("o1", 200_000), ("o3", 200_000),
+            ("o4", 200_000), ("claude", 200_000), ("gemini", 1_000_000))  # fmt: skip
+_SMALLEST_WINDOW = 4_096  # Ollama's default: what is beyond, it drops without a word
+_ANSWER_TOKENS = 1_024
+
 _SMALLEST = {
     "passage_tokens": 16,
     "k": 1,
@@ -66,6 +79,7 @@ _SMALLEST = {
     "first_token_s": 0.1,
     "total_s": 0.1,
     "max_file_mb": 1,
+    "context_tokens": 0,
 }
 _LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions less title and markers
 

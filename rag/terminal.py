@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.quotes import MARKER
+from rag.check import MARKER
 from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_BEGUN_MARKER = re.compile(r"\[[\d,; ]*$")
+_BEGUN_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
 _VERDICTS = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}
 
 
@@ -61,7 +61,8 @@ def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
         )
         yield f"[{c.n}]{claim} {_place(c.source, c.page)}, characters {c.start}–{c.end}{verdict}\n    “{one_line(c.quote)}”"
     for flag in answer.flags:
-        yield f"⚑ {flag.verdict}: {one_line(flag.said)[:200]}"
+        note = f" ({one_line(flag.note)})" if flag.note else ""
+        yield f"⚑ {flag.verdict}{note}: {one_line(flag.said)[:200]}"
 
 
 def hit(n: int, found: Hit) -> str:

@@ -14,11 +14,14 @@ import pytest
 
 from rag import Document, Filter
 from rag import records as r
-from rag.answer import _claims
+from rag.addresses import without_foreign
 from rag.catalog import Catalog
+from rag.characters import visible
+from rag.check import MARKER, claims_of
+from rag.claims import support
 from rag.page import show
-from rag.prompts import visible
-from rag.quotes import find_quote, quotations, supporting_sentence
+from rag.prompts import refuses
+from rag.quotes import find_quotation, find_quote, quotations
 from rag.read.markdown import read as read_markdown
 from rag.read.text import canonical, find_author, find_date, name_as_title
 from rag.sentences import sentences
@@ -66,8 +69,12 @@ WORK: dict[str, Callable[[str], object]] = {
     "find a quote that is not there": lambda text: find_quote(text[: len(text) // 2] + "x", text),
     "find a quote at the end": lambda text: find_quote(text[-50:] + "end", text + "end"),
     "quotations": quotations,
-    "supporting sentence": lambda text: supporting_sentence("the word of a claim", text),
-    "claims of an answer": _claims,
+    "find a quotation": lambda text: find_quotation(text[:500] + "end", text),
+    "a claim and a long source": lambda text: support("the word of a claim", text, 0, len(text)),
+    "a long claim": lambda text: support(text, "The word of a source. Not 20.", 0, 29),
+    "claims of an answer": claims_of,
+    "markers": lambda text: (MARKER.sub("", text), refuses(text)),
+    "addresses": lambda text: without_foreign(text, ["nothing"]),
     "escape for the page": show.escaped,
     "answer on the page": lambda text: show.answer(0, answered(text)),
     "answer as it is written": show.writing,

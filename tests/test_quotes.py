@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.quotes import find_quote, quotations, supporting_sentence
+from rag.quotes import find_quotation, find_quote, quotations
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ from rag.quotes import find_quote, quotations, supporting_sentence
         ("pay-as-you-go", "a pay–as—you‑go plan", (2, 15, "normalised")),
         ("black cats", "The black cat", None),
         ("30 members", "20 members", None),
+        ("cooperation", "co\u00adop\u200beration", (0, 13, "normalised")),
         ("", "anything", None),
     ],
 )
@@ -37,16 +38,36 @@ def test_what_stands_there_is_found(text: str, data: st.DataObject) -> None:
         assert text[found[0] : found[1]] == part
 
 
-def test_quotations_are_long_enough() -> None:
-    """Quotation marks around a term are not a quotation."""
-    text = 'a "term" and "a whole quoted phrase"'
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ('he said "it is so" and “that is that”.', ["it is so", "that is that"]),
+        ('a 27" screen and a 24" one', []),
+        ('"over\nthe line"', ["over\nthe line"]),
+        ('"over a\n\nparagraph"', []),
+        ("„so“ und «ainsi» 「然」是 「這樣」", ["so", "ainsi", "這樣"]),
+        ('never closed: "and so on', []),
+    ],
+)
+def test_quotations(text: str, quoted: list[str]) -> None:
+    """Pairs of quotation marks, in the ways of several languages; a mark for inches is none."""
+    assert quoted == [text[a:b] for a, b in quotations(text)]
 
-    assert ["a whole quoted phrase"] == [text[a:b] for a, b in quotations(text)]
 
-
-def test_supporting_sentence() -> None:
-    """The sentence that shares most with the claim, and how much of the claim the passage has."""
-    passage = "Rain fell all day. The Danube ends in the Black Sea. Nobody knew."
-    start, end, covered = supporting_sentence("The Danube reaches the Black Sea.", passage)
-
-    assert ("The Danube ends in the Black Sea.", 3 / 4) == (passage[start:end], covered)
+@pytest.mark.parametrize(
+    ("quotation", "expected"),
+    [
+        ("we agreed on rules", (6, 24, "exact")),
+        ("we agreed on rules,", (6, 24, "normalised")),
+        ("we agreed … at last", (6, 42, "normalised")),
+        ("we agreed [...] at last.", (6, 42, "normalised")),
+        ("... rules of trade ...", (19, 33, "normalised")),
+        ("at last … we agreed", None),
+        ("we agreed … for ever", None),
+        ("we agree on rules", None),
+        ("...", None),
+    ],
+)
+def test_quotations_as_people_write_them(quotation: str, expected: object) -> None:
+    """A comma before the closing mark and dots for what was left out pass; another order or word does not."""
+    assert expected == find_quotation(quotation, "There we agreed on rules of trade, at last!")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.prompts import visible
-from rag.quotes import MARKER
-from rag.records import Answer, Citation, Document, DocumentInfo, Hit
+from rag.characters import visible
+from rag.check import MARKER
+from rag.records import Answer, Citation, Document, DocumentInfo, Flag, Hit
 
 _AROUND = 1_500  # code points shown on either side of a citation
 # Everything that Markdown, HTML or a linkifier could read as more than itself.
@@ -67,8 +67,13 @@ def answer(turn: int, given: Answer) -> str:
     lines = ["".join(parts).strip(), f'<span class="verdict">{escaped(verdict_line(given))}</span>']
     if given.status == "abstained" and given.hits:
         lines.insert(1, _closest(given.hits))
-    lines += [f"<span class='flag'>⚑ {escaped(_WORDS[f.verdict])}: {escaped(f.said[:200])}</span>" for f in given.flags]
+    lines += [f"<span class='flag'>⚑ {escaped(_flagged(f))}</span>" for f in given.flags]
     return "\n\n".join(lines)
+
+
+def _flagged(flag: Flag) -> str:
+    note = f" ({flag.note})" if flag.note else ""
+    return f"{_WORDS[flag.verdict]}{note}: {flag.said[:200]}"
 
 
 def verdict_line(given: Answer) -> str:

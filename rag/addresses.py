@@ -1,0 +1,57 @@
+"""Addresses in what a model writes: one that stands in no source and not in the question was made up or talked into it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+LEFT_OUT = "[address left out]"
+
+_ADDRESS = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]{1,15}:(?://|\\\\)|\bwww\.|\b(?:data|javascript|mailto|tel|vbscript):)[^\s<>\"'`“”‘’]+",
+    re.IGNORECASE,
+)
+_ENDING = ".,;:!?)]}*_"
+_PICTURE = re.compile(r"!\[[^\]\n]{0,200}\](?=\(|\[|:)")
+
+
+def without_foreign(text: str, known: Sequence[str]) -> str:
+    """The text with every address that none of the known texts holds replaced, and no picture called for.
+
+    Example:
+        >>> without_foreign("see https://a.org/x and ![](https://evil.org/?q=1).", ["at https://a.org/x"])
+        'see https://a.org/x and ([address left out]).'
+    """
+
+    def kept(match: re.Match[str]) -> str:
+        address = match.group().rstrip(_ENDING)
+        if any(address in source for source in known):
+            return match.group()
+        return LEFT_OUT + match.group()[len(address) :]
+
+    return _PICTURE.sub("", _ADDRESS.sub(kept, text))
+
+
+class Cleaner:
+    """The same for a text that comes in pieces: a word is passed on when it is whole."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+        self._begun = ""
+
+    def passed(self, piece: str) -> str:
+        """What may be shown now."""
+        text = self._begun + piece
+        cut = max((text.rfind(space) + 1 for space in " \n\t"), default=0)
+        if len(text) - cut > _LONGEST_WORD:  # a script without spaces, or no word at all
+            cut = len(text)
+        self._begun = text[cut:]
+        return without_foreign(text[:cut], self._known)
+
+    def rest(self) -> str:
+        """What was held back, at the end."""
+        last, self._begun = self._begun, ""
+        return without_foreign(last, self._known)
+
+
+_LONGEST_WORD = 2_000
