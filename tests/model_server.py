@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
+import struct
 import threading
 import time
 from collections import deque
@@ -24,13 +27,20 @@ class ModelServer(ThreadingHTTPServer):
         self.replies: deque[Reply] = deque()
         self.requests: list[dict[str, Any]] = []
         self.closed = threading.Event()  # the client closed a connection in the middle of a reply
+        self.closed_at = 0.0  # when, by time.monotonic
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        self.closed.set()
+        self.was_closed()
+
+    def was_closed(self) -> None:
+        """Remembers the first time."""
+        if not self.closed.is_set():
+            self.closed_at = time.monotonic()
+            self.closed.set()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -119,6 +129,82 @@ def broken_json(handler: Handler) -> None:
     handler.begin()
     handler.said("It is ")
     handler.event(b"{nonsense")
+
+
+def cut(handler: Handler) -> None:
+    """The connection is reset."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.shutdown(socket.SHUT_WR)  # or the reset waits for the response object's copies of the socket
+    handler.connection.close()
+
+
+def error_in_stream(handler: Handler) -> None:
+    """An error where a piece of text should be."""
+    handler.event({"error": {"message": "upstream broke, key sk-canary0123456789abcdef", "type": "server_error"}})
+
+
+def after(text: str, then: Reply) -> Reply:
+    """Says some text, and then does something else."""
+
+    def reply(handler: Handler) -> None:
+        handler.begin()
+        for at in range(0, len(text), 5):
+            handler.said(text[at : at + 5])
+        then(handler)
+
+    return reply
+
+
+def waits(handler: Handler) -> None:
+    """Says nothing more, until the client goes."""
+    for _ in range(300):
+        readable, _, _ = select.select([handler.connection], [], [], 0.1)
+        if readable and not handler.connection.recv(1, socket.MSG_PEEK):
+            handler.server.was_closed()
+            return
+
+
+def body(status: int, kind: str, text: bytes, **headers: str) -> Reply:
+    """Answers with some bytes."""
+
+    def reply(handler: Handler) -> None:
+        handler.begin(status, kind, **headers)
+        handler.wfile.write(text)
+
+    return reply
+
+
+def whole(text: str | None, finish: str = "stop") -> Reply:
+    """A server that does not stream: one JSON object."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    return body(
+        200, "application/json", json.dumps({"id": "x", "choices": [choice], "usage": {"total_tokens": 7}}).encode()
+    )
+
+
+def takes_at_most(passages: int, then: Reply) -> Reply:
+    """A model with a small window."""
+
+    def reply(handler: Handler) -> None:
+        asked = handler.server.requests[-1]["body"]["messages"][-1]["content"]
+        if asked.count("<passage ") > passages:
+            fails(400, "This model's maximum context length is 4096 tokens", code="context_length_exceeded")(handler)
+        else:
+            then(handler)
+
+    return reply
+
+
+def counts_no_tokens(then: Reply) -> Reply:
+    """An older server, that does not know `stream_options`."""
+
+    def reply(handler: Handler) -> None:
+        if "stream_options" in handler.server.requests[-1]["body"]:
+            fails(400, "unknown field stream_options")(handler)
+        else:
+            then(handler)
+
+    return reply
 
 
 def embeds(dimension: int = 8) -> Reply:
