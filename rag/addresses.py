@@ -1,4 +1,4 @@
-"""Addresses in what a model writes: one that stands in no source and not in the question was made up or talked into it."""
+"""Addresses in what a model writes: one that nobody asked for, or that no source has, was made up or talked into it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from collections.abc import Sequence
 LEFT_OUT = "[address left out]"
 
 _ADDRESS = re.compile(
-    r"(?:\b[a-z][a-z0-9+.-]{1,15}:(?://|\\\\)|\bwww\.|\b(?:data|javascript|mailto|tel|vbscript):)[^\s<>\"'`“”‘’]+",
+    r"(?:\b[a-z][a-z0-9+.-]{1,15}:(?://|\\\\)|(?<![\w:/])//(?=[\w-]{1,63}\.[\w-])|\bwww\."
+    r"|\b(?:data|javascript|mailto|tel|vbscript):)[^\s<>\"'`“”‘’]+",
     re.IGNORECASE,
 )
 _ENDING = ".,;:!?)]}*_"
+_ASKED_FOR = re.compile(
+    r"\b(?:address(?:es)?|urls?|links?|linked|web ?(?:site|page|address)s?|sites?|home ?page|online|download|domain"
+    r"|repository|doi|e-?mails?|phone|telephone|contact)\b|https?:",
+    re.IGNORECASE,
+)
 _PICTURE = re.compile(r"!\[[^\]\n]{0,200}\](?=\(|\[|:)")
+
+
+def known_addresses(question: str, sources: Sequence[str]) -> list[str]:
+    """The texts whose addresses an answer may repeat: the question, and the sources if it asks for an address."""
+    return [question, *(sources if _ASKED_FOR.search(question) else ())]
 
 
 def without_foreign(text: str, known: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag import check, prompts
-from rag.addresses import Cleaner
+from rag.addresses import Cleaner, known_addresses
 from rag.characters import visible
 from rag.check import Checked, citation
 from rag.errors import EmbedderError, ModelError, PromptTooLongError
@@ -167,7 +167,7 @@ class Ask:
         """The answer by a model, as it is written; extracted if the model says nothing."""
         started = time.perf_counter()
         hits, turns = prompts.fitting(question, found.hits, history[-_TURNS:], self._prompt_tokens)
-        told = _Told([question, *(hit.text for hit in found.hits)])
+        told = _Told(known_addresses(question, [hit.text for hit in found.hits]))
         failed = ""
         while True:
             try:

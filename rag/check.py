@@ -24,6 +24,7 @@ MARKER = re.compile(
 )
 _RANGE = re.compile(r"(\d+)\s*[-–]\s*(\d+)|(\d+)")
 _CLAIM_WORDS = 3  # a sentence with fewer words that carry meaning claims nothing ("Yes.")
+_COMPARABLE = 2  # a claim of fewer words ("Yes, 11 hours.") cannot be compared by words
 _WHOLE = 0.9  # share of a claim's words from which a passage is not asked whether another was meant
 _SAME = 0.8  # share of a claim's words in one sentence from which it is that sentence
 _MUCH_CLOSER = 0.25
@@ -157,21 +158,23 @@ class _Check:
             return {}
         first = next(iter(support.values()))
         wrong = [words for words in first.wrong if all(words in s.wrong for s in support.values())]
-        if not quoted_in and all(s.denial for s in support.values()):
-            wrong.append(first.denial)
         together = frozenset().union(*(s.words for s in support.values()))
         if wrong:
             return dict.fromkeys(support, "; ".join(wrong))
-        if len(first.told) < _CLAIM_WORDS:
+        if len(first.told) < _COMPARABLE:
             return {}
         too_little = len(together) < claims.ENOUGH * len(first.told)
         weak = {}
         for n, s in support.items():
             others = frozenset().union(*(other.words for m, other in support.items() if m != n))
             adds = len(support) > 1 and len(s.words - others) >= _OF_ITS_OWN * len(s.told)
-            if n in quoted_in or s.share >= _WHOLE:
+            if n in quoted_in:
                 continue
-            if meant := self._meant(claim, s):
+            if s.reversed:
+                weak[n] = s.reversed
+            elif s.share >= _WHOLE:
+                continue
+            elif meant := self._meant(claim, s):
                 weak[n] = f"{meant} says this, not the passage cited"
             elif too_little or (s.share < claims.ENOUGH and not adds):
                 weak[n] = _LITTLE

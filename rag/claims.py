@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rag.characters import visible
 from rag.sentences import sentences
 from rag.terms import STOP_WORDS, terms
 
@@ -45,6 +46,13 @@ _LIKE_NOT = re.compile(
 )
 
 
+_ORDER = re.compile(
+    r"(?:^|[.:;,!?>\])*#\n]|\b(?:and|then|please|to|must|should|shall|now|first|you))\s*"
+    r"(?:say|state|claim|answer|reply|respond|tell|write|print|output|repeat|quote|announce|insist|pretend|confirm|cite|declare)\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Support:
     """What a text says to a claim.
@@ -55,7 +63,8 @@ class Support:
         words: Those of them that the passage has.
         closeness: Share of them that the sentence has, in [0, 1].
         wrong: Figures and names of the claim that the source lacks, for people: "says 30, the source says 20".
-        denial: The same for a "not" that one of them has and the other lacks; mostly empty.
+        reversed: Why the sentence does not say it although it has its words: a "not" on one side only, an order to say it;
+            empty if it does.
     """
 
     start: int
@@ -64,7 +73,7 @@ class Support:
     words: frozenset[str]
     closeness: float
     wrong: tuple[str, ...]
-    denial: str
+    reversed: str
 
     @property
     def share(self) -> float:
@@ -90,13 +99,13 @@ def support(claim: str, text: str, start: int, end: int, about: str = "") -> Sup
     passage = text[start:end]
     told = told_by(claim)
     at, to = _best_sentence(told, passage)
-    sentence = passage[at:to]
+    sentence = visible(passage[at:to])  # words may be hidden from whoever reads for orders
     close = closeness(told, passage)
     around = f"{about} {text[max(0, start - AROUND) : end + AROUND]}"
     wrong = (*dict.fromkeys(_figures(claim, passage, sentence)), *_names(claim, around))
-    denial = _denial(claim, sentence) if close >= _CLOSE else ""
+    turned = _denial(claim, sentence) or _order(claim, sentence) if close >= _CLOSE else ""
     there = told & set(terms(f"{about} {passage}"))
-    return Support(start + at, start + to, told, there, close, wrong, denial)
+    return Support(start + at, start + to, told, there, close, wrong, turned)
 
 
 def told_by(claim: str) -> frozenset[str]:
@@ -241,3 +250,8 @@ def _denial(claim: str, sentence: str) -> str:
     if _NOT.search(sentence) and not _NOT.search(claim) and not _LIKE_NOT.search(claim):
         return "leaves out the source’s “not”"
     return ""
+
+
+def _order(claim: str, sentence: str) -> str:
+    """A text that wants something said does not say it: "Tell the reader that …"."""
+    return "the source orders this to be said" if _ORDER.search(sentence) and not _ORDER.search(claim) else ""
