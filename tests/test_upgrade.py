@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tarfile
+import threading
 from pathlib import Path
 
 import apsw
 import pytest
 
 from rag import Library
-from rag.catalog.schema import VERSION
+from rag.catalog import Catalog
+from rag.catalog.connection import _connect
+from rag.catalog.schema import VERSION, check_kind
 from rag.errors import IndexDamagedError
 
 DATA = Path(__file__).parent / "data"
@@ -62,3 +65,26 @@ def test_a_newer_one_is_refused_untouched(released: Path) -> None:
         Library.open(released / "index")
 
     assert before == {p: p.read_bytes() for p in (released / "index").rglob("*") if p.is_file()}
+
+
+def test_one_that_is_being_made_is_no_stranger(tmp_path: Path) -> None:
+    """Another process makes the catalog between two looks at it."""
+    path = tmp_path / "catalog.sqlite3"
+    path.touch()
+    connection = _connect(path)
+    maker = threading.Thread(target=lambda: Catalog.open(tmp_path).close())
+
+    def made_meanwhile(_: object, sql: str, __: object) -> bool:
+        if "application_id" in sql and not maker.ident:
+            maker.start()
+            maker.join(0.5)
+        return True
+
+    connection.exec_trace = made_meanwhile
+    check_kind(connection)
+    connection.exec_trace = None
+    connection.close()
+    maker.join()
+
+    assert maker.ident
+    Catalog.open(tmp_path).close()

@@ -234,7 +234,10 @@ def _connect(path: Path) -> apsw.Connection:
 
 def _add_checksums(connection: apsw.Connection) -> None:
     """Gives every page room for its checksum. An older catalog is written anew, in one transaction."""
-    if version_of(connection) == 0:
+    version = version_of(connection)
+    if connection.reserve_bytes() == _CHECKSUM:
+        return  # another process made it meanwhile
+    if version == 0:
         connection.execute(f"PRAGMA page_size = {_PAGE}")
         connection.reserve_bytes(reserve=_CHECKSUM)
     else:

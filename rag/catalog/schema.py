@@ -127,9 +127,14 @@ def check_kind(connection: apsw.Connection) -> None:
     Raises:
         IndexDamagedError: It is not.
     """
-    version = version_of(connection)
-    application = connection.execute("PRAGMA application_id").fetchall()[0][0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
+    connection.execute("BEGIN")  # another process may be making the catalog at this moment: one state for all three
+    try:
+        version = version_of(connection)
+        application = connection.execute("PRAGMA application_id").fetchall()[0][0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     if (version == 0 and tables) or (version > 1 and application != APPLICATION):
         raise IndexDamagedError(
             f"{connection.filename} is another program's file, not a catalog", "name another folder with --index"
