@@ -7,18 +7,22 @@ its citation stands. The last event is the whole answer, the only thing to keep.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from rag import check, prompts
+from rag import check, overview, prompts
 from rag.addresses import Cleaner, known_addresses
 from rag.characters import visible
-from rag.check import Checked, citation
+from rag.check import Checked
 from rag.errors import EmbedderError, ModelError, PromptTooLongError
-from rag.extract import Chosen, extract
+from rag.extract import Chosen, Extract, extract
+from rag.followup import standalone
+from rag.kinds import Kind, facts_asked, is_of_all, kind_of, sides, subject
 from rag.ports import Embedder, Writer
-from rag.records import Answer, Citation, Filter, Hit, Status, Turn
+from rag.records import Answer, Filter, Hit, Status, Turn
 from rag.search import Retrieval, Search, checked_question
 from rag.thoughts import spoken
 
@@ -33,6 +37,16 @@ _CUT = {
     "length": "The answer was cut off: it is too long.",
     "filter": "The answer was cut off: the server filtered it.",
 }
+_LIST_PASSAGES = 20  # that a list is gathered from
+_LIST_SENTENCES = 10
+_FOR_A_LIST = 0.2  # of the evidence that a single answer needs
+_SIDE_SENTENCES = 2  # of each thing that is compared
+_NAMED = 12  # documents named before "and … more"
+_SUMMED_UP_TOGETHER = 5  # documents that one summary is of
+_OPENING = 20_000  # code points of a document's beginning in which its author and date may stand
+_SUMMED_UP = 400_000  # code points of a document that a summary is made from
+# "the report on bees": the words that tell which document is meant.
+_NAMED_ONE = re.compile(r"\b(?:about|on|called|titled|named)\s+(.+?)[?.!]*$|[\"“](.+?)[\"”]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The next piece of the answer's text, markers included."""
+    """The next piece of the answer's text, markers included; empty now and then while nothing comes."""
 
     text: str
 
@@ -57,6 +71,57 @@ class Finished:
 
 
 Event = Sources | Said | Finished
+# (documents asked about, how many of them, code points of each) → how many there are, and how the first begin.
+Openings = Callable[[Filter, int, int], tuple[int, list[Hit]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A question with all that belongs to it.
+
+    Attributes:
+        meant: The question made to stand alone.
+        begun: When it was asked, by time.perf_counter.
+    """
+
+    question: str
+    meant: str
+    kind: Kind
+    k: int
+    wanted: Filter
+    history: Sequence[Turn]
+    begun: float
+
+    @property
+    def searched(self) -> str:
+        """The question as it was searched for, where that is another."""
+        return "" if self.meant == self.question else self.meant
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found for a question; for a comparison of two things, for each of them.
+
+    Attributes:
+        parts: (what was searched for, its passages).
+        hits: All of them, best first, each once.
+    """
+
+    parts: tuple[tuple[str, Retrieval], ...]
+    hits: tuple[Hit, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> _Found:
+        in_turn = [hit for row in zip_longest(*(found.hits for _, found in parts)) for hit in row if hit is not None]
+        return cls(tuple(parts), tuple({(hit.document_id, hit.start): hit for hit in reversed(in_turn)}.values())[::-1])
+
+    @property
+    def notice(self) -> str:
+        return self.parts[0][1].notice
+
+    @property
+    def timings_ms(self) -> Mapping[str, float]:
+        return self.parts[0][1].timings_ms
 
 
 class Ask:
@@ -66,6 +131,7 @@ class Ask:
         search: Finds passages.
         embedder: Returns the embedder that `search` uses.
         text: (document id, start, end) → those characters of the document, to check a citation by.
+        openings: How documents begin.
         writer: The model that writes answers; None for extraction.
         prompt_tokens: Room for what the model is asked, tokens.
         sentences: Most sentences of an extracted answer.
@@ -77,6 +143,7 @@ class Ask:
         search: Search,
         embedder: Callable[[], Embedder],
         text: Callable[[int, int, int], str],
+        openings: Openings,
         writer: Writer | None,
         *,
         prompt_tokens: int,
@@ -86,6 +153,7 @@ class Ask:
         self._search = search
         self._embedder = embedder
         self._text = text
+        self._openings = openings
         self._writer = writer
         self._prompt_tokens = prompt_tokens
         self._sentences = sentences
@@ -97,81 +165,144 @@ class Ask:
         Raises:
             QuestionError: It is empty or too long.
         """
-        question = checked_question(question)
         begun = time.perf_counter()
-        found = self._search(question, k, wanted)
-        yield Sources(found.hits)
-        if self._writer is None or not found.hits:
-            answer = self._extracted(question, found, begun)
-            for _ in range(_TRIES):
-                if not self._has_changed(found):
-                    break
-                found = self._search(question, k, wanted)  # a document was replaced while it was being quoted
-                answer = self._extracted(question, found, begun)
-            yield Said(answer.text)
-            yield Finished(answer)
+        question = checked_question(question)
+        meant = checked_question(standalone(question, history))
+        asking = _Asking(question, meant, kind_of(question), k, wanted or Filter(), history, begun)
+        if asking.kind in ("greeting", "thanks", "help", "contents", "authorship", "summary"):
+            yield from self._about_documents(asking)
             return
-        yield from self._written(self._writer, question, found, history, begun)
+        found = self._found(asking)
+        yield Sources(found.hits)
+        if self._writer is not None and found.hits:
+            yield from self._written(self._writer, asking, found)
+        else:
+            yield from _whole(self._quoting(asking, found))
 
-    def _extracted(self, question: str, found: Retrieval, begun: float, failed: str = "") -> Answer:
+    def _found(self, asking: _Asking) -> _Found:
+        """The passages for a question: for both sides of a comparison, more of them for a list."""
+        both = sides(asking.meant) if asking.kind == "comparison" else None
+        if both:
+            return _Found.of([(side, self._search(side, -(-asking.k // 2), asking.wanted)) for side in both])
+        if asking.kind == "list":
+            wanted = subject(asking.meant)
+            return _Found.of([(wanted, self._search(wanted, max(asking.k, _LIST_PASSAGES), asking.wanted))])
+        return _Found.of([(asking.meant, self._search(asking.meant, asking.k, asking.wanted))])
+
+    def _about_documents(self, asking: _Asking) -> Generator[Event]:
+        """What is asked about the documents rather than of them."""
+        hits: tuple[Hit, ...] = ()
+        count, openings = self._openings(asking.wanted, _NAMED, _OPENING)
+        if asking.kind in ("greeting", "thanks", "help"):
+            told = overview.spoken(asking.kind, count, openings)
+        elif asking.kind == "contents" or not openings:
+            told = overview.contents(count, openings)
+        elif asking.kind == "summary" and is_of_all(asking.question):
+            yield from self._summary(asking, openings[:_SUMMED_UP_TOGETHER])
+            return
+        elif (meant := self._document_meant(asking, count)) is None:
+            told = overview.which_one(count, openings)
+        elif asking.kind == "summary":
+            yield from self._summary(asking, [meant])
+            return
+        else:
+            who, when = facts_asked(asking.question)
+            told = overview.authorship(meant, who=who, when=when)
+            hits = self._search(asking.meant, asking.k, asking.wanted).hits
+        yield Sources(hits)
+        yield from _whole(_own(asking, told, hits))
+
+    def _document_meant(self, asking: _Asking, count: int) -> Hit | None:
+        """How the document begins that "it" or "this article" is; None where that cannot be told."""
+        if count == 1:
+            return self._openings(asking.wanted, 1, _OPENING)[1][0]
+        named = _NAMED_ONE.search(asking.question)
+        words = (named.group(1) or named.group(2)) if named else ""
+        if asking.history and not words:
+            words = standalone(asking.history[-1].question, asking.history[:-1])
+        hits = self._search(words, 1, asking.wanted).hits if words else ()
+        return self._beginning(hits[0], _OPENING) if hits else None
+
+    def _beginning(self, hit: Hit, characters: int) -> Hit:
+        """How a hit's document begins."""
+        text = self._text(hit.document_id, 0, characters)
+        return Hit(hit.source, hit.title, 1 if hit.page else None, 0, len(text), 0.0, text, "", hit.author, hit.date,
+                   hit.ranks, hit.document_id)  # fmt: skip
+
+    def _summary(self, asking: _Asking, openings: Sequence[Hit]) -> Generator[Event]:
+        """What documents say in short: by the model where there is one, else by the sentences that say most."""
+        parts = [self._beginning(hit, _SUMMED_UP // len(openings)) for hit in openings]
+        if self._writer is None:
+            yield Sources(tuple(openings))
+            yield from _whole(_own(asking, overview.summary(parts, self._embedder()), tuple(openings)))
+            return
+        room = prompts.characters(self._prompt_tokens) // (2 * len(parts))
+        passages = [passage for part in parts for passage in overview.cut(part, room)]
+        found = _Found.of([(asking.meant, Retrieval(tuple(passages), None, {}, {}))])
+        yield Sources(found.hits)
+        yield from self._written(self._writer, asking, found)
+
+    def _quoting(self, asking: _Asking, found: _Found) -> Answer:
+        """The answer by quoting, again if a document was replaced while it was being quoted."""
+        answer = self._extracted(asking, found)
+        for _ in range(_TRIES):
+            if all(self._text(hit.document_id, hit.start, hit.end) == hit.text for hit in found.hits):
+                break
+            found = self._found(asking)
+            answer = self._extracted(asking, found)
+        return answer
+
+    def _extracted(self, asking: _Asking, found: _Found, failed: str = "") -> Answer:
         """The answer by quoting. `failed` says why a model did not write it."""
         started = time.perf_counter()
-        notices = [n for n in (failed, found.notice) if n]
+        lines = overview.Lines()
+        evidence = 0.0
+        # No one sentence answers "List every …": what comes near is shown, and called that.
+        threshold = self._threshold * (_FOR_A_LIST if asking.kind == "list" else 1)
+        for searched, part in found.parts:
+            extracted = self._extract(asking, searched, part)
+            evidence = max(evidence, extracted.evidence)
+            standing = [sentence for sentence in extracted.chosen if self._stands(sentence)]
+            label = f"{searched[0].upper()}{searched[1:]}:" if len(found.parts) > 1 else ""
+            if not standing or extracted.evidence < threshold:
+                if label:
+                    lines.add(f"{label} {prompts.NOTHING_ABOUT}", before="\n")
+                continue
+            if label:
+                lines.add(label, before="\n")
+            for sentence in standing:
+                lines.add(sentence.quote, sentence.hit, (sentence.start, sentence.end))
+        kind_notice = _QUOTED.get(asking.kind, "") if lines.citations else ""
+        status: Status = "degraded" if failed else "answered" if lines.citations else "abstained"
+        text = lines.text if lines.citations else prompts.REFUSAL
+        timings = {**found.timings_ms, "answer": _ms(started), "total": _ms(asking.begun)}
+        return Answer(
+            asking.question, text, status, tuple(lines.citations), (), found.hits, round(evidence, 4), EXTRACTION,
+            " ".join(notice for notice in (failed, kind_notice, found.notice) if notice), timings, searched=asking.searched,
+        )  # fmt: skip
+
+    def _extract(self, asking: _Asking, searched: str, found: Retrieval) -> Extract:
+        most = {"list": _LIST_SENTENCES, "comparison": _SIDE_SENTENCES}.get(asking.kind, self._sentences)
         try:
-            extracted = extract(question, found, self._embedder(), self._sentences)
+            return extract(searched, found, self._embedder(), most, gathers=asking.kind == "list")
         except EmbedderError as error:
             _log.warning("extracting by words only: %s", error)
             by_words = Retrieval(found.hits, None, found.rarities, found.timings_ms, found.notice)
-            extracted = extract(question, by_words, self._embedder(), self._sentences)
-        status: Status = "degraded" if failed else "answered"
-        text, citations = self._quoted(extracted.chosen)
-        if not citations or extracted.evidence < self._threshold:
-            text, citations = prompts.REFUSAL, ()
-            status = "degraded" if failed else "abstained"
-        timings = {**found.timings_ms, "answer": _ms(started), "total": _ms(begun)}
-        return Answer(
-            question,
-            text,
-            status,
-            citations,
-            (),
-            found.hits,
-            round(extracted.evidence, 4),
-            EXTRACTION,
-            " ".join(notices),
-            timings,
-        )
+            return extract(searched, by_words, self._embedder(), most, gathers=asking.kind == "list")
 
-    def _has_changed(self, found: Retrieval) -> bool:
-        """Whether a passage that was found is not there any more."""
-        return any(self._text(hit.document_id, hit.start, hit.end) != hit.text for hit in found.hits)
+    def _stands(self, sentence: Chosen) -> bool:
+        """Whether a sentence is in its document still."""
+        return self._text(sentence.hit.document_id, sentence.start, sentence.end) == sentence.quote
 
-    def _quoted(self, chosen: Sequence[Chosen]) -> tuple[str, tuple[Citation, ...]]:
-        """The chosen sentences as text, each cited; one whose document changed meanwhile is left out."""
-        text = ""
-        citations: list[Citation] = []
-        for sentence in chosen:
-            hit = sentence.hit
-            if self._text(hit.document_id, sentence.start, sentence.end) != sentence.quote:
-                continue
-            text += " " if text else ""
-            start, n = len(text), len(citations) + 1
-            text += sentence.quote
-            citations.append(citation(n, hit, sentence.start, sentence.end, sentence.quote, "exact", start, len(text)))
-            text += f" [{n}]"
-        return text, tuple(citations)
-
-    def _written(
-        self, writer: Writer, question: str, found: Retrieval, history: Sequence[Turn], begun: float
-    ) -> Generator[Event]:
+    def _written(self, writer: Writer, asking: _Asking, found: _Found) -> Generator[Event]:
         """The answer by a model, as it is written; extracted if the model says nothing."""
         started = time.perf_counter()
-        hits, turns = prompts.fitting(question, found.hits, history[-_TURNS:], self._prompt_tokens)
-        told = _Told(known_addresses(question, [hit.text for hit in found.hits]))
+        hits, turns = prompts.fitting(asking.question, found.hits, asking.history[-_TURNS:], self._prompt_tokens)
+        told = _Told(known_addresses(asking.question, [hit.text for hit in found.hits]))
         failed = ""
         while True:
             try:
-                yield from told.by(writer, prompts.messages(question, hits, turns), started)
+                yield from told.by(writer, prompts.messages(asking.question, hits, turns, asking.searched), started)
             except PromptTooLongError as error:
                 if not told.text and len(hits) > 1:
                     hits, turns = hits[: len(hits) // 2], ()
@@ -184,9 +315,7 @@ class Ask:
         if not told.text.strip():
             failed = failed or f"{writer.name} sent an empty answer"
             notice = f"{failed[0].upper()}{failed[1:]}. Here is what the documents say, word for word."
-            answer = self._extracted(question, found, begun, notice)
-            yield Said(answer.text)
-            yield Finished(answer)
+            yield from _whole(self._extracted(asking, found, notice))
             return
         cut = f"The answer was cut off: {failed}." if failed else _CUT.get(told.finish, "")
         status: Status = "incomplete" if cut else "answered"
@@ -194,15 +323,36 @@ class Ask:
         if prompts.refuses(text) and not cut:
             checked, status = Checked(prompts.REFUSAL, (), ()), "abstained"
         else:
-            checked = check.checked(text, hits, self._text, question)
-        timings = {**found.timings_ms, "first_token": told.first_ms, "answer": _ms(started), "total": _ms(begun)}
+            checked = check.checked(text, hits, self._text, asking.question)
+        timings = {
+            **found.timings_ms, "first_token": told.first_ms, "answer": _ms(started), "total": _ms(asking.begun),
+        }  # fmt: skip
         yield Finished(
             Answer(
-                question, checked.text, status, checked.citations, checked.flags, found.hits,
+                asking.question, checked.text, status, checked.citations, checked.flags, found.hits,
                 0.0 if status == "abstained" else 1.0,  # a model says only whether the documents answer
-                writer.name, " ".join(part for part in (cut, found.notice) if part), timings, told.usage,
+                writer.name, " ".join(part for part in (cut, found.notice) if part), timings, told.usage, asking.searched,
             )
         )  # fmt: skip
+
+
+_QUOTED = {"list": prompts.QUOTED_LIST, "comparison": prompts.QUOTED_SIDES}
+
+
+def _own(asking: _Asking, told: overview.Told, hits: tuple[Hit, ...]) -> Answer:
+    """An answer in rag's own words, or of sentences it chose without a search."""
+    timings = {"answer": _ms(asking.begun), "total": _ms(asking.begun)}
+    says_nothing = asking.kind == "authorship" and not told.citations
+    return Answer(
+        asking.question, told.text, "abstained" if says_nothing else "answered", told.citations, (), hits,
+        0.0 if says_nothing else 1.0, EXTRACTION, told.notice, timings,
+    )  # fmt: skip
+
+
+def _whole(answer: Answer) -> Iterator[Event]:
+    """An answer that comes in one piece."""
+    yield Said(answer.text)
+    yield Finished(answer)
 
 
 class _Told:

@@ -65,6 +65,7 @@ class AskJSON(TypedDict):
 
     schema_version: int
     question: str
+    searched: str
     answer: str
     status: str
     model: str
@@ -162,6 +163,7 @@ def ask_json(answer: Answer) -> AskJSON:
     return {
         "schema_version": SCHEMA_VERSION,
         "question": answer.question,
+        "searched": answer.searched,
         "answer": answer.text,
         "status": answer.status,
         "model": answer.model,

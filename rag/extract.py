@@ -18,6 +18,7 @@ from rag.sentences import sentences
 from rag.terms import located_terms, terms
 
 _PASSAGES = 5  # hits whose sentences are considered; a sixth had the answer in 1.3 % of the fitting questions
+_GATHERING_MARGIN = 3.0
 _MARGIN = 1.4  # a further sentence is taken if it scores at most this much (log-odds) below the best
 
 # Log-odds that a sentence holds the answer.
@@ -62,7 +63,7 @@ class _Sentence:
         return self.hit.text[self.start : self.end]
 
 
-def extract(question: str, found: Retrieval, embedder: Embedder, most: int) -> Extract:
+def extract(question: str, found: Retrieval, embedder: Embedder, most: int, *, gathers: bool = False) -> Extract:
     """Chooses at most `most` sentences of the best hits.
 
     Args:
@@ -70,15 +71,17 @@ def extract(question: str, found: Retrieval, embedder: Embedder, most: int) -> E
         found: Its hits; without a vector only words are compared.
         embedder: The one that made the question's vector.
         most: Sentences.
+        gathers: Many places may hold a part of the answer: all hits are considered, and more is taken from them.
     """
-    hits = found.hits[:_PASSAGES]
+    hits = found.hits if gathers else found.hits[:_PASSAGES]
+    margin = _GATHERING_MARGIN if gathers else _MARGIN
     scored = _scored(question, found, hits, embedder)
     if not scored:
         return Extract((), 0.0)
     best = max(scored, key=lambda s: s.score)
     taken: list[_Sentence] = []
     for sentence in sorted(scored, key=lambda s: -s.score):
-        if len(taken) >= most or sentence.score < best.score - _MARGIN:
+        if len(taken) >= most or sentence.score < best.score - margin:
             break
         # What a sentence leans on ("The issue was raised…") is said first, or it says nothing.
         before = _leans_on(sentence, scored)

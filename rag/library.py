@@ -470,9 +470,13 @@ class Library:
     @cached_property
     def _ask(self) -> Ask:
         return Ask(
-            self._search, lambda: self._embedder, self._catalog.text, self._writer,
+            self._search, lambda: self._embedder, self._catalog.text, self._openings, self._writer,
             prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, evidence=self.settings.evidence,
         )  # fmt: skip
+
+    def _openings(self, wanted: Filter, most: int, characters: int) -> tuple[int, list[Hit]]:
+        """How many documents pass a filter, and how the first of them begin."""
+        return self._catalog.openings(self._catalog.matching(wanted), most, characters)
 
 
 def _common_stems() -> list[str]:

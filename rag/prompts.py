@@ -10,6 +10,22 @@ from rag.records import Hit, Turn
 
 REFUSAL = "Your documents don't answer this."  # said by extraction, asked of models, recognised in their replies
 
+GREETING = (
+    "Hello. Ask me anything that your {count} may answer, and I will show where each answer stands."
+    " For example about: {some}."
+)
+NOTHING_HERE = (
+    "There are no documents here yet. Take some in with: rag add FILE, or put them into the folder of the documents."
+)
+WELCOME = "You’re welcome."
+QUOTED_SUMMARY = "Quoted, not summarised: without a language model rag writes nothing of its own. These sentences say most."
+QUOTED_LIST = (
+    "Quoted, not listed: without a language model rag cannot tell what belongs on the list, or whether it is whole."
+)
+QUOTED_SIDES = "Quoted side by side: comparing them takes a language model."
+NOTHING_ABOUT = "your documents say nothing of it that would be sure enough to quote."
+WHICH_ONE = "Which document do you mean? There are {count}, for example: {some}."
+
 SYSTEM = f"""You answer questions from numbered passages of the user's documents, and from nothing else.
 
 Rules:
@@ -24,7 +40,9 @@ QUESTION = """Passages:
 
 {passages}
 
-Question: {question}"""
+Question: {question}{meant}"""
+
+MEANT = "\n(In this conversation that means: {question})"
 
 _PASSAGE = """<passage number="{n}" source="{source}"{date}>
 {text}
@@ -35,11 +53,19 @@ _TOKENS_A_MESSAGE = 8  # for its role and the marks around it
 _BYTES_A_TOKEN = 3  # of UTF-8; English has about 4, scripts that tokenizers know less about 2 to 3
 
 
-def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn]) -> list[tuple[str, str]]:
-    """The (role, content) messages that ask a model one question over some passages, numbered from 1."""
+def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn], meant: str = "") -> list[tuple[str, str]]:
+    """The (role, content) messages that ask a model one question over some passages, numbered from 1.
+
+    Args:
+        question: As it was asked.
+        hits: The passages, marker 1 first.
+        history: Earlier exchanges, latest last.
+        meant: The question made to stand alone, where it did not.
+    """
     passages = "\n\n".join(_fenced(n, hit) for n, hit in enumerate(hits, start=1))
     earlier = [part for turn in history for part in (("user", turn.question), ("assistant", turn.answer))]
-    asked = QUESTION.format(passages=passages, question=visible(question))
+    asked = QUESTION.format(passages=passages, question=visible(question),
+                            meant=MEANT.format(question=visible(meant)) if meant else "")  # fmt: skip
     return [("system", SYSTEM), *((role, visible(said)) for role, said in earlier), ("user", asked)]
 
 
@@ -78,6 +104,11 @@ def tokens(text: str) -> int:
         14
     """
     return -(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN)
+
+
+def characters(tokens_: int) -> int:
+    """How many code points of English that many tokens are at least."""
+    return tokens_ * _BYTES_A_TOKEN
 
 
 def _fenced(n: int, hit: Hit) -> str:

@@ -188,6 +188,7 @@ class Answer:
         notice: One sentence the reader must know (why it is degraded, incomplete, or what was left out); may be empty.
         timings_ms: Stage → milliseconds.
         usage: Tokens as the model reported them, kind → count; empty for extraction.
+        searched: The question as it was searched for, where it was a follow-up that did not stand alone; else empty.
     """
 
     question: str
@@ -201,6 +202,7 @@ class Answer:
     notice: str = ""
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, int] = field(default_factory=dict)
+    searched: str = ""
 
 
 @dataclass(frozen=True, slots=True)

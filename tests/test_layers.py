@@ -12,9 +12,10 @@ ROOT = Path(__file__).parent.parent / "rag"
 FLOORS = {
     0: {"errors", "records", "stored"},
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
-        "characters", "claims", "check", "thoughts", "addresses"},
+        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup"},
     2: {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "llama",
-        "ingest", "reindex", "search", "dense", "extract", "answer", "evaluate"},
+        "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
+        "evaluate"},
     3: {"library"},
     4: {"cli", "page", "serve", "contracts", "startup", "terminal"},
 }  # fmt: skip
@@ -63,7 +64,9 @@ def test_imports_go_downwards(module: str, path: Path) -> None:
         assert set() == own & (ADAPTERS - {module})
 
 
-@pytest.mark.parametrize("module", sorted({"ingest", "reindex", "search", "dense", "extract", "answer", "evaluate"}))
+@pytest.mark.parametrize(
+    "module", sorted({"ingest", "reindex", "search", "dense", "extract", "overview", "answer", "evaluate"})
+)
 def test_use_cases_know_no_adapter(module: str) -> None:
     """Use cases receive adapters; at run time they import none."""
     own = {name.split(".")[1] for name in imported(ROOT / f"{module}.py", running=True) if name.startswith("rag.")}

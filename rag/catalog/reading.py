@@ -15,7 +15,7 @@ from rag.catalog.connection import Connections
 from rag.catalog.schema import name_hash
 from rag.catalog.writing import BLOCK
 from rag.errors import IndexDamagedError, SourceError
-from rag.records import Document, DocumentInfo, Filter, Passage, page_at
+from rag.records import Document, DocumentInfo, Filter, Hit, Passage, Ranks, page_at
 from rag.stored import Edition, FileSeen, LogEntry, PendingPassage, StoredPassage
 
 _T = TypeVar("_T")
@@ -109,6 +109,43 @@ class Reading:
             for source, root, content_hash, error, hint in failed
         ]
         return sorted(infos, key=lambda info: (info.source, info.root))
+
+    def openings(self, document_ids: Sequence[int] | None, most: int, characters: int) -> tuple[int, list[Hit]]:
+        """How many live documents there are, and how the first of them begin, by source.
+
+        Args:
+            document_ids: Of these only; all if None.
+            most: Documents.
+            characters: Of each, at most.
+        """
+        among = "" if document_ids is None else " AND id IN (SELECT value FROM json_each(?))"
+        values = [] if document_ids is None else [json.dumps(list(document_ids))]
+        with self._db.snapshot():
+            count = self._db.query(f"SELECT count(*) FROM documents WHERE state = 'live'{among}", values)[0][0]
+            rows = self._db.query(
+                "SELECT id, source, title, author, date, page_starts FROM documents"
+                f" WHERE state = 'live'{among} ORDER BY source, id LIMIT ?",
+                [*values, most],
+            )
+            texts = [self.text(row[0], 0, characters) for row in rows]
+        unranked = Ranks(None, 0.0, None, None)
+        return count, [
+            Hit(
+                source,
+                title,
+                1 if len(json.loads(starts)) else None,
+                0,
+                len(text),
+                0.0,
+                text,
+                "",
+                author,
+                date,
+                unranked,
+                id_,
+            )
+            for (id_, source, title, author, date, starts), text in zip(rows, texts, strict=True)
+        ]
 
     def find(self, source: str) -> int:
         """The id of the live document of this name: its source, or the absolute path of its file.

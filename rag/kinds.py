@@ -1,0 +1,121 @@
+"""What kind of thing somebody asks for: most are questions to the documents, some are about them, and some are neither.
+
+Whole sentences are recognised, not words in them: "Who wrote Faust?" is a question to the documents, "Who wrote this article?"
+is one about them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Kind = Literal["question", "greeting", "thanks", "help", "contents", "authorship", "summary", "list", "comparison"]
+
+_POLITE = r"(?:(?:please|hi|hello|hey|so|ok(?:ay)?|now|and)[\s,!]+)*(?:(?:can|could|would|will) you (?:please )?|i(?:['’]d| would) like (?:you )?to |please )?"
+_DOCUMENT = r"(?:document|article|text|paper|report|file|story|piece|page|book|letter|e-?mail|memo|note|essay|post)"
+_THIS = rf"(?:it|this|that|(?:this|that|the|my)\s+{_DOCUMENT}(?:\s+(?:about|on|called|titled)\s+.+)?|[\"“].+[\"”])"
+_ALL = rf"(?:(?:all|all of|any of|each of)?\s*(?:these|those|the|my|your|our|this)?\s*(?:{_DOCUMENT}s|library|index|collection|corpus|folder|documentation))"
+_END = r"\s*(?:please|for me|now)?\s*[?.!]*$"
+
+_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"^\s*{pattern}", re.IGNORECASE))  # type: ignore[misc]  # the literals of Kind
+    for kind, pattern in (
+        ("greeting", rf"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|hallo|hola|bonjour|salut|ciao|namaste)"
+                     rf"(?:[\s,]+(?:there|all|everyone|rag|bot|again|how are you(?: doing)?(?: today)?))*{_END}"),
+        ("greeting", rf"how are you(?: doing)?(?: today)?{_END}"),
+        ("thanks", rf"(?:(?:many |no )?thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|cheers|great|perfect|nice|good|ok(?:ay)?|cool|bye|goodbye|see you)"
+                   rf"(?:[\s,!.]+(?:thanks?|thank you|bye|that (?:helps|helped)(?: a lot)?|that was helpful|very much|job|work))*{_END}"),
+        ("help", rf"(?:help(?: me)?|{_POLITE}(?:what (?:can|do) you do|who are you|what are you|how (?:do|does|can) (?:this|you|it|i)(?: work| use (?:this|it|you))?"
+                 rf"|what is this(?: (?:page|program|app|bot|tool))?|what (?:can|should) i ask(?: you)?)){_END}"),
+        ("contents", rf"{_POLITE}(?:what(?:['’]s| is| do (?:you|we|i) have)? (?:in|inside) (?:here|there|{_ALL})"
+                     rf"|what (?:{_DOCUMENT}s|files|sources) (?:do (?:you|we|i) have|are (?:there|here|in here)|have you(?: got)?|can you (?:see|read)|do you know(?: about)?)"
+                     rf"|which (?:{_DOCUMENT}s|files|sources) (?:do (?:you|we|i) have|are (?:there|here|in here)|have you(?: got)?)"
+                     rf"|(?:list|show)(?: me)?(?: all)?(?: of)?(?: the| your| my)? (?:{_DOCUMENT}s|files|sources)"
+                     rf"|what (?:are|is) (?:these|those|the|my|your) {_DOCUMENT}s? about|what do you know(?: about)?|what (?:is|are) {_ALL} about"
+                     rf"|how many (?:{_DOCUMENT}s|files)(?: (?:do (?:you|we|i) have|are (?:there|here|in here)))?){_END}"),
+        ("authorship", rf"{_POLITE}(?:who(?: is| was|['’]s)? (?:wrote|written|authored|published|the authors?(?: of)?|the writer(?: of)?) ?{_THIS}?(?: and when(?: (?:was (?:it|this)|did they)[\w\s]*)?)?"
+                       rf"|when (?:was|is|were) {_THIS} (?:written|published|dated|from|made|created|posted)(?: and (?:by whom|who wrote it))?"
+                       rf"|(?:who is|what is|what['’]s|tell me|give me|show me) the (?:author|date|publication date|title|source)s?(?: and (?:the )?(?:author|date|title|source))? (?:of|for) {_THIS}"
+                       rf"|how old is {_THIS}|where (?:does|did|is) {_THIS} (?:come )?from|what date is {_THIS}(?: from)?|by whom is {_THIS}){_END}"),
+        ("summary", rf"{_POLITE}(?:summari[sz]e|sum up|give(?: me)? (?:a |an |the )?(?:short |brief |quick |one-paragraph )?(?:summary|overview|gist|tl;?dr)(?: of)?|tl;?dr|write (?:me )?a (?:short |brief )?summary(?: of)?"
+                    rf"|what(?:['’]s| is| are) (?:the (?:gist|main (?:points?|ideas?|message)|key (?:points?|takeaways|findings)|summary|essence|takeaways?)(?: (?:of|in)\b|(?=\s*[?.!]*$))|{_THIS} (?:all )?about)"
+                    rf"|what does {_THIS} say|(?:tell me )?what {_THIS} is about)\b"),
+        ("list", rf"{_POLITE}(?:(?:list|name|enumerate|give me|show me|find)(?: me)? (?:all|every|each|the complete list of|a (?:full |complete )?list of)\b"
+                 rf"|which (?:of the |of my |of these )?(?:{_DOCUMENT}s|files|sources) (?:mention|talk|speak|discuss|contain|say|are about|deal|refer|cite|name|describe)"
+                 rf"|how many (?:{_DOCUMENT}s|files|sources) (?:mention|talk|speak|discuss|contain|say|are about|deal|refer)"
+                 rf"|what are all(?: of)? the\b|list (?:the|any)\b)"),
+        ("comparison", rf"{_POLITE}(?:compare\b|what(?:['’]s| is| are) the (?:main |key |biggest )?(?:differences?|similarit(?:y|ies)) between\b"
+                       rf"|how (?:do|does|did|is|are) .+ (?:differ from|compare (?:to|with)|different from)\b|contrast\b)"),
+    )
+)  # fmt: skip
+_SIDES = tuple(
+    re.compile(rf"\b{pattern}[?.!]*$", re.IGNORECASE)
+    for pattern in (
+        r"between\s+(?P<a>.+?)\s+and\s+(?P<b>.+?)",
+        r"(?:compare|contrast)\s+(?P<a>.+?)\s+(?:and|with|vs\.?|versus)\s+(?P<b>.+?)",
+        r"(?:compare|contrast)\s+(?P<a>.+?)\s+(?:to|against)\s+(?P<b>.+?)",
+        r"how (?:do|does|did|is|are)\s+(?P<a>.+?)\s+(?:differ from|compare (?:to|with)|different from)\s+(?P<b>.+?)",
+    )
+)
+_LONGEST = 300  # code points; whoever writes more asks the documents
+
+
+def kind_of(question: str) -> Kind:
+    """What is asked for.
+
+    Example:
+        >>> kind_of("Hello there!"), kind_of("Who wrote it and when?"), kind_of("Who wrote Faust?")
+        ('greeting', 'authorship', 'question')
+    """
+    if len(question) > _LONGEST:
+        return "question"
+    return next((kind for kind, pattern in _PATTERNS if pattern.match(question)), "question")
+
+
+def facts_asked(question: str) -> tuple[bool, bool]:
+    """Whether somebody asks who wrote a document, and whether when; both where it is neither.
+
+    Example:
+        >>> facts_asked("Who wrote it and when?"), facts_asked("When was it published?"), facts_asked("Where is it from?")
+        ((True, True), (False, True), (True, True))
+    """
+    who = bool(re.search(r"\b(?:who|whom|authors?|writer|wrote)\b", question, re.IGNORECASE))
+    when = bool(re.search(r"\b(?:when|date|dated|old)\b", question, re.IGNORECASE))
+    return (who, when) if who or when else (True, True)
+
+
+def subject(question: str) -> str:
+    """What a list is wanted of.
+
+    Example:
+        >>> subject("List every price in euros."), subject("Which documents mention Liguria?")
+        ('price in euros', 'Liguria')
+    """
+    pattern = next(pattern for kind, pattern in _PATTERNS if kind == "list")
+    found = pattern.match(question)
+    rest = question[found.end() :].strip(" ?.!:") if found else ""
+    return rest or question
+
+
+def sides(question: str) -> tuple[str, str] | None:
+    """The two things that a question compares.
+
+    Example:
+        >>> sides("What is the difference between the night ferry and the road bridge?")
+        ('the night ferry', 'the road bridge')
+    """
+    for pattern in _SIDES:
+        if found := pattern.search(question):
+            return found["a"].strip(), found["b"].strip()
+    return None
+
+
+def is_of_all(question: str) -> bool:
+    """Whether a summary is wanted of all documents rather than of one."""
+    return bool(
+        re.search(
+            rf"\b(?:everything|all|these|those)\b|\b{_DOCUMENT}s\b|\b(?:library|collection|corpus|folder)\b",
+            question,
+            re.IGNORECASE,
+        )
+    )
