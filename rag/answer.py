@@ -312,6 +312,7 @@ class Ask:
                 _log.warning("%s", error)
                 failed = str(error)
             break
+        yield told.rest()
         if not told.text.strip():
             failed = failed or f"{writer.name} sent an empty answer"
             notice = f"{failed[0].upper()}{failed[1:]}. Here is what the documents say, word for word."
@@ -363,7 +364,7 @@ class _Told:
     """
 
     def __init__(self, known: Sequence[str]) -> None:
-        self._known = known
+        self._cleaner = Cleaner(known)
         self.text = ""
         self.finish = ""
         self.usage: Mapping[str, int] = {}
@@ -375,7 +376,6 @@ class _Told:
         Raises:
             ModelError: It said no more, or nothing.
         """
-        cleaner = Cleaner(self._known)
         written = writer.write(messages)
         try:
             for delta in spoken(written):
@@ -383,14 +383,17 @@ class _Told:
                 self.usage = dict(delta.usage) or self.usage
                 if delta.text and not self.first_ms:
                     self.first_ms = _ms(started)
-                yield self._said(cleaner.passed(visible(delta.text)))
+                yield self._said(self._cleaner.passed(visible(delta.text)))
                 if len(self.text) > _LONGEST_ANSWER:
                     self.finish = "length"
                     break
         finally:
             if isinstance(written, Generator):
                 written.close()  # which closes the connection
-            self.text += cleaner.rest()
+
+    def rest(self) -> Said:
+        """What was held back of the last word, at the end."""
+        return self._said(self._cleaner.rest())
 
     def _said(self, text: str) -> Said:
         self.text += text

@@ -261,6 +261,16 @@ def claims_of(text: str) -> list[tuple[int, int]]:
 _LEADING = re.compile(rf"(?:(?:{re.sub(r'[?]P<[a-z]+>', '?:', MARKER.pattern)})\s*)+", re.IGNORECASE)
 
 
+def without_markers(text: str) -> str:
+    """A part of an answer as it reads without its markers.
+
+    Example:
+        >>> without_markers("It takes 11 hours [1]. [2]")
+        'It takes 11 hours.'
+    """
+    return _without(text, _markers(text)).strip()
+
+
 def _markers(sentence: str) -> list[re.Match[str]]:
     """The markers of a sentence; what stands between quotation marks is quoted, whatever it looks like."""
     quoted = quotes.quotations(sentence)
@@ -299,4 +309,4 @@ def _by_note(weak: Mapping[int, str]) -> dict[str, list[int]]:
     return notes
 
 
-__all__ = ["MARKER", "Checked", "checked", "citation", "claims_of", "numbers"]
+__all__ = ["MARKER", "Checked", "checked", "citation", "claims_of", "numbers", "without_markers"]

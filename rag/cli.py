@@ -78,8 +78,27 @@ def ask(
             if isinstance(event, Said) and live:
                 print(live.shown(event.text), end="", flush=True)
             elif isinstance(event, Finished):
+                print(live.rest() if live else "", end="")
                 _show_answer(event.answer, as_json=as_json, said=live is not None)
         sys.stdout.flush()
+
+
+@app.command(epilog="Example: rag chat --source 'reports/*'")
+def chat(
+    context: typer.Context,
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")] = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: _NoSync = False,
+) -> None:
+    """Ask, and ask on: follow-ups are understood, Ctrl-C stops an answer, Ctrl-D ends."""
+    from rag.chat import Chat
+
+    wanted = _filter(source, since, until, meta)
+    with _library(context, sync_first=not no_sync) as library:
+        Chat(library, k, wanted, _say).run()
 
 
 @app.command(epilog="Example: rag search 'rare earth magnets' -k 3 --json")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.check import MARKER
+from rag.check import MARKER, without_markers
 from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -40,6 +40,11 @@ class Live:
         self._kept = text[begun.start() :] if begun else ""
         return plain(MARKER.sub("[·]", text[: begun.start()] if begun else text))
 
+    def rest(self) -> str:
+        """What was held back, at the end."""
+        last, self._kept = self._kept, ""
+        return plain(last)
+
 
 def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
     """What stands below an answer: its citations, what does not stand, or what comes closest.
@@ -57,7 +62,7 @@ def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
     for c in answer.citations:
         verdict = _VERDICTS.get(c.verdict, f" ({c.verdict})")
         claim = (
-            f" for “{one_line(MARKER.sub('', answer.text[c.answer_start : c.answer_end]))[:60]}…”" if with_claims else ""
+            f" for “{one_line(without_markers(answer.text[c.answer_start : c.answer_end]))[:60]}…”" if with_claims else ""
         )
         yield f"[{c.n}]{claim} {_place(c.source, c.page)}, characters {c.start}–{c.end}{verdict}\n    “{one_line(c.quote)}”"
     for flag in answer.flags:

@@ -17,7 +17,7 @@ FLOORS = {
         "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
         "evaluate"},
     3: {"library"},
-    4: {"cli", "page", "serve", "contracts", "startup", "terminal"},
+    4: {"cli", "chat", "page", "serve", "contracts", "startup", "terminal"},
 }  # fmt: skip
 ADAPTERS = {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "llama"}
 HOMES = {
