@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -265,6 +265,19 @@ def compact(context: typer.Context, as_json: Json = False) -> None:
         _print_json({"bytes_before": before, "bytes_after": after})
     else:
         print(f"{before:,} bytes before, {after:,} after; nothing is left of what was removed")
+
+
+@app.command(epilog="Example: rag models")
+def models(as_json: Json = False) -> None:
+    """List the model servers found on this machine; nothing is sent to them until one is named."""
+    from rag.local_models import find_local_servers
+
+    found = find_local_servers()
+    if as_json:
+        _print_json([asdict(server) for server in found])
+        return
+    for line in terminal.local_servers(found):
+        print(line)
 
 
 @app.command(epilog="Example: RAG_K=5 rag config")

@@ -7,9 +7,11 @@ terminal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 
 from rag.check import MARKER, without_markers
+from rag.local_models import LocalServer
 from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -113,6 +115,16 @@ def reindexed(done: ReindexReport) -> str:
         return f"nothing to do: the index is built with {made_with} already"
     counts = f"{done.documents:,} documents, {done.passages:,} passages embedded in {done.seconds:.1f} s"
     return f"{counts}; asked from now on: {made_with}. `rag compact` removes what was there before"
+
+
+def local_servers(found: Sequence[LocalServer]) -> Iterator[str]:
+    """Model servers on this machine, and how to have them answer."""
+    for server in found:
+        yield f"{server.name} at {server.base_url}" + ("" if server.models else ": no models yet")
+        for model in server.models:
+            yield f"  rag --base-url {server.base_url} --model {shlex.quote(one_line(model))} ask …"
+    if not found:
+        yield "no model server on the usual ports of Ollama and LM Studio; any other is named by --base-url and --model"
 
 
 def health(found: Health) -> Iterator[str]:

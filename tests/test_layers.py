@@ -13,13 +13,13 @@ FLOORS = {
     0: {"errors", "records", "stored"},
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
         "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup"},
-    2: {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks",
+    2: {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "local_models",
         "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
         "evaluate"},
     3: {"library"},
     4: {"cli", "chat", "llama", "page", "serve", "contracts", "startup", "terminal"},
 }  # fmt: skip
-ADAPTERS = {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks"}
+ADAPTERS = {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "local_models"}
 HOMES = {
     "chromadb": {"vectors"}, "apsw": {"catalog"}, "sqlite3": set(), "onnxruntime": {"embed"}, "tokenizers": {"embed"},
     "llama_index": {"llama"}, "openai": {"llm", "embed"}, "gradio": {"page", "serve"}, "typer": {"cli"},
