@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from .torture.world import leave_chroma_alone
 
 for name in [name for name in os.environ if name.startswith(("RAG_", "OPENAI_"))]:
     del os.environ[name]  # nobody's own settings change what tests see
+
+# Whoever starts the tests in the background has them ignore Ctrl-C, and all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Every process of the tests is watched for addresses that are not this machine's (guard/sitecustomize.py).
 GUARD = Path(__file__).parent / "guard"

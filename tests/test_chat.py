@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -59,6 +60,7 @@ class Terminal:
             os.chdir(room)
             os.execve(sys.executable, [sys.executable, "-m", "rag.cli", *words], environment(room, **more))
         self.seen = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a letter may come in two pieces
 
     def wait_for(self, words: str, timeout_s: float = 30) -> None:
         begun = time.monotonic()
@@ -66,7 +68,7 @@ class Terminal:
             readable, _, _ = select.select([self.fd], [], [], 0.2)
             if readable:
                 try:
-                    self.seen += os.read(self.fd, 65536).decode("utf-8", "replace")
+                    self.seen += self._decoder.decode(os.read(self.fd, 65536))
                 except OSError:
                     break
             assert time.monotonic() - begun < timeout_s, self.seen
