@@ -169,7 +169,7 @@ class Ask:
         question = checked_question(question)
         meant = checked_question(standalone(question, history))
         asking = _Asking(question, meant, kind_of(question), k, wanted or Filter(), history, begun)
-        if asking.kind in ("greeting", "thanks", "help", "contents", "authorship", "summary"):
+        if asking.kind in _ABOUT_DOCUMENTS:
             yield from self._about_documents(asking)
             return
         found = self._found(asking)
@@ -179,15 +179,19 @@ class Ask:
         else:
             yield from _whole(self._quoting(asking, found))
 
+    def searches(self, question: str, k: int) -> list[tuple[str, int]]:
+        """(What is searched for, how many passages) to answer a question; nothing where it is about the documents.
+
+        Raises:
+            QuestionError: It is empty or too long.
+        """
+        question = checked_question(question)
+        kind = kind_of(question)
+        return [] if kind in _ABOUT_DOCUMENTS else _searches(kind, question, k)
+
     def _found(self, asking: _Asking) -> _Found:
-        """The passages for a question: for both sides of a comparison, more of them for a list."""
-        both = sides(asking.meant) if asking.kind == "comparison" else None
-        if both:
-            return _Found.of([(side, self._search(side, -(-asking.k // 2), asking.wanted)) for side in both])
-        if asking.kind == "list":
-            wanted = subject(asking.meant)
-            return _Found.of([(wanted, self._search(wanted, max(asking.k, _LIST_PASSAGES), asking.wanted))])
-        return _Found.of([(asking.meant, self._search(asking.meant, asking.k, asking.wanted))])
+        searches = _searches(asking.kind, asking.meant, asking.k)
+        return _Found.of([(searched, self._search(searched, k, asking.wanted)) for searched, k in searches])
 
     def _about_documents(self, asking: _Asking) -> Generator[Event]:
         """What is asked about the documents rather than of them."""
@@ -256,12 +260,13 @@ class Ask:
         """The answer by quoting. `failed` says why a model did not write it."""
         started = time.perf_counter()
         lines = overview.Lines()
-        evidence = 0.0
+        evidence, read = 0.0, 0
         # No one sentence answers "List every …": what comes near is shown, and called that.
         threshold = self._threshold * (_FOR_A_LIST if asking.kind == "list" else 1)
         for searched, part in found.parts:
             extracted = self._extract(asking, searched, part)
             evidence = max(evidence, extracted.evidence)
+            read += extracted.read
             standing = [sentence for sentence in extracted.chosen if self._stands(sentence)]
             label = f"{searched[0].upper()}{searched[1:]}:" if len(found.parts) > 1 else ""
             if not standing or extracted.evidence < threshold:
@@ -279,6 +284,7 @@ class Ask:
         return Answer(
             asking.question, text, status, tuple(lines.citations), (), found.hits, round(evidence, 4), EXTRACTION,
             " ".join(notice for notice in (failed, kind_notice, found.notice) if notice), timings, searched=asking.searched,
+            read=min(read, len(found.hits)),
         )  # fmt: skip
 
     def _extract(self, asking: _Asking, searched: str, found: Retrieval) -> Extract:
@@ -333,11 +339,21 @@ class Ask:
                 asking.question, checked.text, status, checked.citations, checked.flags, found.hits,
                 0.0 if status == "abstained" else 1.0,  # a model says only whether the documents answer
                 writer.name, " ".join(part for part in (cut, found.notice) if part), timings, told.usage, asking.searched,
+                len(hits),
             )
         )  # fmt: skip
 
 
+_ABOUT_DOCUMENTS: tuple[Kind, ...] = ("greeting", "thanks", "help", "contents", "authorship", "summary")
 _QUOTED = {"list": prompts.QUOTED_LIST, "comparison": prompts.QUOTED_SIDES}
+
+
+def _searches(kind: Kind, meant: str, k: int) -> list[tuple[str, int]]:
+    """What is searched for, and how many passages: both sides of a comparison, more of them for a list."""
+    both = sides(meant) if kind == "comparison" else None
+    if both:
+        return [(side, -(-k // 2)) for side in both]
+    return [(subject(meant), max(k, _LIST_PASSAGES))] if kind == "list" else [(meant, k)]
 
 
 def _own(asking: _Asking, told: overview.Told, hits: tuple[Hit, ...]) -> Answer:

@@ -131,6 +131,31 @@ def search(
         _say(notice if hits else notice or "nothing was found: the index is empty, or the filter lets nothing pass")
 
 
+@app.command(epilog='Example: rag why "Who met Sun Weidong?" --expect "the curbs were raised"')
+def why(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question.")],
+    expect: Annotated[str, typer.Option("--expect", help="Words as they stand in a document.")],
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")] = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: _NoSync = False,
+    as_json: Json = False,
+) -> None:
+    """Ask, and say at which stage an expected passage was lost on its way into the answer."""
+    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
+        reason = library.why(question, expect, k=k, wanted=_filter(source, since, until, meta))
+    if as_json:
+        from rag.contracts import why_json
+
+        _print_json(why_json(reason))
+    else:
+        for line in terminal.reason(reason):
+            print(line)
+
+
 @app.command(epilog="Example: rag add report.pdf notes/")
 def add(
     context: typer.Context,

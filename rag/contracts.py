@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing_extensions import TypedDict  # pydantic, which makes the schemas, needs this one before Python 3.12
 
 from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
+from rag.why import Reason
 
 SCHEMA_VERSION = 1
 
@@ -74,8 +75,38 @@ class AskJSON(TypedDict):
     citations: list[CitationJSON]
     flags: list[FlagJSON]
     hits: list[HitJSON]
+    read: int
     timings_ms: dict[str, float]
     usage: dict[str, int]
+
+
+class PlaceJSON(TypedDict):
+    """Where an expected text stands, and how far its passage came."""
+
+    source: str
+    page: int | None
+    start: int
+    end: int
+    passages: int
+    rank: int | None
+    dense_rank: int | None
+    lexical_rank: int | None
+    stands_in: str
+    stage: str
+
+
+class WhyJSON(TypedDict):
+    """`rag why Q --expect TEXT --json`."""
+
+    schema_version: int
+    question: str
+    expected: str
+    stage: str
+    why: str
+    hint: str
+    places: list[PlaceJSON]
+    searched: list[str]
+    answer: AskJSON
 
 
 class SearchJSON(TypedDict):
@@ -172,8 +203,24 @@ def ask_json(answer: Answer) -> AskJSON:
         "citations": [CitationJSON(**asdict(citation)) for citation in answer.citations],  # type: ignore[typeddict-item]
         "flags": [FlagJSON(**asdict(flag)) for flag in answer.flags],  # type: ignore[typeddict-item]
         "hits": [hit_json(hit) for hit in answer.hits],
+        "read": answer.read,
         "timings_ms": dict(answer.timings_ms),
         "usage": dict(answer.usage),
+    }
+
+
+def why_json(reason: Reason) -> WhyJSON:
+    """The contract of a reason."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "question": reason.question,
+        "expected": reason.expected,
+        "stage": reason.stage,
+        "why": reason.why,
+        "hint": reason.hint,
+        "places": [PlaceJSON(**asdict(place)) for place in reason.places],  # type: ignore[typeddict-item]
+        "searched": list(reason.searched),
+        "answer": ask_json(reason.answer),
     }
 
 

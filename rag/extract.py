@@ -44,10 +44,11 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What extraction found: sentences in reading order, and how well they answer, in [0, 1]."""
+    """What extraction found: sentences in reading order, how well they answer, in [0, 1], and from how many hits."""
 
     chosen: tuple[Chosen, ...]
     evidence: float
+    read: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def extract(question: str, found: Retrieval, embedder: Embedder, most: int, *, g
     margin = _GATHERING_MARGIN if gathers else _MARGIN
     scored = _scored(question, found, hits, embedder)
     if not scored:
-        return Extract((), 0.0)
+        return Extract((), 0.0, len(hits))
     best = max(scored, key=lambda s: s.score)
     taken: list[_Sentence] = []
     for sentence in sorted(scored, key=lambda s: -s.score):
@@ -92,7 +93,7 @@ def extract(question: str, found: Retrieval, embedder: Embedder, most: int, *, g
     first = {id_: i for i, id_ in reversed(list(enumerate(s.hit.document_id for s in taken)))}
     taken.sort(key=lambda s: (first[s.hit.document_id], s.hit.start + s.start))
     chosen = tuple(Chosen(s.hit, s.hit.start + s.start, s.hit.start + s.end, s.quote) for s in taken)
-    return Extract(chosen, _evidence(question, found, best))
+    return Extract(chosen, _evidence(question, found, best), len(hits))
 
 
 _LEANING = re.compile(

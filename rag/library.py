@@ -32,6 +32,7 @@ from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings
 from rag.stored import Found
 from rag.vectors import ChromaFolder
+from rag.why import Reason, Why
 
 _log = logging.getLogger(__name__)
 
@@ -266,6 +267,22 @@ class Library:
         """Like `ask`, as it comes: what was found, then text, then the whole answer. Closing it stops the model."""
         self._prepare_search()
         yield from self._ask(question, k or self.settings.k, wanted, history)
+
+    def why(self, question: str, expected: str, *, k: int | None = None, wanted: Filter | None = None) -> Reason:
+        """Asks a question, and says at which stage an expected text was lost on its way into the answer.
+
+        Args:
+            question: What is asked.
+            expected: Words as they stand in a document.
+            k: Passages an answer may rest on; as set if left out.
+            wanted: Which documents are asked; all if left out.
+
+        Raises:
+            QuestionError: The question or the expected text is empty, or the question is too long.
+        """
+        k = k or self.settings.k
+        follow = Why(self._catalog, self._search, self.settings.evidence)
+        return follow(expected, self.ask(question, k=k, wanted=wanted), self._ask.searches(question, k), wanted)
 
     def fill(self) -> int:
         """Passes what Chroma has not seen on to it, unless another process holds it; returns how many changes.

@@ -189,6 +189,7 @@ class Answer:
         timings_ms: Stage → milliseconds.
         usage: Tokens as the model reported them, kind → count; empty for extraction.
         searched: The question as it was searched for, where it was a follow-up that did not stand alone; else empty.
+        read: How many of `hits`, from the first, whoever answered had before him; the others there was no room for.
     """
 
     question: str
@@ -203,6 +204,7 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, int] = field(default_factory=dict)
     searched: str = ""
+    read: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 LONGEST_QUESTION = 8_000  # code points; beyond it, it is a document
 _CANDIDATES = 100  # from each half; their union is scored exactly
+_READ_TOGETHER = 5_000  # vectors: 8 MB
 _COMMON = 0.1  # a word that more than this share of the passages has finds nothing by itself, and costs most
 _ALWAYS_RARE = 2_000  # … unless it is in fewer passages than this
 _SAME_WORDS = 0.9  # share of words two passages have in common (Jaccard) from which they are one for the reader
@@ -51,6 +52,33 @@ class Retrieval:
     rarities: Mapping[str, float]
     timings_ms: Mapping[str, float]
     notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one passage stands for a question, however far behind.
+
+    Attributes:
+        dense_rank: 1-based, among all passages that were looked in; None while it has no vector.
+        lexical_rank: The same by words; None when it has none of the words that were looked up.
+        rank: Among the candidates, near-identical ones counted once; None when neither half made it one.
+        stands_in: Id of the passage that it was folded into; its own mostly.
+    """
+
+    dense_rank: int | None
+    lexical_rank: int | None
+    rank: int | None
+    stands_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question made ready: its vector, the documents to look in (None: all), its words' rarities, those looked up."""
+
+    vector: NDArray[np.float32] | None
+    document_ids: list[int] | None
+    rarities: Mapping[str, float]
+    telling: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +129,81 @@ class Search:
         vector, notice = self._embedded(question)
         embedded = time.perf_counter()
         with self._catalog.snapshot():  # a document is seen before its change or after it, by every step
-            if vector is not None:  # the edition may have been switched since this process looked last
-                self._catalog.current().check(self._embedder().name)
-            document_ids = self._catalog.matching(wanted or Filter())
-            having = self._having(question)
-            rarities = self._rarities(having)
-            by_words = self._catalog.by_words(self._telling(having), _CANDIDATES, document_ids)
+            asked = self._asked(question, vector, wanted)
+            by_words = self._catalog.by_words(asked.telling, _CANDIDATES, asked.document_ids)
             lexical = time.perf_counter()
-            by_meaning = [] if vector is None else self._near(vector, document_ids)
+            by_meaning = self._near(asked)
             dense = time.perf_counter()
-            candidates = self._scored(list(dict.fromkeys([*by_words, *by_meaning])), vector, rarities)
+            candidates = self._scored([*by_words, *by_meaning], asked)
             hits = self._hits(candidates, k)
         ended = time.perf_counter()
         spans = {"embed": embedded - begun, "words": lexical - embedded, "meaning": dense - lexical, "fuse": ended - dense}
         timings = {name: round(seconds * 1000, 2) for name, seconds in spans.items()}
-        return Retrieval(tuple(hits), vector, rarities, timings, notice)
+        return Retrieval(tuple(hits), vector, asked.rarities, timings, notice)
+
+    def standings(self, question: str, passage_ids: Sequence[int], wanted: Filter | None = None) -> dict[int, Standing]:
+        """Where passages stand for a question; reads every vector and every passage that has one of its words.
+
+        Args:
+            question: As it is searched for.
+            passage_ids: Of live documents that the filter lets pass.
+            wanted: Which documents to look in; all if left out.
+
+        Raises:
+            QuestionError: It is empty or too long.
+            EmbedderChangedError: The index was built with another embedder.
+        """
+        question = checked_question(question)
+        vector, _ = self._embedded(question)
+        with self._catalog.snapshot():
+            asked = self._asked(question, vector, wanted)
+            passages, _ = self._catalog.totals()
+            by_words = self._catalog.by_words(asked.telling, max(1, passages), asked.document_ids)
+            lexical_ranks = {id_: rank for rank, id_ in enumerate(by_words, start=1)}
+            dense_ranks = self._dense_ranks(passage_ids, asked)
+            candidates = self._scored([*by_words[:_CANDIDATES], *self._near(asked)], asked)
+        stands_in: dict[int, tuple[int, int]] = {}  # passage → (rank, id) of what it was folded into
+        for rank, (kept, folded) in enumerate(_folded(candidates, len(candidates)), start=1):
+            stands_in.update((candidate.id, (rank, kept.id)) for candidate in (kept, *folded))
+        found = {}
+        for id_ in passage_ids:
+            kept_at: tuple[int | None, int] = stands_in.get(id_, (None, id_))
+            found[id_] = Standing(dense_ranks.get(id_), lexical_ranks.get(id_), *kept_at)
+        return found
+
+    def _dense_ranks(self, passage_ids: Sequence[int], asked: _Asked) -> dict[int, int]:
+        """The rank by meaning of those passages that have a vector, by an exact look at all."""
+        if asked.vector is None:
+            return {}
+        scores = {id_: float(vector @ asked.vector) for id_, vector in self._catalog.vectors(passage_ids).items()}
+        better: dict[int, list[int]] = {id_: [] for id_ in scores}
+        for ids, vectors in self._all_vectors(asked.document_ids):
+            for id_, score in scores.items():
+                better[id_] += [ids[row] for row in (vectors @ asked.vector > score).nonzero()[0]]
+        # Sums in another order round otherwise: a passage may seem nearer than itself.
+        return {id_: len(set(self._catalog.live(others)) - {id_}) + 1 for id_, others in better.items()}
+
+    def _all_vectors(self, document_ids: list[int] | None) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        """(passage ids, vectors), some at a time, of these documents, or of all."""
+        if document_ids is not None:
+            for document_id in document_ids:
+                ids, vectors = self._catalog.vectors_of([document_id])
+                if ids:
+                    yield ids, vectors
+            return
+        import numpy as np
+
+        last = 0
+        while rows := self._catalog.vectors_after(last, _READ_TOGETHER):
+            last = rows[-1][0]
+            yield [id_ for id_, _, _ in rows], np.stack([vector for _, _, vector in rows])
+
+    def _asked(self, question: str, vector: NDArray[np.float32] | None, wanted: Filter | None) -> _Asked:
+        if vector is not None:  # the edition may have been switched since this process looked last
+            self._catalog.current().check(self._embedder().name)
+        having = self._having(question)
+        document_ids = self._catalog.matching(wanted or Filter())
+        return _Asked(vector, document_ids, self._rarities(having), self._telling(having))
 
     def _embedded(self, question: str) -> tuple[NDArray[np.float32] | None, str]:
         try:
@@ -151,9 +239,12 @@ class Search:
         there = {term: n for term, n in having.items() if n}
         return [term for term, n in there.items() if n <= limit] or sorted(there, key=lambda term: there[term])[:1]
 
-    def _near(self, vector: NDArray[np.float32], document_ids: list[int] | None) -> list[int]:
-        if document_ids is not None:
-            ids, vectors = self._catalog.vectors_of(document_ids)
+    def _near(self, asked: _Asked) -> list[int]:
+        vector = asked.vector
+        if vector is None:
+            return []
+        if asked.document_ids is not None:
+            ids, vectors = self._catalog.vectors_of(asked.document_ids)
             if not ids or vectors.shape[1] != len(vector):
                 return []
             return [ids[row] for row in (-(vectors @ vector)).argsort(kind="stable")[:_CANDIDATES]]
@@ -167,10 +258,9 @@ class Search:
                 return live[:_CANDIDATES]
             wanted *= 4
 
-    def _scored(
-        self, ids: Sequence[int], vector: NDArray[np.float32] | None, rarities: Mapping[str, float]
-    ) -> list[_Candidate]:
+    def _scored(self, found: Sequence[int], asked: _Asked) -> list[_Candidate]:
         """Every candidate scored exactly by both halves, whichever found it; best first."""
+        ids, vector = list(dict.fromkeys(found)), asked.vector
         passages, words = self._catalog.totals()
         mean_length = words / passages if passages else 0.0
         vectors = {} if vector is None else self._catalog.vectors(ids)
@@ -178,7 +268,7 @@ class Search:
         for id_, document_id, source, stems in self._catalog.words_of(ids):
             counts = Counter(stems.split())
             dense = float(vectors[id_] @ vector) if vector is not None and id_ in vectors else None
-            lexical = fuse.bm25(counts, counts.total(), mean_length, rarities)
+            lexical = fuse.bm25(counts, counts.total(), mean_length, asked.rarities)
             scored.append(_Candidate(id_, document_id, source, counts, dense, lexical, fuse.fused(dense, lexical)))
         return sorted(scored, key=lambda c: (-c.score, c.source, c.id))
 
@@ -194,9 +284,9 @@ class Search:
         return [
             Hit(
                 p.source, p.title, p.page, p.passage.start, p.passage.end, round(c.score, 6), p.text, p.passage.heading,
-                p.author, p.date, ranks[c.id], p.document_id, also_in,
+                p.author, p.date, ranks[c.id], p.document_id, _other_sources(c, others),
             )
-            for c, also_in in folded
+            for c, others in folded
             if (p := passages.get(c.id))
         ]  # fmt: skip
 
@@ -219,20 +309,23 @@ def checked_question(question: str) -> str:
     return question
 
 
-def _folded(candidates: Sequence[_Candidate], k: int) -> list[tuple[_Candidate, tuple[str, ...]]]:
-    """The first k, near-identical ones folded into the best of them, with the other sources they stand in."""
-    kept: list[tuple[_Candidate, list[str]]] = []
+def _folded(candidates: Sequence[_Candidate], k: int) -> list[tuple[_Candidate, list[_Candidate]]]:
+    """The first k, near-identical ones folded into the best of them."""
+    kept: list[tuple[_Candidate, list[_Candidate]]] = []
     for candidate in candidates:
-        for other, also_in in kept:
+        for other, folded in kept:
             if _alike(candidate.words, other.words):
-                if candidate.source != other.source and candidate.source not in also_in:
-                    also_in.append(candidate.source)
+                folded.append(candidate)
                 break
         else:
             if len(kept) == k:
                 break
             kept.append((candidate, []))
-    return [(candidate, tuple(also_in)) for candidate, also_in in kept]
+    return kept
+
+
+def _other_sources(candidate: _Candidate, folded: Sequence[_Candidate]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(other.source for other in folded if other.source != candidate.source))
 
 
 def _alike(a: Counter[str], b: Counter[str]) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from rag.check import MARKER, without_markers
 from rag.local_models import LocalServer
 from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
+from rag.why import Reason
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BEGUN_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
@@ -80,6 +81,22 @@ def hit(n: int, found: Hit) -> str:
     also = f"\n   also in {', '.join(map(one_line, found.also_in))}" if found.also_in else ""
     place = f"{_place(found.source, found.page)} [{found.start}:{found.end}]"
     return f"{n}. {place}  {found.score:.3f}: {meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
+
+
+def reason(found: Reason) -> Iterator[str]:
+    """Why an expected text is, or is not, in an answer."""
+    yield f"{found.stage}: {found.why}" + (f" ({found.hint})" if found.hint else "")
+    for place in found.places:
+        ranks = (f"meaning {_nth(place.dense_rank, 'no vector yet')}", f"words {_nth(place.lexical_rank, 'none of them')}")
+        folded = f"; counted with {one_line(place.stands_in)}, which says the same" if place.stands_in else ""
+        spread = f", over {place.passages} passages" if place.passages > 1 else ""
+        yield f"  {_place(place.source, place.page)} [{place.start}:{place.end}]{spread}  {place.stage}"
+        if found.searched and place.stage != "filtered":
+            yield f"    {_nth(place.rank, 'not looked at')}: {', '.join(ranks)}{folded}"
+
+
+def _nth(rank: int | None, otherwise: str) -> str:
+    return f"rank {rank:,}" if rank else otherwise
 
 
 def document(info: DocumentInfo) -> str:

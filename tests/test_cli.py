@@ -71,8 +71,9 @@ def test_abstaining_is_no_failure(room: Path) -> None:
 
 
 def test_every_json_keeps_its_schema(room: Path) -> None:
-    """search, add, sync, ls, doctor."""
+    """search, why, add, sync, ls, doctor."""
     assert checked(rag(room, "search", "magnets", "--json"), "search")["hits"]
+    assert "cited" == checked(rag(room, "why", QUESTION, "--expect", "Sun Weidong", "--json"), "why")["stage"]
     assert 1 == checked(rag(room, "sync", "--json"), "sync")["unchanged"]
     (room / "note.txt").write_text("A note.", "utf-8")
     assert 1 == checked(rag(room, "add", "note.txt", "--json"), "sync")["added"]

@@ -12,7 +12,7 @@ from rag import contracts
 
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 TYPES = {
-    "ask": contracts.AskJSON, "search": contracts.SearchJSON, "sync": contracts.SyncJSON,
+    "ask": contracts.AskJSON, "why": contracts.WhyJSON, "search": contracts.SearchJSON, "sync": contracts.SyncJSON,
     "ls": list[contracts.DocumentJSON], "doctor": contracts.DoctorJSON, "reindex": contracts.ReindexJSON,
 }  # fmt: skip
 

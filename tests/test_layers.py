@@ -15,7 +15,7 @@ FLOORS = {
         "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup"},
     2: {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "local_models",
         "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
-        "evaluate"},
+        "evaluate", "why"},
     3: {"library"},
     4: {"cli", "chat", "llama", "page", "serve", "contracts", "startup", "terminal"},
 }  # fmt: skip
@@ -65,7 +65,7 @@ def test_imports_go_downwards(module: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", sorted({"ingest", "reindex", "search", "dense", "extract", "overview", "answer", "evaluate"})
+    "module", sorted({"ingest", "reindex", "search", "dense", "extract", "overview", "answer", "evaluate", "why"})
 )
 def test_use_cases_know_no_adapter(module: str) -> None:
     """Use cases receive adapters; at run time they import none."""

@@ -298,6 +298,18 @@ class Reading:
             )
         return rows
 
+    def passages_over(self, document_id: int, start: int, end: int) -> list[tuple[int, int, int]]:
+        """(id, start, end) of the passages of a document that share characters with [start, end), in their order."""
+        return self._db.query(
+            f"SELECT id, start, end FROM passages WHERE document_id = ? AND edition = {_CURRENT} AND start < ? AND end > ?"
+            " ORDER BY start, end",
+            (document_id, end, start),
+        )
+
+    def live_documents(self) -> list[tuple[int, str]]:
+        """(id, source) of every document that is shown, by source."""
+        return self._db.query("SELECT id, source FROM documents WHERE state = 'live' ORDER BY source, id")
+
     def live(self, passage_ids: Sequence[int]) -> list[int]:
         """Those of these passages that are shown, in this order."""
         shown: set[int] = set()
