@@ -171,6 +171,7 @@ class DocumentJSON(TypedDict):
     content_hash: str
     error: str
     hint: str
+    language: str
 
 
 class DoctorJSON(TypedDict):

@@ -39,6 +39,7 @@ class MiniLM:
     """
 
     dimension = 384
+    languages = frozenset({"en"})
 
     def __init__(self, folder: Path = WEIGHTS, cores: int | None = None) -> None:
         self._folder = folder
@@ -146,6 +147,7 @@ class EndpointEmbedder:
         dimension: Of its vectors; asked of it when 0.
     """
 
+    languages: frozenset[str] = frozenset()  # whatever its model takes
     _TEXTS_A_CALL = 256
 
     def __init__(self, model: str, base_url: str, api_key: str) -> None:

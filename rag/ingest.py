@@ -75,6 +75,7 @@ class Ingest:
         read_bytes: File → its bytes; raises `ReadError`.
         splitter: Cuts text into passages.
         embedder: Gives them vectors.
+        language_of: Text → ISO 639-1 code of its language, or "".
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Ingest:
         read_bytes: Callable[[Found], bytes],
         splitter: Splitter,
         embedder: Embedder,
+        language_of: Callable[[str], str],
     ) -> None:
         self._catalog = catalog
+        self._language_of = language_of
         self._read = read
         self._read_bytes = read_bytes
         self._splitter = splitter
@@ -205,6 +208,8 @@ class Ingest:
 
     def _split(self, root_id: int, document: Document, seen: FileSeen, is_update: bool, tally: _Tally) -> _Ready | None:
         """Splits a document; a long one is stored at once and None returned."""
+        if "language" not in document.metadata and (language := self._language_of(document.text)):
+            document = replace(document, metadata={**document.metadata, "language": language})
         passages = self._splitter.split(document.text, document.media_type == "text/markdown")
         first = list(islice(passages, _LONG))
         ready = _Ready(root_id, document, first, seen, is_update)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from rag.dense import Dense
 from rag.errors import IndexBusyError, RagError, StorageError
 from rag.files import look_at, read_bytes, shown_name, walk
 from rag.ingest import Ingest
+from rag.languages import language_of, unserved
 from rag.locks import NamedLock
 from rag.ports import Embedder, Splitter, Writer
 from rag.records import Answer, Document, DocumentInfo, Filter, Health, Hit, Progress, ReindexReport, SyncReport, Turn
@@ -71,7 +72,9 @@ class Library:
         self._asks_once = asks_once
         lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
         self._dense = Dense(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock.fileno()))
-        self._search = Search(catalog, self._dense, lambda: self._embedder, _common_stems())
+        common = _common_stems()
+        unserved_by = partial(unserved, common=frozenset(common))
+        self._search = Search(catalog, self._dense, lambda: self._embedder, common, unserved_by)
         self._making = threading.RLock()
         self._tried_chroma = False
         self._changed = False
@@ -470,7 +473,9 @@ class Library:
         from rag.read import read
 
         most_mb = self.settings.max_file_mb
-        return Ingest(self._catalog, read, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder)
+        return Ingest(
+            self._catalog, read, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder, language_of
+        )
 
     @cached_property
     def _writer(self) -> Writer | None:

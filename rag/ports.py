@@ -26,6 +26,10 @@ class Embedder(Protocol):
     def dimension(self) -> int:
         """Of its vectors."""
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of those it was made for; empty when it takes any."""
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embeds texts: (n, d) float32, unit rows, in order.
 

@@ -26,6 +26,11 @@ QUOTED_SIDES = "Quoted side by side: comparing them takes a language model."
 NOTHING_ABOUT = "your documents say nothing of it that would be sure enough to quote."
 WHICH_ONE = "Which document do you mean? There are {count}, for example: {some}."
 
+UNSERVED = (
+    "{what} in {language}, and the shipped embedder was made for English: passages are found by their words more than by"
+    " their meaning. A multilingual embedder finds both: set embedder to 'openai:<model>', then run `rag reindex`."
+)
+
 SYSTEM = f"""You answer questions from numbered passages of the user's documents, and from nothing else.
 
 Rules:

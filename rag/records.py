@@ -82,6 +82,7 @@ class DocumentInfo:
         root: The synced folder it came from; for a document that was added by itself, the folder it was named from.
         error: Why it could not be read; empty unless failed. `hint` says what to do.
         added: When this revision was stored, ISO 8601, UTC.
+        language: ISO 639-1 code; empty where it could not be told.
     """
 
     source: str
@@ -98,6 +99,7 @@ class DocumentInfo:
     content_hash: str
     error: str = ""
     hint: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

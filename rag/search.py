@@ -102,12 +102,22 @@ class Search:
         dense: Finds passages near a vector.
         embedder: Returns the embedder; called when a question needs it.
         common: The commonest stems of English, commonest first.
+        unserved: (question, languages of the passages found, languages the embedder was made for) → what to tell whoever
+            asks, or "".
     """
 
-    def __init__(self, catalog: Catalog, dense: Dense, embedder: Callable[[], Embedder], common: Sequence[str]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        dense: Dense,
+        embedder: Callable[[], Embedder],
+        common: Sequence[str],
+        unserved: Callable[[str, Sequence[str], frozenset[str]], str],
+    ) -> None:
         self._catalog = catalog
         self._dense = dense
         self._embedder = embedder
+        self._unserved = unserved
         self._usual = {stem: fuse.usual_share(rank) for rank, stem in enumerate(common, start=1)}
         # (passages when it was begun, stem → passages that have it); replaced whole, so that threads never see half.
         self._counts: tuple[int, dict[str, int]] = (0, {})
@@ -136,6 +146,7 @@ class Search:
             dense = time.perf_counter()
             candidates = self._scored([*by_words, *by_meaning], asked)
             hits = self._hits(candidates, k)
+            notice = notice or self._badly_served(question, hits)
         ended = time.perf_counter()
         spans = {"embed": embedded - begun, "words": lexical - embedded, "meaning": dense - lexical, "fuse": ended - dense}
         timings = {name: round(seconds * 1000, 2) for name, seconds in spans.items()}
@@ -211,6 +222,13 @@ class Search:
         except EmbedderError as error:
             _log.warning("searching by words only: %s", error)
             return None, f"Searched by words only: {error}."
+
+    def _badly_served(self, question: str, hits: Sequence[Hit]) -> str:
+        served = self._embedder().languages
+        if not served:
+            return ""
+        languages = self._catalog.languages([hit.document_id for hit in hits])
+        return self._unserved(question, [languages.get(hit.document_id, "") for hit in hits], served)
 
     def _having(self, question: str) -> dict[str, int]:
         """How many passages have each word of the question; nearly so for common words, which are counted now and then."""

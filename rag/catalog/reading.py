@@ -88,18 +88,14 @@ class Reading:
         live = self._db.query(
             "SELECT d.source, title, author, date, media_type, characters,"
             f" (SELECT count(*) FROM passages p WHERE p.document_id = d.id AND p.edition = {_CURRENT}),"
-            " page_starts, pending, r.path, added, content_hash"
+            " page_starts, pending, r.path, added, content_hash, coalesce(json_extract(metadata, '$.language'), '')"
             " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
         )
-        infos = []
-        for row in live:
-            source, title, author, date, media_type, characters, passages, starts, pending, root, added, content_hash = row
-            pages, state = len(json.loads(starts)), "embedding" if pending else "ready"
-            infos.append(
-                DocumentInfo(
-                    source, title, author, date, media_type, characters, passages, pages, state, root, added, content_hash
-                )
-            )
+        infos = [
+            DocumentInfo(source, title, author, date, kind, length, passages, len(json.loads(starts)),
+                         "embedding" if pending else "ready", root, added, hash_, language=language)
+            for source, title, author, date, kind, length, passages, starts, pending, root, added, hash_, language in live
+        ]  # fmt: skip
         failed = self._db.query(
             "SELECT f.source, r.path, content_hash, error, hint FROM files f JOIN roots r ON r.id = f.root_id"
             " WHERE error <> ''"
@@ -309,6 +305,14 @@ class Reading:
     def live_documents(self) -> list[tuple[int, str]]:
         """(id, source) of every document that is shown, by source."""
         return self._db.query("SELECT id, source FROM documents WHERE state = 'live' ORDER BY source, id")
+
+    def languages(self, document_ids: Sequence[int]) -> dict[int, str]:
+        """Document id → ISO 639-1 code, of those of these documents whose language is known."""
+        rows = self._db.query(
+            "SELECT id, json_extract(metadata, '$.language') FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(document_ids)),),
+        )
+        return {id_: str(language) for id_, language in rows if language}
 
     def live(self, passage_ids: Sequence[int]) -> list[int]:
         """Those of these passages that are shown, in this order."""

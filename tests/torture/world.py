@@ -33,6 +33,7 @@ class OwnDirections:
     """An embedder: each text has a direction of its own. Counts what it was asked for."""
 
     dimension = DIMENSION
+    languages: frozenset[str] = frozenset()
 
     def __init__(self, name: str = "own-directions") -> None:
         self.name = name
