@@ -2,9 +2,9 @@
 
     uv run python benchmarks/claims.py DATA
 
-DATA holds qa/summedits/. Each sentence of a consistent summary is held against the passages of its own document, and of
-another of the same kind; each of a summary with a changed fact against its own. Prints, for several thresholds, the share that
-passes with its best passage; and how often a wrong figure or name, or a "not", is named.
+DATA holds qa/summedits/. Each sentence of a consistent summary is held against the passages of its own document, and
+of another of the same kind; each of a summary with a changed fact against its own. Prints, for several thresholds, the
+share that passes with its best passage; and how often a wrong figure or name, or a "not", is named.
 """
 
 from __future__ import annotations

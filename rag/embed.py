@@ -1,11 +1,10 @@
-"""Turns texts into vectors: by the embedder shipped with rag, or by an OpenAI-compatible embeddings endpoint.
+"""Turns texts into vectors by the embedder shipped with rag.
 
 The only home of onnxruntime and tokenizers. It does not know documents, passages or storage.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Iterator, Sequence
@@ -20,8 +19,6 @@ os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-
-from rag.errors import EmbedderError
 
 WEIGHTS = Path(__file__).parent / "weights"
 _POSITIONS = 512  # the model knows no more; what is longer is cut, which passages never are
@@ -135,64 +132,3 @@ def _multiplies_int8_exactly() -> bool:
         return "vnni" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-
-
-class EndpointEmbedder:
-    """An embeddings endpoint that speaks OpenAI's protocol.
-
-    Args:
-        model: Its name there.
-        base_url: Such as "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
-        api_key: Sent as the bearer token.
-        dimension: Of its vectors; asked of it when 0.
-    """
-
-    languages: frozenset[str] = frozenset()  # whatever its model takes
-    _TEXTS_A_CALL = 256
-
-    def __init__(self, model: str, base_url: str, api_key: str) -> None:
-        import openai  # the optional half of this module: the shipped embedder must not wait 1 s for it
-
-        self._openai = openai
-        self._model = model
-        self._client = openai.OpenAI(base_url=base_url or None, api_key=api_key or "none", timeout=60.0)
-        where = hashlib.sha256(str(self._client.base_url).encode()).hexdigest()[:8]
-        self.name = f"openai:{model}@{where}"
-
-    @cached_property
-    def dimension(self) -> int:
-        """Of its vectors, learned by embedding one word."""
-        return int(self._call(["dimension"]).shape[1])
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeds texts: (n, d) float32, unit rows, in order.
-
-        Raises:
-            EmbedderError: The endpoint failed, or sent something else than one finite vector a text.
-        """
-        if not texts:
-            return np.empty((0, self.dimension), np.float32)
-        calls = range(0, len(texts), self._TEXTS_A_CALL)
-        return np.concatenate([self._call(texts[i : i + self._TEXTS_A_CALL]) for i in calls])
-
-    def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        try:
-            reply = self._client.embeddings.create(
-                model=self._model, input=[text or " " for text in texts], encoding_format="float"
-            )
-            vectors = np.array([row.embedding for row in sorted(reply.data, key=lambda row: row.index)], np.float32)
-        except self._openai.AuthenticationError:
-            raise EmbedderError(
-                f"{self._client.base_url.host} refused the key", "set OPENAI_API_KEY, or use the shipped embedder"
-            ) from None
-        except Exception as error:  # any shape of reply may come from a foreign server
-            raise EmbedderError(
-                f"no embeddings from {self._client.base_url.host}: {type(error).__name__}",
-                f"check that it runs and serves {self._model!r}",
-            ) from error
-        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
-            raise EmbedderError(f"{self._client.base_url.host} sent {vectors.shape} for {len(texts)} texts, or not numbers")
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not lengths.all():
-            raise EmbedderError(f"{self._client.base_url.host} sent a vector of length 0")
-        return np.asarray(vectors / lengths, np.float32)

@@ -29,6 +29,9 @@ _SENTENCE = {"likeness": 4.69, "words": 2.12, "words_titled": 0.29, "words_befor
 _EVIDENCE = {"likeness": 5.28, "words_titled": 4.62, "unseen": -0.24, "kind": 0.86, "passage_likeness": 3.02,
              "names_missing": -1.34}  # fmt: skip
 _EVIDENCE_BASE = -6.93
+# The same where there are no vectors, fitted on what is found by words alone.
+_EVIDENCE_BY_WORDS = {"words": 0.42, "words_titled": 6.66, "unseen": -1.03, "kind": 0.7, "names_missing": -1.37}
+_EVIDENCE_BY_WORDS_BASE = -3.73
 _NOBODY_HAS = 0.999  # rarity of a word that no passage has, but for rounding
 
 
@@ -145,7 +148,8 @@ def _scored(question: str, found: Retrieval, hits: Sequence[Hit], embedder: Embe
 
 
 def _evidence(question: str, found: Retrieval, best: _Sentence) -> float:
-    return 1 / (1 + math.exp(-_EVIDENCE_BASE - _weighed(_EVIDENCE, _evidence_features(question, found, best))))
+    weights, base = (_EVIDENCE_BY_WORDS, _EVIDENCE_BY_WORDS_BASE) if found.vector is None else (_EVIDENCE, _EVIDENCE_BASE)
+    return 1 / (1 + math.exp(-base - _weighed(weights, _evidence_features(question, found, best))))
 
 
 def _evidence_features(question: str, found: Retrieval, best: _Sentence) -> Mapping[str, float]:

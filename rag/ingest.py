@@ -24,6 +24,9 @@ from rag.stored import FileSeen, Found, NewPassage, Walk
 from rag.terms import terms
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rag.catalog import Catalog
 
 _log = logging.getLogger(__name__)
@@ -224,7 +227,7 @@ class Ingest:
             return
         texts = [embedded_text(r.document.title, p.heading, _cut(r.document, p)) for r in batch for p in r.passages]
         try:
-            vectors = self._embedder.embed(texts)
+            vectors = self._embedded(texts)
         except EmbedderError as error:
             _log.warning("no vectors for %d passages yet: %s", len(texts), error)
             vectors = None
@@ -277,7 +280,7 @@ class Ingest:
             EmbedderError: The embedder failed; what has words only stays so until the next import.
         """
         while pending := self._catalog.pending(TOGETHER):
-            vectors = self._embedder.embed(
+            vectors = self._embedded(
                 [
                     embedded_text(
                         p.title, p.passage.heading, self._catalog.text(p.document_id, p.passage.start, p.passage.end)
@@ -292,6 +295,11 @@ class Ingest:
                     self._catalog.publish(document_id)
             tally.passages += len(pending)
             tally.report(Progress(pending[-1].source, tally.done, tally.total, tally.passages, tally.found))
+
+    def _embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = self._embedder.embed(texts)
+        self._catalog.check_dimension(vectors)
+        return vectors
 
     def _worded(
         self, document_id: int, edition: int, document: Document, passages: Iterable[Passage]

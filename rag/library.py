@@ -451,10 +451,12 @@ class Library:
     @cached_property
     def _embedder(self) -> Embedder:
         with self._making:
-            from rag.embed import EndpointEmbedder, MiniLM
-
             if self.settings.embedder == SHIPPED_EMBEDDER:
+                from rag.embed import MiniLM
+
                 return MiniLM()
+            from rag.endpoint import EndpointEmbedder
+
             url = self.settings.embedder_url or self.settings.base_url
             return EndpointEmbedder(self.settings.embedder.removeprefix("openai:"), url, self.settings.api_key)
 

@@ -218,7 +218,9 @@ class Search:
 
     def _embedded(self, question: str) -> tuple[NDArray[np.float32] | None, str]:
         try:
-            return self._embedder().embed([question])[0], ""
+            vectors = self._embedder().embed([question])
+            self._catalog.check_dimension(vectors)
+            return vectors[0], ""
         except EmbedderError as error:
             _log.warning("searching by words only: %s", error)
             return None, f"Searched by words only: {error}."

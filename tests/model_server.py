@@ -225,6 +225,19 @@ def embeds(dimension: int = 8) -> Reply:
     return reply
 
 
+def embeds_badly(change: Callable[[list[list[float]]], list[list[Any]]]) -> Reply:
+    """Embeds, and spoils the vectors of a reply."""
+
+    def reply(handler: Handler) -> None:
+        texts = handler.server.requests[-1]["body"]["input"]
+        rows = change([[1.0 + len(text)] + [1.0] * 7 for text in texts])
+        data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]
+        handler.begin(200, "application/json")
+        handler.wfile.write(json.dumps({"object": "list", "data": data, "model": "m"}).encode())
+
+    return reply
+
+
 @contextmanager
 def model_server(*replies: Reply) -> Iterator[ModelServer]:
     """A running server."""

@@ -13,16 +13,28 @@ FLOORS = {
     0: {"errors", "records", "stored"},
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
         "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup"},
-    2: {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "local_models", "languages",
+    2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "locks", "local_models", "languages",
         "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
         "evaluate", "why"},
     3: {"library"},
     4: {"cli", "chat", "llama", "page", "serve", "contracts", "startup", "terminal"},
 }  # fmt: skip
-ADAPTERS = {"read", "split", "embed", "catalog", "vectors", "llm", "files", "locks", "local_models", "languages"}
+ADAPTERS = {
+    "read",
+    "split",
+    "embed",
+    "endpoint",
+    "catalog",
+    "vectors",
+    "llm",
+    "files",
+    "locks",
+    "local_models",
+    "languages",
+}
 HOMES = {
     "chromadb": {"vectors"}, "apsw": {"catalog"}, "sqlite3": set(), "onnxruntime": {"embed"}, "tokenizers": {"embed"},
-    "llama_index": {"llama"}, "openai": {"llm", "embed"}, "gradio": {"page", "serve"}, "typer": {"cli"},
+    "llama_index": {"llama"}, "openai": {"llm", "endpoint"}, "gradio": {"page", "serve"}, "typer": {"cli"},
     "fastapi": {"serve"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"}, "trafilatura": {"read"},
     "charset_normalizer": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"evaluate"},
     "py3langid": {"languages"}, "babel": {"languages"},

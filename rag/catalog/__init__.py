@@ -28,6 +28,7 @@ class Catalog(Editions, Upkeep):
 
     def __init__(self, connections: Connections) -> None:
         self._db = connections
+        self._dimensions = {}
         self.lost = ""
 
     @classmethod

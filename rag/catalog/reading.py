@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rag.catalog.connection import Connections
 from rag.catalog.schema import name_hash
 from rag.catalog.writing import BLOCK
-from rag.errors import IndexDamagedError, SourceError
+from rag.errors import EmbedderError, IndexDamagedError, SourceError
 from rag.records import Document, DocumentInfo, Filter, Hit, Passage, Ranks, page_at
 from rag.stored import Edition, FileSeen, LogEntry, PendingPassage, StoredPassage
 
@@ -27,6 +27,7 @@ class Reading:
     """The reading half of the catalog."""
 
     _db: Connections
+    _dimensions: dict[tuple[int, str], int]  # of the vectors of an edition and its embedder, once they were looked at
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All that is read inside is of one moment."""
@@ -366,6 +367,29 @@ class Reading:
             f"SELECT p.key FROM vectors v JOIN passages p ON p.id = v.passage_id WHERE p.edition = {_CURRENT}"
         ):
             yield key
+
+    def check_dimension(self, vectors: NDArray[np.float32]) -> None:
+        """Looks whether vectors (n, d) can stand beside those that are stored.
+
+        Raises:
+            EmbedderError: They have another dimension.
+        """
+        edition = self.current()
+        key = (edition.id, edition.embedder)
+        if key not in self._dimensions:  # one that has vectors never changes its dimension
+            rows = self._db.query(
+                "SELECT length(v.vector) / 4 FROM passages p JOIN vectors v ON v.passage_id = p.id WHERE p.edition = ?"
+                " LIMIT 1",
+                (edition.id,),
+            )
+            if not rows:
+                return
+            self._dimensions[key] = int(rows[0][0])
+        if vectors.shape[1] != self._dimensions[key]:
+            raise EmbedderError(
+                f"the embedder sent vectors of {vectors.shape[1]} dimensions, and the index has {self._dimensions[key]}",
+                "name the model that the index was built with",
+            )
 
     def pending(self, limit: int) -> list[PendingPassage]:
         """The first passages of live or waiting revisions that have no vector yet."""

@@ -1,0 +1,117 @@
+"""Turns texts into vectors by an embeddings endpoint that speaks OpenAI's protocol.
+
+Whatever comes from there is looked over before it becomes a vector, and nothing waits for it without end: a request runs in
+an event loop of its own thread, where it can be given up while it trickles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import openai
+from numpy.typing import NDArray
+
+from rag.errors import EmbedderError
+
+_TEXTS_A_CALL = 256
+_CONNECT_S = 5.0
+
+
+class EndpointEmbedder:
+    """An embeddings endpoint. Safe to share between threads.
+
+    Args:
+        model: Its name there.
+        base_url: Such as "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
+        api_key: Sent as the bearer token.
+        question_s: How long one text may take, seconds; a question is searched by its words after that.
+        batch_s: How long a call with many texts may take, each of its tries.
+        tries: Of a call with many texts, if the server is busy, stumbles, or cannot be reached.
+    """
+
+    languages: frozenset[str] = frozenset()  # whatever its model takes
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str,
+        api_key: str,
+        *,
+        question_s: float = 10.0,
+        batch_s: float = 60.0,
+        tries: int = 3,
+    ) -> None:
+        self._model = model
+        self._question_s = question_s
+        self._batch_s = batch_s
+        self._tries = tries
+        timeout = openai.Timeout(batch_s, connect=_CONNECT_S)
+        self._client = openai.AsyncOpenAI(base_url=base_url or None, api_key=api_key or "none", timeout=timeout)
+        where = hashlib.sha256(str(self._client.base_url).encode()).hexdigest()[:8]
+        self.name = f"openai:{model}@{where}"
+
+    @cached_property
+    def dimension(self) -> int:
+        """Of its vectors, learned by embedding one word."""
+        return int(self._call(["dimension"]).shape[1])
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeds texts: (n, d) float32, unit rows, in order.
+
+        Raises:
+            EmbedderError: The endpoint failed, took too long, or sent something else than one finite vector a text.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        parts = [self._call(texts[i : i + _TEXTS_A_CALL]) for i in range(0, len(texts), _TEXTS_A_CALL)]
+        dimensions = {part.shape[1] for part in parts}
+        if len(dimensions) > 1:
+            raise EmbedderError(f"{self._host} sent vectors of different lengths: {sorted(dimensions)}")
+        return np.concatenate(parts)
+
+    def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        one = len(texts) == 1
+        most_s, tries = (self._question_s, 1) if one else (self._batch_s, self._tries)
+        asked = self._asked(texts, most_s * tries, tries - 1)
+        try:
+            vectors = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        except openai.AuthenticationError:
+            raise EmbedderError(
+                f"{self._host} refused the key", "set OPENAI_API_KEY, or use the shipped embedder"
+            ) from None
+        except (TimeoutError, openai.APITimeoutError):
+            raise EmbedderError(
+                f"no embeddings from {self._host} within {most_s * tries:g} s", "a faster server, or the shipped embedder"
+            ) from None
+        except Exception as error:  # any shape of reply may come from a foreign server
+            raise EmbedderError(
+                f"no embeddings from {self._host}: {type(error).__name__}", f"check that it runs and serves {self._model!r}"
+            ) from error
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            raise EmbedderError(f"{self._host} sent {vectors.shape} for {len(texts)} texts, or not numbers")
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not lengths.all():
+            raise EmbedderError(f"{self._host} sent a vector of length 0")
+        return np.asarray(vectors / lengths, np.float32)
+
+    async def _asked(self, texts: Sequence[str], most_s: float, retries: int) -> NDArray[np.float32]:
+        async with asyncio.timeout(most_s):
+            reply = await self._client.with_options(max_retries=retries).embeddings.create(
+                model=self._model, input=[text or " " for text in texts], encoding_format="float"
+            )
+        return np.array([row.embedding for row in sorted(reply.data, key=lambda row: row.index)], np.float32)
+
+    @property
+    def _host(self) -> str:
+        return self._client.base_url.host
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=loop.run_forever, name="embeddings", daemon=True).start()
+        return loop
