@@ -219,6 +219,7 @@ class Search:
     def _embedded(self, question: str) -> tuple[NDArray[np.float32] | None, str]:
         try:
             vectors = self._embedder().embed([question])
+            self._catalog.current().check(self._embedder().name)
             self._catalog.check_dimension(vectors)
             return vectors[0], ""
         except EmbedderError as error:
