@@ -51,7 +51,11 @@ class EndpointEmbedder:
         self._batch_s = batch_s
         self._tries = tries
         timeout = openai.Timeout(batch_s, connect=_CONNECT_S)
-        self._client = openai.AsyncOpenAI(base_url=base_url or None, api_key=api_key or "none", timeout=timeout)
+        # The text goes to the host that was named, wherever that would send it.
+        http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url or None, api_key=api_key or "none", timeout=timeout, http_client=http
+        )
         where = hashlib.sha256(str(self._client.base_url).encode()).hexdigest()[:8]
         self.name = f"openai:{model}@{where}"
 
@@ -88,10 +92,10 @@ class EndpointEmbedder:
             raise EmbedderError(
                 f"no embeddings from {self._host} within {most_s * tries:g} s", "a faster server, or the shipped embedder"
             ) from None
-        except Exception as error:  # any shape of reply may come from a foreign server
+        except Exception as error:  # any shape of reply may come from a foreign server; its words may hold the key
             raise EmbedderError(
                 f"no embeddings from {self._host}: {type(error).__name__}", f"check that it runs and serves {self._model!r}"
-            ) from error
+            ) from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             raise EmbedderError(f"{self._host} sent {vectors.shape} for {len(texts)} texts, or not numbers")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

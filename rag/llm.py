@@ -99,7 +99,11 @@ class OpenAIWriter:
     def _client(self) -> openai.AsyncOpenAI:
         # For one reply: connections are not kept for longer than 5 s anyhow.
         timeout = openai.Timeout(self._first_token_s, connect=min(_CONNECT_S, self._first_token_s))
-        return openai.AsyncOpenAI(base_url=self._base_url, api_key=self._api_key, timeout=timeout, max_retries=0)
+        # The text goes to the host that was named, wherever that would send it.
+        http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
+        return openai.AsyncOpenAI(
+            base_url=self._base_url, api_key=self._api_key, timeout=timeout, max_retries=0, http_client=http
+        )
 
     async def _begun(self, client: openai.AsyncOpenAI, messages: Sequence[tuple[str, str]]) -> Any:
         """The reply's stream. A busy or stumbling server is asked again, as long as there is time."""
@@ -177,13 +181,19 @@ class OpenAIWriter:
                 return ModelError(f"{who} {self._silent()}", _SLOW)
             case openai.APIConnectionError():
                 return ModelError(f"{self.address} cannot be reached", "check that the server runs, and its address")
-            case openai.APIStatusError() if error.status_code in (400, 413) and _TOO_LONG.search(str(error)):
-                return PromptTooLongError(f"{self.name} takes less text than this question needs", "set context_tokens")
             case openai.APIStatusError():
-                return ModelError(f"{who} failed ({error.status_code}): {self._safe(error.message)}", "ask again later")
+                return self._refused(error)
             case json.JSONDecodeError():
                 return ModelError(f"{self.address} sent something that is no reply", _ADDRESS)
         return ModelError(f"{who} broke off ({type(error).__name__})", "ask again")
+
+    def _refused(self, error: openai.APIStatusError) -> ModelError:
+        if error.status_code < 400:
+            return ModelError(f"{self.address} sends elsewhere ({error.status_code}), which is not followed", _ADDRESS)
+        if error.status_code in (400, 413) and _TOO_LONG.search(str(error)):
+            return PromptTooLongError(f"{self.name} takes less text than this question needs", "set context_tokens")
+        said = self._safe(error.message)
+        return ModelError(f"{self.name} at {self.address} failed ({error.status_code}): {said}", "ask again later")
 
     def _silent(self) -> str:
         return f"said nothing for {self._first_token_s:g} s"

@@ -8,7 +8,8 @@ import pytest
 
 from rag import Library
 from rag.answer import Said
-from rag.errors import ModelError
+from rag.endpoint import EndpointEmbedder
+from rag.errors import EmbedderError, ModelError
 from rag.llm import OpenAIWriter
 from rag.records import Turn
 from rag.settings import Settings
@@ -65,6 +66,20 @@ def test_a_dead_address() -> None:
     """A server that is not there is named."""
     with pytest.raises(ModelError, match="cannot be reached"):
         list(writer("http://127.0.0.1:9/v1").write(MESSAGES))
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_text_goes_to_the_named_host_only(status: int) -> None:
+    """Wherever that host would send it: a redirect is refused, not followed."""
+    with fake.model_server(fake.says("It is."), fake.embeds()) as other:
+        elsewhere = fake.body(status, "text/plain", b"", location=f"{other.url}/chat/completions")
+        with fake.model_server(elsewhere) as server:
+            with pytest.raises(ModelError, match="sends elsewhere"):
+                list(writer(server.url).write(MESSAGES))
+            with pytest.raises(EmbedderError):
+                EndpointEmbedder("m", server.url, KEY).embed(["a", "b"])
+
+        assert [] == other.requests
 
 
 def test_closing_stops_the_server() -> None:
