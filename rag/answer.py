@@ -195,7 +195,7 @@ class Ask:
 
     def _about_documents(self, asking: _Asking) -> Generator[Event]:
         """What is asked about the documents rather than of them."""
-        hits: tuple[Hit, ...] = ()
+        near: tuple[Hit, ...] = ()
         count, openings = self._openings(asking.wanted, _NAMED, _OPENING)
         if asking.kind in ("greeting", "thanks", "help"):
             told = overview.spoken(asking.kind, count, openings)
@@ -212,9 +212,9 @@ class Ask:
         else:
             who, when = facts_asked(asking.question)
             told = overview.authorship(meant, who=who, when=when)
-            hits = self._search(asking.meant, asking.k, asking.wanted).hits
-        yield Sources(hits)
-        yield from _whole(_own(asking, told, hits))
+            near = self._search(asking.meant, asking.k, asking.wanted).hits
+        yield Sources((*told.hits, *near))
+        yield from _whole(_own(asking, told, near))
 
     def _document_meant(self, asking: _Asking, count: int) -> Hit | None:
         """How the document begins that "it" or "this article" is; None where that cannot be told."""
@@ -237,8 +237,9 @@ class Ask:
         """What documents say in short: by the model where there is one, else by the sentences that say most."""
         parts = [self._beginning(hit, _SUMMED_UP // len(openings)) for hit in openings]
         if self._writer is None:
-            yield Sources(tuple(openings))
-            yield from _whole(_own(asking, overview.summary(parts, self._embedder()), tuple(openings)))
+            told = overview.summary(parts, self._embedder())
+            yield Sources(told.hits)
+            yield from _whole(_own(asking, told))
             return
         room = prompts.characters(self._prompt_tokens) // (2 * len(parts))
         passages = [passage for part in parts for passage in overview.cut(part, room)]
@@ -356,13 +357,13 @@ def _searches(kind: Kind, meant: str, k: int) -> list[tuple[str, int]]:
     return [(subject(meant), max(k, _LIST_PASSAGES))] if kind == "list" else [(meant, k)]
 
 
-def _own(asking: _Asking, told: overview.Told, hits: tuple[Hit, ...]) -> Answer:
-    """An answer in rag's own words, or of sentences it chose without a search."""
+def _own(asking: _Asking, told: overview.Told, near: tuple[Hit, ...] = ()) -> Answer:
+    """An answer in rag's own words, or of sentences it chose without a search; `near` is what a search finds beside it."""
     timings = {"answer": _ms(asking.begun), "total": _ms(asking.begun)}
     says_nothing = asking.kind == "authorship" and not told.citations
     return Answer(
-        asking.question, told.text, "abstained" if says_nothing else "answered", told.citations, (), hits,
-        0.0 if says_nothing else 1.0, EXTRACTION, told.notice, timings,
+        asking.question, told.text, "abstained" if says_nothing else "answered", told.citations, (), (*told.hits, *near),
+        0.0 if says_nothing else 1.0, EXTRACTION, told.notice, timings, read=len(told.hits),
     )  # fmt: skip
 
 

@@ -28,11 +28,16 @@ _PASSAGE = 1_000  # code points that a model is shown as one
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer made by rag itself."""
+    """An answer made by rag itself.
+
+    Attributes:
+        hits: The parts of documents that its citations are of.
+    """
 
     text: str
-    citations: tuple[Citation, ...]
+    citations: tuple[Citation, ...] = ()
     notice: str = ""
+    hits: tuple[Hit, ...] = ()
 
 
 class Lines:
@@ -41,6 +46,7 @@ class Lines:
     def __init__(self) -> None:
         self.text = ""
         self.citations: list[Citation] = []
+        self._hits: list[Hit] = []
 
     def add(
         self,
@@ -64,11 +70,12 @@ class Lines:
         if locator:
             made = replace(made, locator=locator)
         self.citations.append(made)
+        self._hits.append(replace(hit, start=begin, end=end, text=quote))
         self.text += f" [{n}]"
 
     def told(self, notice: str = "") -> Told:
         """The text as it is now."""
-        return Told(self.text, tuple(self.citations), notice)
+        return Told(self.text, tuple(self.citations), notice, tuple(self._hits))
 
 
 def spoken(kind: str, count: int, openings: Sequence[Hit]) -> Told:
@@ -80,10 +87,10 @@ def spoken(kind: str, count: int, openings: Sequence[Hit]) -> Told:
         openings: How some of them begin.
     """
     if kind == "thanks":
-        return Told(prompts.WELCOME, ())
+        return Told(prompts.WELCOME)
     if not openings:
-        return Told(prompts.NOTHING_HERE, ())
-    return Told(prompts.GREETING.format(count=_counted(count, "document"), some=_named(openings)), ())
+        return Told(prompts.NOTHING_HERE)
+    return Told(prompts.GREETING.format(count=_counted(count, "document"), some=_named(openings)))
 
 
 def contents(count: int, openings: Sequence[Hit]) -> Told:
@@ -94,7 +101,7 @@ def contents(count: int, openings: Sequence[Hit]) -> Told:
         openings: How the first of them begin; no more than these are named.
     """
     if not openings:
-        return Told(prompts.NOTHING_HERE, ())
+        return Told(prompts.NOTHING_HERE)
     lines = Lines()
     lines.add(f"There {'is' if count == 1 else 'are'} {_counted(count, 'document')} here:")
     for hit in openings:
@@ -108,7 +115,7 @@ def contents(count: int, openings: Sequence[Hit]) -> Told:
 
 def which_one(count: int, openings: Sequence[Hit]) -> Told:
     """Asks back which document is meant."""
-    return Told(prompts.WHICH_ONE.format(count=count, some=_named(openings)), ())
+    return Told(prompts.WHICH_ONE.format(count=count, some=_named(openings)))
 
 
 def authorship(opening: Hit, *, who: bool, when: bool) -> Told:

@@ -13,6 +13,7 @@ import pytest
 
 from rag import Library
 
+from .browsing import CHROMIUM, FLAGS
 from .torture.world import leave_chroma_alone
 
 for name in [name for name in os.environ if name.startswith(("RAG_", "OPENAI_"))]:
@@ -97,3 +98,16 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     with Library.open(tmp_path_factory.mktemp("seeds") / "index", asks_once=True) as opened:
         opened.sync(ARTICLE.parent)
         yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """A real Chromium."""
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()

@@ -59,6 +59,23 @@ def test_what_is_in_here(library: Library) -> None:
     assert {"beginning"} == {c.locator for c in answer.citations}
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["What is in here?", "Who wrote the article about city bees and when?", "Summarise everything", "hello",
+     "Summarise the report on the Morava footbridge", "List every sum of money", "Compare the ferry and the footbridge"],
+)  # fmt: skip
+def test_on_the_page(library: Library, question: str) -> None:
+    """Whatever is asked, each citation has its chip and its marked characters beside the answer."""
+    from rag.page.app import _Room
+
+    *_, (chat, _, turns, _, source) = _Room(library).ask(question, [], [], [])
+    chips, marks = chat[-1]["content"].count('class="chip"'), source.count('class="cited"')
+
+    assert 1 == len(turns)
+    assert chips == marks
+    assert ("hello" == question) == (chips == 0)
+
+
 def test_nothing_is_in_here(tmp_path: Path) -> None:
     """An empty library says so, to whatever is asked about it."""
     with Library.open(tmp_path / "index", asks_once=True) as empty:

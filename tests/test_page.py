@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -16,14 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from .browsing import ask, opened, served
 from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
 
 QUESTION = "What did India raise with Sun Weidong?"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 HOSTILE = """Notes on the zebra project.
 
 The zebra budget is 12
@@ -38,50 +33,22 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (room / "seeds").mkdir()
     shutil.copy(ARTICLE, room / "seeds")
     (room / "seeds" / "zebra <b>project<!--.txt").write_text(HOSTILE, "utf-8")
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_"))}
-    command = [sys.executable, "-m", "rag.cli", "ui", "--port", "0"]
-    server = subprocess.Popen(command, cwd=room, env={**env, "RAG_DOCUMENTS": "seeds"}, stdout=subprocess.PIPE, text=True)
-    line = server.stdout.readline()
-    try:
-        yield re.search(r"http://[\d.:]+", line).group()
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
-        server.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+    with served(room) as served_at:
+        yield served_at
 
 
 @pytest.fixture
 def page(browser, address: str) -> Iterator:
     """A fresh visitor; fails if the page asked anyone else for anything, or wrote errors to the console."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
-    opened = context.new_page()
     asked, errors = [], []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    opened.goto(address)
-    opened.wait_for_selector("#question textarea")
-    yield opened
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield opened(context, address)
     context.close()
 
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
     assert errors == []
-
-
-def ask(page, question: str) -> None:
-    page.fill("#question textarea", question)
-    page.keyboard.press("Enter")
 
 
 def test_ask_and_open_the_source(page, article: str) -> None:
@@ -123,10 +90,7 @@ def test_hostile_documents_and_questions(page) -> None:
 
 def test_two_visitors_do_not_mix(browser, address: str) -> None:
     """A conversation belongs to its visitor."""
-    first, second = (browser.new_context().new_page() for _ in range(2))
-    for visitor in (first, second):
-        visitor.goto(address)
-        visitor.wait_for_selector("#question textarea")
+    first, second = (opened(browser.new_context(), address) for _ in range(2))
     ask(first, QUESTION)
     ask(second, "Who is the president of Brazil?")
     first.wait_for_selector("a.chip")

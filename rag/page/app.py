@@ -63,7 +63,7 @@ def build(library: Library) -> gr.Blocks:
         asked = [
             gr.on([question.submit, send.click], room.ask, [question, chat, turns, panel_parts], outputs, **asking)
         ]  # fmt: skip
-        stop.click(None, cancels=asked, api_visibility="private")
+        stop.click(room.stopped, chat, chat, cancels=asked, api_visibility="private", show_progress="hidden")
         page.load(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
         asked[0].then(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
     page.queue(max_size=_WAITING, default_concurrency_limit=_AT_ONCE)
@@ -106,6 +106,15 @@ class _Room:
             yield chat, "", turns, parts, "\n\n---\n\n".join(parts)
         finally:
             events.close()  # stops the model when the reader stops or leaves
+
+    @staticmethod
+    def stopped(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The conversation after Stop: what was not finished says that it was not checked."""
+        if not chat or chat[-1]["role"] != "assistant":
+            return chat
+        content = chat[-1]["content"]
+        said = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+        return chat if show.is_whole(said) else [*chat[:-1], _message("assistant", show.unfinished(said))]
 
     def list_documents(self) -> str:
         """The document list as it is now."""

@@ -52,6 +52,19 @@ def writing(text: str) -> str:
     return escaped(MARKER.sub("·", text))
 
 
+_VERDICT = '<span class="verdict">{}</span>'
+
+
+def unfinished(shown: str) -> str:
+    """An answer that its reader stopped, as it was shown so far."""
+    return f"{shown}\n\n{_VERDICT.format('stopped before it was checked')}"
+
+
+def is_whole(shown: str) -> bool:
+    """Whether an answer that is shown has its last line."""
+    return _VERDICT.split("{")[0] in shown
+
+
 def answer(turn: int, given: Answer) -> str:
     """A whole answer: text with its citations, and one line that says how far it can be trusted."""
     parts, at = [], 0
@@ -64,9 +77,11 @@ def answer(turn: int, given: Answer) -> str:
         parts.append(" ")
         at = end
     parts.append(escaped(MARKER.sub("", given.text[at:]).strip()))
-    lines = ["".join(parts).strip(), f'<span class="verdict">{escaped(verdict_line(given))}</span>']
+    lines = ["".join(parts).strip(), _VERDICT.format(escaped(verdict_line(given)))]
+    if given.searched:
+        lines.insert(0, f'<span class="about">{escaped(f"understood as: {given.searched}")}</span>')
     if given.status == "abstained" and given.hits:
-        lines.insert(1, _closest(given.hits))
+        lines.insert(-1, _closest(given.hits))
     lines += [f"<span class='flag'>⚑ {escaped(_flagged(f))}</span>" for f in given.flags]
     return "\n\n".join(lines)
 

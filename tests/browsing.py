@@ -1,0 +1,49 @@
+"""The page as its visitors meet it: served by `rag ui` in a process of its own, opened in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@contextmanager
+def served(room: Path, **environment: str) -> Iterator[str]:
+    """The address of a page over the documents in `room/seeds`; what the server said is in `room/said.txt` afterwards."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_"))}
+    env |= {"RAG_DOCUMENTS": "seeds", **environment}
+    command = [sys.executable, "-m", "rag.cli", "--trust", "ui", "--port", "0"]
+    with (room / "said.txt").open("w") as said:
+        server = subprocess.Popen(command, cwd=room, env=env, stdout=subprocess.PIPE, stderr=said, text=True)
+        line = server.stdout.readline()
+        try:
+            yield re.search(r"http://[\d.:]+", line).group()
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(20)
+            said.write(line + server.stdout.read())
+            server.stdout.close()
+
+
+def opened(context, address: str):
+    """A page in a browser's context, ready to be asked."""
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("#question textarea")
+    return page
+
+
+def ask(page, question: str) -> None:
+    """Types a question and presses Enter."""
+    page.fill("#question textarea", question)
+    page.keyboard.press("Enter")
