@@ -84,6 +84,7 @@ def test_a_model_answers(page, world: World) -> None:
     ask(page, QUESTION)
     page.wait_for_selector("a.chip")
     assert "1 citation checked" in page.inner_text(DONE)
+    assert "with Sun Weidong." in page.inner_text("#chat")
 
     ask(page, "Who met him?")
     page.get_by_text("understood as: Who met Sun Weidong?").wait_for()

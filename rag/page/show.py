@@ -18,6 +18,7 @@ _AROUND = 1_500  # code points shown on either side of a citation
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 # Embedding and override marks make text read in another order than it is stored in.
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
+_MARKED = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _WORDS = {
     "exact": "checked: these are the document’s own words",
     "normalised": "checked: differs only in spacing, quotes or dashes",
@@ -72,11 +73,11 @@ def answer(turn: int, given: Answer) -> str:
     for citation in given.citations:
         by_end.setdefault(citation.answer_end, []).append(citation)
     for end in sorted(by_end):
-        parts.append(escaped(MARKER.sub("", given.text[at:end]).rstrip()))
+        parts.append(escaped(_MARKED.sub("", given.text[at:end]).rstrip()))
         parts.append("".join(chip(turn, citation) for citation in by_end[end]))
         parts.append(" ")
         at = end
-    parts.append(escaped(MARKER.sub("", given.text[at:]).strip()))
+    parts.append(escaped(_MARKED.sub("", given.text[at:]).strip()))
     lines = ["".join(parts).strip(), _VERDICT.format(escaped(verdict_line(given)))]
     if given.searched:
         lines.insert(0, f'<span class="about">{escaped(f"understood as: {given.searched}")}</span>')
