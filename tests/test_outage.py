@@ -122,7 +122,7 @@ def by_page_again(index: Path, url: str) -> Shown:
 def command(index: Path, url: str, *words: str, **options: Any) -> dict[str, Any]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_"))}
     environment |= {"OPENAI_API_KEY": KEY, "RAG_FIRST_TOKEN_S": str(FIRST_S), "RAG_TOTAL_S": str(TOTAL_S),
-                    "RAG_STATE": str(index.parent / "state"), "RAG_INDEX": str(index), "OPENAI_LOG": "debug"}  # fmt: skip
+                    "RAG_STATE": str(index.parent / "state"), "RAG_INDEX": str(index)}  # fmt: skip
     argv = [sys.executable, "-m", "rag.cli", "--base-url", url, "--model", "m", "ask", QUESTION, "--no-sync", *words]
     return {"args": argv, "env": environment, "cwd": index.parent, "text": True, **options}
 
