@@ -63,7 +63,9 @@ def build(library: Library) -> gr.Blocks:
         asked = [
             gr.on([question.submit, send.click], room.ask, [question, chat, turns, panel_parts], outputs, **asking)
         ]  # fmt: skip
-        stop.click(room.stopped, chat, chat, cancels=asked, api_visibility="private", show_progress="hidden")
+        # Only when the answer has ended is the last of it there to be marked.
+        ended = stop.click(None, cancels=asked, api_visibility="private")
+        ended.then(room.stopped, chat, chat, api_visibility="private", show_progress="hidden")
         page.load(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
         asked[0].then(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
     page.queue(max_size=_WAITING, default_concurrency_limit=_AT_ONCE)
