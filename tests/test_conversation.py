@@ -76,6 +76,25 @@ def test_on_the_page(library: Library, question: str) -> None:
     assert ("hello" == question) == (chips == 0)
 
 
+def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) -> None:
+    """What a model quotes may stand beyond the passage it was shown; it is cited there, and marked beside the answer."""
+    from rag.page.app import _Room
+
+    sentences = [
+        f"In {year} the harbour of Varnes took in {year * 3} boats and {year * 7} nets." for year in range(1800, 1960)
+    ]
+    with fake.model_server(fake.says(f"“{sentences[150]}” [1]")) as server:
+        settings = Settings(model="m", base_url=server.url, k=1, passage_tokens=64)
+        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+            leave_chroma_alone(library)
+            library.add_documents([Document(" ".join(sentences), "Harbour", source="harbour.txt")])
+            answer = stands(library, library.ask("How many boats came in 1801?"))
+            assert sentences[150] == answer.citations[0].quote
+            assert sentences[150] not in answer.hits[0].text
+            *_, (_, _, _, _, source) = _Room(library).ask("How many boats came in 1801?", [], [], [])
+    assert 1 == source.count('class="cited"')
+
+
 def test_nothing_is_in_here(tmp_path: Path) -> None:
     """An empty library says so, to whatever is asked about it."""
     with Library.open(tmp_path / "index", asks_once=True) as empty:

@@ -126,15 +126,18 @@ class _Room:
         """The panel's part for one answer. Two folders may hold a document of the same name: hits tell which is meant."""
         cited: dict[int, list[Citation]] = {}
         for citation in answer.citations:
-            hit = next(hit for hit in answer.hits if _holds(hit, citation))
-            cited.setdefault(hit.document_id, []).append(citation)
+            of_source = [hit for hit in answer.hits if hit.source == citation.source]
+            holding = [
+                hit for hit in of_source if _holds(hit, citation)
+            ]  # none where words stand elsewhere in the document
+            cited.setdefault((holding or of_source)[0].document_id, []).append(citation)
         return show.sources(turn, [(self._library.document_by_id(id_), citations) for id_, citations in cited.items()])
 
 
 def _holds(hit: Hit, citation: Citation) -> bool:
     """Whether a citation lies in a hit."""
     inside = hit.text[citation.start - hit.start : citation.end - hit.start] if citation.start >= hit.start else ""
-    return hit.source == citation.source and inside == citation.quote
+    return inside == citation.quote
 
 
 def _message(role: str, content: str) -> dict[str, str]:
