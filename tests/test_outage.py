@@ -158,8 +158,9 @@ def survives(index: Path, fault: str, way: Callable[[Path, str], Shown]) -> None
 
     assert shown.status in right, shown.text
     assert KEY not in shown.text
-    assert "rare earth" in shown.text or "incomplete" in right
-    assert "Sun Weidong" in shown.text
+    if "incomplete" not in right:  # what a model babbles has no citation
+        assert "rare earth" in shown.text
+        assert "Sun Weidong" in shown.text
     assert took < 20, f"{took:.1f} s"
 
 
