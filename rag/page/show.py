@@ -18,7 +18,7 @@ _AROUND = 1_500  # code points shown on either side of a citation
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 # Embedding and override marks make text read in another order than it is stored in.
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
-_MARKED = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
+_MARKED = re.compile(rf"(?<![ \t])[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)  # a run of spaces is looked at once
 _WORDS = {
     "exact": "checked: these are the document’s own words",
     "normalised": "checked: differs only in spacing, quotes or dashes",
