@@ -17,6 +17,8 @@ from rag.errors import EmbedderError
 from . import model_server as fake
 from .torture.world import leave_chroma_alone
 
+pytestmark = pytest.mark.outage
+
 OLD = "The harbour of Varnes has 41 berths for yachts. The harbour master is Ines Falk."
 NEW = "The harbour of Varnes has 52 berths for yachts. The harbour master is Ines Falk."
 LATER = "The lighthouse of Skarholm was built in 1871 by Anders Lund. Its lamp shines 22 miles."

@@ -18,6 +18,8 @@ from . import model_server as fake
 from .conftest import ARTICLE
 from .torture.world import leave_chroma_alone
 
+pytestmark = pytest.mark.outage
+
 KEY = "sk-canary0123456789abcdef"
 MESSAGES = [("system", "s"), ("user", "u")]
 

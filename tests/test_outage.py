@@ -26,6 +26,8 @@ from . import model_server as fake
 from .conftest import ARTICLE
 from .torture.world import leave_chroma_alone
 
+pytestmark = pytest.mark.outage
+
 KEY = "sk-canary0123456789abcdef"
 QUESTION = "What did India raise with Sun Weidong?"
 FIRST_S, TOTAL_S = 0.7, 1.6

@@ -20,6 +20,8 @@ from . import model_server as fake
 from .conftest import ARTICLE
 from .torture.world import leave_chroma_alone
 
+pytestmark = pytest.mark.outage
+
 KEY = "sk-canary-Zq9w3XvT7pLm2"
 QUESTION = "What did India raise with Sun Weidong?"
 ECHO = f"Incorrect API key provided: {KEY}. Authorization: Bearer {KEY}"
