@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _PASSED_ON = 512  # changes told to Chroma together, 0.2 s; a question waits for one such batch at most
 _SCANNED = 5_000  # rows read for the scan together: 8 MB of vectors
+_SCAN_FASTER = 8_000  # passages up to which looking at all of them, 1 ms, is quicker than asking Chroma
 _LOG_KEPT = 20_000  # entries that Chroma has, kept for processes that scan; whoever lags further reads all vectors again
 _PAUSE_S = 30.0  # after a second failure in a row, and twice as long after each further one
 _LONGEST_PAUSE_S = 3600.0
@@ -300,7 +301,7 @@ class Dense:
 
     def _usable(self) -> Held | None:
         """Chroma, where it has all vectors but those the log tells of."""
-        if self._held is None or self._position.copied is not None:
+        if self._held is None or self._position.copied is not None or self._catalog.totals()[0] <= _SCAN_FASTER:
             return None
         return self._held if self._catalog.meta("chroma_generation") == self._name else None
 

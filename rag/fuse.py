@@ -63,7 +63,7 @@ def bm25(counts: Mapping[str, int], length: int, mean_length: float, rarities: M
     """
     damping = K1 * (1 - B + B * length / mean_length) if mean_length else K1
     return sum(
-        weight * count * (K1 + 1) / (count + damping) for word, weight in rarities.items() if (count := counts.get(word, 0))
+        [rarities[word] * count * (K1 + 1) / (count + damping) for word, count in counts.items() if word in rarities]
     )
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,13 @@ if TYPE_CHECKING:
     from rag.catalog import Catalog
     from rag.dense import Dense
 
+    _Vector = NDArray[np.float32]  # (d,)
+
 _log = logging.getLogger(__name__)
 
 LONGEST_QUESTION = 8_000  # code points; beyond it, it is a document
-_CANDIDATES = 100  # from each half; their union is scored exactly
+_CANDIDATES = 50  # from each half, and no fewer than are wanted; their union is scored exactly
+_LOOKED_UP = 4_000  # passages that have the words looked up, counted word by word: its cost; or a hundredth of all
 _READ_TOGETHER = 5_000  # vectors: 8 MB
 _COMMON = 0.1  # a word that more than this share of the passages has finds nothing by itself, and costs most
 _ALWAYS_RARE = 2_000  # … unless it is in fewer passages than this
@@ -73,9 +75,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question made ready: its vector, the documents to look in (None: all), its words' rarities, those looked up."""
+    """A question made ready: the documents to look in (None: all), its words' rarities, those looked up."""
 
-    vector: NDArray[np.float32] | None
     document_ids: list[int] | None
     rarities: Mapping[str, float]
     telling: Sequence[str]
@@ -88,7 +89,7 @@ class _Candidate:
     id: int
     document_id: int
     source: str
-    words: Counter[str]
+    stems: str  # joined by spaces
     dense: float | None
     lexical: float
     score: float
@@ -136,15 +137,17 @@ class Search:
         """
         question = checked_question(question)
         begun = time.perf_counter()
-        vector, notice = self._embedded(question)
+        embedding = self._embedded(question)
         embedded = time.perf_counter()
         with self._catalog.snapshot():  # a document is seen before its change or after it, by every step
-            asked = self._asked(question, vector, wanted)
-            by_words = self._catalog.by_words(asked.telling, _CANDIDATES, asked.document_ids)
+            vector, notice = self._usable(embedding)
+            asked = self._asked(question, wanted)
+            each = max(_CANDIDATES, k)
+            by_words = self._catalog.by_words(asked.telling, each, asked.document_ids)
             lexical = time.perf_counter()
-            by_meaning = self._near(asked)
+            by_meaning = self._near(vector, asked, each)
             dense = time.perf_counter()
-            candidates = self._scored([*by_words, *by_meaning], asked)
+            candidates = self._scored(by_words, by_meaning, vector, asked)
             hits = self._hits(candidates, k)
             notice = notice or self._badly_served(question, hits)
         ended = time.perf_counter()
@@ -152,11 +155,14 @@ class Search:
         timings = {name: round(seconds * 1000, 2) for name, seconds in spans.items()}
         return Retrieval(tuple(hits), vector, asked.rarities, timings, notice)
 
-    def standings(self, question: str, passage_ids: Sequence[int], wanted: Filter | None = None) -> dict[int, Standing]:
+    def standings(
+        self, question: str, k: int, passage_ids: Sequence[int], wanted: Filter | None = None
+    ) -> dict[int, Standing]:
         """Where passages stand for a question; reads every vector and every passage that has one of its words.
 
         Args:
             question: As it is searched for.
+            k: As many hits are wanted.
             passage_ids: Of live documents that the filter lets pass.
             wanted: Which documents to look in; all if left out.
 
@@ -165,14 +171,16 @@ class Search:
             EmbedderChangedError: The index was built with another embedder.
         """
         question = checked_question(question)
-        vector, _ = self._embedded(question)
+        embedded = self._embedded(question)
         with self._catalog.snapshot():
-            asked = self._asked(question, vector, wanted)
+            vector, _ = self._usable(embedded)
+            asked = self._asked(question, wanted)
             passages, _ = self._catalog.totals()
             by_words = self._catalog.by_words(asked.telling, max(1, passages), asked.document_ids)
             lexical_ranks = {id_: rank for rank, id_ in enumerate(by_words, start=1)}
-            dense_ranks = self._dense_ranks(passage_ids, asked)
-            candidates = self._scored([*by_words[:_CANDIDATES], *self._near(asked)], asked)
+            dense_ranks = self._dense_ranks(passage_ids, vector, asked)
+            each = max(_CANDIDATES, k)
+            candidates = self._scored(by_words[:each], self._near(vector, asked, each), vector, asked)
         stands_in: dict[int, tuple[int, int]] = {}  # passage → (rank, id) of what it was folded into
         for rank, (kept, folded) in enumerate(_folded(candidates, len(candidates)), start=1):
             stands_in.update((candidate.id, (rank, kept.id)) for candidate in (kept, *folded))
@@ -182,15 +190,15 @@ class Search:
             found[id_] = Standing(dense_ranks.get(id_), lexical_ranks.get(id_), *kept_at)
         return found
 
-    def _dense_ranks(self, passage_ids: Sequence[int], asked: _Asked) -> dict[int, int]:
+    def _dense_ranks(self, passage_ids: Sequence[int], question: _Vector | None, asked: _Asked) -> dict[int, int]:
         """The rank by meaning of those passages that have a vector, by an exact look at all."""
-        if asked.vector is None:
+        if question is None:
             return {}
-        scores = {id_: float(vector @ asked.vector) for id_, vector in self._catalog.vectors(passage_ids).items()}
+        scores = {id_: float(vector @ question) for id_, vector in self._catalog.vectors(passage_ids).items()}
         better: dict[int, list[int]] = {id_: [] for id_ in scores}
         for ids, vectors in self._all_vectors(asked.document_ids):
             for id_, score in scores.items():
-                better[id_] += [ids[row] for row in (vectors @ asked.vector > score).nonzero()[0]]
+                better[id_] += [ids[row] for row in (vectors @ question > score).nonzero()[0]]
         # Sums in another order round otherwise: a passage may seem nearer than itself.
         return {id_: len(set(self._catalog.live(others)) - {id_}) + 1 for id_, others in better.items()}
 
@@ -209,22 +217,29 @@ class Search:
             last = rows[-1][0]
             yield [id_ for id_, _, _ in rows], np.stack([vector for _, _, vector in rows])
 
-    def _asked(self, question: str, vector: NDArray[np.float32] | None, wanted: Filter | None) -> _Asked:
-        if vector is not None:  # the edition may have been switched since this process looked last
-            self._catalog.current().check(self._embedder().name)
+    def _asked(self, question: str, wanted: Filter | None) -> _Asked:
         having = self._having(question)
         document_ids = self._catalog.matching(wanted or Filter())
-        return _Asked(vector, document_ids, self._rarities(having), self._telling(having))
+        return _Asked(document_ids, self._rarities(having), self._telling(having))
 
-    def _embedded(self, question: str) -> tuple[NDArray[np.float32] | None, str]:
+    def _embedded(self, question: str) -> _Vector | EmbedderError:
         try:
-            vectors = self._embedder().embed([question])
+            vector: _Vector = self._embedder().embed([question])[0]
+        except EmbedderError as error:
+            return error
+        return vector
+
+    def _usable(self, embedded: _Vector | EmbedderError) -> tuple[_Vector | None, str]:
+        """The question's vector if it can be compared with those that are stored, and else what to tell about it."""
+        try:
+            if isinstance(embedded, EmbedderError):
+                raise embedded
             self._catalog.current().check(self._embedder().name)
-            self._catalog.check_dimension(vectors)
-            return vectors[0], ""
+            self._catalog.check_dimension(embedded[None])
         except EmbedderError as error:
             _log.warning("searching by words only: %s", error)
             return None, f"Searched by words only: {error}."
+        return embedded, ""
 
     def _badly_served(self, question: str, hits: Sequence[Hit]) -> str:
         served = self._embedder().languages
@@ -240,57 +255,62 @@ class Search:
         if not 0.95 * counted <= passages <= 1.05 * counted:
             cache = {}
             self._counts = (passages, cache)
-        found = {}
-        for term in dict.fromkeys(terms(question)):
-            count = cache.get(term, 0)
-            if count < _ALWAYS_RARE:  # quick to count, and a new word must be found at once
-                count = self._catalog.having(term)
-                cache[term] = count
-            found[term] = count
-        return found
+        asked = dict.fromkeys(terms(question))
+        # Quick to count, and a new word must be found at once; common ones are as common as they were.
+        cache.update(self._catalog.having([term for term in asked if cache.get(term, 0) < _ALWAYS_RARE]))
+        return {term: cache[term] for term in asked}
 
     def _rarities(self, having: Mapping[str, int]) -> dict[str, float]:
         passages, _ = self._catalog.totals()
         return {term: fuse.rarity(max(passages, n), n, self._usual.get(term, 0.0)) for term, n in having.items()}
 
     def _telling(self, having: Mapping[str, int]) -> list[str]:
-        """The words worth looking up: those that are not common; the rarest one if all are."""
+        """The words worth looking up: the rarest, as many as can be looked up quickly, and at least one."""
         passages, _ = self._catalog.totals()
         limit = max(_ALWAYS_RARE, _COMMON * passages)
-        there = {term: n for term, n in having.items() if n}
-        return [term for term, n in there.items() if n <= limit] or sorted(there, key=lambda term: there[term])[:1]
+        rarest_first = sorted((n, term) for term, n in having.items() if n)
+        affordable = max(_LOOKED_UP, passages // 100)
+        telling: list[str] = []
+        total = 0
+        for n, term in rarest_first:
+            total += n
+            if telling and (n > limit or total > affordable):
+                break
+            telling.append(term)
+        return telling
 
-    def _near(self, asked: _Asked) -> list[int]:
-        vector = asked.vector
+    def _near(self, vector: _Vector | None, asked: _Asked, most: int) -> list[int]:
+        """The passages nearest in meaning, nearest first."""
         if vector is None:
             return []
         if asked.document_ids is not None:
             ids, vectors = self._catalog.vectors_of(asked.document_ids)
             if not ids or vectors.shape[1] != len(vector):
                 return []
-            return [ids[row] for row in (-(vectors @ vector)).argsort(kind="stable")[:_CANDIDATES]]
-        wanted = _CANDIDATES
+            return [ids[row] for row in (-(vectors @ vector)).argsort(kind="stable")[:most]]
+        wanted = most
         while True:
             found = self._dense.nearest(vector, wanted)
-            known = self._catalog.ids_of_keys([key for key, _ in found])
+            shown = self._catalog.shown([key for key, _ in found])
             # Keys of removed or not yet shown passages are among them for a while: look further.
-            live = self._catalog.live([known[key] for key, _ in found if key in known])
-            if len(live) >= _CANDIDATES or len(found) < wanted:
-                return live[:_CANDIDATES]
+            live = [shown[key] for key, _ in found if key in shown]
+            if len(live) >= most or len(found) < wanted:
+                return live[:most]
             wanted *= 4
 
-    def _scored(self, found: Sequence[int], asked: _Asked) -> list[_Candidate]:
+    def _scored(
+        self, by_words: Sequence[int], by_meaning: Sequence[int], vector: _Vector | None, asked: _Asked
+    ) -> list[_Candidate]:
         """Every candidate scored exactly by both halves, whichever found it; best first."""
-        ids, vector = list(dict.fromkeys(found)), asked.vector
         passages, words = self._catalog.totals()
         mean_length = words / passages if passages else 0.0
+        ids = list(dict.fromkeys([*by_words, *by_meaning]))
         vectors = {} if vector is None else self._catalog.vectors(ids)
         scored = []
         for id_, document_id, source, stems in self._catalog.words_of(ids):
-            counts = Counter(stems.split())
+            lexical = fuse.bm25(_counts(stems, asked.rarities), stems.count(" ") + 1, mean_length, asked.rarities)
             dense = float(vectors[id_] @ vector) if vector is not None and id_ in vectors else None
-            lexical = fuse.bm25(counts, counts.total(), mean_length, asked.rarities)
-            scored.append(_Candidate(id_, document_id, source, counts, dense, lexical, fuse.fused(dense, lexical)))
+            scored.append(_Candidate(id_, document_id, source, stems, dense, lexical, fuse.fused(dense, lexical)))
         return sorted(scored, key=lambda c: (-c.score, c.source, c.id))
 
     def _hits(self, candidates: Sequence[_Candidate], k: int) -> list[Hit]:
@@ -330,18 +350,32 @@ def checked_question(question: str) -> str:
     return question
 
 
+def _counts(stems: str, asked: Iterable[str]) -> dict[str, int]:
+    """How often a passage has each of some words that it has.
+
+    Example:
+        >>> _counts("buffalo buffalo bill", ["bill", "buffalo", "buff"])
+        {'bill': 1, 'buffalo': 2}
+    """
+    apart = f" {stems.replace(' ', '  ')} "  # a space on either side of each word
+    return {word: count for word in asked if (count := apart.count(f" {word} "))}
+
+
 def _folded(candidates: Sequence[_Candidate], k: int) -> list[tuple[_Candidate, list[_Candidate]]]:
     """The first k, near-identical ones folded into the best of them."""
     kept: list[tuple[_Candidate, list[_Candidate]]] = []
+    vocabularies: list[frozenset[str]] = []  # of those kept
     for candidate in candidates:
-        for other, folded in kept:
-            if _alike(candidate.words, other.words):
+        words = frozenset(candidate.stems.split())
+        for other, (_, folded) in zip(vocabularies, kept, strict=True):
+            if _alike(words, other):
                 folded.append(candidate)
                 break
         else:
             if len(kept) == k:
                 break
             kept.append((candidate, []))
+            vocabularies.append(words)
     return kept
 
 
@@ -349,10 +383,11 @@ def _other_sources(candidate: _Candidate, folded: Sequence[_Candidate]) -> tuple
     return tuple(dict.fromkeys(other.source for other in folded if other.source != candidate.source))
 
 
-def _alike(a: Counter[str], b: Counter[str]) -> bool:
+def _alike(a: frozenset[str], b: frozenset[str]) -> bool:
     if min(len(a), len(b)) < _FEW_WORDS or min(len(a), len(b)) < _SAME_WORDS * max(len(a), len(b)):
         return False
-    shared = len(a.keys() & b.keys())
+    shared = len(a & b)
+    if shared < _SAME_WORDS * (len(a) + len(b) - shared):
+        return False
     # Different figures make different facts, however alike the words around them.
-    figures_differ = any(any(c.isdigit() for c in word) for word in a.keys() ^ b.keys())
-    return not figures_differ and shared >= _SAME_WORDS * (len(a) + len(b) - shared)
+    return not any(any(c.isdigit() for c in word) for word in a ^ b)

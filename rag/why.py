@@ -175,7 +175,7 @@ class Why:
         stands = [
             (standing, id_, k)
             for searched, k in asked.searches
-            for id_, standing in self._search.standings(searched, passage_ids, asked.wanted).items()
+            for id_, standing in self._search.standings(searched, k, passage_ids, asked.wanted).items()
         ]
         return min(stands, key=lambda one: _order(one[0]), default=(_NOWHERE, passage_ids[0], 0))
 

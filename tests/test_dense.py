@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import Document, Filter, Library
+from rag import Document, Filter, Library, dense
 from rag.errors import StorageError
 from rag.ingest import embedded_text
 from rag.vectors import ChromaProcess, process
@@ -27,7 +27,7 @@ def found_by_vector(library: Library, source: str) -> bool:
     document = library.document(source)
     text = document.text[: library.search(document.text[:100], 100, wanted=Filter(sources=(source,)))[0].end].strip()
     vector = library._embedder.embed([embedded_text(document.title, "", text)])[0]
-    ids = library._catalog.ids_of_keys([key for key, cosine in library._dense.nearest(vector, 1) if cosine > 0.95])
+    ids = library._catalog.shown([key for key, cosine in library._dense.nearest(vector, 1) if cosine > 0.95])
     return [source] == [passage.source for passage in library._catalog.passages(list(ids.values()))]
 
 
@@ -40,6 +40,23 @@ def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
         assert library._dense.holds_chroma
         assert 3 == library.check().vectors_in_chroma
         yield library
+
+
+def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at a few thousand vectors is quicker than asking Chroma, and finds the same."""
+    asked: list[int] = []
+    nearest = filled._dense._held.nearest
+    monkeypatch.setattr(filled._dense._held, "nearest", lambda vector, k: asked.append(k) or nearest(vector, k))
+    through_chroma = filled.search("Where does the river end?")
+    assert asked
+    asked.clear()
+    monkeypatch.setattr(dense, "_SCAN_FASTER", 8_000)
+    scanned = filled.search("Where does the river end?")
+
+    assert [] == asked
+    assert [(hit.source, hit.score) for hit in through_chroma] == [
+        (hit.source, pytest.approx(hit.score)) for hit in scanned
+    ]
 
 
 def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:

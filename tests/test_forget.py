@@ -105,7 +105,7 @@ def test_without_compact_nothing_is_found(tmp_path: Path) -> None:
         library.add_documents([Document("Another text.", "Other", source="other")])
         library.remove("zqcanaryxw")
         assert [info.source for info in library.documents()] == ["other"]
-        assert library._catalog.having("zqcanaryxw") == 0
+        assert library._catalog.having(["zqcanaryxw"]) == {"zqcanaryxw": 0}
         assert {hit.source for hit in library.search("zqcanaryxw secret word")} <= {"other"}
 
 

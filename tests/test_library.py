@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from rag import Document, Filter, Library
 from rag.errors import EmbedderChangedError, IndexBusyError, IndexDamagedError, SourceError
 from rag.locks import NamedLock
+from rag.records import Passage
 from rag.settings import Settings
+from rag.stored import NewPassage
 
 from . import model_server as fake
 from .conftest import ARTICLE
@@ -331,6 +333,19 @@ def test_a_file_added_by_name_survives_the_next_sync(library: Library, folder: P
     assert library.add(folder / ".hidden.txt").added == 1
     assert library.sync(folder).removed == 0
     assert ".hidden.txt" in sources(library)
+
+
+def test_what_is_not_shown_yet_hides_nothing(library: Library) -> None:
+    """However many passages of a revision that is still being stored fit better."""
+    library.add_documents(
+        [Document("Much is said of many things here, and once of the zeppelin too.", "Old", source="old")]
+    )
+    catalog = library._catalog
+    staged = catalog.stage(catalog.root_id("memory", ""), Document("x", "New", source="new", content_hash="new"))
+    passages = [NewPassage(Passage(0, 1), f"key{n}", "zeppelin zeppelin") for n in range(300)]
+    catalog.add_passages(staged, passages, catalog.current().id)
+
+    assert ["old"] == [hit.source for hit in library.search("zeppelin")]
 
 
 def test_a_new_word_is_found_by_words_at_once(library: Library) -> None:

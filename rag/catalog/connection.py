@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import apsw.sqlite_extra
@@ -21,6 +21,8 @@ import apsw.sqlite_extra
 from rag.catalog.receipt import Receipt
 from rag.catalog.schema import check_kind, migrate, version_of
 from rag.errors import IndexBusyError, IndexDamagedError, RagError, StorageError
+
+_T = TypeVar("_T")
 
 _WAIT_S = 30  # for another process's transaction; they are short
 _PAGE = 8192  # bytes: five vectors of 384 floats, where 4,096 would hold two
@@ -152,10 +154,21 @@ class Connections:
                 yield
                 return
             connection.execute("BEGIN")
+            self._local.remembered = {}
             try:
                 yield
             finally:
+                del self._local.remembered
                 _roll_back(connection)
+
+    def remembered(self, name: str, read: Callable[[], _T]) -> _T:
+        """What `read` returns, which inside a snapshot is asked once."""
+        known: dict[str, Any] | None = getattr(self._local, "remembered", None)
+        if known is None:
+            return read()
+        if name not in known:
+            known[name] = read()
+        return known[name]  # type: ignore[no-any-return]  # whatever `read` of that name returned
 
     def connection(self) -> apsw.Connection:
         """This thread's connection."""

@@ -33,7 +33,7 @@ def do(library, what: str, given: dict) -> object:
         case "nearest":
             vector = library._embedder.embed([given["text"]])[0]
             found = library._dense.nearest(vector, 1)
-            ids = library._catalog.ids_of_keys([key for key, score in found if score > 0.999])
+            ids = library._catalog.shown([key for key, score in found if score > 0.999])
             return [passage.source for passage in library._catalog.passages(list(ids.values()))]
         case "ls":
             return {info.source: library.document(info.source).text for info in library.documents()}
