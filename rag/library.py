@@ -63,10 +63,12 @@ class Library:
         asks_once: bool,
         writer: Writer | None,
         splitter: Splitter | None,
+        embedder: Embedder | None,
     ) -> None:
         self.folder = folder
         self._given_writer = writer
         self._given_splitter = splitter
+        self._given_embedder = embedder
         self.settings = settings
         self._catalog = catalog
         self._asks_once = asks_once
@@ -91,6 +93,7 @@ class Library:
         as_it_is: bool = False,
         writer: Writer | None = None,
         splitter: Splitter | None = None,
+        embedder: Embedder | None = None,
     ) -> Library:
         """Opens an index, or makes it.
 
@@ -102,6 +105,7 @@ class Library:
             writer: Writes the answers in place of the model of the settings; `rag.llama.LlamaWriter` takes any of
                 LlamaIndex's.
             splitter: Cuts documents taken in from here on, in place of the shipped one; `rag.llama` has LlamaIndex's.
+            embedder: Makes the vectors, in place of that of the settings; its name tells whose an index's vectors are.
 
         Raises:
             StorageError: The folder cannot be made or written.
@@ -110,7 +114,10 @@ class Library:
         """
         folder = Path(index)
         catalog = Catalog.open(folder, _import_lock(folder).holder, as_it_is=as_it_is)
-        return cls(folder, settings or Settings(), catalog, asks_once=asks_once, writer=writer, splitter=splitter)
+        return cls(
+            folder, settings or Settings(), catalog,
+            asks_once=asks_once, writer=writer, splitter=splitter, embedder=embedder,
+        )  # fmt: skip
 
     def __enter__(self) -> Library:
         return self
@@ -450,6 +457,8 @@ class Library:
 
     @cached_property
     def _embedder(self) -> Embedder:
+        if self._given_embedder is not None:
+            return self._given_embedder
         with self._making:
             if self.settings.embedder == SHIPPED_EMBEDDER:
                 from rag.embed import MiniLM

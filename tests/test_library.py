@@ -19,7 +19,7 @@ from rag.stored import NewPassage
 
 from . import model_server as fake
 from .conftest import ARTICLE
-from .torture.world import leave_chroma_alone
+from .torture.world import OwnDirections, leave_chroma_alone
 
 
 @pytest.fixture
@@ -307,6 +307,17 @@ def test_another_embedder_is_refused(tmp_path: Path, folder: Path) -> None:
         remote = Settings(embedder="openai:e", embedder_url=server.url)
         with Library.open(tmp_path / "index", remote, asks_once=True) as library, pytest.raises(EmbedderChangedError):
             library.search("Danube")
+
+
+def test_an_embedder_of_ones_own(tmp_path: Path, folder: Path) -> None:
+    """Any object with its methods makes the vectors; the index remembers by its name whose they are."""
+    with Library.open(tmp_path / "index", asks_once=True, embedder=OwnDirections("mine")) as opened:
+        leave_chroma_alone(opened)
+        opened.sync(folder)
+        assert opened.search("The Eiffel Tower is 330 metres tall.")[0].ranks.dense is not None
+        assert "mine" == opened.check().embedder
+    with Library.open(tmp_path / "index", asks_once=True) as other, pytest.raises(EmbedderChangedError, match="mine"):
+        other.search("tower")
 
 
 def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
