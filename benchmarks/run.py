@@ -2,8 +2,8 @@
 
     uv run --group benchmarks python benchmarks/run.py DATA HOME [--rounds 3] [--sizes 1000,100000] [--million] [--keep DIR]
 
-DATA holds qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Every figure comes from processes
-of their own; both sides take turns, and what is printed is the median of the ratios of pairs. The last table is kept in
+DATA holds qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Every figure comes from a
+process of its own; both sides take turns, and what is printed is the median of the ratios of pairs. The last table is kept in
 benchmarks/speed.json: a figure that became worse than it by more than a fifth is named at the end.
 """
 
@@ -206,7 +206,8 @@ def main() -> None:
         shutil.rmtree(folder)
     table = ["| figure | rag | quickstart | ratio (target) |", "|---|---|---|---|"]
     table += [f"| {name} | {ours} | {theirs} | {ratio} |" for name, ours, theirs, ratio, _ in rows]
-    text = "\n".join([f"{machine()}; medians of {given.rounds} pairs.", "", *table])
+    plot = "![one retrieval against the number of passages](retrieval.svg)"
+    text = "\n".join([f"{machine()}; medians of {given.rounds} pairs.", "", *table, "", plot])
     print(text)
     before, _, rest = README.read_text("utf-8").partition(BEGIN)
     README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", "utf-8")
