@@ -3,8 +3,8 @@
     uv run --group benchmarks python benchmarks/run.py DATA HOME [--rounds 3] [--sizes 1000,100000] [--million] [--keep DIR]
 
 DATA holds qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Every figure comes from a
-process of its own; both sides take turns, and what is printed is the median of the ratios of pairs. The last table is kept in
-benchmarks/speed.json: a figure that became worse than it by more than a fifth is named at the end.
+process of its own; both sides take turns, and what is printed is the median of the ratios of pairs. The last table is
+kept in benchmarks/speed.json: a figure that became worse than it by more than a fifth is named at the end.
 """
 
 from __future__ import annotations
