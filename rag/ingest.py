@@ -11,12 +11,13 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.ahead import Ahead
 from rag.errors import EmbedderError, ReadError
 from rag.ports import Embedder, Splitter
 from rag.records import Document, Failure, Passage, Progress, SyncReport
@@ -60,11 +61,16 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A document read and split, waiting to be embedded with others."""
+    """A document read and split, waiting to be embedded with others.
+
+    Attributes:
+        more: The passages after these, of a long document; None when these are all.
+    """
 
     root_id: int
     document: Document
     passages: list[Passage]
+    more: Iterator[Passage] | None
     seen: FileSeen
     is_update: bool
 
@@ -141,7 +147,14 @@ class Ingest:
             documents = list(documents)
             self._catalog.want_again(root_id, [document.source for document in documents])
         tally = _Tally(report)
-        waiting: list[_Ready] = []
+        self._store(self._split_documents(root_id, documents, revisions, tally), tally)
+        self._embed_pending(tally)
+        self._catalog.sweep(unfinished_too=True)
+        return _finished(tally, begun, (), 0)
+
+    def _split_documents(
+        self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[tuple[int, str]]], tally: _Tally
+    ) -> Iterator[_Ready]:
         for document in documents:
             tally.report(Progress(document.source, tally.done, tally.total, tally.passages))
             tally.done += 1
@@ -151,17 +164,25 @@ class Ingest:
                 tally.unchanged += 1
                 continue
             seen = FileSeen(document.source, 0, 0, 0, 0, content_hash)
-            ready = self._split(root_id, replace(document, content_hash=content_hash), seen, bool(older), tally)
-            waiting = self._queued(waiting, ready, tally)
-        self._commit(waiting, tally)
-        self._embed_pending(tally)
-        self._catalog.sweep(unfinished_too=True)
-        return _finished(tally, begun, (), 0)
+            yield self._split(root_id, replace(document, content_hash=content_hash), seen, bool(older))
 
     def _take(self, root_id: int, files: Sequence[Found], tally: _Tally) -> None:
         known = self._catalog.files(root_id)
         revisions = self._catalog.revisions(root_id)
-        waiting: list[_Ready] = []
+        with Ahead(
+            self._read_and_split(root_id, files, known, revisions, tally), _characters, _TOGETHER_CHARACTERS
+        ) as ready:
+            self._store(ready, tally)
+
+    def _read_and_split(
+        self,
+        root_id: int,
+        files: Sequence[Found],
+        known: Mapping[str, FileSeen],
+        revisions: Mapping[str, list[tuple[int, str]]],
+        tally: _Tally,
+    ) -> Generator[_Ready]:
+        """The files that are new or changed; the others are tallied."""
         for found in files:
             tally.report(Progress(found.source, tally.done, tally.total, tally.passages))
             tally.done += 1
@@ -175,17 +196,21 @@ class Ingest:
             if self._catalog.is_forgotten(root_id, found.source):
                 continue
             ready = self._prepare(root_id, found, revisions.get(found.source, []), tally)
-            waiting = self._queued(waiting, ready, tally)
-        self._commit(waiting, tally)
+            if ready is not None:
+                yield ready
 
-    def _queued(self, waiting: list[_Ready], ready: _Ready | None, tally: _Tally) -> list[_Ready]:
-        """Those that wait with one more; none once there is enough to embed together."""
-        waiting = waiting if ready is None else [*waiting, ready]
-        characters = sum(len(ready.document.text) for ready in waiting)
-        if sum(len(ready.passages) for ready in waiting) < TOGETHER and characters < _TOGETHER_CHARACTERS:
-            return waiting
+    def _store(self, documents: Iterable[_Ready], tally: _Tally) -> None:
+        """Embeds and stores documents, some together."""
+        waiting: list[_Ready] = []
+        for ready in documents:
+            if ready.more is not None:
+                self._commit_long(ready, ready.more, tally)
+                continue
+            waiting.append(ready)
+            if sum(len(r.passages) for r in waiting) >= TOGETHER or sum(map(_characters, waiting)) >= _TOGETHER_CHARACTERS:
+                self._commit(waiting, tally)
+                waiting = []
         self._commit(waiting, tally)
-        return []
 
     def _prepare(self, root_id: int, found: Found, revisions: list[tuple[int, str]], tally: _Tally) -> _Ready | None:
         """Reads and splits one file; None when there is nothing (more) to do for it."""
@@ -206,20 +231,15 @@ class Ingest:
             return None
         del data
         return self._split(
-            root_id, replace(document, source=found.source, content_hash=content_hash), seen, bool(revisions), tally
+            root_id, replace(document, source=found.source, content_hash=content_hash), seen, bool(revisions)
         )
 
-    def _split(self, root_id: int, document: Document, seen: FileSeen, is_update: bool, tally: _Tally) -> _Ready | None:
-        """Splits a document; a long one is stored at once and None returned."""
+    def _split(self, root_id: int, document: Document, seen: FileSeen, is_update: bool) -> _Ready:
         if "language" not in document.metadata and (language := self._language_of(document.text)):
             document = replace(document, metadata={**document.metadata, "language": language})
         passages = self._splitter.split(document.text, document.media_type == "text/markdown")
         first = list(islice(passages, _LONG))
-        ready = _Ready(root_id, document, first, seen, is_update)
-        if len(first) < _LONG:
-            return ready
-        self._commit_long(ready, passages, tally)
-        return None
+        return _Ready(root_id, document, first, passages if len(first) == _LONG else None, seen, is_update)
 
     def _commit(self, batch: Sequence[_Ready], tally: _Tally) -> None:
         """Embeds and stores documents together. If the embedder fails, they are stored with their words only."""
@@ -362,6 +382,10 @@ def worded(
         name = f"{edition}\0{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{embedder}"
         key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
         yield NewPassage(passage, key, " ".join(above + terms(text)))
+
+
+def _characters(ready: _Ready) -> int:
+    return len(ready.document.text)
 
 
 def _cut(document: Document, passage: Passage) -> str:

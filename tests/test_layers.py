@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent / "rag"
 FLOORS = {
     0: {"errors", "records", "stored"},
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
-        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup"},
+        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead"},
     2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "locks", "local_models", "languages",
         "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
         "evaluate", "why"},
