@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,55 @@ def answer(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
         return {**percentiles(times), "memory_mb": round(memory_mb(os.getpid()))}
 
 
+_WATCH = """() => {
+  const before = document.querySelectorAll("#chat .verdict").length;
+  addEventListener("keydown", () => { window.pressed = performance.now(); }, {once: true, capture: true});
+  window.shown = new Promise((resolve) => {
+    const watch = new MutationObserver(() => {
+      if (document.querySelectorAll("#chat .verdict").length <= before) return;
+      watch.disconnect();
+      resolve(performance.now());
+    });
+    watch.observe(document.querySelector("#chat"), {childList: true, subtree: true});
+  });
+}"""
+
+
+def enter(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+    """From Enter to an extracted answer that stands in the page of a real browser, warm."""
+    from playwright.sync_api import sync_playwright
+    from world import questions
+
+    from tests.browsing import CHROMIUM, FLAGS, opened
+
+    del side
+    times = []
+    with _served(where) as address, sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for n, question in enumerate(questions(Path(data), int(asked) + 20)):
+            if n % 10 == 0:  # a conversation of ten
+                page = opened(chromium.new_context(), address)
+            page.fill("#question textarea", question)
+            page.evaluate(_WATCH)
+            page.keyboard.press("Enter")
+            times.append(page.evaluate("async () => (await window.shown) - window.pressed") / 1000)
+            page.wait_for_timeout(50)
+        chromium.close()
+    return percentiles(times[20:])
+
+
+@contextmanager
+def _served(where: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "rag.cli", "--index", where, "ui", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(where).parent)
+    try:
+        found = re.search(r"http://[\d.:]+", server.stdout.readline() if server.stdout else "")
+        yield found.group() if found else ""
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def recall(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
     """How many of the 10 exactly nearest passages Chroma finds."""
     from world import questions
@@ -204,16 +254,10 @@ def page(side: str, where: str) -> dict[str, Any]:
     subprocess.run([sys.executable, "-c", "import gradio"], check=True)
     imported = time.perf_counter() - begun
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "rag.cli", "--index", where, "ui", "--port", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(where).parent)
-    try:
-        found = re.search(r"http://[\d.:]+", server.stdout.readline() if server.stdout else "")
-        with urllib.request.urlopen(found.group() if found else "") as reply:
+    with _served(where) as address:
+        with urllib.request.urlopen(address) as reply:
             reply.read()
         ready = time.perf_counter() - begun
-    finally:
-        server.terminate()
-        server.wait()
     return {"seconds": ready, "gradio_seconds": imported}
 
 
@@ -233,7 +277,7 @@ def unchanged(side: str, folder: str) -> dict[str, Any]:
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
-    task.__name__: task for task in (ingest, build, retrieve, answer, recall, cold, page, unchanged)
+    task.__name__: task for task in (ingest, build, retrieve, answer, enter, recall, cold, page, unchanged)
 }
 
 
