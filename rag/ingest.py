@@ -200,16 +200,17 @@ class Ingest:
                 yield ready
 
     def _store(self, documents: Iterable[_Ready], tally: _Tally) -> None:
-        """Embeds and stores documents, some together."""
+        """Embeds and stores documents, some together: few at first, so that the embedder begins at once."""
         waiting: list[_Ready] = []
+        together = TOGETHER // 8
         for ready in documents:
             if ready.more is not None:
                 self._commit_long(ready, ready.more, tally)
                 continue
             waiting.append(ready)
-            if sum(len(r.passages) for r in waiting) >= TOGETHER or sum(map(_characters, waiting)) >= _TOGETHER_CHARACTERS:
+            if sum(len(r.passages) for r in waiting) >= together or sum(map(_characters, waiting)) >= _TOGETHER_CHARACTERS:
                 self._commit(waiting, tally)
-                waiting = []
+                waiting, together = [], min(2 * together, TOGETHER)
         self._commit(waiting, tally)
 
     def _prepare(self, root_id: int, found: Found, revisions: list[tuple[int, str]], tally: _Tally) -> _Ready | None:
