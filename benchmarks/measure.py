@@ -233,8 +233,8 @@ def recall(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
         for question in questions(Path(data), int(asked)):
             vector = library._embedder.embed([question])[0]
             exact = set(ids[np.argsort(-(vectors @ vector))[:10]].tolist())
-            near = library._catalog.shown([key for key, _ in library._dense._held.nearest(vector, 100)])
-            found += len(exact & set(list(near.values())[:10]))
+            keys = [key for key, _ in library._dense._held.nearest(vector, 10)]
+            found += len(exact & set(library._catalog.shown(keys).values()))
             wanted += 10
     return {"recall": found / wanted}
 

@@ -226,6 +226,10 @@ class Library:
         """Every document, and every file that could not be read, by source."""
         return self._catalog.documents()
 
+    def version(self) -> int:
+        """A number that grows with every change of the library, whichever process makes it."""
+        return int(self._catalog.meta("commits"))
+
     def document(self, source: str) -> Document:
         """A document with its canonical text.
 

@@ -84,3 +84,14 @@ def test_answer_has_chips_where_claims_end() -> None:
 def test_an_empty_library_invites() -> None:
     """The list says how to begin."""
     assert "rag add FILE" in show.documents([])
+
+
+def test_a_long_list_is_cut() -> None:
+    """A hundred documents are shown, those that could not be read first, and how many more there are."""
+    ready = [DocumentInfo(f"{n}.txt", f"T{n}", "", "", "text/plain", 1, 1, 0, "ready", "/", "", "") for n in range(5_000)]
+    broken = DocumentInfo("zz.pdf", "", "", "", "", 0, 0, 0, "failed", "/", "", "", "broken", "")
+    listed = show.documents([*ready, broken])
+
+    assert listed.startswith("* **zz&#46;pdf**")
+    assert "4,901 more" in listed
+    assert 101 == len([line for line in listed.splitlines() if line.startswith("* ")])

@@ -57,7 +57,7 @@ def build(library: Library) -> gr.Blocks:
             with gr.Column(scale=4, elem_id="beside"):
                 source = gr.Markdown("", elem_id="source", latex_delimiters=[], sanitize_html=True)
                 with gr.Accordion("Documents", open=True, elem_id="documents"):
-                    listed = gr.Markdown(show.documents(library.documents()), latex_delimiters=[], sanitize_html=True)
+                    listed = gr.Markdown(room.list_documents(), latex_delimiters=[], sanitize_html=True)
         outputs = [chat, question, turns, panel_parts, source]
         asking: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "api_visibility": "private", "show_progress": "hidden"}
         asked = [
@@ -77,6 +77,7 @@ class _Room:
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        self._listed = (-1, "")  # the version of the library that was listed last, and the list
 
     def ask(
         self, question: str, chat: Messages, turns: list[Turn], parts: list[str]
@@ -119,8 +120,11 @@ class _Room:
         return chat if show.is_whole(said) else [*chat[:-1], _message("assistant", show.unfinished(said))]
 
     def list_documents(self) -> str:
-        """The document list as it is now."""
-        return show.documents(self._library.documents())
+        """The document list as it is now; made anew only when something was written since."""
+        version = self._library.version()
+        if self._listed[0] != version:
+            self._listed = (version, show.documents(self._library.documents()))
+        return self._listed[1]
 
     def _sources(self, turn: int, answer: Answer) -> str:
         """The panel's part for one answer. Two folders may hold a document of the same name: hits tell which is meant."""

@@ -13,6 +13,7 @@ from rag.characters import visible
 from rag.check import MARKER
 from rag.records import Answer, Citation, Document, DocumentInfo, Flag, Hit
 
+_LISTED = 100  # documents; those that could not be read first
 _AROUND = 1_500  # code points shown on either side of a citation
 # Everything that Markdown, HTML or a linkifier could read as more than itself.
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
@@ -138,15 +139,19 @@ def _marked(turn: int, text: str, cited: Sequence[Citation]) -> str:
 
 
 def documents(infos: Sequence[DocumentInfo]) -> str:
-    """The document list."""
+    """The document list, or its first part."""
     if not infos:
         return "No documents yet. Put files into the folder named in `rag.toml`, or run `rag add FILE`."
+    failed = [info for info in infos if info.state == "failed"]
+    shown = (failed + [info for info in infos if info.state != "failed"])[:_LISTED] if len(infos) > _LISTED else infos
     lines = []
-    for info in infos:
+    for info in shown:
         state = f"✗ {escaped(info.error)}" if info.state == "failed" else f"{info.passages:,} passages · {info.state}"
         title = escaped(info.title or info.source)
         about = " · ".join([escaped(info.source), escaped(info.date) or "no date", state])
         lines.append(f'* **{title}**  \n  <span class="about">{about}</span>')
+    if len(infos) > len(shown):
+        lines.append(f"* … and {len(infos) - len(shown):,} more; `rag ls` lists them all")
     return "\n".join(lines)
 
 
