@@ -230,6 +230,10 @@ class Library:
         """A number that grows with every change of the library, whichever process makes it."""
         return int(self._catalog.meta("commits"))
 
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be found in it."""
+        return self._catalog.totals()[0] == 0
+
     def document(self, source: str) -> Document:
         """A document with its canonical text.
 

@@ -58,9 +58,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
         )
     listening = _listen(host, port)
     with Library.open(settings.index, settings) as library:
-        app = make_app(library)
-        ended = threading.Event()
-        following = threading.Thread(target=_follow, args=(library, ended))
+        ended, in_step = threading.Event(), threading.Event()
+        app = make_app(library, in_step)
+        following = threading.Thread(target=_follow, args=(library, ended, in_step))
         following.start()
         name = f"[{host}]" if ":" in host else host
         print(f"rag: http://{name}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True)
@@ -71,15 +71,15 @@ def serve(settings: Settings, host: str, port: int) -> None:
             following.join()
 
 
-def make_app(library: Library) -> fastapi.FastAPI:
-    """The whole server over one library."""
+def make_app(library: Library, in_step: threading.Event | None = None) -> fastapi.FastAPI:
+    """The whole server over one library; `in_step` is set once its folder was looked at."""
     import gradio
 
     from rag.page import app as page
 
     outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gradio.mount_gradio_app(
-        outer, page.build(library), path="/", show_error=False, footer_links=[], head=page.head(),
+        outer, page.build(library, in_step), path="/", show_error=False, footer_links=[], head=page.head(),
         css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=_MOST_BODY,
         blocked_paths=[str(library.folder.resolve())], run_history=False,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
@@ -159,7 +159,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _follow(library: Library, ended: threading.Event) -> None:
+def _follow(library: Library, ended: threading.Event, in_step: threading.Event) -> None:
     """Keeps the library in step with its folder while the page is open; first loads what a question needs."""
 
     def stop_if_ended(_: Progress) -> None:
@@ -171,6 +171,7 @@ def _follow(library: Library, ended: threading.Event) -> None:
         try:
             if library.settings.documents:
                 library.sync(library.settings.documents, progress=stop_if_ended, patience_s=0)
+            in_step.set()
             if not warm:
                 library.warm()
                 warm = True
@@ -181,5 +182,6 @@ def _follow(library: Library, ended: threading.Event) -> None:
             if str(error) != said and not ended.is_set():
                 said = str(error)
                 _log.warning("%s", error)
+        in_step.set()
         if ended.wait(_FOLLOW_S):
             return

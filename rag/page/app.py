@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ _log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 _AT_ONCE = 20  # questions answered side by side; more wait
 _WAITING = 64  # questions that may wait; one more is refused at once
+_FIRST_DOCUMENTS_S = 10.0
 _EXAMPLE = "What did India raise with Sun Weidong?"
 
 Messages = list[dict[str, str]]
@@ -31,9 +34,14 @@ def head() -> str:
     return f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
 
 
-def build(library: Library) -> gr.Blocks:
-    """The page over one library."""
-    room = _Room(library)
+def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks:
+    """The page over one library.
+
+    Args:
+        library: What is asked.
+        in_step: Set once its folder was looked at; until then a question to an empty library waits a while.
+    """
+    room = _Room(library, in_step)
     with gr.Blocks(title="rag", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         turns = gr.State([])
         panel_parts = gr.State([])
@@ -75,8 +83,9 @@ def build(library: Library) -> gr.Blocks:
 class _Room:
     """The handlers. All state that belongs to a reader is handed in and out; nothing of it is kept here."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, in_step: threading.Event | None = None) -> None:
         self._library = library
+        self._in_step = in_step
         self._listed = (-1, "")  # the version of the library that was listed last, and the list
 
     def ask(
@@ -89,6 +98,7 @@ class _Room:
         chat = [*chat, _message("user", f"**{show.escaped(question)}**"), _message("assistant", "…")]
         yield chat, "", turns, parts, "\n\n".join(parts)
         said = ""
+        self._wait_for_documents()
         events = self._library.stream(question, history=turns)
         try:
             for event in events:
@@ -109,6 +119,13 @@ class _Room:
             yield chat, "", turns, parts, "\n\n---\n\n".join(parts)
         finally:
             events.close()  # stops the model when the reader stops or leaves
+
+    def _wait_for_documents(self) -> None:
+        """Whoever asks while the first documents are being taken in is answered from them."""
+        until = time.monotonic() + _FIRST_DOCUMENTS_S
+        while self._in_step is not None and self._library.is_empty() and time.monotonic() < until:
+            if self._in_step.wait(0.1):
+                return
 
     @staticmethod
     def stopped(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
