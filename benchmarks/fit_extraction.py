@@ -40,7 +40,7 @@ def look(library: Library, question: str):
     if BY_WORDS:
         library._search._embedded = lambda _: (None, "")
     found = library._search(question, 8, None)
-    scored = extract._scored(question, found, found.hits[:5], library._embedder)
+    scored = extract._scored(question, found, found.hits[:5], library._embedder, None)
     if not scored:
         return [], None
     best = max(scored, key=lambda s: s.score)

@@ -97,14 +97,13 @@ def build(side: str, data: str, passages: str, where: str) -> dict[str, Any]:
     from world import FromWorld, WholePassages, World
 
     world = World(Path(data))
-    rates, n = [], int(passages)
+    n = int(passages)
     ticks = [time.perf_counter()]
     if side == "rag":
         from rag import Library
 
         documents = world.documents(n)
         with Library.open(where, embedder=FromWorld(world), splitter=WholePassages()) as library:
-            library._filling = None
             for _ in range(10):
                 library.add_documents(next(documents) for _ in range(n // 8 // 10))
                 ticks.append(time.perf_counter())

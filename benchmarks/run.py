@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -188,14 +189,8 @@ def plot(points: list[tuple[int, float, float, float]]) -> None:
 def machine() -> str:
     """What it ran on."""
     model = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    versions = ", ".join(f"{n} {subprocess_version(n)}" for n in ("chromadb", "llama-index-core", "onnxruntime"))
+    versions = ", ".join(f"{n} {version(n)}" for n in ("chromadb", "llama-index-core", "onnxruntime"))
     return f"{date.today()}, {len(model)} cores ({model[0]}), Python {platform.python_version()}, {versions}"
-
-
-def subprocess_version(name: str) -> str:
-    from importlib.metadata import version
-
-    return version(name)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
                   context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+_K = Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")]
 _Source = Annotated[
     list[str] | None, typer.Option("--source", help="Only documents whose source fits this pattern (*, ?).")
 ]
@@ -59,7 +60,7 @@ def main(
 def ask(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help="The question.")],
-    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")] = None,
+    k: _K = None,
     source: _Source = None,
     since: _Since = "",
     until: _Until = "",
@@ -86,7 +87,7 @@ def ask(
 @app.command(epilog="Example: rag chat --source 'reports/*'")
 def chat(
     context: typer.Context,
-    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")] = None,
+    k: _K = None,
     source: _Source = None,
     since: _Since = "",
     until: _Until = "",
@@ -136,7 +137,7 @@ def why(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help="The question.")],
     expect: Annotated[str, typer.Option("--expect", help="Words as they stand in a document.")],
-    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")] = None,
+    k: _K = None,
     source: _Source = None,
     since: _Since = "",
     until: _Until = "",

@@ -9,8 +9,7 @@ from dataclasses import asdict
 
 from typing_extensions import TypedDict  # pydantic, which makes the schemas, needs this one before Python 3.12
 
-from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
-from rag.why import Reason
+from rag.records import Answer, DocumentInfo, Health, Hit, Reason, ReindexReport, SyncReport
 
 SCHEMA_VERSION = 1
 

@@ -80,7 +80,7 @@ def extract(question: str, found: Retrieval, embedder: Embedder, most: int, *, g
     """
     hits = found.hits if gathers else found.hits[:_PASSAGES]
     margin = _GATHERING_MARGIN if gathers else _MARGIN
-    scored = _scored(question, found, hits, embedder)
+    scored = _scored(question, found, hits, embedder, None if gathers else _LOOKED_AT)
     if not scored:
         return Extract((), 0.0, len(hits))
     best = max(scored, key=lambda s: s.score)
@@ -115,7 +115,10 @@ def _leans_on(sentence: _Sentence, scored: Sequence[_Sentence]) -> _Sentence | N
     return max(earlier, key=lambda s: s.end, default=None)
 
 
-def _scored(question: str, found: Retrieval, hits: Sequence[Hit], embedder: Embedder) -> list[_Sentence]:
+def _scored(
+    question: str, found: Retrieval, hits: Sequence[Hit], embedder: Embedder, looked_at: int | None
+) -> list[_Sentence]:
+    """Every sentence of some hits, scored; `looked_at` are embedded at most, the likeliest; None: all are."""
     places = [
         (hit, start, end) for hit in hits for start, end in sentences(hit.text) if _says_something(hit.text[start:end])
     ]
@@ -142,8 +145,7 @@ def _scored(question: str, found: Retrieval, hits: Sequence[Hit], embedder: Embe
         before = (hit.start, words)
     if found.vector is not None:
         # Reading them all takes most of an answer's time, and what has neither words nor passage is not chosen anyhow.
-        likely = sorted(range(len(places)), key=lambda i: -_weighed(_SENTENCE, features[i]))
-        likely = likely if len(hits) > _PASSAGES else likely[:_LOOKED_AT]
+        likely = sorted(range(len(places)), key=lambda i: -_weighed(_SENTENCE, features[i]))[:looked_at]
         titled = [f"{hit.title}\n{hit.text[start:end]}" for hit, start, end in (places[i] for i in likely)]
         for i, like in zip(likely, (embedder.embed(titled) @ found.vector).tolist(), strict=True):
             features[i]["likeness"] = like

@@ -27,13 +27,25 @@ from rag.ingest import Ingest
 from rag.languages import language_of, unserved
 from rag.locks import NamedLock
 from rag.ports import Embedder, Splitter, Writer
-from rag.records import Answer, Document, DocumentInfo, Filter, Health, Hit, Progress, ReindexReport, SyncReport, Turn
+from rag.records import (
+    Answer,
+    Document,
+    DocumentInfo,
+    Filter,
+    Health,
+    Hit,
+    Progress,
+    Reason,
+    ReindexReport,
+    SyncReport,
+    Turn,
+)
 from rag.reindex import Reindex
 from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings
 from rag.stored import Found
 from rag.vectors import ChromaFolder
-from rag.why import Reason, Why
+from rag.why import Why
 
 _log = logging.getLogger(__name__)
 
@@ -299,7 +311,7 @@ class Library:
             QuestionError: The question or the expected text is empty, or the question is too long.
         """
         k = k or self.settings.k
-        follow = Why(self._catalog, self._search, self.settings.evidence)
+        follow = Why(self._catalog, self._search)
         return follow(expected, self.ask(question, k=k, wanted=wanted), self._ask.searches(question, k), wanted)
 
     def fill(self) -> int:

@@ -8,13 +8,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Status = Literal["answered", "abstained", "degraded", "incomplete"]
 Verdict = Literal[
     "exact", "normalised", "misattributed", "not found",  # of quotations
     "supported", "weak", "uncited", "unknown marker",  # of claims
 ]  # fmt: skip
+
+
+Stage = Literal[
+    "not read", "filtered", "not searched", "split", "not found", "cut by k", "no room", "below the threshold", "not cited",
+    "cited",
+]  # fmt: skip
+STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage meets them
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +214,53 @@ class Answer:
     usage: Mapping[str, int] = field(default_factory=dict)
     searched: str = ""
     read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the expected text stands, and how far the passage that holds it came.
+
+    Attributes:
+        start: Of the text, in its document; `end` is one past its last character.
+        passages: How many passages it is spread over; 1 when one holds all of it.
+        rank: Of the best of them in the order that decides, 1-based; None when neither half found it.
+        dense_rank: Its rank by meaning among all passages; None while it has no vector.
+        lexical_rank: Its rank by words among all passages; None when it has none of the question's telling words.
+        stands_in: Source of the near-identical passage that it was folded into; empty mostly.
+        stage: Where it was lost.
+    """
+
+    source: str
+    page: int | None
+    start: int
+    end: int
+    passages: int
+    rank: int | None
+    dense_rank: int | None
+    lexical_rank: int | None
+    stands_in: str
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an expected text is, or is not, in an answer.
+
+    Attributes:
+        stage: The furthest that any of its places came.
+        why: One sentence, for people; `hint` says what may help, and may be empty.
+        places: Where it stands, furthest first.
+        searched: What was searched for.
+    """
+
+    question: str
+    expected: str
+    stage: Stage
+    why: str
+    hint: str
+    places: tuple[Place, ...]
+    searched: tuple[str, ...]
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)

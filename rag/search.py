@@ -285,7 +285,7 @@ class Search:
             return []
         if asked.document_ids is not None:
             ids, vectors = self._catalog.vectors_of(asked.document_ids)
-            if not ids or vectors.shape[1] != len(vector):
+            if not ids:
                 return []
             return [ids[row] for row in (-(vectors @ vector)).argsort(kind="stable")[:most]]
         wanted = most

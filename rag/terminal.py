@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from rag.check import MARKER, without_markers
 from rag.local_models import LocalServer
-from rag.records import Answer, DocumentInfo, Health, Hit, ReindexReport, SyncReport
-from rag.why import Reason
+from rag.records import Answer, DocumentInfo, Health, Hit, Reason, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BEGUN_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from rag.answer import EXTRACTION
 from rag.errors import QuestionError
 from rag.quotes import find_quote
-from rag.records import Answer, Citation, Filter
+from rag.records import STAGES, Answer, Citation, Filter, Place, Reason, Stage
 from rag.search import Standing
 from rag.terms import terms
 
@@ -20,61 +20,9 @@ if TYPE_CHECKING:
     from rag.catalog import Catalog
     from rag.search import Search
 
-Stage = Literal[
-    "not read", "filtered", "not searched", "split", "not found", "cut by k", "no room", "below the threshold", "not cited",
-    "cited",
-]  # fmt: skip
-STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage meets them
 _CANDIDATES = 100  # passages with the words of the expected text whose documents are looked at before all others
 _LAST = 10**9  # behind every rank
 _SHOWN = 5  # places of the expected text that are followed
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the expected text stands, and how far the passage that holds it came.
-
-    Attributes:
-        start: Of the text, in its document; `end` is one past its last character.
-        passages: How many passages it is spread over; 1 when one holds all of it.
-        rank: Of the best of them in the order that decides, 1-based; None when neither half found it.
-        dense_rank: Its rank by meaning among all passages; None while it has no vector.
-        lexical_rank: Its rank by words among all passages; None when it has none of the question's telling words.
-        stands_in: Source of the near-identical passage that it was folded into; empty mostly.
-        stage: Where it was lost.
-    """
-
-    source: str
-    page: int | None
-    start: int
-    end: int
-    passages: int
-    rank: int | None
-    dense_rank: int | None
-    lexical_rank: int | None
-    stands_in: str
-    stage: Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why an expected text is, or is not, in an answer.
-
-    Attributes:
-        stage: The furthest that any of its places came.
-        why: One sentence, for people; `hint` says what may help, and may be empty.
-        places: Where it stands, furthest first.
-        searched: What was searched for.
-    """
-
-    question: str
-    expected: str
-    stage: Stage
-    why: str
-    hint: str
-    places: tuple[Place, ...]
-    searched: tuple[str, ...]
-    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +53,11 @@ class Why:
     Args:
         catalog: Where documents are.
         search: Finds passages.
-        evidence: Below it, an extracted answer abstains; in [0, 1].
     """
 
-    def __init__(self, catalog: Catalog, search: Search, evidence: float) -> None:
+    def __init__(self, catalog: Catalog, search: Search) -> None:
         self._catalog = catalog
         self._search = search
-        self._evidence = evidence
 
     def __call__(
         self, expected: str, answer: Answer, searches: Sequence[tuple[str, int]], wanted: Filter | None = None
@@ -182,7 +128,7 @@ class Why:
     def _stage(self, one: _Occurrence, asked: _Asked, best: Standing, spread: int, nth: int | None) -> Stage:
         """Where it was lost; `nth` is its place among the hits."""
         answer = asked.answer
-        unsure = answer.model == EXTRACTION and answer.evidence < self._evidence
+        unsure = answer.model == EXTRACTION and not answer.citations
         lost: tuple[tuple[Stage, bool], ...] = (
             ("cited", any(_is_of(citation, one) for citation in answer.citations)),
             ("filtered", not asked.lets_pass(one.document_id)),
@@ -222,7 +168,7 @@ class Why:
                 else "if the model takes more text than rag assumes, say so: RAG_CONTEXT_TOKENS",
             ),
             "below the threshold": (
-                f"the evidence for any answer was {answer.evidence:.2f}, below the threshold of {self._evidence:g}",
+                f"the evidence for any answer was {answer.evidence:.2f}, below the threshold",
                 "a lower RAG_EVIDENCE answers more, and more of it wrongly",
             ),
             "not cited": (

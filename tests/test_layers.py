@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,3 +100,12 @@ def test_vendors_stay_home(module: str, path: Path) -> None:
 def test_every_module_has_a_floor() -> None:
     """A new module is given its place on purpose."""
     assert set() == {module for module, _ in sources()} ^ set(FLOOR_OF)
+
+
+def test_a_command_waits_for_nothing_it_does_not_need() -> None:
+    """What every command imports is little: `rag --help` and `rag ls` load no numbers, no search, no vendor of either."""
+    heavy = ("numpy", "rag.search", "rag.answer", "openai", "gradio")
+    script = f"import sys, rag.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert "[]\n" == done.stdout

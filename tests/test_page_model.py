@@ -78,6 +78,13 @@ def page(browser, world: World) -> Iterator:
     assert KEY not in shown + "".join(texts)
 
 
+def halfway(page, world: World) -> None:
+    """An answer that has begun and will not end."""
+    world.replies(fake.after("India raised it with him. ", fake.drips))
+    ask(page, QUESTION)
+    page.get_by_text("India raised it with him.").wait_for()
+
+
 def test_a_model_answers(page, world: World) -> None:
     """Its claim has a chip that leads to the article's own words; a follow-up says how it was understood."""
     world.replies(SAID)
@@ -92,9 +99,7 @@ def test_a_model_answers(page, world: World) -> None:
 
 def test_stop_closes_the_connection(page, world: World) -> None:
     """Within a second; what was said stays, and the next question is answered."""
-    world.replies(fake.after("India raised it with him. ", fake.drips))
-    ask(page, QUESTION)
-    page.get_by_text("India raised it with him.").wait_for()
+    halfway(page, world)
     page.click("#stop")
     stopped = time.monotonic()
     assert world.model.closed.wait(5)
@@ -125,9 +130,7 @@ def test_stop_before_the_first_word(page, world: World) -> None:
 
 def test_leaving_closes_the_connection(page, world: World) -> None:
     """Who closes the tab asks no more."""
-    world.replies(fake.after("India raised it with him. ", fake.drips))
-    ask(page, QUESTION)
-    page.get_by_text("India raised it with him.").wait_for()
+    halfway(page, world)
     page.close()
     left = time.monotonic()
 

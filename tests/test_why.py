@@ -134,6 +134,14 @@ def test_below_the_threshold(library: Library) -> None:
     assert f"{reason.answer.evidence:.2f}" in reason.why
 
 
+def test_a_list_has_a_lower_threshold(library: Library) -> None:
+    """What a list was gathered from was sure enough for it, though not for a single answer."""
+    reason = library.why("List every sum of money", "Entry stays free for children under twelve")
+
+    assert ("answered", "not cited") == (reason.answer.status, reason.stage)
+    assert reason.answer.evidence < Settings().evidence
+
+
 def test_folded(tmp_path: Path) -> None:
     """A passage that says the same as a better one is counted with it, and cited by it."""
     with opened(tmp_path, {"a.txt": HIVES, "b.txt": HIVES, "c.txt": "The Danube ends in the Black Sea."}) as library:

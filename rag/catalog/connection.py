@@ -158,7 +158,7 @@ class Connections:
             try:
                 yield
             finally:
-                del self._local.remembered
+                self._local.remembered = None
                 _roll_back(connection)
 
     def remembered(self, name: str, read: Callable[[], _T]) -> _T:

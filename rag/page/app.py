@@ -148,9 +148,8 @@ class _Room:
         cited: dict[int, list[Citation]] = {}
         for citation in answer.citations:
             of_source = [hit for hit in answer.hits if hit.source == citation.source]
-            holding = [
-                hit for hit in of_source if _holds(hit, citation)
-            ]  # none where words stand elsewhere in the document
+            # None where the words stand elsewhere in the document.
+            holding = [hit for hit in of_source if _holds(hit, citation)]
             cited.setdefault((holding or of_source)[0].document_id, []).append(citation)
         return show.sources(turn, [(self._library.document_by_id(id_), citations) for id_, citations in cited.items()])
 

@@ -142,8 +142,7 @@ def documents(infos: Sequence[DocumentInfo]) -> str:
     """The document list, or its first part."""
     if not infos:
         return "No documents yet. Put files into the folder named in `rag.toml`, or run `rag add FILE`."
-    failed = [info for info in infos if info.state == "failed"]
-    shown = (failed + [info for info in infos if info.state != "failed"])[:_LISTED] if len(infos) > _LISTED else infos
+    shown = sorted(infos, key=lambda info: info.state != "failed")[:_LISTED] if len(infos) > _LISTED else infos
     lines = []
     for info in shown:
         state = f"✗ {escaped(info.error)}" if info.state == "failed" else f"{info.passages:,} passages · {info.state}"
