@@ -92,6 +92,39 @@ def _ingest_by_rag(folder: Path, database: Path, split: str) -> dict[str, float]
     return {"seconds": time.perf_counter() - begun, "busy": embedder.seconds / (synced - begun)}
 
 
+def relevance(side: str, data: str, folder: str, asked: str) -> dict[str, Any]:
+    """nDCG@10 over documents, each side with its defaults. The folder holds SQuAD paragraphs, files named by number."""
+    from quality import evenly, ndcg, rows
+
+    squad = Path(data) / "qa" / "squad20_dev"
+    number = {row["id"]: str(n) for n, row in enumerate(rows(squad / "corpus.jsonl"))}
+    held = {path.stem for path in Path(folder).iterdir()}
+    gold = [
+        (question["question"], {number[e["doc_id"]] for e in question["evidence"]})
+        for question in rows(squad / "questions.jsonl")
+        if question["answerable"] and all(number[e["doc_id"]] in held for e in question["evidence"])
+    ]
+    with tempfile.TemporaryDirectory() as database, _searching(side, Path(folder), Path(database)) as search:
+        every = evenly(gold, int(asked))
+        scores = [ndcg(list(dict.fromkeys(search(question))), documents) for question, documents in every]
+    return {"ndcg": sum(scores) / len(scores), "questions": len(scores)}
+
+
+@contextmanager
+def _searching(side: str, folder: Path, database: Path) -> Iterator[Callable[[str], list[str]]]:
+    """Takes a folder in; a function from a question to the stems of the files of its 30 best passages."""
+    if side == "rag":
+        from rag import Library
+
+        with Library.open(database / "index") as library:
+            library.sync(folder)
+            yield lambda question: [Path(hit.source).stem for hit in library.search(question, 30)]
+        return
+    opponent.index(folder, database)
+    retriever = opponent.retriever(database, keep=True, top=30)
+    yield lambda question: [Path(found.metadata["file_name"]).stem for found in retriever.retrieve(question)]
+
+
 def build(side: str, data: str, passages: str, where: str) -> dict[str, Any]:
     """A large library of made passages with made vectors; the rate for each tenth of it, passages a second."""
     from world import FromWorld, WholePassages, World
@@ -200,7 +233,7 @@ def enter(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
             page.evaluate(_WATCH)
             page.keyboard.press("Enter")
             times.append(page.evaluate("async () => (await window.shown) - window.pressed") / 1000)
-            page.wait_for_timeout(50)
+            page.wait_for_timeout(500)  # a reader does not ask while the page is still drawing
         chromium.close()
     return percentiles(times[20:])
 
@@ -281,7 +314,7 @@ def unchanged(side: str, folder: str) -> dict[str, Any]:
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
-    task.__name__: task for task in (ingest, build, retrieve, answer, enter, recall, cold, page, unchanged)
+    task.__name__: task for task in (ingest, relevance, build, retrieve, answer, enter, recall, cold, page, unchanged)
 }
 
 

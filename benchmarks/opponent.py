@@ -67,12 +67,12 @@ def index(folder: Path, database: Path) -> None:
     )
 
 
-def retriever(database: Path, *, keep: bool = False) -> Any:
+def retriever(database: Path, *, keep: bool = False, top: int = TOP) -> Any:
     """The quickstart's second half: what answers are made from."""
     from llama_index.core import VectorStoreIndex
 
     index = VectorStoreIndex.from_vector_store(store(database), embed_model=embedding(keep=keep))
-    return index.as_retriever(similarity_top_k=TOP)
+    return index.as_retriever(similarity_top_k=top)
 
 
 def prepare(home: Path, wheel: Path) -> None:

@@ -88,6 +88,8 @@ def ingest(bench: Bench) -> Iterator[tuple[str, str, str, str, float]]:
         ours, theirs = (median(pair[i]["characters"] / pair[i]["seconds"] for pair in found) for i in (0, 1))
         name = f"ingest, characters a second, {'the same split' if split == 'same' else 'own defaults'}"
         yield name, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ratio:.1f} × (≥ {target})", 1 / ratio
+    ours, theirs = (bench.once("relevance", side, bench.data, folder, 600)["ndcg"] for side in ("rag", "quickstart"))
+    yield "… nDCG@10 of it, 600 questions", f"{ours:.3f}", f"{theirs:.3f}", f"{ours - theirs:+.3f} (≥ 0)", 1 - ours
     busy = median(a["busy"] for a, _ in found)
     yield "share of an import in which the embedder is busy", f"{busy:.2f}", "", "(≥ .90)", 1 - busy
 

@@ -13,7 +13,7 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 import gradio as gr
 
-from rag.answer import Finished, Said, Sources
+from rag.answer import Finished, Sources
 from rag.errors import RagError
 from rag.library import Library
 from rag.page import show
@@ -24,6 +24,7 @@ _HERE = Path(__file__).parent
 _AT_ONCE = 20  # questions answered side by side; more wait
 _WAITING = 64  # questions that may wait; one more is refused at once
 _FIRST_DOCUMENTS_S = 10.0
+_DRAWN_AFTER_S = 0.08  # an answer is drawn no more often: a drawing takes a browser some 20 ms
 _EXAMPLE = "What did India raise with Sun Weidong?"
 
 Messages = list[dict[str, str]]
@@ -43,6 +44,8 @@ def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks
     """
     room = _Room(library, in_step)
     with gr.Blocks(title="rag", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+        # What is shown is kept here too: else a browser would send the whole conversation with each question.
+        messages = gr.State([])
         turns = gr.State([])
         panel_parts = gr.State([])
         names = ", ".join(info.title or info.source for info in library.documents()[:1])
@@ -66,14 +69,14 @@ def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks
                 source = gr.Markdown("", elem_id="source", latex_delimiters=[], sanitize_html=True)
                 with gr.Accordion("Documents", open=True, elem_id="documents"):
                     listed = gr.Markdown(room.list_documents(), latex_delimiters=[], sanitize_html=True)
-        outputs = [chat, question, turns, panel_parts, source]
+        outputs = [chat, source, question, messages, turns, panel_parts]
         asking: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "api_visibility": "private", "show_progress": "hidden"}
         asked = [
-            gr.on([question.submit, send.click], room.ask, [question, chat, turns, panel_parts], outputs, **asking)
+            gr.on([question.submit, send.click], room.ask, [question, messages, turns, panel_parts], outputs, **asking)
         ]  # fmt: skip
         # Only when the answer has ended is the last of it there to be marked.
         ended = stop.click(None, cancels=asked, api_visibility="private")
-        ended.then(room.stopped, chat, chat, api_visibility="private", show_progress="hidden")
+        ended.then(room.stopped, messages, [chat, messages], api_visibility="private", show_progress="hidden")
         page.load(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
         asked[0].then(room.list_documents, None, listed, api_visibility="private", show_progress="hidden")
     page.queue(max_size=_WAITING, default_concurrency_limit=_AT_ONCE)
@@ -88,35 +91,39 @@ class _Room:
         self._in_step = in_step
         self._listed = (-1, "")  # the version of the library that was listed last, and the list
 
-    def ask(
-        self, question: str, chat: Messages, turns: list[Turn], parts: list[str]
-    ) -> Iterator[tuple[Messages, str, list[Turn], list[str], str]]:
+    def ask(self, question: str, messages: Messages, turns: list[Turn], parts: list[str]) -> Iterator[Any]:
         """Answers in the conversation, as it is written; the sources stand beside it when they are checked."""
         if not question.strip():
-            yield chat, "", turns, parts, "\n\n".join(parts)
+            yield gr.skip()
             return
-        chat = [*chat, _message("user", f"**{show.escaped(question)}**"), _message("assistant", "…")]
-        yield chat, "", turns, parts, "\n\n".join(parts)
-        said = ""
+        same = gr.skip()  # what stays as it is is neither sent nor drawn again
+        messages = [*messages, _message("user", f"**{show.escaped(question)}**"), _message("assistant", "…")]
+        yield messages, same, "", messages, same, same
+        said, shown, drawn = "", "…", time.monotonic()
         self._wait_for_documents()
         events = self._library.stream(question, history=turns)
         try:
             for event in events:
-                if isinstance(event, Sources):
-                    names = ", ".join(dict.fromkeys(hit.title for hit in event.hits[:5]))
-                    chat[-1] = _message("assistant", f"<span class='about'>reading {show.escaped(names)}…</span>")
-                elif isinstance(event, Said):
-                    said += event.text
-                    chat[-1] = _message("assistant", show.writing(said))
-                elif isinstance(event, Finished):
+                if isinstance(event, Finished):
                     turn = len(turns) + 1
-                    chat[-1] = _message("assistant", show.answer(turn, event.answer))
+                    messages = [*messages[:-1], _message("assistant", show.answer(turn, event.answer))]
                     parts = [*([self._sources(turn, event.answer)] if event.answer.citations else []), *parts]
                     turns = [*turns, Turn(question, event.answer.text)]
-                yield chat, "", turns, parts, "\n\n---\n\n".join(parts)
+                    yield messages, "\n\n---\n\n".join(parts), same, messages, turns, parts
+                    return
+                if isinstance(event, Sources):
+                    names = ", ".join(dict.fromkeys(hit.title for hit in event.hits[:5]))
+                    shown = f"<span class='about'>reading {show.escaped(names)}…</span>"
+                else:
+                    said += event.text
+                    shown = show.writing(said) if said else shown
+                if time.monotonic() - drawn > _DRAWN_AFTER_S:
+                    messages = [*messages[:-1], _message("assistant", shown)]
+                    yield messages, same, same, messages, same, same
+                    drawn = time.monotonic()
         except RagError as error:
-            chat[-1] = _message("assistant", show.escaped(f"{error}. {error.hint}".strip()))
-            yield chat, "", turns, parts, "\n\n---\n\n".join(parts)
+            messages = [*messages[:-1], _message("assistant", show.escaped(f"{error}. {error.hint}".strip()))]
+            yield messages, same, same, messages, same, same
         finally:
             events.close()  # stops the model when the reader stops or leaves
 
@@ -128,13 +135,11 @@ class _Room:
                 return
 
     @staticmethod
-    def stopped(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The conversation after Stop: what was not finished says that it was not checked."""
-        if not chat or chat[-1]["role"] != "assistant":
-            return chat
-        content = chat[-1]["content"]
-        said = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
-        return chat if show.is_whole(said) else [*chat[:-1], _message("assistant", show.unfinished(said))]
+    def stopped(messages: Messages) -> tuple[Messages, Messages]:
+        """The conversation after Stop, shown and kept: what was not finished says that it was not checked."""
+        if messages and not show.is_whole(messages[-1]["content"]):
+            messages = [*messages[:-1], _message("assistant", show.unfinished(messages[-1]["content"]))]
+        return messages, messages
 
     def list_documents(self) -> str:
         """The document list as it is now; made anew only when something was written since."""
