@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from rag import check, overview, prompts
@@ -131,6 +131,7 @@ class Ask:
         search: Finds passages.
         embedder: Returns the embedder that `search` uses.
         text: (document id, start, end) → those characters of the document, to check a citation by.
+        locate: (document id, offset) → the page there, and where to look in words.
         openings: How documents begin.
         writer: The model that writes answers; None for extraction.
         prompt_tokens: Room for what the model is asked, tokens.
@@ -143,6 +144,7 @@ class Ask:
         search: Search,
         embedder: Callable[[], Embedder],
         text: Callable[[int, int, int], str],
+        locate: Callable[[int, int], tuple[int | None, str]],
         openings: Openings,
         writer: Writer | None,
         *,
@@ -153,6 +155,7 @@ class Ask:
         self._search = search
         self._embedder = embedder
         self._text = text
+        self._locate = locate
         self._openings = openings
         self._writer = writer
         self._prompt_tokens = prompt_tokens
@@ -165,6 +168,25 @@ class Ask:
         Raises:
             QuestionError: It is empty or too long.
         """
+        events = self._events(question, k, wanted, history)
+        try:
+            for event in events:
+                yield Finished(self._located(event.answer)) if isinstance(event, Finished) else event
+        finally:
+            events.close()
+
+    def _located(self, answer: Answer) -> Answer:
+        """The answer, each citation with the page, or whatever its document has, on which it begins."""
+        citations = []
+        for citation in answer.citations:
+            page, place = self._locate(citation.document_id, citation.start)
+            # A chapter is often named by its first heading.
+            heading = "" if place and place in citation.locator else citation.locator
+            locator = " · ".join(part for part in (place, heading) if part)
+            citations.append(replace(citation, page=page, locator=locator))
+        return replace(answer, citations=tuple(citations))
+
+    def _events(self, question: str, k: int, wanted: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
         begun = time.perf_counter()
         question = checked_question(question)
         meant = checked_question(standalone(question, history))
@@ -230,8 +252,9 @@ class Ask:
     def _beginning(self, hit: Hit, characters: int) -> Hit:
         """How a hit's document begins."""
         text = self._text(hit.document_id, 0, characters)
-        return Hit(hit.source, hit.title, 1 if hit.page else None, 0, len(text), 0.0, text, "", hit.author, hit.date,
-                   hit.ranks, hit.document_id)  # fmt: skip
+        page, locator = self._locate(hit.document_id, 0)
+        return Hit(hit.source, hit.title, page, 0, len(text), 0.0, text, "", hit.author, hit.date,
+                   hit.ranks, hit.document_id, locator=locator)  # fmt: skip
 
     def _summary(self, asking: _Asking, openings: Sequence[Hit]) -> Generator[Event]:
         """What documents say in short: by the model where there is one, else by the sentences that say most."""

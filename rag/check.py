@@ -231,9 +231,11 @@ class _Check:
 def citation(
     n: int, hit: Hit, start: int, end: int, quote: str, verdict: Verdict, answer_start: int, answer_end: int
 ) -> Citation:
-    """A citation of characters of a hit's document."""
-    locator = " · ".join(part for part in (f"p. {hit.page}" if hit.page else "", hit.heading) if part)
-    return Citation(n, hit.source, hit.title, locator, hit.page, start, end, quote, verdict, answer_start, answer_end)
+    """A citation of characters of a hit's document. On which page they stand is found out when the answer is whole."""
+    return Citation(
+        n, hit.source, hit.title, hit.heading, hit.page, start, end, quote, verdict, answer_start, answer_end,
+        hit.document_id,
+    )  # fmt: skip
 
 
 def claims_of(text: str) -> list[tuple[int, int]]:

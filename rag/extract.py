@@ -33,6 +33,7 @@ _EVIDENCE_BASE = -6.93
 # The same where there are no vectors, fitted on what is found by words alone.
 _EVIDENCE_BY_WORDS = {"words": 0.42, "words_titled": 6.66, "unseen": -1.03, "kind": 0.7, "names_missing": -1.37}
 _EVIDENCE_BY_WORDS_BASE = -3.73
+_HEADING = re.compile(r"#{1,6} ")
 _NOBODY_HAS = 0.999  # rarity of a word that no passage has, but for rounding
 
 
@@ -122,6 +123,8 @@ def _scored(
     places = [
         (hit, start, end) for hit in hits for start, end in sentences(hit.text) if _says_something(hit.text[start:end])
     ]
+    # A heading names what is said below it; its words count there, and alone it answers nothing.
+    places = [place for place in places if not _is_heading(*place)] or places
     if not places:
         return []
     kind = answer_kind(question)
@@ -153,6 +156,11 @@ def _scored(
         _Sentence(hit, start, end, of_it, _weighed(_SENTENCE, of_it))
         for (hit, start, end), of_it in zip(places, features, strict=True)
     ]
+
+
+def _is_heading(hit: Hit, start: int, end: int) -> bool:
+    found = _HEADING.match(hit.text, start, end)
+    return found is not None and hit.text[found.end() : end].strip() in hit.heading
 
 
 def _evidence(question: str, found: Retrieval, best: _Sentence) -> float:

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from rag.ahead import Ahead
 from rag.errors import EmbedderError, ReadError
 from rag.ports import Embedder, Splitter
 from rag.records import Document, Failure, Passage, Progress, SyncReport
-from rag.stored import FileSeen, Found, NewPassage, Walk
+from rag.stored import Contents, FileSeen, Found, NewPassage, Revision, Walk
 from rag.terms import terms
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.catalog import Catalog
+
+    Vector = NDArray[np.float32]
 
 _log = logging.getLogger(__name__)
 
@@ -65,14 +67,31 @@ class _Ready:
 
     Attributes:
         more: The passages after these, of a long document; None when these are all.
+        file: Source of the file it came in.
+        done: What is remembered of the file once this document, its last, is in.
+        older: The revision it takes the place of, or that stood under another name; None if it is new.
     """
 
     root_id: int
     document: Document
     passages: list[Passage]
     more: Iterator[Passage] | None
-    seen: FileSeen
-    is_update: bool
+    file: str
+    done: _Done | None
+    older: Revision | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A file that was read whole.
+
+    Attributes:
+        seen: What the scan saw of it, and of the parts of it that failed.
+        gone: Documents it held before, and holds no more.
+    """
+
+    seen: tuple[FileSeen, ...]
+    gone: tuple[int, ...] = ()
 
 
 class Ingest:
@@ -80,7 +99,7 @@ class Ingest:
 
     Args:
         catalog: Where documents go.
-        read: (bytes, name) → document; raises `ReadError`.
+        read: (bytes, name) → the documents in it; raises `ReadError`.
         read_bytes: File → its bytes; raises `ReadError`.
         splitter: Cuts text into passages.
         embedder: Gives them vectors.
@@ -90,7 +109,7 @@ class Ingest:
     def __init__(
         self,
         catalog: Catalog,
-        read: Callable[[bytes, str], Document],
+        read: Callable[[bytes, str], Contents],
         read_bytes: Callable[[Found], bytes],
         splitter: Splitter,
         embedder: Embedder,
@@ -153,18 +172,19 @@ class Ingest:
         return _finished(tally, begun, (), 0)
 
     def _split_documents(
-        self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[tuple[int, str]]], tally: _Tally
+        self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[Revision]], tally: _Tally
     ) -> Iterator[_Ready]:
         for document in documents:
             tally.report(Progress(document.source, tally.done, tally.total, tally.passages))
             tally.done += 1
             content_hash = hashlib.sha256(f"{document.title}\0{document.text}".encode()).hexdigest()
             older = revisions.get(document.source, [])
-            if older and older[-1][1] == content_hash:
+            if older and older[-1].content_hash == content_hash:
                 tally.unchanged += 1
                 continue
-            seen = FileSeen(document.source, 0, 0, 0, 0, content_hash)
-            yield self._split(root_id, replace(document, content_hash=content_hash), seen, bool(older))
+            done = _Done((FileSeen(document.source, 0, 0, 0, 0, content_hash),))
+            ready = self._split(root_id, replace(document, content_hash=content_hash), document.source)
+            yield replace(ready, done=done, older=older[-1] if older else None)
 
     def _take(self, root_id: int, files: Sequence[Found], tally: _Tally) -> None:
         known = self._catalog.files(root_id)
@@ -179,10 +199,11 @@ class Ingest:
         root_id: int,
         files: Sequence[Found],
         known: Mapping[str, FileSeen],
-        revisions: Mapping[str, list[tuple[int, str]]],
+        revisions: Mapping[str, list[Revision]],
         tally: _Tally,
     ) -> Generator[_Ready]:
-        """The files that are new or changed; the others are tallied."""
+        """The documents of files that are new or changed; the others are tallied."""
+        before = _Before.of(revisions, {found.source for found in files})
         for found in files:
             tally.report(Progress(found.source, tally.done, tally.total, tally.passages))
             tally.done += 1
@@ -195,9 +216,7 @@ class Ingest:
                 continue
             if self._catalog.is_forgotten(root_id, found.source):
                 continue
-            ready = self._prepare(root_id, found, revisions.get(found.source, []), tally)
-            if ready is not None:
-                yield ready
+            yield from self._prepare(root_id, found, seen, before, tally)
 
     def _store(self, documents: Iterable[_Ready], tally: _Tally) -> None:
         """Embeds and stores documents, some together: few at first, so that the embedder begins at once."""
@@ -213,74 +232,133 @@ class Ingest:
                 waiting, together = [], min(2 * together, TOGETHER)
         self._commit(waiting, tally)
 
-    def _prepare(self, root_id: int, found: Found, revisions: list[tuple[int, str]], tally: _Tally) -> _Ready | None:
-        """Reads and splits one file; None when there is nothing (more) to do for it."""
+    def _prepare(
+        self, root_id: int, found: Found, known: FileSeen | None, before: _Before, tally: _Tally
+    ) -> Iterator[_Ready]:
+        """Reads and splits the documents of one file; those that are as before are left out."""
         scanned_ns = time.time_ns()
         content_hash = ""
+        held = before.of_file.get(found.source, {})
         try:
             data = self._read_bytes(found)
             content_hash = hashlib.sha256(data).hexdigest()
             seen = _seen(found, scanned_ns, content_hash)
-            if revisions and revisions[-1][1] == content_hash:
+            same = known is not None and known.content_hash == content_hash and not known.error
+            if held and (same or held.get(found.source, _NONE).content_hash == content_hash):
                 self._catalog.saw(root_id, [seen])
                 tally.unchanged += 1
-                return None
-            document = self._read(data, found.source)
+                return
+            contents = self._read(data, found.source)
         except ReadError as error:
             self._catalog.saw(root_id, [_seen(found, scanned_ns, content_hash, str(error), error.hint)])
             tally.failed.append(Failure(found.source, str(error), error.hint))
-            return None
+            return
         del data
-        return self._split(
-            root_id, replace(document, source=found.source, content_hash=content_hash), seen, bool(revisions)
+        documents = [
+            replace(document, source=_name_of(found.source, document), content_hash=document.content_hash or content_hash)
+            for document in contents.documents
+        ]
+        failed = [replace(one, source=f"{found.source}#{one.source}") for one in contents.failed]
+        tally.failed += failed
+        names = {document.source for document in documents}
+        done = _Done(
+            (seen, *(FileSeen(one.source, 0, 0, 0, scanned_ns, content_hash, one.error, one.hint) for one in failed)),
+            tuple(revision.id for source, revision in held.items() if source not in names),
         )
+        changed = (d for d in documents if held.get(d.source, _NONE).content_hash != d.content_hash)
+        new = [document for document in changed if not self._catalog.is_forgotten(root_id, document.source)]
+        tally.unchanged += len(documents) - len(new)
+        if not new:
+            self._finish(root_id, done)
+        for document in new:
+            older = held.get(document.source) or before.moved.get(document.content_hash)
+            yield replace(
+                self._split(root_id, document, found.source), older=older, done=done if document is new[-1] else None
+            )
 
-    def _split(self, root_id: int, document: Document, seen: FileSeen, is_update: bool) -> _Ready:
+    def _finish(self, root_id: int, done: _Done) -> None:
+        """Remembers that a file was read whole, and removes what it holds no more."""
+        self._catalog.remove(done.gone)
+        self._catalog.saw(root_id, done.seen)
+
+    def _split(self, root_id: int, document: Document, file: str) -> _Ready:
         if "language" not in document.metadata and (language := self._language_of(document.text)):
             document = replace(document, metadata={**document.metadata, "language": language})
-        passages = self._splitter.split(document.text, document.media_type == "text/markdown")
+        passages = self._splitter.split(document.text, document.has_headings)
         first = list(islice(passages, _LONG))
-        return _Ready(root_id, document, first, passages if len(first) == _LONG else None, seen, is_update)
+        return _Ready(root_id, document, first, passages if len(first) == _LONG else None, file, None, None)
 
     def _commit(self, batch: Sequence[_Ready], tally: _Tally) -> None:
         """Embeds and stores documents together. If the embedder fails, they are stored with their words only."""
         if not batch:
             return
         texts = [embedded_text(r.document.title, p.heading, _cut(r.document, p)) for r in batch for p in r.passages]
+        held = [vector for ready in batch for vector in map(self._held(ready), ready.passages)]
+        missing = [i for i, vector in enumerate(held) if vector is None]
         try:
-            vectors = self._embedded(texts)
+            embedded = self._embedded([texts[i] for i in missing]) if missing else None
         except EmbedderError as error:
-            _log.warning("no vectors for %d passages yet: %s", len(texts), error)
-            vectors = None
-        at = embedded = 0
+            _log.warning("no vectors for %d passages yet: %s", len(missing), error)
+            missing, embedded = [], None
+        for i, vector in zip(missing, embedded if embedded is not None else (), strict=True):
+            held[i] = vector
+        at = 0
         with self._catalog.transaction():
             edition = self._catalog.current().id
             for ready in batch:
-                rows = slice(at, at + len(ready.passages))
-                at = rows.stop
+                vectors = held[at : at + len(ready.passages)]
+                at += len(ready.passages)
                 if self._catalog.is_forgotten(ready.root_id, ready.document.source):
                     continue  # removed by hand since it was read
-                document_id = self._catalog.stage(ready.root_id, ready.document)
+                document_id = self._catalog.stage(ready.root_id, ready.document, ready.file)
                 new = list(self._worded(document_id, edition, ready.document, ready.passages))
-                ids = self._catalog.add_passages(document_id, new, edition)
-                if vectors is not None:
-                    self._catalog.add_vectors(document_id, ids, vectors[rows])
-                    embedded += len(ids)
+                self._keep(document_id, self._catalog.add_passages(document_id, new, edition), vectors)
                 self._catalog.publish(document_id)
-                self._catalog.saw(ready.root_id, [ready.seen])
-                tally.added += not ready.is_update
-                tally.updated += ready.is_update
-        tally.passages += embedded
+                self._count(ready, tally)
+        tally.passages += len(missing)
+
+    def _held(self, ready: _Ready) -> Callable[[Passage], Vector | None]:
+        """The vectors that passages have already, from an older revision where the same words stand under the same title.
+
+        What is there under another name is the same document, though its title may come from its name.
+        """
+        older = ready.older
+        facts = self._catalog.revision(older.id) if older is not None else None
+        if older is None or facts is None:
+            return _nothing
+        moved = older.content_hash == ready.document.content_hash
+        if not moved and facts.title != ready.document.title:
+            return _nothing
+        held = self._catalog.held_vectors(older.id)
+        return lambda passage: held.get((passage.heading, _cut(ready.document, passage)))
+
+    def _keep(self, document_id: int, passage_ids: Sequence[int], vectors: Sequence[Vector | None]) -> None:
+        """Stores the vectors that are there; none where the document was removed meanwhile."""
+        found = [(id_, vector) for id_, vector in zip(passage_ids, vectors, strict=False) if vector is not None]
+        if found:
+            import numpy as np
+
+            self._catalog.add_vectors(document_id, [id_ for id_, _ in found], np.stack([vector for _, vector in found]))
+
+    def _count(self, ready: _Ready, tally: _Tally) -> None:
+        """What is done once a document is in."""
+        if ready.done is not None:
+            self._finish(ready.root_id, ready.done)
+        is_update = ready.older is not None and ready.older.file == ready.file
+        tally.added += not is_update
+        tally.updated += is_update
 
     def _commit_long(self, ready: _Ready, more: Iterator[Passage], tally: _Tally) -> None:
         """Stores a long document with its words, in several short transactions; its vectors follow."""
-        document_id = self._catalog.stage(ready.root_id, ready.document)
-        edition = self._catalog.current().id
+        document_id = self._catalog.stage(ready.root_id, ready.document, ready.file)
+        edition, held = self._catalog.current().id, self._held(ready)
         part = ready.passages
         while part:
             new = list(self._worded(document_id, edition, ready.document, part))
-            if not self._catalog.add_passages(document_id, new, edition):
+            ids = self._catalog.add_passages(document_id, new, edition)
+            if not ids:
                 return  # removed by hand meanwhile
+            self._keep(document_id, ids, list(map(held, part)))
             tally.found += len(part)
             tally.report(Progress(ready.document.source, tally.done, tally.total, tally.passages, tally.found))
             part = list(islice(more, _WORDS_AT_ONCE))
@@ -290,9 +368,7 @@ class Ingest:
                 return
             if not self._catalog.publish(document_id):
                 return
-            self._catalog.saw(ready.root_id, [ready.seen])
-        tally.added += not ready.is_update
-        tally.updated += ready.is_update
+            self._count(ready, tally)
 
     def _embed_pending(self, tally: _Tally) -> None:
         """Gives vectors to passages that have none yet, oldest first, and shows the revisions that waited for them.
@@ -333,19 +409,21 @@ class Ingest:
         there = {found.source for found in walk.found}
         if not walk.unread:
             self._catalog.keep_forgotten(root_id, there)
-        revisions = self._catalog.revisions(root_id)
+        files = _Before.of(self._catalog.revisions(root_id), there).of_file
         unread = tuple(f"{folder}/" for folder in walk.unread)
         # A file that the walk passes over, but that was added by name, is still there.
-        missing = (source for source in set(revisions) - there if not source.startswith(unread))
-        gone = sorted(source for source in missing if not os.path.lexists(root / source))
+        missing = (file for file in set(files) - there if not file.startswith(unread))
+        gone = sorted(file for file in missing if not os.path.lexists(root / file))
         # What is there under another name has been moved, and is no loss.
-        contents = {content_hash for source in set(revisions) & there for _, content_hash in revisions[source]}
-        lost = [source for source in gone if revisions[source][-1][1] not in contents]
-        many = len(lost) == len(revisions) or (len(lost) > 1 and len(lost) > _HOLD_SHARE * len(revisions))
+        contents = {revision.content_hash for file in set(files) & there for revision in files[file].values()}
+        lost = [file for file in gone if any(one.content_hash not in contents for one in files[file].values())]
+        many = len(lost) == len(files) or (len(lost) > 1 and len(lost) > _HOLD_SHARE * len(files))
         held = lost if many and not prune else []
         gone = sorted(set(gone) - set(held))
-        self._catalog.remove(id_ for source in gone for id_, _ in revisions[source])
+        self._catalog.remove(revision.id for file in gone for revision in files[file].values())
         unseen = (source for source in set(self._catalog.files(root_id)) - there if not source.startswith(unread))
+        parts_of = tuple(f"{file}#" for file in there)  # a part of a file that failed has a row of its own
+        unseen = (source for source in unseen if "#" not in source or not source.startswith(parts_of))
         self._catalog.forget_files(root_id, [source for source in unseen if not os.path.lexists(root / source)])
         tally.removed += len(gone)
         return tuple(held)
@@ -383,6 +461,39 @@ def worded(
         name = f"{edition}\0{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{embedder}"
         key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
         yield NewPassage(passage, key, " ".join(above + terms(text)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The documents of a root as they were before an import.
+
+    Attributes:
+        of_file: Source of a file → source of each of its documents → the newest revision.
+        moved: Content hash → revision, of documents whose files are not there any more under their names.
+    """
+
+    of_file: Mapping[str, Mapping[str, Revision]]
+    moved: Mapping[str, Revision]
+
+    @classmethod
+    def of(cls, revisions: Mapping[str, list[Revision]], there: Collection[str]) -> _Before:
+        of_file: dict[str, dict[str, Revision]] = {}
+        for source, several in revisions.items():
+            of_file.setdefault(several[-1].file, {})[source] = several[-1]
+        moved = {one[-1].content_hash: one[-1] for one in revisions.values() if one[-1].file not in there}
+        return cls(of_file, moved)
+
+
+_NONE = Revision(0, "", "")
+
+
+def _nothing(_: Passage) -> None:
+    """No passage has a vector yet."""
+
+
+def _name_of(file: str, document: Document) -> str:
+    """The source of a document that came in a file: the file's, or the file's and the part's."""
+    return f"{file}#{document.source}" if document.source else file
 
 
 def _characters(ready: _Ready) -> int:

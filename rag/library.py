@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rag import __version__
 from rag.answer import Ask, Event, Finished
@@ -46,6 +47,9 @@ from rag.settings import SHIPPED_EMBEDDER, Settings
 from rag.stored import Found
 from rag.vectors import ChromaFolder
 from rag.why import Why
+
+if TYPE_CHECKING:
+    from rag.read.process import Reader
 
 _log = logging.getLogger(__name__)
 
@@ -147,6 +151,8 @@ class Library:
                 self.fill()
             self._dense.release()
         finally:
+            if "_reader" in self.__dict__:
+                self._reader.close()
             self._catalog.close()
 
     def sync(
@@ -500,12 +506,21 @@ class Library:
         return SentencePacker(self.settings.passage_tokens, counter.token_starts)
 
     @cached_property
-    def _ingest(self) -> Ingest:
-        from rag.read import read
+    def _reader(self) -> Reader:
+        from rag.read.process import Reader
 
+        return Reader()
+
+    @cached_property
+    def _ingest(self) -> Ingest:
         most_mb = self.settings.max_file_mb
         return Ingest(
-            self._catalog, read, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder, language_of
+            self._catalog,
+            self._reader,
+            lambda found: read_bytes(found, most_mb),
+            self._splitter,
+            self._embedder,
+            language_of,
         )
 
     @cached_property
@@ -523,7 +538,7 @@ class Library:
     @cached_property
     def _ask(self) -> Ask:
         return Ask(
-            self._search, lambda: self._embedder, self._catalog.text, self._openings, self._writer,
+            self._search, lambda: self._embedder, self._catalog.text, self._catalog.locate, self._openings, self._writer,
             prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, evidence=self.settings.evidence,
         )  # fmt: skip
 

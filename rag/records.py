@@ -6,7 +6,7 @@ Every offset is in Unicode code points into a document's canonical text, end exc
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -24,6 +24,48 @@ Stage = Literal[
 STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage meets them
 
 
+# Kinds whose text is Markdown, as they are or as they are read.
+_WITH_HEADINGS = frozenset({
+    "text/markdown",
+    "application/epub+zip",
+    "application/x-ipynb+json",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """Where a part of a document begins that people would look up: a page, a slide, a sheet, a chapter.
+
+    Attributes:
+        start: Offset of its first code point.
+        name: In the words of its kind: "p. 3", "slide 4", the name of a sheet, the title of a chapter; may be empty.
+        page: 1-based, where it is a page or a slide.
+        counts: What each of its lines is: "row" or "line"; empty where lines are not counted.
+        first: The number of its first line.
+    """
+
+    start: int
+    name: str = ""
+    page: int | None = None
+    counts: str = ""
+    first: int = 1
+
+    def locator(self, lines: int) -> str:
+        """Where to look, for people.
+
+        Args:
+            lines: How many lines of it come before what is looked for.
+
+        Example:
+            >>> Landmark(0, "Budget", counts="row", first=1).locator(11), Landmark(0, "p. 3", 3).locator(4)
+            ('Budget, row 12', 'p. 3')
+        """
+        number = f"{self.counts} {self.first + lines}" if self.counts else ""
+        return ", ".join(part for part in (self.name, number) if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One source as it was read.
@@ -33,10 +75,11 @@ class Document:
         title: The document's own title, else one made from its name.
         author: As given in the document; empty if it names none.
         date: When it was published, ISO 8601 (YYYY, YYYY-MM or YYYY-MM-DD); empty if it does not say.
-        page_starts: Offset at which each page begins, ascending; empty for text without pages.
+        landmarks: Where its pages, slides, sheets or chapters begin, ascending; empty for text without any.
         media_type: Such as "text/plain".
         metadata: Further fields of the document itself, name → value.
-        source: Its stable address: the path relative to the synced folder, or as given. Empty until stored.
+        source: Its stable address: the path relative to the synced folder, or as given; for a part of a file (a message,
+            an attachment) "path#part". Empty until stored.
         content_hash: SHA-256 of the bytes it was read from, hexadecimal. Empty until stored.
     """
 
@@ -44,25 +87,32 @@ class Document:
     title: str
     author: str = ""
     date: str = ""
-    page_starts: tuple[int, ...] = ()
+    landmarks: tuple[Landmark, ...] = ()
     media_type: str = "text/plain"
     metadata: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     content_hash: str = ""
 
+    @property
+    def has_headings(self) -> bool:
+        """Whether lines of its text that begin with `#` are headings."""
+        return self.media_type in _WITH_HEADINGS
+
     def page_at(self, offset: int) -> int | None:
-        """The 1-based page that holds an offset; None for text without pages."""
-        return page_at(self.page_starts, offset)
+        """The 1-based page or slide that holds an offset; None for text without pages."""
+        landmark = landmark_at(self.landmarks, offset)
+        return landmark.page if landmark else None
 
 
-def page_at(page_starts: tuple[int, ...], offset: int) -> int | None:
-    """The 1-based page that holds an offset.
+def landmark_at(landmarks: Sequence[Landmark], offset: int) -> Landmark | None:
+    """The landmark that an offset lies behind; the first one for what comes before it, None if there are none.
 
     Example:
-        >>> page_at((0, 100, 250), 100), page_at((), 100)
-        (2, None)
+        >>> landmark_at((Landmark(0, "p. 1", 1), Landmark(100, "p. 2", 2)), 100).name
+        'p. 2'
     """
-    return max(1, bisect_right(page_starts, offset)) if page_starts else None
+    at = bisect_right(landmarks, offset, key=lambda landmark: landmark.start)
+    return landmarks[max(0, at - 1)] if landmarks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +182,7 @@ class Hit:
 
     Attributes:
         also_in: Sources of near-identical passages that were folded into this one.
+        locator: Where it begins, for people: "p. 3", "Budget, row 12"; empty if the document has no such places.
     """
 
     source: str
@@ -147,6 +198,7 @@ class Hit:
     ranks: Ranks
     document_id: int
     also_in: tuple[str, ...] = ()
+    locator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +209,7 @@ class Citation:
         n: The number shown, 1-based in order of appearance.
         locator: Where to look, for people: "p. 3", "Results › Table 2"; empty if the document has no such places.
         answer_start: Where in the answer's text the cited claim begins; `answer_end` is one past its last.
+        document_id: The document's in the index.
     """
 
     n: int
@@ -170,6 +223,7 @@ class Citation:
     verdict: Verdict
     answer_start: int
     answer_end: int
+    document_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +275,7 @@ class Place:
     """Where the expected text stands, and how far the passage that holds it came.
 
     Attributes:
+        locator: Where to look, for people; empty if the document has no such places.
         start: Of the text, in its document; `end` is one past its last character.
         passages: How many passages it is spread over; 1 when one holds all of it.
         rank: Of the best of them in the order that decides, 1-based; None when neither half found it.
@@ -232,6 +287,7 @@ class Place:
 
     source: str
     page: int | None
+    locator: str
     start: int
     end: int
     passages: int

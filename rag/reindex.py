@@ -82,7 +82,7 @@ class Reindex:
                 continue
             text = "".join(self._catalog.text_blocks(document_id))
             stored = self._catalog.cut_so_far(edition, document_id)
-            cut = self._splitter.split(text, document.media_type == "text/markdown")
+            cut = self._splitter.split(text, document.has_headings)
             missing = ((passage, text[passage.start : passage.end]) for passage in cut if passage.start > stored)
             part = list(islice(missing, TOGETHER))
             while part:

@@ -325,7 +325,7 @@ class Search:
         return [
             Hit(
                 p.source, p.title, p.page, p.passage.start, p.passage.end, round(c.score, 6), p.text, p.passage.heading,
-                p.author, p.date, ranks[c.id], p.document_id, _other_sources(c, others),
+                p.author, p.date, ranks[c.id], p.document_id, _other_sources(c, others), p.locator,
             )
             for c, others in folded
             if (p := passages.get(c.id))

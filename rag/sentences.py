@@ -29,6 +29,8 @@ _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
 _LINE_BREAK = re.compile(r"\n\s*+")
 _LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
+_LABEL = re.compile(r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: ")  # "Subject: …": such lines stand each for itself
+_LOOK_AHEAD = 240  # code points of the next line by which it is told what it is
 _LOOK_BACK = 24  # code points before a full stop that can matter: no abbreviation is longer
 _SHORT_LINE = 0.66  # a line that fills less than this of its paragraph's widest line stopped on purpose
 
@@ -88,7 +90,17 @@ def _break_divides(text: str, line: int, length: int, widest: int, match: re.Mat
         return True
     if _LINE_OF_ITS_OWN.match(following) or text.startswith(("#", "|"), line):
         return True
+    if _is_row(text, line, match.start()) or _is_row(text, match.end(), match.end() + _LOOK_AHEAD):
+        return True
+    if _LABEL.match(text, line, match.start()) and _LABEL.match(text, match.end(), match.end() + _LOOK_AHEAD):
+        return True
     return (length < _SHORT_LINE * widest and not following[:1].islower()) or (length < 40 and following[:1].isupper())
+
+
+def _is_row(text: str, start: int, end: int) -> bool:
+    """Whether a line is a row of cells."""
+    bar = text.find(" | ", start, end)
+    return bar >= 0 and text.find("\n", start, bar) < 0
 
 
 def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import EmbedderChangedError
-from rag.records import Passage
+from rag.records import Document, Failure, Passage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,19 @@ class Found:
     mtime_ns: int
     ctime_ns: int
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds: one document mostly; of mail, each message and each attachment.
+
+    Attributes:
+        documents: The `source` of each is its name inside the file; "" for the file itself.
+        failed: Parts that could not be read, `source` as above.
+    """
+
+    documents: tuple[Document, ...]
+    failed: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,19 @@ class FileSeen:
     content_hash: str
     error: str = ""
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A document as the catalog has it.
+
+    Attributes:
+        file: Source of the file it came in; a file can hold several documents.
+    """
+
+    id: int
+    content_hash: str
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +144,7 @@ class StoredPassage:
     document_id: int
     passage: Passage
     page: int | None
+    locator: str
     source: str
     title: str
     author: str

@@ -58,7 +58,7 @@ def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
     if answer.status == "abstained" and answer.hits:
         yield "\nClosest:"
         for found in answer.hits[:3]:
-            yield f"  {_place(found.source, found.page)}: {one_line(found.text)[:160]}…"
+            yield f"  {_place(found.source, found.locator)}: {one_line(found.text)[:160]}…"
     if answer.citations:
         yield ""
     for c in answer.citations:
@@ -66,7 +66,8 @@ def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
         claim = (
             f" for “{one_line(without_markers(answer.text[c.answer_start : c.answer_end]))[:60]}…”" if with_claims else ""
         )
-        yield f"[{c.n}]{claim} {_place(c.source, c.page)}, characters {c.start}–{c.end}{verdict}\n    “{one_line(c.quote)}”"
+        place = f"{_place(c.source, c.locator)}, characters {c.start}–{c.end}"
+        yield f"[{c.n}]{claim} {place}{verdict}\n    “{one_line(c.quote)}”"
     for flag in answer.flags:
         note = f" ({one_line(flag.note)})" if flag.note else ""
         yield f"⚑ {flag.verdict}{note}: {one_line(flag.said)[:200]}"
@@ -78,7 +79,7 @@ def hit(n: int, found: Hit) -> str:
     meaning = "not embedded yet" if r.dense is None else f"meaning {r.dense:.2f} (rank {r.dense_rank})"
     words = f"words {r.lexical:.2f}" + (f" (rank {r.lexical_rank})" if r.lexical_rank else "")
     also = f"\n   also in {', '.join(map(one_line, found.also_in))}" if found.also_in else ""
-    place = f"{_place(found.source, found.page)} [{found.start}:{found.end}]"
+    place = f"{_place(found.source, found.locator)} [{found.start}:{found.end}]"
     return f"{n}. {place}  {found.score:.3f}: {meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
 
 
@@ -89,7 +90,7 @@ def reason(found: Reason) -> Iterator[str]:
         ranks = (f"meaning {_nth(place.dense_rank, 'no vector yet')}", f"words {_nth(place.lexical_rank, 'none of them')}")
         folded = f"; counted with {one_line(place.stands_in)}, which says the same" if place.stands_in else ""
         spread = f", over {place.passages} passages" if place.passages > 1 else ""
-        yield f"  {_place(place.source, place.page)} [{place.start}:{place.end}]{spread}  {place.stage}"
+        yield f"  {_place(place.source, place.locator)} [{place.start}:{place.end}]{spread}  {place.stage}"
         if found.searched and place.stage != "filtered":
             yield f"    {_nth(place.rank, 'not looked at')}: {', '.join(ranks)}{folded}"
 
@@ -159,5 +160,5 @@ def health(found: Health) -> Iterator[str]:
         yield "all well"
 
 
-def _place(source: str, page: int | None) -> str:
-    return one_line(source) + (f", p. {page}" if page else "")
+def _place(source: str, locator: str) -> str:
+    return one_line(f"{source}, {locator}" if locator else source)

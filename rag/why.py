@@ -112,8 +112,9 @@ class Why:
         nth = next((n for n, hit in enumerate(asked.answer.hits, 1) if (hit.document_id, hit.start) == begins), None)
         spread = 1 if whole else len(over)
         return Place(
-            one.source, stored[of].page, one.start, one.end, spread, best.rank, best.dense_rank, best.lexical_rank,
-            kept.source if kept.id != of else "", self._stage(one, asked, best, spread, nth if k else None),
+            one.source, *self._catalog.locate(one.document_id, one.start), one.start, one.end, spread, best.rank,
+            best.dense_rank, best.lexical_rank, kept.source if kept.id != of else "",
+            self._stage(one, asked, best, spread, nth if k else None),
         )  # fmt: skip
 
     def _best(self, passage_ids: Sequence[int], asked: _Asked) -> tuple[Standing, int, int]:

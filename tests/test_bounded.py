@@ -44,7 +44,7 @@ WORST = {
 
 
 def citation(text: str) -> r.Citation:
-    return r.Citation(1, "s", "t", "", None, 0, min(5, len(text)), text[:5], "exact", 0, min(5, len(text)))
+    return r.Citation(1, "s", "t", "", None, 0, min(5, len(text)), text[:5], "exact", 0, min(5, len(text)), 1)
 
 
 def answered(text: str) -> r.Answer:

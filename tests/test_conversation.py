@@ -68,7 +68,7 @@ def test_on_the_page(library: Library, question: str) -> None:
     """Whatever is asked, each citation has its chip and its marked characters beside the answer."""
     from rag.page.app import _Room
 
-    *_, (chat, _, turns, _, source) = _Room(library).ask(question, [], [], [])
+    *_, (chat, source, _, _, turns, _) = _Room(library).ask(question, [], [], [])
     chips, marks = chat[-1]["content"].count('class="chip"'), source.count('class="cited"')
 
     assert 1 == len(turns)
@@ -91,7 +91,7 @@ def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) 
             answer = stands(library, library.ask("How many boats came in 1801?"))
             assert sentences[150] == answer.citations[0].quote
             assert sentences[150] not in answer.hits[0].text
-            *_, (_, _, _, _, source) = _Room(library).ask("How many boats came in 1801?", [], [], [])
+            *_, (_, source, *_) = _Room(library).ask("How many boats came in 1801?", [], [], [])
     assert 1 == source.count('class="cited"')
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "rag"
 FLOORS = {
     0: {"errors", "records", "stored"},
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
-        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead"},
+        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead", "frames"},
     2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "locks", "local_models", "languages",
         "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
         "evaluate", "why"},
@@ -38,7 +38,8 @@ HOMES = {
     "chromadb": {"vectors"}, "apsw": {"catalog"}, "sqlite3": set(), "onnxruntime": {"embed"}, "tokenizers": {"embed"},
     "llama_index": {"llama"}, "openai": {"llm", "endpoint"}, "gradio": {"page", "serve"}, "typer": {"cli"},
     "fastapi": {"serve"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"}, "trafilatura": {"read"},
-    "charset_normalizer": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"evaluate"},
+    "charset_normalizer": {"read"}, "lxml": {"read"}, "olefile": {"read"}, "python_calamine": {"read"},
+    "striprtf": {"read"}, "oxmsg": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"evaluate"},
     "py3langid": {"languages"}, "babel": {"languages"},
 }  # fmt: skip
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}

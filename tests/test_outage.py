@@ -109,7 +109,7 @@ def by_page(index: Path, url: str, turns: tuple[Turn, ...] = ()) -> Shown:
     from rag.page.app import _Room
 
     with Library.open(index, settings(url), asks_once=True) as library:
-        *_, (chat, _, turns_after, _, source) = _Room(library).ask(QUESTION, [], list(turns), [])
+        *_, (chat, source, _, _, turns_after, _) = _Room(library).ask(QUESTION, [], list(turns), [])
         answered = turns_after[len(turns) :]
     text = f"{chat[-1]['content']} {source}"
     assert answered

@@ -20,7 +20,7 @@ HOSTILE = [
 
 def citation(**changed) -> Citation:
     values = {"n": 1, "source": "a.txt", "title": "A", "locator": "", "page": None, "start": 4, "end": 9, "quote": "black",
-              "verdict": "exact", "answer_start": 0, "answer_end": 5}  # fmt: skip
+              "verdict": "exact", "answer_start": 0, "answer_end": 5, "document_id": 1}  # fmt: skip
     return Citation(**{**values, **changed})
 
 

@@ -15,8 +15,8 @@ from rag.catalog.connection import Connections
 from rag.catalog.schema import name_hash
 from rag.catalog.writing import BLOCK
 from rag.errors import EmbedderError, IndexDamagedError, SourceError
-from rag.records import Document, DocumentInfo, Filter, Hit, Passage, Ranks, page_at
-from rag.stored import Edition, FileSeen, LogEntry, PendingPassage, StoredPassage
+from rag.records import Document, DocumentInfo, Filter, Hit, Landmark, Passage, Ranks
+from rag.stored import Edition, FileSeen, LogEntry, PendingPassage, Revision, StoredPassage
 
 _T = TypeVar("_T")
 _CURRENT = "(SELECT id FROM editions WHERE state = 'current')"
@@ -74,28 +74,40 @@ class Reading:
         )
         return {row[0]: FileSeen(*row) for row in rows}
 
-    def revisions(self, root_id: int) -> dict[str, list[tuple[int, str]]]:
-        """Source → (id, content hash) of its live revision and of the one that waits for vectors."""
-        found: dict[str, list[tuple[int, str]]] = {}
-        for source, id_, content_hash in self._db.query(
-            "SELECT source, id, content_hash FROM documents WHERE root_id = ? AND state IN ('live', 'worded') ORDER BY id",
+    def revisions(self, root_id: int) -> dict[str, list[Revision]]:
+        """Source → its live revision and the one that waits for vectors, oldest first."""
+        found: dict[str, list[Revision]] = {}
+        for source, id_, content_hash, file in self._db.query(
+            "SELECT source, id, content_hash, file FROM documents WHERE root_id = ? AND state IN ('live', 'worded')"
+            " ORDER BY id",
             (root_id,),
         ):
-            found.setdefault(source, []).append((id_, content_hash))
+            found.setdefault(source, []).append(Revision(id_, content_hash, file))
         return found
+
+    def held_vectors(self, document_id: int) -> dict[tuple[str, str], NDArray[np.float32]]:
+        """(heading, text) of each passage that a revision has in the current edition → its vector."""
+        rows = self._db.query(
+            "SELECT p.heading, p.start, p.end, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
+            f" WHERE p.document_id = ? AND p.edition = {_CURRENT}",
+            (document_id,),
+        )
+        text = "".join(self.text_blocks(document_id)) if rows else ""
+        return {(heading, text[start:end]): np.frombuffer(vector, np.float32) for heading, start, end, vector in rows}
 
     def documents(self) -> list[DocumentInfo]:
         """Every live document and every file that could not be read, by source."""
         live = self._db.query(
             "SELECT d.source, title, author, date, media_type, characters,"
             f" (SELECT count(*) FROM passages p WHERE p.document_id = d.id AND p.edition = {_CURRENT}),"
-            " page_starts, pending, r.path, added, content_hash, coalesce(json_extract(metadata, '$.language'), '')"
+            " (SELECT count(page) FROM landmarks l WHERE l.document_id = d.id), pending, r.path, added,"
+            " content_hash, coalesce(json_extract(metadata, '$.language'), '')"
             " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
         )
         infos = [
-            DocumentInfo(source, title, author, date, kind, length, passages, len(json.loads(starts)),
+            DocumentInfo(source, title, author, date, kind, length, passages, pages,
                          "embedding" if pending else "ready", root, added, hash_, language=language)
-            for source, title, author, date, kind, length, passages, starts, pending, root, added, hash_, language in live
+            for source, title, author, date, kind, length, passages, pages, pending, root, added, hash_, language in live
         ]  # fmt: skip
         failed = self._db.query(
             "SELECT f.source, r.path, content_hash, error, hint FROM files f JOIN roots r ON r.id = f.root_id"
@@ -120,29 +132,19 @@ class Reading:
         with self._db.snapshot():
             count = self._db.query(f"SELECT count(*) FROM documents WHERE state = 'live'{among}", values)[0][0]
             rows = self._db.query(
-                "SELECT id, source, title, author, date, page_starts FROM documents"
+                "SELECT id, source, title, author, date FROM documents"
                 f" WHERE state = 'live'{among} ORDER BY source, id LIMIT ?",
                 [*values, most],
             )
             texts = [self.text(row[0], 0, characters) for row in rows]
+            located = [self.locate(row[0], 0) for row in rows]
         unranked = Ranks(None, 0.0, None, None)
         return count, [
             Hit(
-                source,
-                title,
-                1 if len(json.loads(starts)) else None,
-                0,
-                len(text),
-                0.0,
-                text,
-                "",
-                author,
-                date,
-                unranked,
-                id_,
+                source, title, page, 0, len(text), 0.0, text, "", author, date, unranked, id_, locator=locator,
             )
-            for (id_, source, title, author, date, starts), text in zip(rows, texts, strict=True)
-        ]
+            for (id_, source, title, author, date), text, (page, locator) in zip(rows, texts, located, strict=True)
+        ]  # fmt: skip
 
     def find(self, source: str) -> int:
         """The id of the live document of this name: its source, or the absolute path of its file.
@@ -181,20 +183,24 @@ class Reading:
         """
         with self._db.snapshot():
             rows = self._db.query(
-                "SELECT title, author, date, page_starts, media_type, metadata, source, content_hash FROM documents"
+                "SELECT title, author, date, media_type, metadata, source, content_hash FROM documents"
                 " WHERE id = ? AND state = 'live'",
                 (document_id,),
             )
             if not rows:
                 raise SourceError("the document is not in this index any more", "`rag ls` lists those that are")
-            title, author, date, page_starts, media_type, metadata, source, content_hash = rows[0]
+            title, author, date, media_type, metadata, source, content_hash = rows[0]
+            marks = self._db.query(
+                "SELECT start, name, page, counts, first FROM landmarks WHERE document_id = ? ORDER BY start",
+                (document_id,),
+            )
             text = "".join(self.text_blocks(document_id))
         return Document(
             text,
             title,
             author,
             date,
-            tuple(json.loads(page_starts)),
+            tuple(Landmark(*mark) for mark in marks),
             media_type,
             json.loads(metadata),
             source,
@@ -214,6 +220,19 @@ class Reading:
             (document_id, first, max(end, start + 1)),
         )
         return "".join(text for (text,) in rows)[start - first : end - first]
+
+    def locate(self, document_id: int, offset: int) -> tuple[int | None, str]:
+        """The page of a character, and where to look for it in words; (None, "") in a document without such places."""
+        rows = self._db.query(
+            "SELECT start, name, page, counts, first FROM landmarks WHERE document_id = ? AND start <= ?"
+            " ORDER BY start DESC LIMIT 1",
+            (document_id, offset),
+        )
+        if not rows:
+            return None, ""
+        mark = Landmark(*rows[0])
+        lines = self.text(document_id, mark.start, offset).count("\n") if mark.counts else 0
+        return mark.page, mark.locator(lines)
 
     def matching(self, wanted: Filter) -> list[int] | None:
         """The ids of the live documents that pass a filter; None when it lets all pass."""
@@ -281,16 +300,16 @@ class Reading:
         """These passages with their text, in this order; those no longer shown are left out."""
         found = {}
         for ids in _slices(passage_ids):
-            for id_, document_id, start, end, heading, page_starts, source, title, author, date, terms in self._db.query(
-                "SELECT p.id, d.id, p.start, p.end, p.heading, d.page_starts, d.source, d.title, d.author, d.date, w.terms"
+            for id_, document_id, start, end, heading, source, title, author, date, terms in self._db.query(
+                "SELECT p.id, d.id, p.start, p.end, p.heading, d.source, d.title, d.author, d.date, w.terms"
                 f" FROM passages p JOIN documents d ON d.id = p.document_id JOIN {self._words()} w ON w.rowid = p.id"
                 f" WHERE d.state = 'live' AND p.id IN ({_marks(ids)})",
                 ids,
             ):
-                page = page_at(tuple(json.loads(page_starts)), start)
+                page, locator = self.locate(document_id, start)
                 text = self.text(document_id, start, end)
                 found[id_] = StoredPassage(
-                    id_, document_id, Passage(start, end, heading), page, source, title, author, date, text, terms
+                    id_, document_id, Passage(start, end, heading), page, locator, source, title, author, date, text, terms
                 )
         return [found[id_] for id_ in passage_ids if id_ in found]
 

@@ -18,6 +18,9 @@ APPLICATION = 0x72616731  # marks a file as a catalog of rag: "rag1"
 # `words_N.terms` holds the stems of title, headings and passage for edition N; its rowid is the passage's id.
 # `log` lists what the vector index has to do, in order; a vector index remembers up to which `seq` it has.
 # `files` is what the last scan of a folder saw: whether to look again, and why it failed if it did.
+# A file can hold several documents (messages, attachments): `documents.file` is the source of the file they came in.
+# `landmarks` says where a document's pages, slides, sheets or chapters begin.
+# `originals` keeps the bytes of what has no file of its own (fetched pages, standard input), by SHA-256.
 # `forgotten` keeps files that were removed by hand from coming back; it knows their names by salted hash only.
 _STEPS = (
     """
@@ -105,6 +108,18 @@ _STEPS = (
     DELETE FROM meta WHERE key IN ('embedder', 'splitter', 'passages', 'terms', 'chroma_generation', 'chroma_filled',
         'chroma_open');
     PRAGMA application_id = 1918986033;
+    """,
+    """
+    ALTER TABLE documents ADD COLUMN file TEXT NOT NULL DEFAULT '';
+    CREATE INDEX documents_file ON documents (root_id, file);
+    CREATE TABLE landmarks (document_id INTEGER NOT NULL REFERENCES documents (id), start INTEGER NOT NULL,
+        name TEXT NOT NULL, page INTEGER, counts TEXT NOT NULL, first INTEGER NOT NULL,
+        PRIMARY KEY (document_id, start)) WITHOUT ROWID;
+    UPDATE documents SET file = source;
+    INSERT OR REPLACE INTO landmarks SELECT d.id, j.value, 'p. ' || (j.key + 1), j.key + 1, '', 1
+        FROM documents d, json_each(d.page_starts) j;
+    ALTER TABLE documents DROP COLUMN page_starts;
+    CREATE TABLE originals (hash TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
     """,
 )
 VERSION = len(_STEPS)

@@ -74,18 +74,28 @@ class Writing:
         with self.transaction():
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
 
-    def stage(self, root_id: int, document: Document) -> int:
-        """Stores a revision's text and facts, seen by nobody yet; returns its id."""
+    def stage(self, root_id: int, document: Document, file: str = "") -> int:
+        """Stores a revision's text and facts, seen by nobody yet; returns its id.
+
+        Args:
+            root_id: Its root's.
+            document: The revision.
+            file: Source of the file it came in; its own if left out.
+        """
         with self.transaction():
             document_id = self._db.run(
-                "INSERT INTO documents (root_id, source, state, title, author, date, media_type, page_starts, metadata,"
-                " characters, content_hash, added) VALUES (?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO documents (root_id, source, file, state, title, author, date, media_type, metadata,"
+                " characters, content_hash, added) VALUES (?, ?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    root_id, document.source, document.title, document.author, document.date, document.media_type,
-                    json.dumps(document.page_starts), json.dumps(dict(document.metadata), ensure_ascii=False),
+                    root_id, document.source, file or document.source, document.title, document.author, document.date,
+                    document.media_type, json.dumps(dict(document.metadata), ensure_ascii=False),
                     len(document.text), document.content_hash, datetime.now(UTC).isoformat(timespec="seconds"),
                 ),
             )  # fmt: skip
+            self._db.run_many(
+                "INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?, ?, ?, ?)",
+                [(document_id, mark.start, mark.name, mark.page, mark.counts, mark.first) for mark in document.landmarks],
+            )
             self._db.run_many(
                 "INSERT INTO texts (document_id, start, text) VALUES (?, ?, ?)",
                 (
@@ -204,6 +214,7 @@ class Writing:
             with self.transaction():
                 self._db.run("DELETE FROM cuts WHERE document_id = ?", dead[0])
                 self._db.run("DELETE FROM texts WHERE document_id = ?", dead[0])
+                self._db.run("DELETE FROM landmarks WHERE document_id = ?", dead[0])
                 self._db.run("DELETE FROM documents WHERE id = ?", dead[0])
         return swept
 

@@ -17,7 +17,7 @@ from rag.answer import Finished, Sources
 from rag.errors import RagError
 from rag.library import Library
 from rag.page import show
-from rag.records import Answer, Citation, Hit, Turn
+from rag.records import Answer, Citation, Turn
 
 _log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
@@ -149,20 +149,11 @@ class _Room:
         return self._listed[1]
 
     def _sources(self, turn: int, answer: Answer) -> str:
-        """The panel's part for one answer. Two folders may hold a document of the same name: hits tell which is meant."""
+        """The panel's part for one answer."""
         cited: dict[int, list[Citation]] = {}
         for citation in answer.citations:
-            of_source = [hit for hit in answer.hits if hit.source == citation.source]
-            # None where the words stand elsewhere in the document.
-            holding = [hit for hit in of_source if _holds(hit, citation)]
-            cited.setdefault((holding or of_source)[0].document_id, []).append(citation)
+            cited.setdefault(citation.document_id, []).append(citation)
         return show.sources(turn, [(self._library.document_by_id(id_), citations) for id_, citations in cited.items()])
-
-
-def _holds(hit: Hit, citation: Citation) -> bool:
-    """Whether a citation lies in a hit."""
-    inside = hit.text[citation.start - hit.start : citation.end - hit.start] if citation.start >= hit.start else ""
-    return inside == citation.quote
 
 
 def _message(role: str, content: str) -> dict[str, str]:

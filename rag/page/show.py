@@ -113,7 +113,7 @@ def sources(turn: int, cited: Sequence[tuple[Document, Sequence[Citation]]]) -> 
     shown = []
     for document, citations in cited:
         in_order = sorted(citations, key=lambda c: c.start)
-        facts = [document.date, document.author, document.source, *(f"p. {c.page}" for c in in_order[:1] if c.page)]
+        facts = [document.date, document.author, document.source, in_order[0].locator]
         about = " · ".join(escaped(fact) for fact in facts if fact)
         # The span keeps a text that begins with spaces from being read as code.
         text = f'<span class="text">{_marked(turn, document.text, in_order)}</span>'

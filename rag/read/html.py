@@ -24,7 +24,7 @@ def read(data: bytes, name: str) -> Document:
         text = page.text if page is not None and page.text else trafilatura.html2txt(data)
     except Exception as error:  # broken pages fail in many ways inside lxml
         raise ReadError(f"the page cannot be parsed ({type(error).__name__})", "save it again from a browser") from error
-    text = canonical(text or "")
+    text = canonical(text or "").strip()
     if page is None:
         return Document(text, name_as_title(name), date=find_date(text), media_type="text/html")
     about = {key: value for key in ("sitename", "url", "language") if (value := getattr(page, key, None))}

@@ -31,7 +31,9 @@ _DATE_LINE = re.compile(
     r"^[^\w\n]{0,20}(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
     re.IGNORECASE | re.MULTILINE,
 )
-_AUTHOR_LINE = re.compile(r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n]{2,60})$", re.IGNORECASE | re.MULTILINE)
+_AUTHOR_LINE = re.compile(
+    r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n\[\]{}<>|]{2,60})$", re.IGNORECASE | re.MULTILINE
+)
 _EDGE = 1500  # code points at either end of a text in which its date and author are looked for
 
 

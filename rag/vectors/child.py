@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from rag.vectors.frames import receive, send
+from rag.frames import receive, send
 from rag.vectors.seal import Seal
 
 UNSOUND = "it is not as it was left"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import StorageError
-from rag.vectors.frames import receive, send
+from rag.frames import receive, send
 from rag.vectors.seal import remove_all_but
 
 _ANSWER_S = 10.0  # a query takes 2 ms, a batch of 512 vectors 0.2 s

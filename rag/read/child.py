@@ -1,0 +1,55 @@
+"""The process that reads files: bytes come over a pipe, documents go back. It has little memory, and writes no file.
+
+    python -P -m rag.read.child
+
+It ends when its pipe does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import BinaryIO
+
+from rag.errors import ReadError
+from rag.frames import receive, send
+from rag.read import contents
+from rag.read.process import sent
+
+_MEMORY = 1_200_000_000  # bytes of address space, a third of it for libraries; and for each byte of the file
+_MEMORY_A_BYTE = 12
+_TOO_MUCH = ("reading it takes too much memory", "save it in parts, or as text")
+
+
+def main(asked: BinaryIO, answers: BinaryIO) -> None:
+    """Reads what it is sent until `asked` ends."""
+    while (frame := receive(asked)) is not None:
+        message, data = frame
+        _limit(len(data))
+        try:
+            send(answers, *sent(contents(data, str(message["name"]))))
+        except ReadError as error:
+            send(answers, {"error": str(error), "hint": error.hint})
+        except MemoryError:
+            send(answers, {"error": _TOO_MUCH[0], "hint": _TOO_MUCH[1]})
+
+
+def _limit(size: int) -> None:
+    """Grants memory for a file of this size; where the system knows no such limits, time alone is one."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    most = _MEMORY + _MEMORY_A_BYTE * size
+    resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+if __name__ == "__main__":
+    for ended_by in (signal.SIGINT, signal.SIGTERM):  # these are for the parent; this process ends when its pipe does
+        signal.signal(ended_by, signal.SIG_IGN)
+    speaking = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not get among the answers
+    sys.setrecursionlimit(3_000)
+    main(sys.stdin.buffer, speaking)

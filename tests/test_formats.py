@@ -1,0 +1,287 @@
+"""Every format is read, and a question is answered from it with a citation that opens at the right place."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag import Library
+from rag.errors import ReadError
+from rag.read import contents
+from rag.read.pdf import boxes
+from rag.read.process import Reader
+from rag.read.tables import lines
+from rag.records import Landmark
+
+from .conftest import DATA
+from .making import pdf
+
+FORMATS = Path(__file__).parent / "data" / "formats"
+MADE = {
+    "staff.json": json.dumps({"office": {"city": "Tartu", "staff": [{"name": "Ene Kask", "room": 214}]}}),
+    "orders.jsonl": '{"order": 7, "item": "copper kettle", "price": 31.5}\n{"order": 8, "item": "oak bench", "price": 120}\n',
+    "guide.rst": "Harbour guide\n=============\n\n:Author: Nele Prins\n\nMoorings\n--------\n\nThe west quay has forty moorings.\n",
+    "kiln.py": '"""Kiln control."""\n\n\ndef fire():\n    # the glaze melts at 1240 degrees\n    return 1240\n',
+    "sales.tsv": "Region\t2023\t2024\nLapland\t310\t342\nUusimaa\t990\t1010\n",
+    "page.html": "<html><head><title>Bees</title></head><body><main><h1>Bees</h1><p>The Hagen roof has nine beehives, and each"
+    " of them is looked after by a member of the choir.</p></main></body></html>",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """All of them in one library."""
+    folder = tmp_path_factory.mktemp("formats")
+    shutil.copytree(FORMATS, folder / "documents")
+    (folder / "documents" / "SOURCES.md").unlink()
+    for name, text in MADE.items():
+        (folder / "documents" / name).write_text(text, "utf-8")
+    tunnels = [[(60, 700, f"The {name} tunnel is {long} metres long.")] for name, long in
+               (("Drava", "1,130"), ("Sava", "2,410"), ("Mura", "760"))]  # fmt: skip
+    (folder / "documents" / "tunnels.pdf").write_bytes(pdf(tunnels))
+    with Library.open(folder / "index", asks_once=True) as opened:
+        report = opened.sync(folder / "documents")
+        assert () == report.failed
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "locator", "words"),
+    [
+        ("What is the square of record number 7?", "squares.xlsx", "sheet testing, row 9", "Square of the Record Number: 49"),
+        ("What address does John Smith12 have?", "addresses.xls", "sheet Sheet1, row 13", "12 Corporate HQ"),
+        ("How many freshwater ducks were there in 2021?", "ducks.ods", "sheet Sheet1, row 7", "Freshwater Ducks: 150"),
+        ("What is the value of alpha?", "entries.csv", "row 2", "value: 1"),
+        ("How much did Lapland sell in 2024?", "sales.tsv", "row 2", "2024: 342"),
+        ("What do the notes on the second slide say?", "slides.pptx", "slide 2", "Some notes on the second slide."),
+        ("What is the Impress file an example of?", "example.odp", "slide 1", "An example Impress file"),
+        ("Which content follows the header image?", "report.docx", "Page 3 - Image at Start", "follows the header image"),
+        ("What list of phone numbers is in the test document?", "phones.odt", "", "list of phone numbers"),
+        ("Jaký text obsahuje část svitku?", "isaiah.rtf", "", "svitku s textem Knihy"),
+        ("What does the test paragraph of chapter 1 contain?", "book.epub", "Chapter 1: Test Content", "test paragraph"),
+        ("Who wants to have a look at mime4j?", "jira.eml", "", "mime4j"),
+        ("What should a mapper emit before the reducer works?", "hadoop.mbox#2", "", "<key, value> pairs"),
+        ("What does Alice Example tell Bob?", "simple.msg", "", "Bob"),
+        ("Whose framework d'indexation des documents is it?", "framework.xml", "", "indexation"),
+        ("What does the notebook print?", "notebook.ipynb", "cell 2", "markitdown"),
+        ("How many heads had the multi-head-attention-over-parameters sublayer in the first experiment?", "attention.tex",
+         "§ Two Feed-Forward Layers = Attention over Parameters", "$h_p=8$ heads"),
+        ("Should the text contain all letters of the alphabet?", "outline.pdf", "p. ", "all letters of the alphabet"),
+        ("How long is the Sava tunnel?", "tunnels.pdf", "p. 2", "2,410 metres"),
+        ("Which room does Ene Kask have?", "staff.json", "", "214"),
+        ("What is the price of the copper kettle?", "orders.jsonl", "line 1", "price: 31.5"),
+        ("How many moorings has the west quay?", "guide.rst", "§ Moorings", "forty moorings"),
+        ("At how many degrees does the glaze melt?", "kiln.py", "line 5", "1240 degrees"),
+        ("How many beehives has the Hagen roof?", "page.html", "", "nine beehives"),
+    ],
+)  # fmt: skip
+def test_a_question_is_answered_from_it(library: Library, question: str, source: str, locator: str, words: str) -> None:
+    """The cited characters are the document's, hold the answer, and say where they stand."""
+    answer = library.ask(question)
+
+    for citation in answer.citations:
+        assert library.document(citation.source).text[citation.start : citation.end] == citation.quote
+    cited = [c for c in answer.citations if c.source == source and words in c.quote]
+    assert cited, answer
+    assert any(locator in citation.locator for citation in cited), cited
+
+
+def test_messages_and_attachments_are_documents_of_their_own(tmp_path: Path) -> None:
+    """Each is named behind its holder, linked to it, and follows it: changed, vanished, removed."""
+    attached = (
+        b"From: Ida <ida@example.org>\r\nTo: Bo <bo@example.org>\r\nSubject: Minutes\r\nDate: Mon, 3 Feb 2025 10:00:00 +0000\r\n"
+        b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n'
+        b"The minutes are attached.\r\n--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=votes.csv\r\n\r\n"
+        b"motion,yes,no\r\nnew roof,12,3\r\n--b\r\nContent-Type: application/zip\r\n"
+        b"Content-Disposition: attachment; filename=all.zip\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBA==\r\n--b--\r\n"
+    )
+    folder = tmp_path / "mail"
+    folder.mkdir()
+    (folder / "minutes.eml").write_bytes(attached)
+    (folder / "note.txt").write_text("The choir meets on Tuesdays.", "utf-8")
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        report = library.sync(folder)
+        assert (3, 1) == (report.added, len(report.failed))
+        assert "minutes.eml#all.zip" == report.failed[0].source
+        votes = library.document("minutes.eml#votes.csv")
+        assert ("2025-02-03", "Minutes") == (votes.date, votes.metadata["attached_to"])
+        assert "votes.csv" in library.document("minutes.eml").metadata["attachments"]
+        assert "yes: 12" in library.ask("How many said yes to the new roof?").text
+
+        (folder / "minutes.eml").write_bytes(attached.replace(b"new roof,12,3", b"new roof,14,1"))
+        again = library.sync(folder)
+        assert (0, 2) == (again.added, again.updated)  # the message holds the attachment
+        assert "yes: 14" in library.document("minutes.eml#votes.csv").text
+
+        (folder / "minutes.eml").write_bytes(attached.replace(b"votes.csv", b"ballot.csv"))
+        library.sync(folder)
+        sources = {info.source for info in library.documents() if info.state == "ready"}
+        assert {"minutes.eml", "minutes.eml#ballot.csv", "note.txt"} == sources
+        assert 0 == library.sync(folder).added
+
+        (folder / "minutes.eml").unlink()
+        library.sync(folder, prune=True)
+        assert {"note.txt"} == {info.source for info in library.documents()}
+
+
+def test_only_new_messages_of_a_mailbox_are_embedded(tmp_path: Path) -> None:
+    """A mailbox grows at its end; what is in already is not done again."""
+    letter = "From ada@example.org Mon Jan 06 10:00:00 2025\nSubject: Letter {n}\nFrom: ada@example.org\n\nThe ferry number {n} is late.\n\n"
+    box = tmp_path / "mail" / "box.mbox"
+    box.parent.mkdir()
+    box.write_text("".join(letter.format(n=n) for n in range(5)))
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        assert 5 == library.sync(box.parent).passages
+        box.write_text("".join(letter.format(n=n) for n in range(6)))
+        report = library.sync(box.parent)
+        assert (1, 5, 1) == (report.added, report.unchanged, report.passages)
+        assert "The ferry number 5 is late." in library.document("box.mbox#6").text
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([["Region", "2023"], ["North", "5"]], ["Region | 2023", "Region: North | 2023: 5"]),
+        ([["Name", "Alice"], ["City", "Paris"]], ["Name | Alice", "City | Paris"]),  # names and values side by side
+        ([["a", "b", "c"], ["x", "", "z"]], ["a | b | c", "a: x | c: z"]),
+        ([["Sales 2024"], ["Item", "Sum"], ["Tea", "4"]], ["Sales 2024", "Item | Sum", "Item: Tea | Sum: 4"]),
+        ([["1", "2"], ["3", "4"]], ["1 | 2", "3 | 4"]),
+        ([["k", "v"], ["a", "1"], [], ["p", "q", "r"], ["b", "2", "3"]], ["k | v", "k: a | v: 1", "", "p | q | r", "p: b | q: 2 | r: 3"]),
+        ([["Name", "Sum"], ["line\nbreak", "1"]], ["Name | Sum", "Name: line break | Sum: 1"]),
+    ],
+)  # fmt: skip
+def test_a_cell_stands_beside_the_name_of_its_column(rows: list[list[str]], expected: list[str]) -> None:
+    """Where there are names; a row is one line, an empty one too."""
+    assert expected == list(lines(rows))
+
+
+def test_rows_are_counted_past_empty_ones(library: Library) -> None:
+    """The row that is named is the row that a reader sees."""
+    made = contents(b"a,b\n1,2\n\n\n\n3,4\n", "t.csv").documents[0]
+    at = made.text.index("3 | 4")
+    landmark = max((m for m in made.landmarks if m.start <= at), key=lambda m: m.start)
+
+    assert "row 6" == landmark.locator(made.text.count("\n", landmark.start, at))
+
+
+def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
+    """What stands on the page is read as it is meant, and every character still knows where it stands."""
+    pages = [
+        [
+            (60, 800, "Annual Report of the Bridge Society"),
+            *[line for n in range(6) for line in (
+                (60, 700 - 14 * n, f"left column sentence number {n} goes here"),
+                (320, 700 - 14 * n, f"right column sentence number {n} goes here"),
+            )],
+            (60, 500, "The arch of the old bridge over the river was refilled when the water was low, in spring and the"),
+            (60, 40, f"Page {page} of 4"),
+        ]
+        for page in range(1, 5)
+    ]  # fmt: skip
+    pages[1].insert(1, (60, 760, "keystone was set in June."))
+    data = pdf(pages)
+    document = contents(data, "bridge.pdf").documents[0]
+
+    first = document.text[: document.landmarks[1].start]
+    assert first.index("left column sentence number 5") < first.index("right column sentence number 0")
+    assert 1 == document.text.count("Annual Report of the Bridge Society")
+    assert "Page 2 of 4" not in document.text
+    assert "in spring and the\nkeystone was set in June." in document.text
+    at = document.text.index("keystone was set")
+    ((page, (left, bottom, right, top)),) = boxes(data, at, at + len("keystone was set"))
+    assert (2, True, True) == (page, 58 < left < 62 and 120 < right < 200, 755 < bottom < top < 775)
+    assert [1, 2] == [page for page, _ in boxes(data, at - len("in spring and the\n"), at + 8)]
+
+
+def test_a_filing_has_its_boxes() -> None:
+    """On a real page, too: the box of a figure holds that figure."""
+    files = sorted((DATA / "qa" / "kg_rag_sec10q" / "files").glob("*AAPL*.pdf")) if DATA.is_dir() else []
+    if not files:
+        pytest.skip("no shared data beside this checkout")
+    import pypdfium2
+
+    data = files[0].read_bytes()
+    document = contents(data, files[0].name).documents[0]
+    for words in ("Total non-current assets 224,017 216,166", "Term debt 94,700 109,106"):
+        at = document.text.index(words)
+        ((page, (left, bottom, right, top)),) = boxes(data, at, at + len(words))
+        assert page == document.page_at(at)
+        shown = (
+            pypdfium2.PdfDocument(data)[page - 1].get_textpage().get_text_bounded(left - 1, bottom - 1, right + 1, top + 1)
+        )
+        assert words == " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "remedy"),
+    [
+        ("tika--simple_normal_case.doc", "old Word file", "DOCX"),
+        ("tika--testPPT_various.ppt", "old PowerPoint file", "PPTX"),
+        ("tika--testODTEncrypted.odt", "password", "without the password"),
+        ("tika--protect.xlsx", "password", "without the password"),
+        ("tika--testWORD_truncated.docx", "damaged or cut off", "save it again"),
+        ("docling--DeepSeek.pdf", "no text layer", "OCR"),
+        ("pypdf--r6-user-password.pdf", "password", "without the password"),
+    ],
+)
+def test_what_is_refused_says_why(name: str, reason: str, remedy: str) -> None:
+    """One clear line, and what to do about it."""
+    found = [path for kind in ("plain", "hard") if (path := DATA / "formats" / kind / name).exists()]
+    if not found:
+        pytest.skip("no shared data beside this checkout")
+    with pytest.raises(ReadError, match=reason) as raised:
+        contents(found[0].read_bytes(), name)
+
+    assert remedy in raised.value.hint
+
+
+@pytest.mark.process
+def test_all_plain_files_are_read() -> None:
+    """None is refused but what is out of scope; every text is canonical, every landmark inside it."""
+    folder = DATA / "formats" / "plain"
+    if not folder.is_dir():
+        pytest.skip("no shared data beside this checkout")
+    reader, refused = Reader(), {}
+    for path in sorted(folder.iterdir()):
+        try:
+            found = reader(path.read_bytes(), path.name)
+        except ReadError as error:
+            refused[path.name] = str(error)
+            continue
+        for document in found.documents:
+            starts = [mark.start for mark in document.landmarks]
+            assert sorted(starts) == starts
+            assert all(0 <= start <= len(document.text) for start in starts)
+            assert document.title
+    reader.close()
+
+    assert all(name.endswith((".doc", ".ppt")) or "password" in reason for name, reason in refused.items()), refused
+
+
+def zipped(parts: dict[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return held.getvalue()
+
+
+def test_a_wrong_suffix_does_not_matter() -> None:
+    """What a file is, its bytes say."""
+    assert "Test EPUB Document" == contents((FORMATS / "book.epub").read_bytes(), "x.docx").documents[0].title
+    assert "p. 1" == contents((FORMATS / "outline.pdf").read_bytes(), "x.txt").documents[0].landmarks[0].name
+    assert "<b>" not in contents(b"<!DOCTYPE html><p><b>Bold</b> words stand here.</p>", "x.txt").documents[0].text
+    with pytest.raises(ReadError, match="archive"):
+        contents(zipped({"a.txt": b"hello"}), "x.docx")
+
+
+def test_locators_of_landmarks() -> None:
+    """In the words of their kind."""
+    assert "slide 4" == Landmark(0, "slide 4", 4).locator(3)
+    assert "line 12" == Landmark(0, counts="line", first=10).locator(2)
