@@ -116,8 +116,10 @@ def parsed(data: bytes) -> etree._Element:
     )
     try:
         root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise ReadError("it cannot be parsed as XML", _DAMAGED) from error
+    except (etree.XMLSyntaxError, ValueError):
+        root = None
+    if any(entry.type == etree.ErrorTypes.ERR_NO_MEMORY for entry in parser.error_log):
+        raise MemoryError
     if root is None:
         raise ReadError("it cannot be parsed as XML", _DAMAGED)
     return root

@@ -18,7 +18,7 @@ from rag.read import contents
 from rag.read.process import sent
 
 _MEMORY = 1_200_000_000  # bytes of address space, a third of it for libraries; and for each byte of the file
-_MEMORY_A_BYTE = 12
+_MEMORY_A_BYTE = 8
 _TOO_MUCH = ("reading it takes too much memory", "save it in parts, or as text")
 
 

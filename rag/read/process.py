@@ -71,6 +71,8 @@ class Reader:
                 if time.monotonic() - begun >= limit_s:
                     raise ReadError(f"reading it took more than {limit_s:.0f} s", "save it again, or in parts, or as text")
                 raise ReadError("its reader broke down on it (too much memory, or a crash)", "save it again, or as text")
+            if len(data) > _ORDINARY_BYTES:
+                self._end()  # it keeps what memory it once took
         message, texts = frame
         if "error" in message:
             raise ReadError(str(message["error"]), str(message["hint"]))

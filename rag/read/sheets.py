@@ -69,10 +69,9 @@ def read_separated(data: bytes, name: str) -> Document:
     except csv.Error:
         dialect = csv.excel_tab if text[:_SAMPLE].count("\t") > text[:_SAMPLE].count(",") else csv.excel
     try:
-        rows: list[list[str]] = list(csv.reader(io.StringIO(text), dialect, strict=False))
+        written, landmarks = _written([("", csv.reader(io.StringIO(text), dialect, strict=False))])
     except csv.Error:  # a quote that never ends
-        rows = [line.split(dialect.delimiter) for line in text.splitlines()]
-    written, landmarks = _written([("", rows)])
+        written, landmarks = _written([("", (line.split(dialect.delimiter) for line in text.splitlines()))])
     kind = "text/tab-separated-values" if dialect.delimiter == "\t" else "text/csv"
     return Document(written, name_as_title(name), date=find_date(written[:3000]), landmarks=landmarks, media_type=kind)
 
@@ -89,7 +88,7 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]
     return [[_shown(cell) for cell in row] for row in rows]
 
 
-def _written(sheets: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> tuple[str, tuple[Landmark, ...]]:
+def _written(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str, tuple[Landmark, ...]]:
     """All sheets as one text. Each row is one line, so that rows can be counted; runs of empty rows are left out."""
     parts: list[str] = []
     landmarks: list[Landmark] = []

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 
 _LONGEST_NAME = 80  # code points of a column's name
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*\d[\d.,'’ ]*\)?\s*%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
 _LOOKED_AT = 20  # rows below, to tell names of columns from values
 
 
-def lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """One line a row, "Name: value | Name: value"; empty cells are left out, and an empty row is an empty line.
 
-    The first row that looks like names of columns gives them to the rows below, until an empty row.
+    The first row that looks like names of columns gives them to the rows below, until an empty row. Of the rows no more
+    than twenty are held at once.
 
     Example:
         >>> list(lines([["Region", "2023", "2024"], ["North", "1,200", "1,350"]]))
         ['Region | 2023 | 2024', 'Region: North | 2023: 1,200 | 2024: 1,350']
     """
-    cleaned = [[cell_text(cell) for cell in row] for row in rows]
+    cleaned = ([cell_text(cell) for cell in row] for row in rows)
+    ahead = deque(islice(cleaned, _LOOKED_AT))
     names: Sequence[str] | None = None
-    for n, row in enumerate(cleaned):
+    while ahead:
+        row = ahead.popleft()
+        ahead.extend(islice(cleaned, 1))
         if not any(row):
             names = None
             yield ""
-        elif names is None and _are_names(row, cleaned[n + 1 : n + 1 + _LOOKED_AT]):
+        elif names is None and _are_names(row, ahead):
             names = row
             yield " | ".join(cell for cell in row if cell)
         else:
@@ -44,12 +50,12 @@ def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
             yield f"{name}: {cell}" if name and name != cell else cell
 
 
-def _are_names(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
     """Whether a row names columns: words, all different, over as many columns as are filled below.
 
     Two columns of words alone are more often names and values side by side than a table with a head.
     """
-    below = list(_until_empty(below))
+    below = list(takewhile(any, following))
     filled = [i for i, cell in enumerate(row) if cell]
     if not below or len(filled) < 2 or len({row[i] for i in filled}) < len(filled):
         return False
@@ -63,13 +69,6 @@ def _are_names(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     if years and not (has_numbers and all(re.fullmatch(r"(?:FY\s*)?(?:19|20)\d\d", row[i]) for i in years)):
         return False
     return has_numbers or len(filled) > 2
-
-
-def _until_empty(rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
-    for row in rows:
-        if not any(row):
-            return
-        yield row
 
 
 def is_number(cell: str) -> bool:
