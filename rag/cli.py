@@ -160,12 +160,25 @@ def why(
 @app.command(epilog="Example: rag add report.pdf notes/")
 def add(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(help="Files or folders.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, addresses of web pages, or - for standard input.")],
+    name: Annotated[str, typer.Option("--name", help="What standard input is called; the suffix says what it is.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Take in files, or all files of folders. Nothing is removed."""
-    with _library(context) as library, _progress() as progress:
-        report = library.add(*paths, progress=progress)
+    """Take in files, all files of folders, web pages, or standard input. Nothing is removed."""
+    with _library(context) as library, _progress(as_json) as progress:
+        named = [path for path in paths if path != "-"]
+        report = library.add(*named, progress=progress)
+        if len(named) < len(paths):
+            data = sys.stdin.buffer.read()
+            report = report.joined(library.add_stream(data, name or "standard input.txt", progress=progress))
+    _show_report(report, as_json)
+
+
+@app.command(epilog="Example: rag refresh")
+def refresh(context: typer.Context, as_json: Json = False) -> None:
+    """Fetch again the web pages that have changed."""
+    with _library(context) as library, _progress(as_json) as progress:
+        report = library.refresh(progress=progress)
     _show_report(report, as_json)
 
 
@@ -177,12 +190,45 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Make the index equal to a folder: new, changed, and gone."""
-    with _library(context) as library, _progress() as progress:
+    with _library(context) as library, _progress(as_json) as progress:
         folder = folder or library.settings.documents
         if not folder:
             raise SourceError("no folder was named", "rag sync FOLDER, or set documents in rag.toml")
         report = library.sync(folder, prune=prune, progress=progress)
     _show_report(report, as_json)
+
+
+@app.command(epilog="Example: rag watch ~/papers")
+def watch(
+    context: typer.Context,
+    folder: Annotated[str | None, typer.Argument(help="The folder [default: the setting documents].")] = None,
+    as_json: Json = False,
+) -> None:
+    """Keep the index in step with a folder as it changes, until Ctrl-C."""
+    import threading
+
+    from rag.watch import changes
+
+    with _library(context) as library:
+        folder = folder or library.settings.documents
+        if not folder:
+            raise SourceError("no folder was named", "rag watch FOLDER, or set documents in rag.toml")
+        said, first = "", True
+        for _ in changes(Path(folder).expanduser(), threading.Event()):
+            try:
+                with _progress(as_json) as progress:
+                    report = library.sync(folder, progress=progress)
+                library.fill()
+            except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
+                if first and isinstance(error, SourceError):
+                    raise
+                if str(error) != said:
+                    _say(f"waiting: {error}")
+                said = str(error)
+                continue
+            if first or report.added or report.updated or report.removed or report.held or said:
+                _tell(report, as_json)
+            said, first = "", False
 
 
 @app.command(name="ls", epilog="Example: rag ls --failed")
@@ -479,8 +525,8 @@ def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
-    """A line that says how far an import is, once it takes over a second; on a terminal only."""
+def _progress(as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """Says how far an import is: on a terminal a line, if it takes over a second; with --json a JSON line now and then."""
     import time
 
     begun = last = time.monotonic()
@@ -489,14 +535,15 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
     def report(progress: Progress) -> None:
         nonlocal last, shown
         now = time.monotonic()
-        if now - begun < 1 or now - last < 0.2 or not sys.stderr.isatty():
+        if now - last < 0.2 or (not as_json and (now - begun < 1 or not sys.stderr.isatty())):
             return
-        last, shown = now, True
-        rate = progress.passages / (now - begun)
-        of = f" of {progress.found:,}" if progress.found else ""
-        counts = f"{progress.done}/{progress.total} files, {progress.passages:,}{of} passages embedded, {rate:.0f}/s"
-        line = f"{counts}  {terminal.one_line(progress.source)}"
-        sys.stderr.write(f"\r\x1b[K{line[:100]}")
+        last = now
+        if as_json:
+            json.dump(terminal.progress_facts(progress, now - begun), sys.stderr, ensure_ascii=False)
+            sys.stderr.write("\n")
+        else:
+            shown = True
+            sys.stderr.write(f"\r\x1b[K{terminal.progress(progress, now - begun)[:100]}")
         sys.stderr.flush()
 
     try:
@@ -528,7 +575,7 @@ def _show_answer(answer: Answer, *, as_json: bool, said: bool) -> None:
         print(line)
 
 
-def _show_report(report: SyncReport, as_json: bool) -> None:
+def _tell(report: SyncReport, as_json: bool) -> None:
     if as_json:
         from rag.contracts import sync_json
 
@@ -538,6 +585,11 @@ def _show_report(report: SyncReport, as_json: bool) -> None:
             print(line)
         for line in terminal.failures(report):
             _say(line)
+    sys.stdout.flush()
+
+
+def _show_report(report: SyncReport, as_json: bool) -> None:
+    _tell(report, as_json)
     raise typer.Exit(3 if report.failed else 0)
 
 

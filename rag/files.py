@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rag.errors import ReadError, SourceError
@@ -18,15 +18,18 @@ _NOT_DOCUMENTS = frozenset(
 )
 
 
+IGNORE = ".ragignore"
 _NOT_ENTERED = {"__pycache__", "node_modules"}
 
 
-def walk(root: Path, index: Path) -> Walk:
+def walk(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Walk:
     """Lists the files below a folder, by name. Hidden ones and links that lead out of it are passed over.
 
     Args:
-        root: The folder.
+        root: The folder. A file `.ragignore` in it names what is left out, as `.gitignore` does for git.
         index: The index's own folder, which is passed over too: it may lie inside.
+        include: Patterns of what is taken in, as in `.gitignore`; everything if there are none.
+        exclude: Patterns of what is left out.
 
     Raises:
         SourceError: The folder is not there or cannot be read.
@@ -46,15 +49,43 @@ def walk(root: Path, index: Path) -> Walk:
     ignored = 0
     inside = os.path.realpath(root)
     unread: list[str] = []
+    left_out: list[str] = []
+    is_left_out = _rules(root, include, exclude)
     for entry in _entries(root, os.path.realpath(index), unread):
         source = Path(entry.path).relative_to(root).as_posix()
+        if is_left_out(source):
+            left_out.append(shown_name(source))
+            continue
         kept = _look(entry, source, inside)
         if kept is None:
             ignored += 1
         else:
             found.append(kept)
     unread = [Path(folder).relative_to(root).as_posix() for folder in unread]
-    return Walk(tuple(sorted(found, key=lambda f: f.source)), ignored, tuple(unread))
+    return Walk(tuple(sorted(found, key=lambda f: f.source)), ignored + len(left_out), tuple(unread), frozenset(left_out))
+
+
+def _rules(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a file is left out, by its path below the folder."""
+    lines = list(exclude)
+    try:
+        lines += (root / IGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # going on without it would take in what somebody wanted out
+        raise SourceError(
+            f"{IGNORE} in {str(root)!r} cannot be read ({error.strerror})", "check its permissions, or remove it"
+        ) from error
+    if not lines and not include:
+        return lambda _: False
+    from pathspec import GitIgnoreSpec
+
+    try:
+        out = GitIgnoreSpec.from_lines(lines)
+        wanted = GitIgnoreSpec.from_lines(include) if include else None
+    except ValueError as error:
+        raise SourceError(f"a pattern cannot be understood ({error})", f"look at {IGNORE}, include and exclude") from error
+    return lambda source: out.match_file(source) or (wanted is not None and not wanted.match_file(source))
 
 
 def _entries(folder: Path, index: str, unread: list[str]) -> Iterator[os.DirEntry[str]]:
@@ -101,6 +132,11 @@ def shown_name(name: str) -> str:
         'caf\\udce9.txt'
     """
     return name.encode("utf-8", "backslashreplace").decode()
+
+
+def is_url(name: str) -> bool:
+    """Whether somebody names a web page rather than a file."""
+    return name[:8].lower().startswith(("http://", "https://"))
 
 
 def look_at(path: Path, source: str) -> Found:

@@ -21,7 +21,7 @@ from rag.ahead import Ahead
 from rag.errors import EmbedderError, ReadError
 from rag.ports import Embedder, Splitter
 from rag.records import Document, Failure, Passage, Progress, SyncReport
-from rag.stored import Contents, FileSeen, Found, NewPassage, Revision, Walk
+from rag.stored import Contents, FileSeen, Found, Held, NewPassage, Revision, Walk
 from rag.terms import terms
 
 if TYPE_CHECKING:
@@ -88,10 +88,12 @@ class _Done:
     Attributes:
         seen: What the scan saw of it, and of the parts of it that failed.
         gone: Documents it held before, and holds no more.
+        original: Its bytes, where they are nowhere else.
     """
 
     seen: tuple[FileSeen, ...]
     gone: tuple[int, ...] = ()
+    original: bytes | None = None
 
 
 class Ingest:
@@ -170,6 +172,38 @@ class Ingest:
         self._embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), 0)
+
+    def add_bytes(self, root_id: int, held: Iterable[Held], report: Report) -> SyncReport:
+        """Takes in what is no file: fetched pages, standard input. The bytes are kept."""
+        begun = time.monotonic()
+        self._catalog.sweep(unfinished_too=True)
+        tally = _Tally(report)
+        self._store(self._split_held(root_id, held, tally), tally)
+        self._embed_pending(tally)
+        self._catalog.sweep(unfinished_too=True)
+        return _finished(tally, begun, (), 0)
+
+    def _split_held(self, root_id: int, held: Iterable[Held], tally: _Tally) -> Iterator[_Ready]:
+        for one in held:
+            tally.report(Progress(one.source, tally.done, tally.total, tally.passages))
+            tally.done += 1
+            self._catalog.want_again(root_id, [one.source])
+            revisions = self._catalog.revisions(root_id)
+            before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
+            content_hash = hashlib.sha256(one.data).hexdigest()
+            seen = FileSeen(one.source, len(one.data), 0, 0, time.time_ns(), content_hash)
+            try:
+                if one.error:
+                    raise ReadError(one.error, one.hint)
+                contents = self._read(one.data, one.name)
+            except ReadError as error:
+                if one.source not in before.of_file:
+                    self._catalog.saw(root_id, [replace(seen, error=str(error), hint=error.hint)])
+                tally.failed.append(Failure(one.source, str(error), error.hint))
+                continue
+            documents = tuple(replace(d, metadata={**d.metadata, **one.metadata}) for d in contents.documents)
+            contents = replace(contents, documents=documents)
+            yield from self._changed(root_id, contents, _Done((seen,), original=one.data), before, tally)
 
     def _split_documents(
         self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[Revision]], tally: _Tally
@@ -254,16 +288,26 @@ class Ingest:
             tally.failed.append(Failure(found.source, str(error), error.hint))
             return
         del data
+        yield from self._changed(root_id, contents, _Done((seen,)), before, tally)
+
+    def _changed(self, root_id: int, contents: Contents, done: _Done, before: _Before, tally: _Tally) -> Iterator[_Ready]:
+        """Splits the documents of a file that are new or changed; what it holds no more goes with the last of them."""
+        seen = done.seen[0]
+        held = before.of_file.get(seen.source, {})
         documents = [
-            replace(document, source=_name_of(found.source, document), content_hash=document.content_hash or content_hash)
-            for document in contents.documents
+            replace(one, source=_name_of(seen.source, one), content_hash=one.content_hash or seen.content_hash)
+            for one in contents.documents
         ]
-        failed = [replace(one, source=f"{found.source}#{one.source}") for one in contents.failed]
+        failed = [replace(one, source=f"{seen.source}#{one.source}") for one in contents.failed]
         tally.failed += failed
         names = {document.source for document in documents}
-        done = _Done(
-            (seen, *(FileSeen(one.source, 0, 0, 0, scanned_ns, content_hash, one.error, one.hint) for one in failed)),
-            tuple(revision.id for source, revision in held.items() if source not in names),
+        done = replace(
+            done,
+            seen=(
+                seen,
+                *(FileSeen(o.source, 0, 0, 0, seen.scanned_ns, seen.content_hash, o.error, o.hint) for o in failed),
+            ),
+            gone=tuple(revision.id for source, revision in held.items() if source not in names),
         )
         changed = (d for d in documents if held.get(d.source, _NONE).content_hash != d.content_hash)
         new = [document for document in changed if not self._catalog.is_forgotten(root_id, document.source)]
@@ -273,13 +317,15 @@ class Ingest:
         for document in new:
             older = held.get(document.source) or before.moved.get(document.content_hash)
             yield replace(
-                self._split(root_id, document, found.source), older=older, done=done if document is new[-1] else None
+                self._split(root_id, document, seen.source), older=older, done=done if document is new[-1] else None
             )
 
     def _finish(self, root_id: int, done: _Done) -> None:
         """Remembers that a file was read whole, and removes what it holds no more."""
         self._catalog.remove(done.gone)
         self._catalog.saw(root_id, done.seen)
+        if done.original is not None:
+            self._catalog.keep_original(done.seen[0].content_hash, done.original)
 
     def _split(self, root_id: int, document: Document, file: str) -> _Ready:
         if "language" not in document.metadata and (language := self._language_of(document.text)):
@@ -413,10 +459,13 @@ class Ingest:
         unread = tuple(f"{folder}/" for folder in walk.unread)
         # A file that the walk passes over, but that was added by name, is still there.
         missing = (file for file in set(files) - there if not file.startswith(unread))
-        gone = sorted(file for file in missing if not os.path.lexists(root / file))
-        # What is there under another name has been moved, and is no loss.
+        gone = sorted(file for file in missing if file in walk.left_out or not os.path.lexists(root / file))
+        # What is there under another name has been moved, and is no loss; nor is what somebody's patterns leave out.
         contents = {revision.content_hash for file in set(files) & there for revision in files[file].values()}
-        lost = [file for file in gone if any(one.content_hash not in contents for one in files[file].values())]
+        lost = [
+            file for file in gone
+            if file not in walk.left_out and any(one.content_hash not in contents for one in files[file].values())
+        ]  # fmt: skip
         many = len(lost) == len(files) or (len(lost) > 1 and len(lost) > _HOLD_SHARE * len(files))
         held = lost if many and not prune else []
         gone = sorted(set(gone) - set(held))
@@ -424,7 +473,9 @@ class Ingest:
         unseen = (source for source in set(self._catalog.files(root_id)) - there if not source.startswith(unread))
         parts_of = tuple(f"{file}#" for file in there)  # a part of a file that failed has a row of its own
         unseen = (source for source in unseen if "#" not in source or not source.startswith(parts_of))
-        self._catalog.forget_files(root_id, [source for source in unseen if not os.path.lexists(root / source)])
+        self._catalog.forget_files(
+            root_id, [source for source in unseen if source in walk.left_out or not os.path.lexists(root / source)]
+        )
         tally.removed += len(gone)
         return tuple(held)
 

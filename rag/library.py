@@ -5,6 +5,8 @@ Parts that load something heavy are made when they are first needed, so that `ra
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
 import os
 import shutil
@@ -22,8 +24,8 @@ from rag import __version__
 from rag.answer import Ask, Event, Finished
 from rag.catalog import FILE, Catalog, restore
 from rag.dense import Dense
-from rag.errors import IndexBusyError, RagError, StorageError
-from rag.files import look_at, read_bytes, shown_name, walk
+from rag.errors import IndexBusyError, RagError, ReadError, SourceError, StorageError
+from rag.files import is_url, look_at, read_bytes, shown_name, walk
 from rag.ingest import Ingest
 from rag.languages import language_of, unserved
 from rag.locks import NamedLock
@@ -43,8 +45,8 @@ from rag.records import (
 )
 from rag.reindex import Reindex
 from rag.search import Search
-from rag.settings import SHIPPED_EMBEDDER, Settings
-from rag.stored import Found
+from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
+from rag.stored import Found, Held
 from rag.vectors import ChromaFolder
 from rag.why import Why
 
@@ -178,14 +180,16 @@ class Library:
             EmbedderError: The embedder failed; documents can be found by their words.
         """
         root = Path(os.path.realpath(Path(folder).expanduser()))
-        seen = walk(root, self.folder)
+        seen = walk(root, self.folder, patterns(self.settings.include), patterns(self.settings.exclude))
         with self._importing(patience_s):
             report = self._ingest.sync(root, seen, prune, progress)
         self._changed |= bool(report.added or report.updated or report.removed or report.passages)
         return report
 
     def add(self, *paths: str | Path, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
-        """Takes in files, or all files of folders; nothing is removed.
+        """Takes in files, all files of folders, or web pages by their addresses; nothing is removed.
+
+        A page that is in already is fetched again, if its server says that it changed.
 
         Raises:
             SourceError: A path is not there.
@@ -194,19 +198,79 @@ class Library:
             EmbedderError: The embedder failed; documents can be found by their words.
         """
         files, ignored = [], 0
+        urls = [str(given) for given in paths if is_url(str(given))]
         for given in paths:
+            if str(given) in urls:
+                continue
             path = Path(given)
             if path.is_dir():
-                below = walk(path, self.folder)
+                below = walk(path, self.folder, patterns(self.settings.include), patterns(self.settings.exclude))
                 ignored += below.ignored
                 files += [(str(path / found.source), found) for found in below.found]
             else:
                 files.append((str(path), look_at(path, str(path))))
         with self._importing():
             named = [self._named(given, found) for given, found in files]
-            report = self._ingest.add(named, ignored, progress)
+            report = self._ingest.add(named, ignored, progress) if named or not urls else SyncReport()
+            if urls:
+                fetched = self._ingest.add_bytes(self._catalog.root_id("url", ""), self._fetched(urls), progress)
+                report = report.joined(fetched)
         self._changed |= bool(report.added or report.updated or report.passages)
         return report
+
+    def add_stream(
+        self, data: bytes, name: str = "standard input.txt", *, progress: Callable[[Progress], None] = _quiet
+    ) -> SyncReport:
+        """Takes in bytes that are no file, such as standard input, under a name; the suffix says what they are.
+
+        Raises:
+            IndexBusyError: Another process is importing.
+            EmbedderChangedError: The index was built with another embedder.
+            EmbedderError: The embedder failed; documents can be found by their words.
+        """
+        with self._importing():
+            held = [Held(name, name, data)]
+            report = self._ingest.add_bytes(self._catalog.root_id("stream", ""), held, progress)
+        self._changed |= bool(report.added or report.updated or report.passages)
+        return report
+
+    def refresh(self, *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+        """Fetches every page anew that its server says has changed. What is gone there is kept, and named as failed."""
+        return self.add(*self._catalog.sources_of("url"), progress=progress)
+
+    def original(self, source: str) -> bytes:
+        """The bytes of the file that a document came in, as they were when it was read.
+
+        Raises:
+            SourceError: There is no such document, or its file is gone or another by now.
+        """
+        kind, root, file, content_hash = self._catalog.file_of(self._catalog.find(source))
+        kept = self._catalog.original(content_hash)
+        if kept is not None:
+            return kept
+        data = b""
+        with contextlib.suppress(OSError):
+            data = Path(root, file).read_bytes() if kind in ("sync", "add") else b""
+        if hashlib.sha256(data).hexdigest() != content_hash:
+            raise SourceError(f"the file of {source!r} is gone, or has changed since it was read", "sync it again")
+        return data
+
+    def _fetched(self, urls: Iterable[str]) -> Iterator[Held]:
+        """Pages as they come; those that did not change are left out."""
+        from rag.fetch import Fetcher, normal
+
+        fetch = Fetcher(private=self.settings.private_urls == "allow")
+        for url in urls:
+            source = normal(url)
+            known = self._catalog.facts_of("url", source)
+            try:
+                page = fetch(source, known.get("etag", ""), known.get("modified", ""))
+            except ReadError as error:
+                yield Held(source, source, b"", error=str(error), hint=error.hint)
+                continue
+            if page is not None:
+                about = {"url": page.url, "etag": page.etag, "modified": page.modified}
+                yield Held(source, page.name, page.data, {name: value for name, value in about.items() if value})
 
     def add_documents(self, documents: Iterable[Document], *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Takes in documents that are no files; each needs a `source`. One with a known source replaces the older.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 Status = Literal["answered", "abstained", "degraded", "incomplete"]
@@ -375,6 +375,10 @@ class SyncReport:
     ignored: int = 0
     passages: int = 0
     seconds: float = 0.0
+
+    def joined(self, other: SyncReport) -> SyncReport:
+        """What two imports did together."""
+        return SyncReport(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(SyncReport)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,11 +21,11 @@ from rag.errors import IndexBusyError, RagError, SettingsError
 from rag.library import Library
 from rag.records import Progress
 from rag.settings import Settings
+from rag.watch import changes
 
 _log = logging.getLogger(__name__)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_FOLLOW_S = 2.0  # seconds between looks at the folder; a look at 2,000 unchanged files takes some 50 ms
 _MOST_BODY = 1_000_000  # bytes a request may carry; a question has 8,000 characters
 # What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
 _POLICY = (
@@ -161,27 +162,30 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _follow(library: Library, ended: threading.Event, in_step: threading.Event) -> None:
     """Keeps the library in step with its folder while the page is open; first loads what a question needs."""
+    said = ""
 
-    def stop_if_ended(_: Progress) -> None:
-        if ended.is_set():
-            raise RagError("the page was closed")
-
-    warm, said = False, ""
-    while True:
+    def tried(work: Callable[[], object]) -> None:
+        nonlocal said
         try:
-            if library.settings.documents:
-                library.sync(library.settings.documents, progress=stop_if_ended, patience_s=0)
-            in_step.set()
-            if not warm:
-                library.warm()
-                warm = True
-            library.fill()
+            work()
         except IndexBusyError:
             pass  # another process is importing: it does this one's work
         except Exception as error:  # whatever it is, the page goes on answering, and looking
             if str(error) != said and not ended.is_set():
                 said = str(error)
                 _log.warning("%s", error)
+
+    def stop_if_ended(_: Progress) -> None:
+        if ended.is_set():
+            raise RagError("the page was closed")
+
+    folder = library.settings.documents
+    warm = False
+    for _ in changes(Path(folder).expanduser(), ended) if folder else (None,):
+        if folder:
+            tried(lambda: library.sync(folder, progress=stop_if_ended, patience_s=0))
         in_step.set()
-        if ended.wait(_FOLLOW_S):
-            return
+        if not warm:
+            tried(library.warm)
+            warm = True
+        tried(library.fill)

@@ -33,6 +33,9 @@ class Settings:
     first_token_s: float = 20.0  # how long a model may think before its first word
     total_s: float = 120.0  # how long it may take in all
     context_tokens: int = 0  # what the model takes, prompt and answer together; 0 = what is known of it by its name
+    include: str = ""  # patterns of files of a folder to take in, as in .gitignore, parted by commas; empty = all
+    exclude: str = ""  # patterns of those to leave out; a .ragignore in the folder does the same
+    private_urls: str = "refuse"  # "allow" lets pages of this machine and its networks be fetched too
     max_file_mb: int = 512  # larger files are refused with a reason, not read
 
     def writes_with(self) -> str:
@@ -125,6 +128,8 @@ def _checked(name: str, value: object, kind: type, origin: str) -> object:
     if kind is not str and not _SMALLEST[name] <= made <= _LARGEST.get(name, float("inf")):
         limits = f"at least {_SMALLEST[name]}" + (f" and at most {_LARGEST[name]}" if name in _LARGEST else "")
         raise SettingsError(f"{origin}: {name} must be {limits}, not {value!r}")
+    if name == "private_urls" and made not in ("refuse", "allow"):
+        raise SettingsError(f"{origin}: private_urls must be 'refuse' or 'allow', not {value!r}")
     if name.endswith("_url") and made:
         _check_address(name, made, origin)
     if name == "embedder" and made != SHIPPED_EMBEDDER and not made.startswith("openai:"):
@@ -141,6 +146,16 @@ def _check_address(name: str, address: str, origin: str) -> None:
     # A name before an @ can pass for the host, and so can what a terminal hides.
     if not sound or "@" in parts.netloc or not (address.isprintable() and address.isascii()) or " " in address:
         raise SettingsError(f"{origin}: {name} must be like http://host:port/v1, without a user name, not {address!r}")
+
+
+def patterns(listed: str) -> list[str]:
+    """Patterns, one by one.
+
+    Example:
+        >>> patterns("*.pdf, notes/**")
+        ['*.pdf', 'notes/**']
+    """
+    return [pattern.strip() for pattern in listed.split(",") if pattern.strip()]
 
 
 def masked(key: str) -> str:

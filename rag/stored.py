@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,16 +46,37 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What was taken from elsewhere than a file: a fetched page, standard input.
+
+    Attributes:
+        source: Its address.
+        name: A file name for it: the suffix says what it is said to be.
+        error: Why it could not be had; empty if it could. `hint` says what to do.
+        metadata: Further fields of its documents.
+    """
+
+    source: str
+    name: str
+    data: bytes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """What a folder holds: files to read, and how many others were passed over.
 
     Attributes:
         unread: Sources of subfolders that could not be read; what was in them counts as still there.
+        left_out: Sources of files that somebody's patterns leave out; their documents go.
     """
 
     found: tuple[Found, ...]
     ignored: int
     unread: tuple[str, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rag.check import MARKER, without_markers
 from rag.local_models import LocalServer
-from rag.records import Answer, DocumentInfo, Health, Hit, Reason, ReindexReport, SyncReport
+from rag.records import Answer, DocumentInfo, Health, Hit, Progress, Reason, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BEGUN_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
@@ -93,6 +94,29 @@ def reason(found: Reason) -> Iterator[str]:
         yield f"  {_place(place.source, place.locator)} [{place.start}:{place.end}]{spread}  {place.stage}"
         if found.searched and place.stage != "filtered":
             yield f"    {_nth(place.rank, 'not looked at')}: {', '.join(ranks)}{folded}"
+
+
+def progress_facts(now: Progress, seconds: float) -> dict[str, Any]:
+    """How far an import is, as `--json` says it; seconds are left if it goes on like this."""
+    left = seconds * (now.total - now.done) / now.done if now.total > now.done > 0 else None
+    return {
+        "source": now.source, "files": now.done, "of": now.total or None, "passages": now.passages, "found": now.found,
+        "rate": round(now.passages / seconds, 1) if seconds else 0.0,
+        "seconds_left": None if left is None else round(left, 1),
+    }  # fmt: skip
+
+
+def progress(now: Progress, seconds: float) -> str:
+    """The same, for people."""
+    facts = progress_facts(now, seconds)
+    of = f" of {now.found:,}" if now.found else ""
+    left = f", {_minutes(facts['seconds_left'])} left" if facts["seconds_left"] else ""
+    files = f"{now.done}/{now.total} files" if now.total else f"{now.done} files"
+    return f"{files}, {now.passages:,}{of} passages embedded, {facts['rate']:.0f}/s{left}  {one_line(now.source)}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _nth(rank: int | None, otherwise: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +17,10 @@ import pytest
 
 from rag import Library
 from rag.errors import SourceError
+from rag.settings import Settings
+from rag.watch import changes
 
-from .torture.world import open_library, text_of
+from .torture.world import OwnDirections, open_library, text_of
 
 
 @pytest.fixture
@@ -127,6 +131,8 @@ AS_NOBODY = """
 import os, sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from rag.errors import SourceError
+from rag.settings import Settings
+from rag.watch import changes
 from tests.torture.world import *
 room = Path(sys.argv[2])
 ten = room / "ten"
@@ -210,3 +216,100 @@ def test_a_change_with_the_old_time_and_size(synced: Library, ten: Path) -> None
     os.utime(path, (1_600_000_000, 1_600_000_000))
     assert synced.sync(ten).updated == 1
     assert synced.document("doc0").text == changed
+
+
+def test_what_patterns_leave_out(tmp_path: Path, ten: Path) -> None:
+    """`.ragignore`, include and exclude, as git reads them: what they leave out goes, and comes back when they go."""
+    index = tmp_path / "index"
+    with open_library(index) as library:
+        library.sync(ten)
+        (ten / ".ragignore").write_text("# drafts\nsub/\n!sub/doc9\ndoc1\n")
+        report = library.sync(ten)
+        left = {info.source for info in library.documents()}
+        assert {"sub/doc9", *(f"doc{n}" for n in (0, 2, 3, 4, 5, 6))} == left
+        assert (3, ()) == (report.removed, report.held)
+        (ten / ".ragignore").write_text("sub/doc7\n")
+        assert 2 == library.sync(ten).added
+    with Library.open(index, Settings(include="sub/, doc3", exclude="*8"), asks_once=True) as library:
+        library.__dict__["_embedder"] = OwnDirections()
+        library.sync(ten)
+        assert {"doc3", "sub/doc9"} == {info.source for info in library.documents()}
+        (ten / ".ragignore").unlink()
+        (ten / ".ragignore").mkdir()
+        with pytest.raises(SourceError, match="cannot be read"):
+            library.sync(ten)
+
+
+def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
+    """A renamed file not at all, of a changed one the passages that changed; its answers are those of the new one."""
+    embedder = synced._embedder
+    embedder.embedded = 0
+    (ten / "doc1").rename(ten / "sub" / "renamed.txt")
+    report = synced.sync(ten)
+    assert (1, 1, 0) == (report.added, report.removed, embedder.embedded)
+    assert "renamed.txt" in {hit.source.rpartition("/")[2] for hit in synced.search("doc1 stamped v1w")}
+
+    text = (ten / "doc2").read_text()
+    (ten / "doc2").write_text(
+        text + "\n\nA paragraph about a lighthouse keeper and her radio was added at the end of this."
+    )
+    assert 1 == synced.sync(ten).updated
+    assert 1 <= embedder.embedded <= 2 < len(synced._catalog.passages_over(synced._catalog.find("doc2"), 0, 10_000))
+    ids = [id_ for id_, *_ in synced._catalog.passages_over(synced._catalog.find("doc2"), 0, 10_000)]
+    assert len(ids) == len(synced._catalog.vectors(ids))
+    assert synced.check().problems == ()
+
+
+def test_a_folder_is_followed(tmp_path: Path, ten: Path) -> None:
+    """As editors write, as folders go and come back; what comes close together is one change."""
+    ended, seen = threading.Event(), []
+    watcher = threading.Thread(target=lambda: seen.extend(time.monotonic() for _ in changes(ten, ended)))
+    watcher.start()
+
+    def until(count: int) -> None:
+        begun = time.monotonic()
+        while len(seen) < count and time.monotonic() - begun < 10:
+            time.sleep(0.05)
+        assert len(seen) >= count
+
+    until(1)  # once at the beginning
+    time.sleep(1.0)
+    (ten / "doc1.tmp").write_text("written beside")
+    (ten / "doc1.tmp").replace(ten / "doc1")
+    until(2)
+    time.sleep(1.0)
+    before = len(seen)
+    for n in range(50):
+        (ten / "doc2").write_text(f"saved again and again {n}")
+    until(before + 1)
+    time.sleep(1.0)
+    assert len(seen) <= before + 3
+    before = len(seen)
+    shutil.rmtree(ten)
+    until(before + 1)
+    ten.mkdir()
+    until(before + 2)
+    time.sleep(1.5)
+    before = len(seen)
+    (ten / "new").write_text("in the folder that came back")
+    until(before + 1)
+    ended.set()
+    watcher.join(5)
+    assert not watcher.is_alive()
+
+
+@pytest.mark.process
+def test_the_command_that_follows(tmp_path: Path, ten: Path) -> None:
+    """`rag watch` takes in what is written while it runs; another process finds it; Ctrl-C ends it without a word."""
+    index = tmp_path / "index"
+    command = [sys.executable, "-m", "rag.cli", "--index", str(index)]
+    watching = subprocess.Popen([*command, "watch", str(ten)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "10 added" in watching.stdout.readline()
+    (ten / "lighthouse.txt").write_text("The lighthouse of Kemi was sold for 310 euros.")
+    assert "1 added" in watching.stdout.readline()
+    found = subprocess.run([*command, "search", "lighthouse of Kemi", "--json"], capture_output=True, text=True, check=True)
+    assert "310 euros" in found.stdout
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=20)
+    assert 130 == watching.returncode
+    assert "Traceback" not in errors

@@ -207,6 +207,41 @@ class Reading:
             content_hash,
         )
 
+    def sources_of(self, kind: str) -> list[str]:
+        """The files that live documents of this kind of root came in."""
+        rows = self._db.query(
+            "SELECT DISTINCT d.file FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.state = 'live'"
+            " ORDER BY d.file",
+            (kind,),
+        )
+        return [file for (file,) in rows]
+
+    def facts_of(self, kind: str, source: str) -> dict[str, str]:
+        """The metadata of a live document by the kind of its root; empty if there is none."""
+        rows = self._db.query(
+            "SELECT d.metadata FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.source = ?"
+            " AND d.state = 'live'",
+            (kind, source),
+        )
+        return dict(json.loads(rows[0][0])) if rows else {}
+
+    def original(self, content_hash: str) -> bytes | None:
+        """The bytes that were kept of what has no file; None if there are none of this SHA-256."""
+        rows = self._db.query("SELECT data FROM originals WHERE hash = ?", (content_hash,))
+        return bytes(rows[0][0]) if rows else None
+
+    def file_of(self, document_id: int) -> tuple[str, str, str, str]:
+        """(kind of its root, path of its root, source of the file it came in, SHA-256 of that file) of a document."""
+        rows = self._db.query(
+            "SELECT r.kind, r.path, d.file, coalesce(f.content_hash, d.content_hash) FROM documents d"
+            " JOIN roots r ON r.id = d.root_id LEFT JOIN files f ON f.root_id = d.root_id AND f.source = d.file"
+            " WHERE d.id = ?",
+            (document_id,),
+        )
+        if not rows:
+            raise SourceError("the document is not in this index any more", "`rag ls` lists those that are")
+        return rows[0]
+
     def text_blocks(self, document_id: int) -> Iterator[str]:
         """A document's canonical text, piece by piece."""
         for (text,) in self._db.stream("SELECT text FROM texts WHERE document_id = ? ORDER BY start", (document_id,)):

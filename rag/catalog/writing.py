@@ -50,6 +50,10 @@ class Writing:
                 ],
             )
 
+    def keep_original(self, content_hash: str, data: bytes) -> None:
+        """Keeps the bytes of what has no file, by their SHA-256, until no document came from them."""
+        self._db.run("INSERT OR IGNORE INTO originals VALUES (?, ?)", (content_hash, data))
+
     def forget_files(self, root_id: int, sources: Iterable[str]) -> None:
         """Forgets that a scan saw these."""
         with self.transaction():
@@ -216,6 +220,11 @@ class Writing:
                 self._db.run("DELETE FROM texts WHERE document_id = ?", dead[0])
                 self._db.run("DELETE FROM landmarks WHERE document_id = ?", dead[0])
                 self._db.run("DELETE FROM documents WHERE id = ?", dead[0])
+        if unfinished_too:
+            self._db.run(
+                "DELETE FROM originals WHERE hash NOT IN"
+                " (SELECT content_hash FROM documents UNION SELECT content_hash FROM files)"
+            )
         return swept
 
     def _sweep_passages(self, rows: Sequence[tuple[int, str, int]]) -> None:

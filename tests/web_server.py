@@ -1,0 +1,117 @@
+"""A real HTTP server with scripted pages, for tests of what is fetched from the web."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Page = Callable[["Handler"], None]
+
+
+class WebServer(ThreadingHTTPServer):
+    """Path → what it does; remembers what was asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pages: dict[str, Page] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def url(self, path: str = "") -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Connections are cut on purpose."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Does what its server's page says."""
+
+    protocol_version = "HTTP/1.1"
+    server: WebServer
+
+    def log_message(self, *_: object) -> None:
+        """Keeps quiet."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.pages.get(self.path, says(b"", status=404))(self)
+
+
+def says(body: bytes, *, status: int = 200, **headers: str) -> Page:
+    """A plain reply; `content_type="text/html"` becomes a header."""
+
+    def page(handler: Handler) -> None:
+        handler.send_response(status)
+        given = {"content-type": "text/html; charset=utf-8", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        for name, value in {**given, "content-length": given.get("content-length", str(len(body)))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return page
+
+
+def leads_to(target: str, status: int = 302) -> Page:
+    return says(b"", status=status, location=target)
+
+
+def versioned(body: bytes, etag: str) -> Page:
+    """A page that knows when the reader has it already."""
+
+    def page(handler: Handler) -> None:
+        known = handler.headers.get("If-None-Match") == etag
+        says(b"" if known else body, status=304 if known else 200, etag=etag)(handler)
+
+    return page
+
+
+def drips(handler: Handler) -> None:
+    """A byte now and then, for ever."""
+    handler.send_response(200)
+    handler.send_header("content-length", "1000000")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def drips_headers(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        handler.wfile.write(b"x-more: y\r\n")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def cuts(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("content-length", "1000000")
+    handler.end_headers()
+    handler.wfile.write(b"<html>only the beginning")
+    handler.wfile.flush()
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def gzip_bomb(handler: Handler) -> None:
+    says(gzip.compress(b"a" * 60_000_000), content_encoding="gzip")(handler)
+
+
+@contextmanager
+def running() -> Iterator[WebServer]:
+    server = WebServer()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
