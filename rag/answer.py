@@ -131,7 +131,7 @@ class Ask:
         search: Finds passages.
         embedder: Returns the embedder that `search` uses.
         text: (document id, start, end) → those characters of the document, to check a citation by.
-        locate: (document id, offset) → the page there, and where to look in words.
+        locate: (document id, offset) → the page there, where to look in words, and the document's content hash.
         openings: How documents begin.
         writer: The model that writes answers; None for extraction.
         prompt_tokens: Room for what the model is asked, tokens.
@@ -144,7 +144,7 @@ class Ask:
         search: Search,
         embedder: Callable[[], Embedder],
         text: Callable[[int, int, int], str],
-        locate: Callable[[int, int], tuple[int | None, str]],
+        locate: Callable[[int, int], tuple[int | None, str, str]],
         openings: Openings,
         writer: Writer | None,
         *,
@@ -179,11 +179,11 @@ class Ask:
         """The answer, each citation with the page, or whatever its document has, on which it begins."""
         citations = []
         for citation in answer.citations:
-            page, place = self._locate(citation.document_id, citation.start)
+            page, place, content_hash = self._locate(citation.document_id, citation.start)
             # A chapter is often named by its first heading.
             heading = "" if place and place in citation.locator else citation.locator
             locator = " · ".join(part for part in (place, heading) if part)
-            citations.append(replace(citation, page=page, locator=locator))
+            citations.append(replace(citation, page=page, locator=locator, content_hash=content_hash))
         return replace(answer, citations=tuple(citations))
 
     def _events(self, question: str, k: int, wanted: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
@@ -252,7 +252,7 @@ class Ask:
     def _beginning(self, hit: Hit, characters: int) -> Hit:
         """How a hit's document begins."""
         text = self._text(hit.document_id, 0, characters)
-        page, locator = self._locate(hit.document_id, 0)
+        page, locator, _ = self._locate(hit.document_id, 0)
         return Hit(hit.source, hit.title, page, 0, len(text), 0.0, text, "", hit.author, hit.date,
                    hit.ranks, hit.document_id, locator=locator)  # fmt: skip
 

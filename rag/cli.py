@@ -251,6 +251,30 @@ def list_documents(
         _say("no documents yet; take some in with: rag add FILE")
 
 
+@app.command(epilog="Example: rag ask 'Who came?' --json > answer.json; rag verify answer.json")
+def verify(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="An answer that `rag ask --json` printed, or - for standard input.")],
+    as_json: Json = False,
+) -> None:
+    """Say of each citation of a saved answer whether its words still stand, and what stands in their place."""
+    from rag.contracts import saved_answer, verify_json
+
+    try:
+        question, saved = saved_answer(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{file!r} cannot be read ({error})", "check the path") from None
+    with _library(context) as library:
+        traces = [(one, library.trace(one)) for one in saved]
+    if as_json:
+        _print_json(verify_json(question, traces))
+    for one, found in traces if not as_json else ():
+        for line in terminal.trace(one, found):
+            print(line)
+    if any(found.state in ("changed", "deleted") for _, found in traces):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: rag show india-raises-rare-earth-curbs-with-china.txt")
 def show(
     context: typer.Context,

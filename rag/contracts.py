@@ -5,11 +5,15 @@ The JSON Schemas in `docs/schemas/` are made from these types, and a test holds 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from typing_extensions import TypedDict  # pydantic, which makes the schemas, needs this one before Python 3.12
 
-from rag.records import Answer, DocumentInfo, Health, Hit, Reason, ReindexReport, SyncReport
+from rag.errors import SourceError
+from rag.records import Answer, Citation, DocumentInfo, Health, Hit, Reason, ReindexReport, SyncReport
+from rag.trace import SavedCitation, Trace
 
 SCHEMA_VERSION = 1
 
@@ -32,6 +36,7 @@ class HitJSON(TypedDict):
     dense_rank: int | None
     lexical_rank: int | None
     also_in: list[str]
+    locator: str
 
 
 class CitationJSON(TypedDict):
@@ -48,6 +53,7 @@ class CitationJSON(TypedDict):
     verdict: str
     answer_start: int
     answer_end: int
+    content_hash: str
 
 
 class FlagJSON(TypedDict):
@@ -84,6 +90,7 @@ class PlaceJSON(TypedDict):
 
     source: str
     page: int | None
+    locator: str
     start: int
     end: int
     passages: int
@@ -124,6 +131,26 @@ class FailureJSON(TypedDict):
     source: str
     error: str
     hint: str
+
+
+class TraceJSON(TypedDict):
+    """What became of one saved citation."""
+
+    n: int
+    source: str
+    state: str
+    start: int
+    end: int
+    was: str
+    now: str
+
+
+class VerifyJSON(TypedDict):
+    """`rag verify FILE --json`."""
+
+    schema_version: int
+    question: str
+    citations: list[TraceJSON]
 
 
 class SyncJSON(TypedDict):
@@ -200,7 +227,7 @@ def ask_json(answer: Answer) -> AskJSON:
         "model": answer.model,
         "evidence": answer.evidence,
         "notice": answer.notice,
-        "citations": [CitationJSON(**asdict(citation)) for citation in answer.citations],  # type: ignore[typeddict-item]
+        "citations": [citation_json(citation) for citation in answer.citations],
         "flags": [FlagJSON(**asdict(flag)) for flag in answer.flags],  # type: ignore[typeddict-item]
         "hits": [hit_json(hit) for hit in answer.hits],
         "read": answer.read,
@@ -232,6 +259,13 @@ def hit_json(hit: Hit) -> HitJSON:
     return HitJSON(**values)  # type: ignore[no-any-return, typeddict-item]  # asdict tells no types
 
 
+def citation_json(citation: Citation) -> CitationJSON:
+    """The contract of a citation."""
+    values = asdict(citation)
+    del values["document_id"]  # of this index only
+    return CitationJSON(**values)  # type: ignore[no-any-return, typeddict-item]
+
+
 def sync_json(report: SyncReport) -> SyncJSON:
     """The contract of an import."""
     values = asdict(report)
@@ -254,3 +288,35 @@ def doctor_json(health: Health) -> DoctorJSON:
     values = asdict(health)
     values.update(problems=list(health.problems), repaired=list(health.repaired), versions=dict(health.versions))
     return DoctorJSON(schema_version=SCHEMA_VERSION, **values)  # type: ignore[no-any-return, typeddict-item]
+
+
+def verify_json(question: str, traces: Sequence[tuple[SavedCitation, Trace]]) -> VerifyJSON:
+    """The contract of saved citations looked at again."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "question": question,
+        "citations": [
+            {"n": saved.n, "source": saved.source, "state": trace.state, "start": trace.start, "end": trace.end,
+             "was": saved.quote, "now": trace.now}
+            for saved, trace in traces
+        ],
+    }  # fmt: skip
+
+
+def saved_answer(printed: str) -> tuple[str, list[SavedCitation]]:
+    """The question and the citations of an answer that `rag ask --json` printed.
+
+    Raises:
+        SourceError: It is no such answer.
+    """
+    try:
+        saved = json.loads(printed)
+        return str(saved["question"]), [
+            SavedCitation(
+                int(c["n"]), str(c["source"]), int(c["start"]), int(c["end"]), str(c["quote"]),
+                str(c.get("content_hash", "")),
+            )
+            for c in saved["citations"]
+        ]  # fmt: skip
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise SourceError("this is no answer of `rag ask --json`", "save one with: rag ask … --json > FILE") from None

@@ -47,6 +47,7 @@ from rag.reindex import Reindex
 from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
 from rag.stored import Found, Held
+from rag.trace import SavedCitation, Trace, trace
 from rag.vectors import ChromaFolder
 from rag.why import Why
 
@@ -217,6 +218,14 @@ class Library:
                 report = report.joined(fetched)
         self._changed |= bool(report.added or report.updated or report.passages)
         return report
+
+    def trace(self, saved: SavedCitation) -> Trace:
+        """What became of the words of a saved citation: as they were, moved, changed, or gone with their document."""
+        try:
+            document = self.document(saved.source)
+        except SourceError:
+            return Trace("deleted")
+        return trace(saved, document.text, document.content_hash)
 
     def add_stream(
         self, data: bytes, name: str = "standard input.txt", *, progress: Callable[[Progress], None] = _quiet
@@ -602,9 +611,13 @@ class Library:
     @cached_property
     def _ask(self) -> Ask:
         return Ask(
-            self._search, lambda: self._embedder, self._catalog.text, self._catalog.locate, self._openings, self._writer,
+            self._search, lambda: self._embedder, self._catalog.text, self._located, self._openings, self._writer,
             prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, evidence=self.settings.evidence,
         )  # fmt: skip
+
+    def _located(self, document_id: int, offset: int) -> tuple[int | None, str, str]:
+        """The page of a character, where to look for it in words, and the content hash of its document."""
+        return *self._catalog.locate(document_id, offset), self._catalog.hash_of(document_id)
 
     def _openings(self, wanted: Filter, most: int, characters: int) -> tuple[int, list[Hit]]:
         """How many documents pass a filter, and how the first of them begin."""

@@ -210,6 +210,7 @@ class Citation:
         locator: Where to look, for people: "p. 3", "Results › Table 2"; empty if the document has no such places.
         answer_start: Where in the answer's text the cited claim begins; `answer_end` is one past its last.
         document_id: The document's in the index.
+        content_hash: SHA-256 of what the document was read from: a saved citation knows its revision by it.
     """
 
     n: int
@@ -224,6 +225,7 @@ class Citation:
     answer_start: int
     answer_end: int
     document_id: int
+    content_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from rag.check import MARKER, without_markers
 from rag.local_models import LocalServer
 from rag.records import Answer, DocumentInfo, Health, Hit, Progress, Reason, ReindexReport, SyncReport
+from rag.trace import SavedCitation, Trace, difference
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BEGUN_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
@@ -94,6 +95,20 @@ def reason(found: Reason) -> Iterator[str]:
         yield f"  {_place(place.source, place.locator)} [{place.start}:{place.end}]{spread}  {place.stage}"
         if found.searched and place.stage != "filtered":
             yield f"    {_nth(place.rank, 'not looked at')}: {', '.join(ranks)}{folded}"
+
+
+def trace(saved: SavedCitation, found: Trace) -> Iterator[str]:
+    """What became of a saved citation; where its words changed, gone ones stand in [-…-], new ones in {+…+}."""
+    where = f", characters {found.start}–{found.end}" if found.now else ""
+    yield f"[{saved.n}] {one_line(saved.source)}{where}: {found.state}"
+    if found.state == "changed":
+        if found.now:
+            marks = {"=": "{}", "-": "[-{}-]", "+": "{{+{}+}}"}
+            yield "    " + "".join(marks[kind].format(one_line(words) if words.strip() else " ")
+                                   if kind != "=" else plain(words).replace("\n", " ")
+                                   for kind, words in difference(saved.quote, found.now))  # fmt: skip
+        else:
+            yield f"    “{one_line(saved.quote)}” is not in the document any more"
 
 
 def progress_facts(now: Progress, seconds: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 TYPES = {
     "ask": contracts.AskJSON, "why": contracts.WhyJSON, "search": contracts.SearchJSON, "sync": contracts.SyncJSON,
     "ls": list[contracts.DocumentJSON], "doctor": contracts.DoctorJSON, "reindex": contracts.ReindexJSON,
+    "verify": contracts.VerifyJSON,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "rag"
 FLOORS = {
     0: {"errors", "records", "stored"},
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
-        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead", "frames"},
+        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead", "frames", "trace"},
     2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "fetch", "watch", "locks",
         "local_models", "languages", "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
         "evaluate", "why"},

@@ -269,6 +269,11 @@ class Reading:
         lines = self.text(document_id, mark.start, offset).count("\n") if mark.counts else 0
         return mark.page, mark.locator(lines)
 
+    def hash_of(self, document_id: int) -> str:
+        """The content hash of a document; "" if it was removed meanwhile."""
+        rows = self._db.query("SELECT content_hash FROM documents WHERE id = ?", (document_id,))
+        return str(rows[0][0]) if rows else ""
+
     def matching(self, wanted: Filter) -> list[int] | None:
         """The ids of the live documents that pass a filter; None when it lets all pass."""
         if wanted.is_empty():
