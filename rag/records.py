@@ -27,6 +27,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage m
 # Kinds whose text is Markdown, as they are or as they are read.
 _WITH_HEADINGS = frozenset({
     "text/markdown",
+    "text/html",
     "application/epub+zip",
     "application/x-ipynb+json",
     "application/vnd.oasis.opendocument.text",

@@ -47,4 +47,8 @@ def read(data: bytes, name: str) -> Document:
             chapters.append((heading[:120] or f"part {len(chapters) + 1}", None, text))
     text, landmarks = joined(chapters)
     title, author, date = (canonical(words(first(book, tag))) for tag in ("title", "creator", "date"))
-    return Document(text, title or name_as_title(name), author, date[:10], landmarks, "application/epub+zip")
+    about = {tag: canonical(words(first(book, tag))) for tag in ("publisher", "description")}
+    return Document(
+        text, title or name_as_title(name), author, date[:10], landmarks, "application/epub+zip",
+        {name: value for name, value in about.items() if value},
+    )  # fmt: skip

@@ -7,8 +7,12 @@ import logging
 import trafilatura
 
 from rag.errors import ReadError
+from rag.read.markup import parsed, text_of
 from rag.read.text import canonical, find_date, iso_date, name_as_title
 from rag.records import Document
+
+_AROUND = ("nav", "aside", "footer")
+_LITTLE_BESIDE = 1.25  # a page that is no longer than this many times its main text is nothing but text
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports broken pages by itself; the reader does
 
@@ -21,7 +25,12 @@ def read(data: bytes, name: str) -> Document:
     """
     try:
         page = trafilatura.bare_extraction(data, include_comments=False, include_tables=True, with_metadata=True)
-        text = page.text if page is not None and page.text else trafilatura.html2txt(data)
+        whole = text_of(parsed(data), without=_AROUND)
+        text = page.text if page is not None and page.text else ""
+        if len(whole) < _LITTLE_BESIDE * len(text) or not text:  # no menus that could be told from the text
+            text = whole
+    except ReadError:
+        raise
     except Exception as error:  # broken pages fail in many ways inside lxml
         raise ReadError(f"the page cannot be parsed ({type(error).__name__})", "save it again from a browser") from error
     text = canonical(text or "").strip()

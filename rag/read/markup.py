@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lxml import etree, html
 
@@ -34,15 +34,21 @@ def parsed(data: bytes | str) -> etree._Element:
     return root
 
 
-def text_of(root: etree._Element) -> str:
-    """All text below an element: blocks apart, headings marked with `#`, tables a row a line."""
-    return "\n\n".join(block.strip("\n ") for block in _Walk().blocks(root) if block.strip())
+def text_of(root: etree._Element, without: Sequence[str] = ()) -> str:
+    """All text below an element: blocks apart, headings marked with `#`, tables a row a line.
+
+    Args:
+        root: The element.
+        without: Names of elements that are passed over.
+    """
+    return "\n\n".join(block.strip("\n ") for block in _Walk(without).blocks(root) if block.strip())
 
 
 class _Walk:
     """One walk over a tree, without recursion: pages can be nested as deep as somebody likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: Sequence[str]) -> None:
+        self._passed_over = _PASSED_OVER.union(without)
         self._inline: list[str] = []  # of the block at hand
         self._prefix = ""  # what the block begins with
         self._fixed = 0  # how many <pre> it is in
@@ -58,7 +64,7 @@ class _Walk:
                     self._inline.append(element.tail or "")
                 continue
             name = local(element).lower()
-            if event == "start" and (name in _PASSED_OVER or name == "table" or self._depth >= _DEEPEST):
+            if event == "start" and (name in self._passed_over or name == "table" or self._depth >= _DEEPEST):
                 skipped = element
                 if name == "table":
                     yield self._flushed()
