@@ -6,8 +6,8 @@ DATA holds formats/{plain,hard}/ and qa/; HOME is where `benchmarks/opponent.py 
 the Python of an environment of its own, since what the quickstart needs cannot be installed beside pandas 3:
 
     uv venv THEIRS-FOLDER
-    uv pip install --link-mode copy llama-index-core llama-index-readers-file llama-index-vector-stores-chroma chromadb==1.5.9 \\
-        "markitdown[docx,outlook,pdf,pptx,xls,xlsx]" pypdf docx2txt
+    uv pip install --link-mode copy llama-index-core llama-index-readers-file llama-index-vector-stores-chroma \\
+        chromadb==1.5.9 "markitdown[docx,outlook,pdf,pptx,xls,xlsx]" pypdf docx2txt EbookLib html2text python-pptx nbconvert
 """
 
 from __future__ import annotations
@@ -111,12 +111,12 @@ def formats(data: Path) -> dict[Path, str]:
                 refused[f"{path.suffix}: {error}"] += 1
             slowest = max(slowest, (time.perf_counter() - begun, path.name))
             if reader._child is not None and (status := Path(f"/proc/{reader._child.pid}/status")).exists():
-                most = max(most, int(re.search(r"VmHWM:\s+(\d+)", status.read_text()).group(1)))  # type: ignore[union-attr]
+                peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())
+                most = max(most, int(peak.group(1)) if peak else 0)
         reader.close()
         read = sum(1 for path in paths if path in texts)
-        print(
-            f"{kind}: {read} of {len(paths)} read; slowest {slowest[0]:.2f} s ({slowest[1]}); most memory {most / 1000:.0f} MB"
-        )
+        print(f"{kind}: {read} of {len(paths)} read; most memory {most / 1000:.0f} MB")
+        print(f"    slowest {slowest[0]:.2f} s: {slowest[1]}")
         for reason, count in sorted(refused.items()):
             print(f"    {count} × {reason}")
     return texts
@@ -132,10 +132,9 @@ def against_markitdown(texts: dict[Path, str], python: Path, home: Path) -> None
     ours_share = {path: recovered(others, ours) for path, ours, others in both}
     their_share = {path: recovered(ours, others) for path, ours, others in both}
     failed = sum(value is None for value in converted.values())
-    print(
-        f"words: {len(paths)} plain files of formats that markitdown converts, of which it fails on {failed}; of its words ours"
-        f" has {statistics.mean(ours_share.values()):.3f}, of ours it has {statistics.mean(their_share.values()):.3f}"
-    )
+    shares = (statistics.mean(ours_share.values()), statistics.mean(their_share.values()))
+    print(f"words: {len(paths)} plain files of formats that markitdown converts, of which it fails on {failed}")
+    print("    of its words ours has {:.3f}, of ours it has {:.3f}".format(*shares))
     for path, share in sorted(ours_share.items(), key=lambda one: one[1])[:12]:
         print(f"    {share:.2f} ({their_share[path]:.2f}) {path.name}")
 

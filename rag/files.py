@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rag.errors import ReadError, SourceError
-from rag.stored import Found, Walk
+from rag.stored import Found, Walk, storable
 
 # Kinds that hold no text of their own: passed over in a folder, and counted. Everything else is tried.
 _NOT_DOCUMENTS = frozenset(
@@ -54,7 +54,7 @@ def walk(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence
     for entry in _entries(root, os.path.realpath(index), unread):
         source = Path(entry.path).relative_to(root).as_posix()
         if is_left_out(source):
-            left_out.append(shown_name(source))
+            left_out.append(storable(source))
             continue
         kept = _look(entry, source, inside)
         if kept is None:
@@ -110,7 +110,7 @@ def _entries(folder: Path, index: str, unread: list[str]) -> Iterator[os.DirEntr
 
 
 def _look(entry: os.DirEntry[str], source: str, inside: str) -> Found | None:
-    source = shown_name(source)
+    source = storable(source)
     if Path(source).suffix.lower() in _NOT_DOCUMENTS:
         return None
     try:
@@ -122,16 +122,6 @@ def _look(entry: os.DirEntry[str], source: str, inside: str) -> Found | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return Found(source, Path(entry.path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def shown_name(name: str) -> str:
-    r"""A file's name as text: bytes that are no UTF-8, which Python keeps as lone surrogates, are spelled out.
-
-    Example:
-        >>> shown_name("caf\udce9.txt")
-        'caf\\udce9.txt'
-    """
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def is_url(name: str) -> bool:

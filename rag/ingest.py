@@ -1,99 +1,32 @@
-"""Takes documents in, keeps a folder in step, and removes what is gone. Nothing is acknowledged before it is on disk.
+"""Takes documents in, keeps a folder in step, and removes what is gone: finds out what is new, changed, renamed, vanished.
 
-Small documents are embedded together and committed together. A long one is committed with its words first, so that it is
-found while its vectors follow; a changed one replaces its older revision only when it is complete. Repeating an import that
-was cut off goes on where it stopped. It does not search.
+Files are read and split ahead, in a thread, while what came before is embedded and stored (`batches`). Repeating an import
+that was cut off goes on where it stopped. It does not search.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.ahead import Ahead
-from rag.errors import EmbedderError, ReadError
+from rag.batches import LONG, TOGETHER_CHARACTERS, Batches, Done, Ready, Report, Tally, characters
+from rag.errors import ReadError
 from rag.ports import Embedder, Splitter
-from rag.records import Document, Failure, Passage, Progress, SyncReport
-from rag.stored import Contents, FileSeen, Found, Held, NewPassage, Revision, Walk
-from rag.terms import terms
+from rag.records import Document, Failure, Progress, SyncReport
+from rag.stored import Contents, FileSeen, Found, Held, Revision, Walk
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from rag.catalog import Catalog
 
-    Vector = NDArray[np.float32]
-
-_log = logging.getLogger(__name__)
-
-TOGETHER = 256  # passages embedded and committed together: some seconds of work, which is what a kill can cost
-_TOGETHER_CHARACTERS = 4_000_000  # of documents that wait for each other
-_LONG = 1_024  # passages from which a document is committed with its words first
-_WORDS_AT_ONCE = 4_000  # passages of a long document written in one transaction
 _SETTLED_NS = 2_000_000_000  # a file changed within 2 s of the scan may change again within its clock's step
 _HOLD_SHARE = 0.2  # more than this share gone at once is more likely a folder not mounted than a wish
-_MOST_TITLE = 240  # code points of a title embedded with each passage: room is left for the passage itself
-
-Report = Callable[[Progress], None]
-
-
-@dataclass(slots=True)
-class _Tally:
-    """A `SyncReport` in the making."""
-
-    report: Report
-    found: int = 0  # passages of long documents stored so far, whose vectors follow
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    passages: int = 0
-    failed: list[Failure] = field(default_factory=list)
-    done: int = 0
-    total: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A document read and split, waiting to be embedded with others.
-
-    Attributes:
-        more: The passages after these, of a long document; None when these are all.
-        file: Source of the file it came in.
-        done: What is remembered of the file once this document, its last, is in.
-        older: The revision it takes the place of, or that stood under another name; None if it is new.
-    """
-
-    root_id: int
-    document: Document
-    passages: list[Passage]
-    more: Iterator[Passage] | None
-    file: str
-    done: _Done | None
-    older: Revision | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """A file that was read whole.
-
-    Attributes:
-        seen: What the scan saw of it, and of the parts of it that failed.
-        gone: Documents it held before, and holds no more.
-        original: Its bytes, where they are nowhere else.
-    """
-
-    seen: tuple[FileSeen, ...]
-    gone: tuple[int, ...] = ()
-    original: bytes | None = None
 
 
 class Ingest:
@@ -122,7 +55,7 @@ class Ingest:
         self._read = read
         self._read_bytes = read_bytes
         self._splitter = splitter
-        self._embedder = embedder
+        self._batches = Batches(catalog, embedder)
 
     def sync(self, root: Path, walk: Walk, prune: bool, report: Report) -> SyncReport:
         """Makes the documents of a synced folder equal to its files.
@@ -136,10 +69,10 @@ class Ingest:
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
         root_id = self._catalog.root_id("sync", str(root))
-        tally = _Tally(report, total=len(walk.found))
+        tally = Tally(report, total=len(walk.found))
         self._take(root_id, walk.found, tally)
         held = self._drop_vanished(root_id, root, walk, prune, tally)
-        self._embed_pending(tally)
+        self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, held, walk.ignored)
 
@@ -150,12 +83,12 @@ class Ingest:
         by_root: dict[int, list[Found]] = {}
         for root_id, found in files:
             by_root.setdefault(root_id, []).append(found)
-        tally = _Tally(report, total=sum(map(len, by_root.values())))
+        tally = Tally(report, total=sum(map(len, by_root.values())))
         for root_id, founds in by_root.items():
             # What was named by hand is wanted, even if it was removed by hand before.
             self._catalog.want_again(root_id, [found.source for found in founds])
             self._take(root_id, founds, tally)
-        self._embed_pending(tally)
+        self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), ignored)
 
@@ -167,9 +100,9 @@ class Ingest:
         if self._catalog.has_forgotten(root_id):
             documents = list(documents)
             self._catalog.want_again(root_id, [document.source for document in documents])
-        tally = _Tally(report)
-        self._store(self._split_documents(root_id, documents, revisions, tally), tally)
-        self._embed_pending(tally)
+        tally = Tally(report)
+        self._batches.store(self._split_documents(root_id, documents, revisions, tally), tally)
+        self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), 0)
 
@@ -177,13 +110,13 @@ class Ingest:
         """Takes in what is no file: fetched pages, standard input. The bytes are kept."""
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
-        tally = _Tally(report)
-        self._store(self._split_held(root_id, held, tally), tally)
-        self._embed_pending(tally)
+        tally = Tally(report)
+        self._batches.store(self._split_held(root_id, held, tally), tally)
+        self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), 0)
 
-    def _split_held(self, root_id: int, held: Iterable[Held], tally: _Tally) -> Iterator[_Ready]:
+    def _split_held(self, root_id: int, held: Iterable[Held], tally: Tally) -> Iterator[Ready]:
         for one in held:
             tally.report(Progress(one.source, tally.done, tally.total, tally.passages))
             tally.done += 1
@@ -203,11 +136,11 @@ class Ingest:
                 continue
             documents = tuple(replace(d, metadata={**d.metadata, **one.metadata}) for d in contents.documents)
             contents = replace(contents, documents=documents)
-            yield from self._changed(root_id, contents, _Done((seen,), original=one.data), before, tally)
+            yield from self._changed(root_id, contents, Done((seen,), original=one.data), before, tally)
 
     def _split_documents(
-        self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[Revision]], tally: _Tally
-    ) -> Iterator[_Ready]:
+        self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[Revision]], tally: Tally
+    ) -> Iterator[Ready]:
         for document in documents:
             tally.report(Progress(document.source, tally.done, tally.total, tally.passages))
             tally.done += 1
@@ -216,17 +149,15 @@ class Ingest:
             if older and older[-1].content_hash == content_hash:
                 tally.unchanged += 1
                 continue
-            done = _Done((FileSeen(document.source, 0, 0, 0, 0, content_hash),))
+            done = Done((FileSeen(document.source, 0, 0, 0, 0, content_hash),))
             ready = self._split(root_id, replace(document, content_hash=content_hash), document.source)
             yield replace(ready, done=done, older=older[-1] if older else None)
 
-    def _take(self, root_id: int, files: Sequence[Found], tally: _Tally) -> None:
+    def _take(self, root_id: int, files: Sequence[Found], tally: Tally) -> None:
         known = self._catalog.files(root_id)
         revisions = self._catalog.revisions(root_id)
-        with Ahead(
-            self._read_and_split(root_id, files, known, revisions, tally), _characters, _TOGETHER_CHARACTERS
-        ) as ready:
-            self._store(ready, tally)
+        with Ahead(self._read_and_split(root_id, files, known, revisions, tally), characters, TOGETHER_CHARACTERS) as ready:
+            self._batches.store(ready, tally)
 
     def _read_and_split(
         self,
@@ -234,8 +165,8 @@ class Ingest:
         files: Sequence[Found],
         known: Mapping[str, FileSeen],
         revisions: Mapping[str, list[Revision]],
-        tally: _Tally,
-    ) -> Generator[_Ready]:
+        tally: Tally,
+    ) -> Generator[Ready]:
         """The documents of files that are new or changed; the others are tallied."""
         before = _Before.of(revisions, {found.source for found in files})
         for found in files:
@@ -252,23 +183,9 @@ class Ingest:
                 continue
             yield from self._prepare(root_id, found, seen, before, tally)
 
-    def _store(self, documents: Iterable[_Ready], tally: _Tally) -> None:
-        """Embeds and stores documents, some together: few at first, so that the embedder begins at once."""
-        waiting: list[_Ready] = []
-        together = TOGETHER // 8
-        for ready in documents:
-            if ready.more is not None:
-                self._commit_long(ready, ready.more, tally)
-                continue
-            waiting.append(ready)
-            if sum(len(r.passages) for r in waiting) >= together or sum(map(_characters, waiting)) >= _TOGETHER_CHARACTERS:
-                self._commit(waiting, tally)
-                waiting, together = [], min(2 * together, TOGETHER)
-        self._commit(waiting, tally)
-
     def _prepare(
-        self, root_id: int, found: Found, known: FileSeen | None, before: _Before, tally: _Tally
-    ) -> Iterator[_Ready]:
+        self, root_id: int, found: Found, known: FileSeen | None, before: _Before, tally: Tally
+    ) -> Iterator[Ready]:
         """Reads and splits the documents of one file; those that are as before are left out."""
         scanned_ns = time.time_ns()
         content_hash = ""
@@ -288,9 +205,9 @@ class Ingest:
             tally.failed.append(Failure(found.source, str(error), error.hint))
             return
         del data
-        yield from self._changed(root_id, contents, _Done((seen,)), before, tally)
+        yield from self._changed(root_id, contents, Done((seen,)), before, tally)
 
-    def _changed(self, root_id: int, contents: Contents, done: _Done, before: _Before, tally: _Tally) -> Iterator[_Ready]:
+    def _changed(self, root_id: int, contents: Contents, done: Done, before: _Before, tally: Tally) -> Iterator[Ready]:
         """Splits the documents of a file that are new or changed; what it holds no more goes with the last of them."""
         seen = done.seen[0]
         held = before.of_file.get(seen.source, {})
@@ -313,144 +230,21 @@ class Ingest:
         new = [document for document in changed if not self._catalog.is_forgotten(root_id, document.source)]
         tally.unchanged += len(documents) - len(new)
         if not new:
-            self._finish(root_id, done)
+            self._batches.finish(root_id, done)
         for document in new:
             older = held.get(document.source) or before.moved.get(document.content_hash)
             yield replace(
                 self._split(root_id, document, seen.source), older=older, done=done if document is new[-1] else None
             )
 
-    def _finish(self, root_id: int, done: _Done) -> None:
-        """Remembers that a file was read whole, and removes what it holds no more."""
-        self._catalog.remove(done.gone)
-        self._catalog.saw(root_id, done.seen)
-        if done.original is not None:
-            self._catalog.keep_original(done.seen[0].content_hash, done.original)
-
-    def _split(self, root_id: int, document: Document, file: str) -> _Ready:
+    def _split(self, root_id: int, document: Document, file: str) -> Ready:
         if "language" not in document.metadata and (language := self._language_of(document.text)):
             document = replace(document, metadata={**document.metadata, "language": language})
         passages = self._splitter.split(document.text, document.has_headings)
-        first = list(islice(passages, _LONG))
-        return _Ready(root_id, document, first, passages if len(first) == _LONG else None, file, None, None)
+        first = list(islice(passages, LONG))
+        return Ready(root_id, document, first, passages if len(first) == LONG else None, file, None, None)
 
-    def _commit(self, batch: Sequence[_Ready], tally: _Tally) -> None:
-        """Embeds and stores documents together. If the embedder fails, they are stored with their words only."""
-        if not batch:
-            return
-        texts = [embedded_text(r.document.title, p.heading, _cut(r.document, p)) for r in batch for p in r.passages]
-        held = [vector for ready in batch for vector in map(self._held(ready), ready.passages)]
-        missing = [i for i, vector in enumerate(held) if vector is None]
-        try:
-            embedded = self._embedded([texts[i] for i in missing]) if missing else None
-        except EmbedderError as error:
-            _log.warning("no vectors for %d passages yet: %s", len(missing), error)
-            missing, embedded = [], None
-        for i, vector in zip(missing, embedded if embedded is not None else (), strict=True):
-            held[i] = vector
-        at = 0
-        with self._catalog.transaction():
-            edition = self._catalog.current().id
-            for ready in batch:
-                vectors = held[at : at + len(ready.passages)]
-                at += len(ready.passages)
-                if self._catalog.is_forgotten(ready.root_id, ready.document.source):
-                    continue  # removed by hand since it was read
-                document_id = self._catalog.stage(ready.root_id, ready.document, ready.file)
-                new = list(self._worded(document_id, edition, ready.document, ready.passages))
-                self._keep(document_id, self._catalog.add_passages(document_id, new, edition), vectors)
-                self._catalog.publish(document_id)
-                self._count(ready, tally)
-        tally.passages += len(missing)
-
-    def _held(self, ready: _Ready) -> Callable[[Passage], Vector | None]:
-        """The vectors that passages have already, from an older revision where the same words stand under the same title.
-
-        What is there under another name is the same document, though its title may come from its name.
-        """
-        older = ready.older
-        facts = self._catalog.revision(older.id) if older is not None else None
-        if older is None or facts is None:
-            return _nothing
-        moved = older.content_hash == ready.document.content_hash
-        if not moved and facts.title != ready.document.title:
-            return _nothing
-        held = self._catalog.held_vectors(older.id)
-        return lambda passage: held.get((passage.heading, _cut(ready.document, passage)))
-
-    def _keep(self, document_id: int, passage_ids: Sequence[int], vectors: Sequence[Vector | None]) -> None:
-        """Stores the vectors that are there; none where the document was removed meanwhile."""
-        found = [(id_, vector) for id_, vector in zip(passage_ids, vectors, strict=False) if vector is not None]
-        if found:
-            import numpy as np
-
-            self._catalog.add_vectors(document_id, [id_ for id_, _ in found], np.stack([vector for _, vector in found]))
-
-    def _count(self, ready: _Ready, tally: _Tally) -> None:
-        """What is done once a document is in."""
-        if ready.done is not None:
-            self._finish(ready.root_id, ready.done)
-        is_update = ready.older is not None and ready.older.file == ready.file
-        tally.added += not is_update
-        tally.updated += is_update
-
-    def _commit_long(self, ready: _Ready, more: Iterator[Passage], tally: _Tally) -> None:
-        """Stores a long document with its words, in several short transactions; its vectors follow."""
-        document_id = self._catalog.stage(ready.root_id, ready.document, ready.file)
-        edition, held = self._catalog.current().id, self._held(ready)
-        part = ready.passages
-        while part:
-            new = list(self._worded(document_id, edition, ready.document, part))
-            ids = self._catalog.add_passages(document_id, new, edition)
-            if not ids:
-                return  # removed by hand meanwhile
-            self._keep(document_id, ids, list(map(held, part)))
-            tally.found += len(part)
-            tally.report(Progress(ready.document.source, tally.done, tally.total, tally.passages, tally.found))
-            part = list(islice(more, _WORDS_AT_ONCE))
-        with self._catalog.transaction():
-            if self._catalog.is_forgotten(ready.root_id, ready.document.source):
-                self._catalog.discard(document_id)
-                return
-            if not self._catalog.publish(document_id):
-                return
-            self._count(ready, tally)
-
-    def _embed_pending(self, tally: _Tally) -> None:
-        """Gives vectors to passages that have none yet, oldest first, and shows the revisions that waited for them.
-
-        Raises:
-            EmbedderError: The embedder failed; what has words only stays so until the next import.
-        """
-        while pending := self._catalog.pending(TOGETHER):
-            vectors = self._embedded(
-                [
-                    embedded_text(
-                        p.title, p.passage.heading, self._catalog.text(p.document_id, p.passage.start, p.passage.end)
-                    )
-                    for p in pending
-                ]
-            )
-            with self._catalog.transaction():
-                for document_id in {p.document_id for p in pending}:
-                    rows = [i for i, p in enumerate(pending) if p.document_id == document_id]
-                    self._catalog.add_vectors(document_id, [pending[i].id for i in rows], vectors[rows])
-                    self._catalog.publish(document_id)
-            tally.passages += len(pending)
-            tally.report(Progress(pending[-1].source, tally.done, tally.total, tally.passages, tally.found))
-
-    def _embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        vectors = self._embedder.embed(texts)
-        self._catalog.check_dimension(vectors)
-        return vectors
-
-    def _worded(
-        self, document_id: int, edition: int, document: Document, passages: Iterable[Passage]
-    ) -> Iterator[NewPassage]:
-        texts = ((passage, _cut(document, passage)) for passage in passages)
-        return worded(document_id, edition, document, self._embedder.name, texts)
-
-    def _drop_vanished(self, root_id: int, root: Path, walk: Walk, prune: bool, tally: _Tally) -> tuple[str, ...]:
+    def _drop_vanished(self, root_id: int, root: Path, walk: Walk, prune: bool, tally: Tally) -> tuple[str, ...]:
         """Removes documents whose files are gone; returns those that were kept because too many are."""
         there = {found.source for found in walk.found}
         if not walk.unread:
@@ -480,40 +274,6 @@ class Ingest:
         return tuple(held)
 
 
-def embedded_text(title: str, heading: str, text: str) -> str:
-    r"""What the embedder sees of a passage: the title and headings it stands under too, which are never quoted.
-
-    Example:
-        >>> embedded_text("Annual report", "", "Sales rose.")
-        'Annual report\nSales rose.'
-    """
-    return "\n".join(part for part in (title[:_MOST_TITLE], heading[-_MOST_TITLE:], text) if part)
-
-
-def worded(
-    document_id: int, edition: int, document: Document, embedder: str, passages: Iterable[tuple[Passage, str]]
-) -> Iterator[NewPassage]:
-    """Passages with their keys and the words they are found by: the title's and the headings' too.
-
-    Args:
-        document_id: The revision's.
-        edition: The edition's id.
-        document: Its title and content hash are used.
-        embedder: Its name.
-        passages: Each with its text.
-    """
-    title = terms(document.title)
-    heading, above = "", list(title)
-    for passage, text in passages:
-        if passage.heading != heading:
-            heading = passage.heading
-            above = title + terms(heading)
-        # The id of the revision is part of the key: a passage embedded anew never shares one with its older self.
-        name = f"{edition}\0{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{embedder}"
-        key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-        yield NewPassage(passage, key, " ".join(above + terms(text)))
-
-
 @dataclass(frozen=True, slots=True)
 class _Before:
     """The documents of a root as they were before an import.
@@ -538,21 +298,9 @@ class _Before:
 _NONE = Revision(0, "", "")
 
 
-def _nothing(_: Passage) -> None:
-    """No passage has a vector yet."""
-
-
 def _name_of(file: str, document: Document) -> str:
     """The source of a document that came in a file: the file's, or the file's and the part's."""
     return f"{file}#{document.source}" if document.source else file
-
-
-def _characters(ready: _Ready) -> int:
-    return len(ready.document.text)
-
-
-def _cut(document: Document, passage: Passage) -> str:
-    return document.text[passage.start : passage.end]
 
 
 def _is_settled(found: Found, seen: FileSeen) -> bool:
@@ -568,7 +316,7 @@ def _seen(found: Found, scanned_ns: int, content_hash: str, error: str = "", hin
     return FileSeen(found.source, found.size, found.mtime_ns, found.ctime_ns, scanned_ns, content_hash, error, hint)
 
 
-def _finished(tally: _Tally, begun: float, held: tuple[str, ...], ignored: int) -> SyncReport:
+def _finished(tally: Tally, begun: float, held: tuple[str, ...], ignored: int) -> SyncReport:
     return SyncReport(
         tally.added, tally.updated, tally.unchanged, tally.removed, tuple(tally.failed), held, ignored, tally.passages,
         round(time.monotonic() - begun, 3),

@@ -25,7 +25,7 @@ from rag.answer import Ask, Event, Finished
 from rag.catalog import FILE, Catalog, restore
 from rag.dense import Dense
 from rag.errors import IndexBusyError, RagError, ReadError, SourceError, StorageError
-from rag.files import is_url, look_at, read_bytes, shown_name, walk
+from rag.files import is_url, look_at, read_bytes, walk
 from rag.ingest import Ingest
 from rag.languages import language_of, unserved
 from rag.locks import NamedLock
@@ -46,7 +46,7 @@ from rag.records import (
 from rag.reindex import Reindex
 from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
-from rag.stored import Found, Held
+from rag.stored import Found, Held, storable
 from rag.trace import SavedCitation, Trace, trace
 from rag.vectors import ChromaFolder
 from rag.why import Why
@@ -548,9 +548,9 @@ class Library:
         path = found.path.resolve()
         for root_id, root in self._catalog.roots("sync"):
             if path.is_relative_to(root):
-                name = shown_name(path.relative_to(root).as_posix())
+                name = storable(path.relative_to(root).as_posix())
                 return root_id, replace(found, source=name, path=path)
-        source = shown_name(Path(given).as_posix())
+        source = storable(Path(given).as_posix())
         root_id = self._catalog.root_id("add", "/" if Path(given).is_absolute() else str(Path.cwd()))
         return root_id, replace(found, source=source, path=path)
 

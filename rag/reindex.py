@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rag.ingest import TOGETHER, embedded_text, worded
+from rag.batches import TOGETHER, embedded_text, worded
 from rag.ports import Embedder, Splitter
 from rag.records import Document, Passage, Progress, ReindexReport
 from rag.stored import Edition

@@ -149,11 +149,19 @@ class Search:
             dense = time.perf_counter()
             candidates = self._scored(by_words, by_meaning, vector, asked)
             hits = self._hits(candidates, k)
-            notice = notice or self._badly_served(question, hits)
+            notice = notice or self._unfinished() or self._badly_served(question, hits)
         ended = time.perf_counter()
         spans = {"embed": embedded - begun, "words": lexical - embedded, "meaning": dense - lexical, "fuse": ended - dense}
         timings = {name: round(seconds * 1000, 2) for name, seconds in spans.items()}
         return Retrieval(tuple(hits), vector, asked.rarities, timings, notice)
+
+    def _unfinished(self) -> str:
+        """That some documents cannot be found by their meaning yet; "" when all can."""
+        documents, passages = self._catalog.being_embedded()
+        if not documents:
+            return ""
+        those = "1 document is" if documents == 1 else f"{documents:,} documents are"
+        return f"{those} still being taken in: {passages:,} passages are found by their words only so far."
 
     def standings(
         self, question: str, k: int, passage_ids: Sequence[int], wanted: Filter | None = None

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def storable(name: str) -> str:
+    r"""A name as text that can be stored: what was no UTF-8, which Python keeps as lone surrogates, is spelled out.
+
+    Example:
+        >>> storable("caf\udce9.txt")
+        'caf\\udce9.txt'
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file that was found.

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from rag import Document, Filter, Library, dense
+from rag.batches import embedded_text
 from rag.errors import StorageError
-from rag.ingest import embedded_text
 from rag.vectors import ChromaProcess, process
 
 pytestmark = pytest.mark.process

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
 import zipfile
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from rag import Library
-from rag.errors import ReadError
+from rag.errors import RagError, ReadError
 from rag.read import contents
 from rag.read.pdf import boxes
 from rag.read.process import Reader
@@ -285,3 +288,66 @@ def test_locators_of_landmarks() -> None:
     """In the words of their kind."""
     assert "slide 4" == Landmark(0, "slide 4", 4).locator(3)
     assert "line 12" == Landmark(0, counts="line", first=10).locator(2)
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    """What a zip claims is looked at first."""
+    data = zipped({"word/document.xml": b"<a>" + b"a" * 60_000_000 + b"</a>"})
+    with pytest.raises(ReadError, match="zip bomb"):
+        contents(data, "bomb.docx")
+
+
+NAMES = [
+    "../secret.txt", "../../secret.txt", "..\\secret.txt", "..%2fsecret.txt", "....//secret.txt", "/etc/passwd", "//etc/passwd",
+    "C:\\secret.txt", "\\\\host\\share\\x.txt", "~/secret.txt", "$HOME/secret.txt", "file:///etc/passwd", "a/../../secret.txt",
+    "./../secret.txt", "secret.txt\0.png", ".\0./secret.txt", "con.txt", "nul", ".", "..", "", " ", "a" * 300 + ".txt", "-rf.txt",
+    "`id`.txt", "$(id).txt", "x;id.txt", "x|id.txt", "x\ny.txt", "\u202egnp.txt", "<img src=x>.txt", "%00.txt", "secret.txt#1",
+    "#", "x#y#z.txt", "\ud800.txt", "sécret.txt", "../index/catalog.sqlite3", "index/../../secret.txt", "{secret}.txt",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_leads_outside(tmp_path: Path, name: str) -> None:
+    """Of an attachment, a part of a zip, standard input, a document that is asked for: nothing outside is read or written."""
+    (tmp_path / "secret.txt").write_text("The canary sings at noon.")
+    inner = tmp_path / "room"
+    (inner / "mail").mkdir(parents=True)
+    printable = name.encode("utf-8", "replace").decode()
+    letter = (
+        "From: a@example.org\nSubject: hello\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+        "Content-Type: text/plain\n\nSee below.\n--b\nContent-Type: text/plain\n"
+        f"Content-Disposition: attachment; filename*=utf-8''{quote(printable, safe='')}\n\nThe kettle is copper.\n--b--\n"
+    )
+    (inner / "mail" / "letter.eml").write_text(letter, "utf-8")
+    book = {"mimetype": b"application/epub+zip", "META-INF/container.xml": b'<c><rootfile full-path="o.opf"/></c>'}
+    opf = f'<p><manifest><item id="i" href="{escape(printable, quote=True)}"/></manifest><spine><itemref idref="i"/></spine></p>'
+    parts = {
+        **book,
+        "o.opf": opf.replace("\0", "").encode(),
+        (printable.replace("\0", "") or "x"): b"<p>A chapter of words.</p>",
+    }
+    (inner / "mail" / "book.epub").write_bytes(zipped(parts))
+    before = {path for path in tmp_path.rglob("*") if inner not in path.parents}
+    with Library.open(inner / "index", asks_once=True) as library:
+        library.sync(inner / "mail")
+        with contextlib.suppress(RagError):
+            library.add_stream(b"The ladder is oak.", printable or "x")
+        for ask in (library.document, library.original):
+            with contextlib.suppress(RagError):
+                assert b"canary" not in (ask(name) if ask == library.original else ask(name).text.encode())
+        texts = " ".join(library.document_by_id(id_).text for id_, _ in library._catalog.live_documents())
+
+    assert "canary" not in texts
+    assert "root:" not in texts
+    assert before == {path for path in tmp_path.rglob("*") if inner not in path.parents}
+
+
+def test_nothing_outside_a_file_is_read(tmp_path: Path) -> None:
+    """No entity leads to another file."""
+    (tmp_path / "secret.txt").write_text("The canary sings at noon.")
+    data = f'<!DOCTYPE r [<!ENTITY x SYSTEM "{(tmp_path / "secret.txt").as_uri()}">]><r>hello there &x; again</r>'.encode()
+
+    assert "canary" not in contents(data, "a.xml").documents[0].text
+    held = zipped({"word/document.xml": data.replace(b"<r>", b"<r><p><r><t>").replace(b"</r>", b"</t></r></p></r>", 1)})
+    with contextlib.suppress(ReadError):
+        assert "canary" not in contents(held, "a.docx").documents[0].text

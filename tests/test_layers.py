@@ -16,7 +16,7 @@ FLOORS = {
     1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
         "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead", "frames", "trace"},
     2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "fetch", "watch", "locks",
-        "local_models", "languages", "ingest", "reindex", "search", "dense", "extract", "overview", "answer",
+        "local_models", "languages", "ingest", "batches", "reindex", "search", "dense", "extract", "overview", "answer",
         "evaluate", "why"},
     3: {"library"},
     4: {"cli", "chat", "llama", "page", "serve", "contracts", "startup", "terminal"},
@@ -84,7 +84,8 @@ def test_imports_go_downwards(module: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", sorted({"ingest", "reindex", "search", "dense", "extract", "overview", "answer", "evaluate", "why"})
+    "module",
+    sorted({"ingest", "batches", "reindex", "search", "dense", "extract", "overview", "answer", "evaluate", "why"}),
 )
 def test_use_cases_know_no_adapter(module: str) -> None:
     """Use cases receive adapters; at run time they import none."""

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import Document, Filter, Library
-from rag.errors import EmbedderChangedError, IndexBusyError, IndexDamagedError, SourceError
+from rag.errors import EmbedderChangedError, EmbedderError, IndexBusyError, IndexDamagedError, SourceError
 from rag.locks import NamedLock
 from rag.records import Passage
 from rag.settings import Settings
@@ -205,10 +205,29 @@ def test_offsets_hold_for_any_text(library: Library, tmp_path_factory: pytest.Te
         assert library.document_by_id(hit.document_id).text[hit.start : hit.end] == hit.text
 
 
+def test_an_answer_says_that_not_all_is_taken_in(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While vectors are missing, whoever asks knows why something may not be found; afterwards nothing is said."""
+    embed = library._embedder.embed
+
+    def only_questions(texts):
+        if len(texts) > 1:
+            raise EmbedderError("away")
+        return embed(texts)
+
+    text = "\n\n".join(f"Paragraph {i} tells of the lighthouse of Kemi and nothing else. " * 6 for i in range(5))
+    monkeypatch.setattr(library._embedder, "embed", only_questions)
+    with pytest.raises(EmbedderError):
+        library.add_documents([Document(text, "Kemi", source="kemi")])
+    assert "1 document is still being taken in" in library.ask("Which lighthouse is it?").notice
+    monkeypatch.setattr(library._embedder, "embed", embed)
+    library.add_documents([])
+    assert "still being taken in" not in library.ask("Which lighthouse is it?").notice
+
+
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long new document is searchable while its vectors follow; a long changed one is replaced whole."""
-    monkeypatch.setattr("rag.ingest._LONG", 20)
-    monkeypatch.setattr("rag.ingest.TOGETHER", 10)
+    monkeypatch.setattr("rag.ingest.LONG", 20)
+    monkeypatch.setattr("rag.batches.TOGETHER", 10)
     seen: list[tuple[int, int]] = []
     embed = library._embedder.embed
 
@@ -416,8 +435,8 @@ def test_a_long_one_removed_while_it_is_imported(
     library: Library, other: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of it is left behind, though its words were being stored."""
-    monkeypatch.setattr("rag.ingest._LONG", 4)
-    monkeypatch.setattr("rag.ingest._WORDS_AT_ONCE", 4)
+    monkeypatch.setattr("rag.ingest.LONG", 4)
+    monkeypatch.setattr("rag.batches._WORDS_AT_ONCE", 4)
     text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(40))
     (folder / "long.txt").write_text("Short at first.", "utf-8")
     library.sync(folder)

@@ -16,7 +16,7 @@ from rag.catalog.schema import name_hash
 from rag.catalog.writing import BLOCK
 from rag.errors import EmbedderError, IndexDamagedError, SourceError
 from rag.records import Document, DocumentInfo, Filter, Hit, Landmark, Passage, Ranks
-from rag.stored import Edition, FileSeen, LogEntry, PendingPassage, Revision, StoredPassage
+from rag.stored import Edition, FileSeen, LogEntry, PendingPassage, Revision, StoredPassage, storable
 
 _T = TypeVar("_T")
 _CURRENT = "(SELECT id FROM editions WHERE state = 'current')"
@@ -152,6 +152,7 @@ class Reading:
         Raises:
             SourceError: There is none, or several synced folders have one.
         """
+        source = storable(source)
         rows = self._db.query(
             "SELECT d.id, r.path FROM documents d JOIN roots r ON r.id = d.root_id WHERE d.state = 'live' AND d.source = ?",
             (source,),
@@ -173,7 +174,7 @@ class Reading:
 
     def failed_files(self, source: str) -> list[tuple[int, str]]:
         """(root id, source) of files of this name that could not be read."""
-        return self._db.query("SELECT root_id, source FROM files WHERE source = ? AND error <> ''", (source,))
+        return self._db.query("SELECT root_id, source FROM files WHERE source = ? AND error <> ''", (storable(source),))
 
     def document(self, document_id: int) -> Document:
         """A whole document.
@@ -485,6 +486,13 @@ class Reading:
     def vector_count(self) -> int:
         """About how many vectors the current edition has; counting them exactly would read them all."""
         return max(0, self.current().passages - self.pending_count())
+
+    def being_embedded(self) -> tuple[int, int]:
+        """How many documents, and passages of them, wait for vectors."""
+        rows = self._db.query(
+            "SELECT count(*), coalesce(sum(pending), 0) FROM documents WHERE pending > 0 AND state IN ('live', 'worded')"
+        )
+        return int(rows[0][0]), int(rows[0][1])
 
     def pending_count(self) -> int:
         """How many passages have no vector yet."""

@@ -119,6 +119,7 @@ _STEPS = (
     INSERT OR REPLACE INTO landmarks SELECT d.id, j.value, 'p. ' || (j.key + 1), j.key + 1, '', 1
         FROM documents d, json_each(d.page_starts) j;
     ALTER TABLE documents DROP COLUMN page_starts;
+    CREATE INDEX documents_pending ON documents (pending) WHERE pending > 0;
     CREATE TABLE originals (hash TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
     """,
 )

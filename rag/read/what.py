@@ -42,8 +42,8 @@ _HEADER = re.compile(
 )
 # What old Office programs wrote, and what can be done about it.
 _OLD = {
-    "worddocument": ("an old Word file (.doc)", "save it as DOCX"),
-    "powerpoint document": ("an old PowerPoint file (.ppt)", "save it as PPTX"),
+    "worddocument": ("an old Word file (.doc)", "docx"),
+    "powerpoint document": ("an old PowerPoint file (.ppt)", "pptx"),
 }
 _LOCKED = ("it is locked with a password", "save a copy without the password")
 
@@ -127,7 +127,8 @@ def _kind_of_ole(data: bytes) -> str:
         return "outlook"
     if names & {"workbook", "book"}:
         return "workbook"
-    for stream, (what, remedy) in _OLD.items():
+    for stream, (what, newer) in _OLD.items():
         if stream in names:
-            raise ReadError(f"it is {what}", f"{remedy}, or PDF")
+            command = f"soffice --headless --convert-to {newer} FILE"
+            raise ReadError(f"it is {what}", f"save it as {newer.upper()} or PDF; LibreOffice does it with: {command}")
     raise ReadError("it is an old Office file of a kind rag does not read", "save it as DOCX, XLSX, PPTX or PDF")

@@ -20,6 +20,32 @@ _MOST_S = 240
 
 # name → (file, the line, without the guard, the test that must fail)
 GUARDS = {
+    "a private host is not asked": (
+        "rag/fetch.py", "if not self._private and not all(map(is_public, addresses)):", "if False:",
+        "tests/test_fetch.py -k no_private_host",
+    ),
+    "the address that was looked at is asked": (
+        "rag/fetch.py", "socket.create_connection((address, port)", "socket.create_connection((socket.getaddrinfo(host, port)[0][4][0], port)",
+        "tests/test_fetch.py -k changes_its_mind",
+    ),
+    "robots.txt is heard": (
+        "rag/fetch.py", "if not self._robots[host].can_fetch(AGENT, url):", "if False:", "tests/test_fetch.py -k robots",
+    ),
+    "a page has an end": (
+        "rag/fetch.py", "if len(body) > most or (unpack and unpack.unconsumed_tail):", "if False:",
+        "tests/test_fetch.py -k may_do_to_us",
+    ),
+    "a zip bomb is not unpacked": (
+        "rag/read/archive.py", "if part.file_size > _MOST_BYTES or (", "if False and (",
+        "tests/test_formats.py -k bomb",
+    ),
+    "nothing outside a file is read": (
+        "rag/read/archive.py", "resolve_entities=False, no_network=True, load_dtd=False", "resolve_entities=True, load_dtd=True",
+        "tests/test_formats.py -k outside",
+    ),
+    "a reader has an end": (
+        "rag/read/process.py", "            ended.start()", "            pass", "tests/torture/test_mixed.py -k hangs",
+    ),
     "pages have checksums": (
         "rag/catalog/connection.py", 'vfs="cksmvfs")', 'vfs="unix")',
         "tests/torture/test_damage.py -k never_answered_from",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag import Filter, Library, dense
-from rag.ingest import embedded_text
+from rag.batches import embedded_text
 from rag.settings import Settings
 
 dense._SCAN_FASTER = 0  # so that libraries as small as these are asked through Chroma all the same
