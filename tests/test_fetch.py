@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import ipaddress
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,3 +268,26 @@ def test_public_addresses() -> None:
 def test_one_page_has_one_address(url: str, expected: str) -> None:
     """So that it is found again."""
     assert expected == normal(url)
+
+
+def test_a_certificate_that_nobody_signed(server: web.WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is refused; one that the machine trusts is taken."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, signed = tmp_path / "key.pem", tmp_path / "signed.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", signed, "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(signed, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = server.url("/news/ferry").replace("http:", "https:")
+    with pytest.raises(ReadError, match="cannot be reached"):
+        Fetcher(private=True)(url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(signed))
+    page = Fetcher(private=True)(url)
+
+    assert page is not None
+    assert ARTICLE == page.data
