@@ -39,6 +39,7 @@ class Ingest:
         splitter: Cuts text into passages.
         embedder: Gives them vectors.
         language_of: Text → ISO 639-1 code of its language, or "".
+        readers: Which readers `read` has; others may read what these could not.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class Ingest:
         splitter: Splitter,
         embedder: Embedder,
         language_of: Callable[[str], str],
+        readers: str,
     ) -> None:
+        self._readers = readers
         self._catalog = catalog
         self._language_of = language_of
         self._read = read
@@ -68,9 +71,12 @@ class Ingest:
         """
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
+        if self._catalog.meta("readers") != self._readers:  # what could not be read may be read by now
+            self._catalog.retry_failed()
+            self._catalog.set_meta("readers", self._readers)
         root_id = self._catalog.root_id("sync", str(root))
         tally = Tally(report, total=len(walk.found))
-        self._take(root_id, walk.found, tally)
+        self._take(root_id, walk.found, self._catalog.files(root_id), tally)
         held = self._drop_vanished(root_id, root, walk, prune, tally)
         self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
@@ -87,7 +93,9 @@ class Ingest:
         for root_id, founds in by_root.items():
             # What was named by hand is wanted, even if it was removed by hand before.
             self._catalog.want_again(root_id, [found.source for found in founds])
-            self._take(root_id, founds, tally)
+            # What failed is tried again, too.
+            known = {source: seen for source, seen in self._catalog.files(root_id).items() if not seen.error}
+            self._take(root_id, founds, known, tally)
         self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), ignored)
@@ -153,8 +161,7 @@ class Ingest:
             ready = self._split(root_id, replace(document, content_hash=content_hash), document.source)
             yield replace(ready, done=done, older=older[-1] if older else None)
 
-    def _take(self, root_id: int, files: Sequence[Found], tally: Tally) -> None:
-        known = self._catalog.files(root_id)
+    def _take(self, root_id: int, files: Sequence[Found], known: Mapping[str, FileSeen], tally: Tally) -> None:
         revisions = self._catalog.revisions(root_id)
         with Ahead(self._read_and_split(root_id, files, known, revisions, tally), characters, TOGETHER_CHARACTERS) as ready:
             self._batches.store(ready, tally)

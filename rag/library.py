@@ -586,15 +586,13 @@ class Library:
 
     @cached_property
     def _ingest(self) -> Ingest:
+        from rag.read import VERSION
+
         most_mb = self.settings.max_file_mb
         return Ingest(
-            self._catalog,
-            self._reader,
-            lambda found: read_bytes(found, most_mb),
-            self._splitter,
-            self._embedder,
-            language_of,
-        )
+            self._catalog, self._reader, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder,
+            language_of, VERSION,
+        )  # fmt: skip
 
     @cached_property
     def _writer(self) -> Writer | None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
+import signal
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from html import escape
@@ -21,6 +25,7 @@ from rag.read.pdf import boxes
 from rag.read.process import Reader
 from rag.read.tables import lines
 from rag.records import Landmark
+from rag.stored import Contents
 
 from .conftest import DATA
 from .making import pdf
@@ -351,3 +356,48 @@ def test_nothing_outside_a_file_is_read(tmp_path: Path) -> None:
     held = zipped({"word/document.xml": data.replace(b"<r>", b"<r><p><r><t>").replace(b"</r>", b"</t></r></p></r>", 1)})
     with contextlib.suppress(ReadError):
         assert "canary" not in contents(held, "a.docx").documents[0].text
+
+
+def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its name is given, and when rag has learned to read more; otherwise not before it changes."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "a.csv").write_text("name,sum\nkettle,31\n")
+    os.utime(folder / "a.csv", (1e9, 1e9))  # one that changed a moment ago would be looked at twice anyway
+    asked: list[str] = []
+
+    def refuses(data: bytes, name: str) -> Contents:
+        asked.append(name)
+        raise ReadError("not yet", "wait")
+
+    def opened(readers: str) -> Library:
+        monkeypatch.setattr("rag.read.VERSION", readers)
+        return Library.open(tmp_path / "index", asks_once=True)
+
+    for readers, times in (("1", 1), ("1", 1), ("2", 2)):
+        with opened(readers) as library:
+            library.__dict__["_reader"] = refuses
+            refuses.close = lambda: None  # type: ignore[attr-defined]
+            assert 1 == len(library.sync(folder).failed)
+            library.sync(folder)
+        assert times == len(asked)
+    with opened("2") as library:
+        assert (1, ()) == ((report := library.add(folder / "a.csv")).added, report.failed)
+
+
+@pytest.mark.process
+def test_ctrl_c_while_a_file_is_read(tmp_path: Path) -> None:
+    """Ends at once; the file is not held to be unreadable, but read next time."""
+    reader = Reader()
+    good = json.dumps({"note": "the kettle is copper"}).encode()
+    reader(good, "a.json")
+    child = reader._child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    threading.Timer(0.3, reader.close).start()
+    begun = time.monotonic()
+    with pytest.raises(RagError) as raised:
+        reader(good, "b.json")
+
+    assert not isinstance(raised.value, ReadError)
+    assert time.monotonic() - begun < 5

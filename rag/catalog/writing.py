@@ -54,6 +54,10 @@ class Writing:
         """Keeps the bytes of what has no file, by their SHA-256, until no document came from them."""
         self._db.run("INSERT OR IGNORE INTO originals VALUES (?, ?)", (content_hash, data))
 
+    def retry_failed(self) -> None:
+        """Has every file looked at again that could not be read."""
+        self._db.run("UPDATE files SET content_hash = '' WHERE error <> ''")
+
     def forget_files(self, root_id: int, sources: Iterable[str]) -> None:
         """Forgets that a scan saw these."""
         with self.transaction():

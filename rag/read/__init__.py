@@ -22,6 +22,7 @@ _READERS = {
     "json": ("structured", "read"), "json lines": ("structured", "read_lines"), "xml": ("structured", "read_xml"),
     "notebook": ("notebook", "read"), "code": ("code", "read"), "tex": ("code", "read_tex"), "rst": ("code", "read_rst"),
 }  # fmt: skip
+VERSION = "2"  # another one has files tried again that could not be read: raise it when more can
 _HOLD_OTHERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")
 SAFE = frozenset({"text", "markdown", "code", "tex", "rst"})  # kinds read by nothing that a hostile file could break
 

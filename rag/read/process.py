@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, BinaryIO
 
-from rag.errors import ReadError
+from rag.errors import RagError, ReadError
 from rag.frames import receive, send
 from rag.read import SAFE, contents
 from rag.read.what import kind_of
@@ -34,6 +34,7 @@ class Reader:
     def __init__(self, limit_s: float = _LIMIT_S) -> None:
         self._limit_s = limit_s
         self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
         self._speaking = threading.Lock()
 
     def __call__(self, data: bytes, name: str) -> Contents:
@@ -41,13 +42,18 @@ class Reader:
 
         Raises:
             ReadError: It holds no text that rag can read, or reading it took too much time or memory.
+            RagError: The reader was closed meanwhile; of the file that says nothing.
         """
         if data and not data.isspace() and kind_of(data, name) not in SAFE:
             return self._by_child(data, name)
         return contents(data, name)
 
     def close(self) -> None:
-        """Ends the child."""
+        """Ends the child, whatever it is reading."""
+        self._closed = True
+        child = self._child
+        if child is not None:
+            child.kill()  # who waits for it lets go of it then
         with self._speaking:
             self._end()
 
@@ -68,6 +74,8 @@ class Reader:
                 ended.cancel()
             if frame is None:
                 self._end()
+                if self._closed:
+                    raise RagError("reading was ended")
                 if time.monotonic() - begun >= limit_s:
                     raise ReadError(f"reading it took more than {limit_s:.0f} s", "save it again, or in parts, or as text")
                 raise ReadError("its reader broke down on it (too much memory, or a crash)", "save it again, or as text")
@@ -79,6 +87,8 @@ class Reader:
         return _received(message, texts)
 
     def _started(self) -> subprocess.Popen[bytes]:
+        if self._closed:
+            raise RagError("reading was ended")
         if self._child is None or self._child.poll() is not None:
             self._end()
             self._child = subprocess.Popen(
