@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from urllib.robotparser import RobotFileParser
 
@@ -78,7 +79,10 @@ class Fetcher:
         self._most_bytes = most_bytes
         self._limit_s = limit_s
         self._robots: dict[str, RobotFileParser] = {}
-        self._tls = ssl.create_default_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
 
     def __call__(self, url: str, etag: str = "", modified: str = "") -> Fetched | None:
         """The page; None where it is still the version that was named.

@@ -59,6 +59,7 @@ def test_what_is_in_here(library: Library) -> None:
     assert {"beginning"} == {c.locator for c in answer.citations}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "question",
     ["What is in here?", "Who wrote the article about city bees and when?", "Summarise everything", "hello",

@@ -21,6 +21,7 @@ def test_the_seed_set_is_whole() -> None:
     assert sum(not q.answerable for q in questions) >= 12
 
 
+@pytest.mark.process
 def test_the_gate(seeds) -> None:
     """What the seed set must keep. Citations are exact, always; the rest may only get better."""
     measured = run(seeds, read_set(SEED))

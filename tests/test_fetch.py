@@ -45,6 +45,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield opened
 
 
+@pytest.mark.process
 def test_a_page_is_asked_and_kept_in_step(server: web.WebServer, library: Library) -> None:
     """Title, author, date, outlet; not embedded again unless it changed; its bytes are kept, and go with it."""
     url = server.url("/news/ferry")
@@ -78,6 +79,7 @@ def test_a_page_is_asked_and_kept_in_step(server: web.WebServer, library: Librar
     assert [] == library._catalog._db.query("SELECT hash FROM originals")
 
 
+@pytest.mark.process
 def test_what_is_no_web_page_is_read_as_what_it_is(server: web.WebServer, library: Library) -> None:
     """By its bytes, else by what the server calls it; in whatever encoding, packed or not."""
     server.pages["/prices"] = web.says(b"item,price\nkettle,31\n", content_type="text/csv")
@@ -119,6 +121,7 @@ def test_redirects(server: web.WebServer) -> None:
     assert all(not path.startswith("/etc") for path, _ in server.asked)
 
 
+@pytest.mark.outage
 @pytest.mark.parametrize(
     ("page", "words"),
     [
@@ -139,7 +142,7 @@ def test_what_a_server_may_do_to_us(server: web.WebServer, page: web.Page, words
     server.pages["/bad"] = page
     begun = time.monotonic()
     with pytest.raises(ReadError, match=words):
-        Fetcher(private=True, limit_s=2.0)(server.url("/bad"))
+        Fetcher(private=True, limit_s=1.0)(server.url("/bad"))
 
     assert time.monotonic() - begun < 4
 

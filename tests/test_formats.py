@@ -59,6 +59,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         yield opened
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("question", "source", "locator", "words"),
     [
@@ -100,6 +101,7 @@ def test_a_question_is_answered_from_it(library: Library, question: str, source:
     assert any(locator in citation.locator for citation in cited), cited
 
 
+@pytest.mark.process
 def test_messages_and_attachments_are_documents_of_their_own(tmp_path: Path) -> None:
     """Each is named behind its holder, linked to it, and follows it: changed, vanished, removed."""
     attached = (
@@ -138,6 +140,7 @@ def test_messages_and_attachments_are_documents_of_their_own(tmp_path: Path) -> 
         assert {"note.txt"} == {info.source for info in library.documents()}
 
 
+@pytest.mark.process
 def test_only_new_messages_of_a_mailbox_are_embedded(tmp_path: Path) -> None:
     """A mailbox grows at its end; what is in already is not done again."""
     letter = "From ada@example.org Mon Jan 06 10:00:00 2025\nSubject: Letter {n}\nFrom: ada@example.org\n\nThe ferry number {n} is late.\n\n"
@@ -169,7 +172,7 @@ def test_a_cell_stands_beside_the_name_of_its_column(rows: list[list[str]], expe
     assert expected == list(lines(rows))
 
 
-def test_rows_are_counted_past_empty_ones(library: Library) -> None:
+def test_rows_are_counted_past_empty_ones() -> None:
     """The row that is named is the row that a reader sees."""
     made = contents(b"a,b\n1,2\n\n\n\n3,4\n", "t.csv").documents[0]
     at = made.text.index("3 | 4")
@@ -311,37 +314,42 @@ NAMES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_name_leads_outside(tmp_path: Path, name: str) -> None:
+@pytest.mark.process
+def test_no_name_leads_outside(tmp_path: Path) -> None:
     """Of an attachment, a part of a zip, standard input, a document that is asked for: nothing outside is read or written."""
     (tmp_path / "secret.txt").write_text("The canary sings at noon.")
     inner = tmp_path / "room"
     (inner / "mail").mkdir(parents=True)
-    printable = name.encode("utf-8", "replace").decode()
-    letter = (
-        "From: a@example.org\nSubject: hello\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
-        "Content-Type: text/plain\n\nSee below.\n--b\nContent-Type: text/plain\n"
-        f"Content-Disposition: attachment; filename*=utf-8''{quote(printable, safe='')}\n\nThe kettle is copper.\n--b--\n"
-    )
-    (inner / "mail" / "letter.eml").write_text(letter, "utf-8")
-    book = {"mimetype": b"application/epub+zip", "META-INF/container.xml": b'<c><rootfile full-path="o.opf"/></c>'}
-    opf = f'<p><manifest><item id="i" href="{escape(printable, quote=True)}"/></manifest><spine><itemref idref="i"/></spine></p>'
-    parts = {
-        **book,
-        "o.opf": opf.replace("\0", "").encode(),
-        (printable.replace("\0", "") or "x"): b"<p>A chapter of words.</p>",
-    }
-    (inner / "mail" / "book.epub").write_bytes(zipped(parts))
+    for n, name in enumerate(NAMES):
+        printable = name.encode("utf-8", "replace").decode()
+        letter = (
+            "From: a@example.org\nSubject: hello\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+            "Content-Type: text/plain\n\nSee below.\n--b\nContent-Type: text/plain\n"
+            f"Content-Disposition: attachment; filename*=utf-8''{quote(printable, safe='')}\n\nThe kettle is copper.\n--b--\n"
+        )
+        (inner / "mail" / f"{n}.eml").write_text(letter, "utf-8")
+        item = f'<item id="i" href="{escape(printable, quote=True)}"/>'.replace("\0", "")
+        parts = {
+            "mimetype": b"application/epub+zip",
+            "META-INF/container.xml": b'<c><rootfile full-path="o.opf"/></c>',
+            "o.opf": f'<p><manifest>{item}</manifest><spine><itemref idref="i"/></spine></p>'.encode(),
+            (printable.replace("\0", "") or "x"): b"<p>A chapter of words.</p>",
+        }
+        (inner / "mail" / f"{n}.epub").write_bytes(zipped(parts))
     before = {path for path in tmp_path.rglob("*") if inner not in path.parents}
     with Library.open(inner / "index", asks_once=True) as library:
-        library.sync(inner / "mail")
-        with contextlib.suppress(RagError):
-            library.add_stream(b"The ladder is oak.", printable or "x")
-        for ask in (library.document, library.original):
+        assert library.sync(inner / "mail").added > 1.5 * len(NAMES)
+        for name in NAMES:
             with contextlib.suppress(RagError):
-                assert b"canary" not in (ask(name) if ask == library.original else ask(name).text.encode())
+                library.add_stream(b"The ladder is oak.", name.encode("utf-8", "replace").decode() or "x")
+            with contextlib.suppress(RagError):
+                assert b"canary" not in library.original(name)
+            with contextlib.suppress(RagError):
+                assert "canary" not in library.document(name).text
         texts = " ".join(library.document_by_id(id_).text for id_, _ in library._catalog.live_documents())
 
+    assert "copper" in texts
+    assert "oak" in texts
     assert "canary" not in texts
     assert "root:" not in texts
     assert before == {path for path in tmp_path.rglob("*") if inner not in path.parents}
@@ -358,6 +366,7 @@ def test_nothing_outside_a_file_is_read(tmp_path: Path) -> None:
         assert "canary" not in contents(held, "a.docx").documents[0].text
 
 
+@pytest.mark.process
 def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When its name is given, and when rag has learned to read more; otherwise not before it changes."""
     folder = tmp_path / "documents"

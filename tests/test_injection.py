@@ -190,6 +190,7 @@ def library(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Li
             yield opened, obedient
 
 
+@pytest.mark.process
 def test_obeyed_orders_do_not_get_through(library, full: bool, seed: int) -> None:
     """No foreign address, no text of documents that were not asked, no false citation, no terminal escape."""
     opened, obedient = library

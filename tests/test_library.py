@@ -501,6 +501,7 @@ def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, mo
     assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])
 
 
+@pytest.mark.process
 def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
     """Its SentenceSplitter and its LLM objects take the places of ours; citations stay exact."""
     from llama_index.core.llms import MockLLM

@@ -260,6 +260,7 @@ def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
     assert synced.check().problems == ()
 
 
+@pytest.mark.process
 def test_a_folder_is_followed(tmp_path: Path, ten: Path) -> None:
     """As editors write, as folders go and come back; what comes close together is one change."""
     ended, seen = threading.Event(), []
