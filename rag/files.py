@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -135,6 +136,9 @@ def look_at(path: Path, source: str) -> Found:
     Raises:
         SourceError: There is none, or it is no regular file.
     """
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", source)
+    if scheme:
+        raise SourceError(f"{scheme.group(1)} addresses are not fetched", "http and https are; a file is named by its path")
     try:
         status = path.stat()
     except (OSError, ValueError) as error:

@@ -15,6 +15,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from rag import Library
+from rag.errors import SourceError
+
 from . import model_server as fake
 from .conftest import ARTICLE
 
@@ -291,3 +294,29 @@ def test_ctrl_c_keeps_what_was_acknowledged(room: Path) -> None:
     report = json.loads(rag(room, "sync", "--json").stdout)
     assert 401 == report["added"] + report["unchanged"]
     assert len(done) == report["unchanged"]
+
+
+@pytest.mark.process
+def test_progress_as_json(tmp_path: Path) -> None:
+    """With --json, how far an import is goes to stderr, a JSON object a line; stdout has the report alone."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for n in range(300):
+        (folder / f"{n}.txt").write_text(f"The ferry number {n} carries {n * 3} people to the island of Hven. " * 12)
+    command = [sys.executable, "-m", "rag.cli", "--index", str(tmp_path / "index"), "sync", str(folder), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert 300 == json.loads(done.stdout)["added"]
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert told
+    assert {"source", "files", "of", "passages", "found", "rate", "seconds_left"} == set(told[0])
+    assert {300} == {line["of"] for line in told}
+    assert sorted(line["passages"] for line in told) == [line["passages"] for line in told]
+
+
+def test_other_addresses_are_named_as_such(tmp_path: Path) -> None:
+    """An address that is not fetched is no missing file."""
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        for address in ("ftp://example.org/a.txt", "file:///etc/passwd", "s3://bucket/key"):
+            with pytest.raises(SourceError, match="not fetched"):
+                library.add(address)
