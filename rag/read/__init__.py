@@ -24,7 +24,6 @@ _READERS = {
 }  # fmt: skip
 VERSION = "2"  # another one has files tried again that could not be read: raise it when more can
 _HOLD_OTHERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")
-SAFE = frozenset({"text", "markdown", "code", "tex", "rst"})  # kinds read by nothing that a hostile file could break
 
 
 def contents(data: bytes, name: str, within: int = 0) -> Contents:

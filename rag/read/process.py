@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 from rag.errors import RagError, ReadError
 from rag.frames import receive, send
-from rag.read import SAFE, contents
-from rag.read.what import kind_of
+from rag.read import contents
+from rag.read.what import is_harmless
 from rag.records import Document, Failure, Landmark
 from rag.stored import Contents
 
@@ -44,9 +44,9 @@ class Reader:
             ReadError: It holds no text that rag can read, or reading it took too much time or memory.
             RagError: The reader was closed meanwhile; of the file that says nothing.
         """
-        if data and not data.isspace() and kind_of(data, name) not in SAFE:
-            return self._by_child(data, name)
-        return contents(data, name)
+        if not data or data.isspace() or is_harmless(data, name):
+            return contents(data, name)
+        return self._by_child(data, name)
 
     def close(self) -> None:
         """Ends the child, whatever it is reading."""

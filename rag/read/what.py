@@ -32,6 +32,8 @@ _NOT_READ = {
     b"\x7fELF": "a program", b"MZ\x90": "a program", b"SQLite format 3": "a database", b"7z\xbc\xaf": "an archive",
     b"Rar!": "an archive", b"BZh": "a compressed file", b"\xfd7zXZ": "a compressed file", b"{\\pc": "a picture",
 }  # fmt: skip
+_HARMLESS = frozenset({"text", "markdown", "code", "tex", "rst"})
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML = re.compile(rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 _XML = re.compile(rb"<\?xml\b|<!doctype\s+(?!html)\w", re.IGNORECASE)
@@ -58,6 +60,16 @@ def kind_of(data: bytes, name: str) -> str:
     return _kind_by_first_bytes(data, start) or _kind_by_name(name, start) or _kind_by_looks(data, name, start)
 
 
+def is_harmless(data: bytes, name: str) -> bool:
+    """Whether nothing in a file could break its reader: text to be taken as it stands. The file is not opened for that."""
+    if data.startswith((*_ZIP, _OLE)) or b"%PDF-" in data[:1024]:
+        return False
+    try:
+        return kind_of(data, name) in _HARMLESS
+    except ReadError:
+        return False
+
+
 def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
     """The kind that the bytes decide alone; "" if they don't."""
     for first, what in _NOT_READ.items():
@@ -65,7 +77,7 @@ def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
             raise ReadError(f"it is {what}, which rag does not read", "save it as PDF, HTML, Markdown or text")
     if b"%PDF-" in data[:1024]:
         return "pdf"
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if data.startswith(_ZIP):
         return _kind_of_zip(data)
     if data.startswith(_OLE):
         return _kind_of_ole(data)
