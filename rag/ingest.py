@@ -125,12 +125,12 @@ class Ingest:
         return _finished(tally, begun, (), 0)
 
     def _split_held(self, root_id: int, held: Iterable[Held], tally: Tally) -> Iterator[Ready]:
+        revisions = self._catalog.revisions(root_id)
+        before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
         for one in held:
             tally.report(Progress(one.source, tally.done, tally.total, tally.passages))
             tally.done += 1
             self._catalog.want_again(root_id, [one.source])
-            revisions = self._catalog.revisions(root_id)
-            before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
             content_hash = hashlib.sha256(one.data).hexdigest()
             seen = FileSeen(one.source, len(one.data), 0, 0, time.time_ns(), content_hash)
             try:

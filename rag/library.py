@@ -47,7 +47,7 @@ from rag.reindex import Reindex
 from rag.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
 from rag.stored import Found, Held, storable
-from rag.trace import SavedCitation, Trace, trace
+from rag.trace import STATES, SavedCitation, Trace, trace
 from rag.vectors import ChromaFolder
 from rag.why import Why
 
@@ -200,32 +200,36 @@ class Library:
         """
         files, ignored = [], 0
         urls = [str(given) for given in paths if is_url(str(given))]
-        for given in paths:
-            if str(given) in urls:
-                continue
-            path = Path(given)
+        for path in (Path(given) for given in paths if not is_url(str(given))):
             if path.is_dir():
                 below = walk(path, self.folder, patterns(self.settings.include), patterns(self.settings.exclude))
                 ignored += below.ignored
                 files += [(str(path / found.source), found) for found in below.found]
             else:
                 files.append((str(path), look_at(path, str(path))))
+        report = SyncReport()
+        if files or not urls:
+            with self._importing():
+                named = [self._named(given, found) for given, found in files]
+                report = self._ingest.add(named, ignored, progress)
+        for page in self._fetched(urls):  # nobody's import waits while a server thinks
+            report = report.joined(self._add_bytes("url", page, progress))
+        self._changed |= bool(report.added or report.updated or report.passages)
+        return report
+
+    def _add_bytes(self, kind: str, held: Held, progress: Callable[[Progress], None]) -> SyncReport:
         with self._importing():
-            named = [self._named(given, found) for given, found in files]
-            report = self._ingest.add(named, ignored, progress) if named or not urls else SyncReport()
-            if urls:
-                fetched = self._ingest.add_bytes(self._catalog.root_id("url", ""), self._fetched(urls), progress)
-                report = report.joined(fetched)
+            report = self._ingest.add_bytes(self._catalog.root_id(kind, ""), [held], progress)
         self._changed |= bool(report.added or report.updated or report.passages)
         return report
 
     def trace(self, saved: SavedCitation) -> Trace:
         """What became of the words of a saved citation: as they were, moved, changed, or gone with their document."""
-        try:
-            document = self.document(saved.source)
-        except SourceError:
-            return Trace("deleted")
-        return trace(saved, document.text, document.content_hash)
+        ids = [id_ for id_, source in self._catalog.live_documents() if source == saved.source]
+        documents = [self._catalog.document(id_) for id_ in ids]
+        # Two folders may hold a document of that name: the one in which the words fare best is meant.
+        traces = [trace(saved, document.text, document.content_hash) for document in documents]
+        return min(traces, key=lambda found: STATES.index(found.state), default=Trace("deleted"))
 
     def add_stream(
         self, data: bytes, name: str = "standard input.txt", *, progress: Callable[[Progress], None] = _quiet
@@ -237,11 +241,7 @@ class Library:
             EmbedderChangedError: The index was built with another embedder.
             EmbedderError: The embedder failed; documents can be found by their words.
         """
-        with self._importing():
-            held = [Held(name, name, data)]
-            report = self._ingest.add_bytes(self._catalog.root_id("stream", ""), held, progress)
-        self._changed |= bool(report.added or report.updated or report.passages)
-        return report
+        return self._add_bytes("stream", Held(name, name, data), progress)
 
     def refresh(self, *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Fetches every page anew that its server says has changed. What is gone there is kept, and named as failed."""
@@ -269,8 +269,7 @@ class Library:
         from rag.fetch import Fetcher, normal
 
         fetch = Fetcher(private=self.settings.private_urls == "allow")
-        for url in urls:
-            source = normal(url)
+        for source in [normal(url) for url in urls]:  # a wrong one is told before any is fetched
             known = self._catalog.facts_of("url", source)
             try:
                 page = fetch(source, known.get("etag", ""), known.get("modified", ""))

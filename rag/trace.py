@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from rag.sentences import sentences
 from rag.terms import terms
 
+State = Literal["unchanged", "moved", "changed", "deleted"]
+STATES: tuple[State, ...] = get_args(State)  # the better first
 _COUNTERPART = 0.35  # share of a quotation's words from which a sentence says in its place what it said
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -36,7 +38,7 @@ class Trace:
         now: What stands there; empty where nothing does.
     """
 
-    state: Literal["unchanged", "moved", "changed", "deleted"]
+    state: State
     start: int = 0
     end: int = 0
     now: str = ""

@@ -72,6 +72,19 @@ def test_a_saved_answer(tmp_path: Path) -> None:
         assert Trace("deleted") == library.trace(saved)
 
 
+def test_two_documents_of_one_name(tmp_path: Path) -> None:
+    """Neither is deleted: the one in which the words stand is meant."""
+    for n, text in enumerate((WAS, "Something else entirely.")):
+        (tmp_path / f"folder{n}").mkdir()
+        (tmp_path / f"folder{n}" / "bridge.txt").write_text(text)
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        library.sync(tmp_path / "folder0")
+        library.sync(tmp_path / "folder1")
+        found = library.trace(SavedCitation(1, "bridge.txt", 39, 71, "Its three arches are of granite.", ""))
+
+    assert ("unchanged", 39) == (found.state, found.start)
+
+
 @pytest.mark.process
 def test_the_command(tmp_path: Path) -> None:
     """`rag verify` prints what changed, says so by its exit code, and names what is no answer."""
