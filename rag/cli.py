@@ -191,10 +191,7 @@ def sync(
 ) -> None:
     """Make the index equal to a folder: new, changed, and gone."""
     with _library(context) as library, _progress(as_json) as progress:
-        folder = folder or library.settings.documents
-        if not folder:
-            raise SourceError("no folder was named", "rag sync FOLDER, or set documents in rag.toml")
-        report = library.sync(folder, prune=prune, progress=progress)
+        report = library.sync(_named_folder(folder, library, "sync"), prune=prune, progress=progress)
     _show_report(report, as_json)
 
 
@@ -210,9 +207,7 @@ def watch(
     from rag.watch import changes
 
     with _library(context) as library:
-        folder = folder or library.settings.documents
-        if not folder:
-            raise SourceError("no folder was named", "rag watch FOLDER, or set documents in rag.toml")
+        folder = _named_folder(folder, library, "watch")
         said, first = "", True
         for _ in changes(Path(folder).expanduser(), threading.Event()):
             try:
@@ -597,6 +592,14 @@ def _show_answer(answer: Answer, *, as_json: bool, said: bool) -> None:
     _say(answer.notice)
     for line in terminal.footnotes(answer, with_claims=said):
         print(line)
+
+
+def _named_folder(folder: str | None, library: Any, command: str) -> str:
+    """The folder that was named, or that of the settings."""
+    named = folder or str(library.settings.documents)
+    if not named:
+        raise SourceError("no folder was named", f"rag {command} FOLDER, or set documents in rag.toml")
+    return named
 
 
 def _tell(report: SyncReport, as_json: bool) -> None:

@@ -1,8 +1,10 @@
-"""Makes small PDFs for tests: lines of text at places on pages."""
+"""Makes small files for tests: PDFs of lines at places on pages, and zips."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
 
 
 def pdf(pages: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
@@ -28,3 +30,12 @@ def pdf(pages: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
     made += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     made += b"".join(b"%010d 00000 n \n" % place for place in places)
     return made + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+
+
+def zipped(parts: Mapping[str, str | bytes]) -> bytes:
+    """A zip of these parts, name → what is in it."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return held.getvalue()

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 Reply = Callable[["Handler"], None]
 
@@ -238,11 +238,12 @@ def embeds_badly(change: Callable[[list[list[float]]], list[list[Any]]]) -> Repl
     return reply
 
 
+Server = TypeVar("Server", bound=ThreadingHTTPServer)
+
+
 @contextmanager
-def model_server(*replies: Reply) -> Iterator[ModelServer]:
-    """A running server."""
-    server = ModelServer()
-    server.replies.extend(replies)
+def serving(server: Server) -> Iterator[Server]:
+    """Has a server answer from a thread of its own, and ends it."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -251,3 +252,11 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def model_server(*replies: Reply) -> Iterator[ModelServer]:
+    """A running server."""
+    with serving(ModelServer()) as server:
+        server.replies.extend(replies)
+        yield server

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import shutil
 import signal
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -28,7 +26,7 @@ from rag.records import Landmark
 from rag.stored import Contents
 
 from .conftest import DATA
-from .making import pdf
+from .making import pdf, zipped
 
 FORMATS = Path(__file__).parent / "data" / "formats"
 MADE = {
@@ -273,14 +271,6 @@ def test_all_plain_files_are_read() -> None:
     reader.close()
 
     assert all(name.endswith((".doc", ".ppt")) or "password" in reason for name, reason in refused.items()), refused
-
-
-def zipped(parts: dict[str, bytes]) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
-    return held.getvalue()
 
 
 def test_a_wrong_suffix_does_not_matter() -> None:

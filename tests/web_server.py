@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from .model_server import serving
 
 Page = Callable[["Handler"], None]
 
@@ -105,13 +106,6 @@ def gzip_bomb(handler: Handler) -> None:
     says(gzip.compress(b"a" * 60_000_000), content_encoding="gzip")(handler)
 
 
-@contextmanager
-def running() -> Iterator[WebServer]:
-    server = WebServer()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+def running() -> AbstractContextManager[WebServer]:
+    """A running server."""
+    return serving(WebServer())

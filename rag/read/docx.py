@@ -66,12 +66,8 @@ def _levels(styles: etree._Element | None) -> dict[str, int]:
     """Style id → level of heading."""
     found, above = {}, {}
     for style in children(styles, "style") if styles is not None else ():
-        id_, name = (
-            attribute(style, "styleId"),
-            attribute(first(style, "name"), "val") if first(style, "name") is not None else "",
-        )
-        based = first(style, "basedOn")
-        above[id_] = attribute(based, "val") if based is not None else ""
+        id_, name = attribute(style, "styleId"), _value(style, "name")
+        above[id_] = _value(style, "basedOn")
         kind, _, number = name.lower().partition(" ")
         if kind == "heading" and number.isdigit():
             found[id_] = min(6, int(number))
@@ -84,6 +80,12 @@ def _levels(styles: etree._Element | None) -> dict[str, int]:
                 found[id_] = found[parent]
             parent, steps = above.get(parent, ""), steps + 1
     return found
+
+
+def _value(element: etree._Element, name: str) -> str:
+    """The value of a setting below an element; "" if it is not set."""
+    found = first(element, name)
+    return attribute(found, "val") if found is not None else ""
 
 
 def _blocks(container: etree._Element, levels: dict[str, int]) -> Iterator[str]:

@@ -12,13 +12,13 @@ from lxml import etree
 from rag.errors import ReadError
 from rag.read import markup
 from rag.read.archive import local, parsed
+from rag.read.pages import joined
 from rag.read.text import canonical, decode, find_date, name_as_title
-from rag.records import Document, Landmark
+from rag.records import Document
 
 _TITLES = ("title", "name", "headline", "subject")
 _AUTHORS = ("author", "creator", "byline")
 _SHORT = 200  # code points: values that stand side by side on one line
-_LANDMARK_EVERY = 200
 
 
 def read(data: bytes, name: str) -> Document:
@@ -38,7 +38,7 @@ def read(data: bytes, name: str) -> Document:
         except ReadError:
             raise ReadError(f"it is no JSON ({error})"[:120], "mend it, or save it as text") from None
     if isinstance(value, list):
-        return _listed([("", item) for item in value], name, "item")
+        return _listed(value, name, "item")
     return Document(
         canonical("\n".join(_lines(value)).strip()), _fact(value, _TITLES) or name_as_title(name), _fact(value, _AUTHORS),
         find_date(text[:3000]), media_type="application/json",
@@ -51,13 +51,13 @@ def read_lines(data: bytes, name: str) -> Document:
     Raises:
         ReadError: Most of it is no JSON.
     """
-    values: list[tuple[str, Any]] = []
+    values: list[Any] = []
     bad = 0
     for line in decode(data).split("\n"):
         try:
-            values.append(("", json.loads(line, parse_float=str, parse_int=str) if line.strip() else None))
+            values.append(json.loads(line, parse_float=str, parse_int=str) if line.strip() else None)
         except (ValueError, RecursionError):
-            values.append(("", line))
+            values.append(line)
             bad += 1
     if bad > len(values) / 10:
         raise ReadError("it is no JSON, not even line by line", "mend it, or save it as text")
@@ -81,20 +81,12 @@ def read_xml(data: bytes, name: str) -> Document:
     )  # fmt: skip
 
 
-def _listed(values: list[tuple[str, Any]], name: str, counts: str) -> Document:
+def _listed(values: list[Any], name: str, counts: str) -> Document:
     """A list of values, each a paragraph that is found by its number."""
-    parts: list[str] = []
-    landmarks: list[Landmark] = []
-    at = 0
-    for number, (_, value) in enumerate(values, start=1):
-        text = canonical(_paragraph(value))
-        if text:
-            landmarks.append(Landmark(at, f"{counts} {number}"))
-            parts.append(text)
-            at += len(text) + 2
-    text = "\n\n".join(parts)
+    numbered = ((f"{counts} {n}", None, _paragraph(value)) for n, value in enumerate(values, start=1))
+    text, landmarks = joined([part for part in numbered if part[2]])
     return Document(
-        text, name_as_title(name), date=find_date(text[:1500]), landmarks=tuple(landmarks), media_type="application/json"
+        text, name_as_title(name), date=find_date(text[:1500]), landmarks=landmarks, media_type="application/json"
     )
 
 

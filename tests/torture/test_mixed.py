@@ -4,7 +4,6 @@ themselves only."""
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import random
@@ -15,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +22,7 @@ import pytest
 from rag import Library
 from rag.errors import ReadError
 from rag.read.process import Reader
-from tests.making import pdf
+from tests.making import pdf, zipped
 
 from .world import open_library
 
@@ -124,14 +122,6 @@ def broken(data: bytes, chooser: random.Random) -> bytes:
             a, b, length = chooser.randrange(len(held)), chooser.randrange(len(held)), chooser.randint(1, 2048)
             held[a:a] = held[b : b + length]
     return bytes(held)
-
-
-def zipped(parts: dict[str, str]) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in parts.items():
-            archive.writestr(name, text)
-    return held.getvalue()
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
