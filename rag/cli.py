@@ -242,8 +242,10 @@ def list_documents(
         return
     for info in infos:
         print(terminal.document(info))
-    if not infos:
-        _say("no documents yet; take some in with: rag add FILE")
+    if infos:
+        _say(terminal.documents_total(infos))
+    else:
+        _say("every file could be read" if failed else "no documents yet; take some in with: rag add FILE")
 
 
 @app.command(epilog="Example: rag ask 'Who came?' --json > answer.json; rag verify answer.json")

@@ -198,6 +198,7 @@ class DocumentJSON(TypedDict):
     error: str
     hint: str
     language: str
+    unread_pages: str
 
 
 class DoctorJSON(TypedDict):

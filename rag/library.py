@@ -581,16 +581,18 @@ class Library:
     def _reader(self) -> Reader:
         from rag.read.process import Reader
 
-        return Reader()
+        return Reader(ocr=self.settings.ocr == "on")
 
     @cached_property
     def _ingest(self) -> Ingest:
         from rag.read import VERSION
+        from rag.read.scanned import is_installed
 
         most_mb = self.settings.max_file_mb
+        readers = f"{VERSION} with ocr" if self.settings.ocr == "on" and is_installed() else VERSION
         return Ingest(
             self._catalog, self._reader, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder,
-            language_of, VERSION,
+            language_of, readers,
         )  # fmt: skip
 
     @cached_property

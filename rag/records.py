@@ -141,6 +141,7 @@ class DocumentInfo:
         error: Why it could not be read; empty unless failed. `hint` says what to do.
         added: When this revision was stored, ISO 8601, UTC.
         language: ISO 639-1 code; empty where it could not be told.
+        unread_pages: Numbers of pages that are pictures, "3, 7": nothing of what they show is in the text.
     """
 
     source: str
@@ -158,6 +159,7 @@ class DocumentInfo:
     error: str = ""
     hint: str = ""
     language: str = ""
+    unread_pages: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Settings:
     include: str = ""  # patterns of files of a folder to take in, as in .gitignore, parted by commas; empty = all
     exclude: str = ""  # patterns of those to leave out; a .ragignore in the folder does the same
     private_urls: str = "refuse"  # "allow" lets pages of this machine and its networks be fetched too
+    ocr: str = "off"  # "on" recognises the words of pages that are pictures; takes the ocr extra, and seconds a page
     max_file_mb: int = 512  # larger files are refused with a reason, not read
 
     def writes_with(self) -> str:
@@ -84,6 +85,7 @@ _SMALLEST = {
     "max_file_mb": 1,
     "context_tokens": 0,
 }
+_CHOICES = {"private_urls": ("refuse", "allow"), "ocr": ("off", "on")}
 _LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions less title and markers
 
 
@@ -128,8 +130,8 @@ def _checked(name: str, value: object, kind: type, origin: str) -> object:
     if kind is not str and not _SMALLEST[name] <= made <= _LARGEST.get(name, float("inf")):
         limits = f"at least {_SMALLEST[name]}" + (f" and at most {_LARGEST[name]}" if name in _LARGEST else "")
         raise SettingsError(f"{origin}: {name} must be {limits}, not {value!r}")
-    if name == "private_urls" and made not in ("refuse", "allow"):
-        raise SettingsError(f"{origin}: private_urls must be 'refuse' or 'allow', not {value!r}")
+    if name in _CHOICES and made not in _CHOICES[name]:
+        raise SettingsError(f"{origin}: {name} must be {' or '.join(map(repr, _CHOICES[name]))}, not {value!r}")
     if name.endswith("_url") and made:
         _check_address(name, made, origin)
     if name == "embedder" and made != SHIPPED_EMBEDDER and not made.startswith("openai:"):

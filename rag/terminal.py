@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -143,7 +144,21 @@ def document(info: DocumentInfo) -> str:
     if info.state == "failed":
         return f"{one_line(info.source)}  ✗ {one_line(info.error)}" + (f" ({info.hint})" if info.hint else "")
     about = f"{info.date or '—':10}  {info.passages:6,} passages  {info.state}"
-    return f"{one_line(info.source)}  {about}  {one_line(info.title)}"
+    unread = f"  (pages that are pictures were not read: {info.unread_pages})" if info.unread_pages else ""
+    return f"{one_line(info.source)}  {about}  {one_line(info.title)}{one_line(unread)}"
+
+
+def documents_total(infos: Sequence[DocumentInfo]) -> str:
+    """How many documents are in which state.
+
+    Example:
+        >>> documents_total([])
+        '0 documents'
+    """
+    states = Counter(info.state for info in infos)
+    said = {"ready": "ready", "embedding": "found by words, waiting for vectors", "failed": "not read"}
+    counts = ", ".join(f"{states[state]:,} {words}" for state, words in said.items() if states[state])
+    return f"{len(infos):,} document{'s' * (len(infos) != 1)}" + (f": {counts}" if counts else "")
 
 
 def report(done: SyncReport) -> Iterator[str]:

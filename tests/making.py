@@ -1,4 +1,4 @@
-"""Makes small files for tests: PDFs of lines at places on pages, and zips."""
+"""Makes small files for tests: PDFs of lines at places on pages, scans of them, and zips."""
 
 from __future__ import annotations
 
@@ -30,6 +30,28 @@ def pdf(pages: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
     made += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     made += b"".join(b"%010d 00000 n \n" % place for place in places)
     return made + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+
+
+def scan(data: bytes, dpi: int = 150) -> bytes:
+    """A PDF whose pages are pictures of another one's."""
+    import pypdfium2
+
+    pages = [page.render(scale=dpi / 72).to_pil().convert("L") for page in pypdfium2.PdfDocument(data)]
+    made = io.BytesIO()
+    pages[0].save(made, "PDF", save_all=True, append_images=pages[1:], resolution=dpi)
+    return made.getvalue()
+
+
+def joined(*several: bytes) -> bytes:
+    """The pages of several PDFs, in one."""
+    import pypdfium2
+
+    whole = pypdfium2.PdfDocument.new()
+    for data in several:
+        whole.import_pages(pypdfium2.PdfDocument(data))
+    made = io.BytesIO()
+    whole.save(made)
+    return made.getvalue()
 
 
 def zipped(parts: Mapping[str, str | bytes]) -> bytes:

@@ -136,6 +136,7 @@ def test_bad_files_are_listed(room: Path) -> None:
 
     listed = json.loads(rag(room, "ls", "--json").stdout)
     assert {"with\nnewline 🙂.txt", ARTICLE.name, "junk.txt", "empty.txt"} == {row["source"] for row in listed}
+    assert "4 documents: 2 ready, 2 not read" in rag(room, "ls").stderr
     assert "root:" not in rag(room, "search", "root").stdout
 
 

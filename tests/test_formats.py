@@ -203,9 +203,9 @@ def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
     assert "Page 2 of 4" not in document.text
     assert "in spring and the\nkeystone was set in June." in document.text
     at = document.text.index("keystone was set")
-    ((page, (left, bottom, right, top)),) = boxes(data, at, at + len("keystone was set"))
+    ((page, (left, bottom, right, top)),) = boxes(data, document.landmarks, at, at + len("keystone was set"))
     assert (2, True, True) == (page, 58 < left < 62 and 120 < right < 200, 755 < bottom < top < 775)
-    assert [1, 2] == [page for page, _ in boxes(data, at - len("in spring and the\n"), at + 8)]
+    assert [1, 2] == [page for page, _ in boxes(data, document.landmarks, at - len("in spring and the\n"), at + 8)]
 
 
 def test_a_filing_has_its_boxes() -> None:
@@ -219,7 +219,7 @@ def test_a_filing_has_its_boxes() -> None:
     document = contents(data, files[0].name).documents[0]
     for words in ("Total non-current assets 224,017 216,166", "Term debt 94,700 109,106"):
         at = document.text.index(words)
-        ((page, (left, bottom, right, top)),) = boxes(data, at, at + len(words))
+        ((page, (left, bottom, right, top)),) = boxes(data, document.landmarks, at, at + len(words))
         assert page == document.page_at(at)
         shown = (
             pypdfium2.PdfDocument(data)[page - 1].get_textpage().get_text_bounded(left - 1, bottom - 1, right + 1, top + 1)

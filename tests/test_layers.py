@@ -40,7 +40,7 @@ HOMES = {
     "chromadb": {"vectors"}, "apsw": {"catalog"}, "sqlite3": set(), "onnxruntime": {"embed"}, "tokenizers": {"embed"},
     "llama_index": {"llama"}, "openai": {"llm", "endpoint"}, "gradio": {"page", "serve"}, "typer": {"cli"},
     "fastapi": {"serve"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"}, "trafilatura": {"read"},
-    "charset_normalizer": {"read"}, "http": {"fetch"},
+    "rapidocr": {"read"}, "charset_normalizer": {"read"}, "http": {"fetch"},
     "watchfiles": {"watch"}, "pathspec": {"files"}, "lxml": {"read"}, "olefile": {"read"}, "python_calamine": {"read"},
     "striprtf": {"read"}, "oxmsg": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"evaluate"},
     "py3langid": {"languages"}, "babel": {"languages"},

@@ -101,13 +101,15 @@ class Reading:
             "SELECT d.source, title, author, date, media_type, characters,"
             f" (SELECT count(*) FROM passages p WHERE p.document_id = d.id AND p.edition = {_CURRENT}),"
             " (SELECT count(page) FROM landmarks l WHERE l.document_id = d.id), pending, r.path, added,"
-            " content_hash, coalesce(json_extract(metadata, '$.language'), '')"
+            " content_hash, coalesce(json_extract(metadata, '$.language'), ''),"
+            " coalesce(json_extract(metadata, '$.pages_without_text'), '')"
             " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
         )
         infos = [
             DocumentInfo(source, title, author, date, kind, length, passages, pages,
-                         "embedding" if pending else "ready", root, added, hash_, language=language)
-            for source, title, author, date, kind, length, passages, pages, pending, root, added, hash_, language in live
+                         "embedding" if pending else "ready", root, added, hash_, language=language, unread_pages=unread)
+            for source, title, author, date, kind, length, passages, pages, pending, root, added, hash_, language, unread
+            in live
         ]  # fmt: skip
         failed = self._db.query(
             "SELECT f.source, r.path, content_hash, error, hint FROM files f JOIN roots r ON r.id = f.root_id"

@@ -1,8 +1,8 @@
 """The process that reads files: bytes come over a pipe, documents go back. It has little memory, and writes no file.
 
-    python -P -m rag.read.child
+    python -P -m rag.read.child [--ocr]
 
-It ends when its pipe does.
+With --ocr it recognises pages that are pictures, and says after each that it is still at work. It ends when its pipe does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 from rag.errors import ReadError
 from rag.frames import receive, send
-from rag.read import contents
+from rag.read import contents, scanned
 from rag.read.process import sent
 
 _MEMORY = 1_200_000_000  # bytes of address space, a third of it for libraries; and for each byte of the file
 _MEMORY_A_BYTE = 8
+_MEMORY_OCR = 2_500_000_000  # beyond it, for the engine that recognises pages
 _TOO_MUCH = ("reading it takes too much memory", "save it in parts, or as text")
 
 
@@ -41,7 +42,7 @@ def _limit(size: int) -> None:
         import resource
     except ImportError:  # Windows
         return
-    most = _MEMORY + _MEMORY_A_BYTE * size
+    most = _MEMORY + _MEMORY_A_BYTE * size + (_MEMORY_OCR if scanned.is_on() else 0)
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
@@ -52,4 +53,6 @@ if __name__ == "__main__":
     speaking = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get among the answers
     sys.setrecursionlimit(3_000)
+    if "--ocr" in sys.argv[1:]:
+        scanned.turn_on(lambda: send(speaking, {"busy": True}))
     main(sys.stdin.buffer, speaking)

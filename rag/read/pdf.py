@@ -3,7 +3,7 @@
 pdfium gives a page's text in the order in which it was drawn, which mostly is the order in which it is read. What is mended
 here: columns drawn line by line across the page, letters drawn one by one, ligatures, hyphens at the ends of lines, headers
 and footers that stand between the halves of a sentence. Every step keeps for each character where it came from, so that a
-citation can be shown on the page.
+citation can be shown on the page. Pages that are pictures are recognised where that is turned on (`scanned`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag.errors import ReadError
+from rag.read import scanned
 from rag.read.attached import base_name, with_attached
 from rag.read.text import canonical, find_date, name_as_title
 from rag.records import Document, Landmark
@@ -31,6 +32,7 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top, in points f
 
 _FAR: Box = (0.0, 0.0, 0.0, 0.0)
 _MOST_PAGES = 20_000
+_MOST_RECOGNISED = 2_000  # pages, of seconds each
 _MOST_ATTACHED = 100
 _LIGATURES = dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
 _HYPHENS = "\ufffe\x02"  # how pdfium marks a hyphen that only ends a line
@@ -44,6 +46,8 @@ _PROSE = 25  # code points from which a line is prose rather than a cell
 _ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # of the lines: how many stand right of the one before if columns were drawn across
 _APART = 0.55  # of a line's height: more room than usual between two lines parts paragraphs
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
+_PICTURE_PIXELS, _PICTURE_SCALE = 2_000, 4.0  # of the longer side of a page that is recognised; pixels a point, at most
+_FEW = 60  # characters: what a scanning app stamps on a picture is no text layer
 _NO_TITLE = re.compile(r"untitled|\.\w{3,4}$|^Microsoft", re.IGNORECASE)
 
 
@@ -73,18 +77,22 @@ def read(data: bytes, name: str, within: int = 0) -> Contents:
         ReadError: It is damaged, locked by a password, or holds pictures of text only.
     """
     with _opened(data) as pdf:
-        pages = _pages(pdf)
+        pages, recognised = _recognised(pdf, _pages(pdf))
         about = pdf.get_metadata_dict(skip_empty=True)
         attached = list(_attached(pdf))
     text, starts = _together(pages)
     if not text.strip():
         if not attached:
-            raise ReadError("no text layer (scanned pages?)", "run OCR over it first")
+            hint = "OCR found no words on them either" if scanned.is_on() else scanned.HINT
+            raise ReadError("no text layer (scanned pages?)", hint)
         return with_attached(None, attached, within)
     # Titles that programs leave behind ("Microsoft Word - x.doc", "untitled") tell less than the file's name.
     title = canonical(about.get("Title", "")).strip()
     title = title if re.search(r"[^\W\d_]{3}", title) and not _NO_TITLE.search(title) else name_as_title(name)
-    empty = [str(n) for n, page in enumerate(pages, start=1) if not page]
+    marked = {
+        "pages_without_text": [n for n, page in enumerate(pages, start=1) if not page],
+        "pages_recognised": [n + 1 for n in recognised],
+    }
     own = Document(
         text,
         title,
@@ -92,27 +100,30 @@ def read(data: bytes, name: str, within: int = 0) -> Contents:
         date=find_date(text[:3000]) or _created(about.get("CreationDate", "")),
         landmarks=tuple(Landmark(start, f"p. {n}", n) for n, start in enumerate(starts, start=1)),
         media_type="application/pdf",
-        metadata={"pages_without_text": ", ".join(empty)} if empty else {},
+        metadata={name: ", ".join(map(str, numbers)) for name, numbers in marked.items() if numbers},
     )
     return with_attached(own, attached, within)
 
 
-def boxes(data: bytes, start: int, end: int) -> list[tuple[int, Box]]:
+def boxes(data: bytes, landmarks: Sequence[Landmark], start: int, end: int) -> list[tuple[int, Box]]:
     """Where on its pages a span of a PDF's canonical text stands: (1-based page, box), line by line.
 
     Args:
         data: The file's bytes, as they were when the text was read.
+        landmarks: Of the document: where its pages begin.
         start: First code point.
         end: One past the last.
+
+    Returns:
+        Nothing for pages that were recognised: they have no characters, only a picture.
 
     Raises:
         ReadError: It cannot be read.
     """
     found: list[tuple[int, Box]] = []
+    starts = [mark.start for mark in landmarks]
     with _opened(data) as pdf:
-        pages = _pages(pdf)
-        _, starts = _together(pages)
-        for number, (begin, page) in enumerate(zip(starts, pages, strict=True)):
+        for number, (begin, page) in enumerate(zip(starts, _pages(pdf), strict=False)):
             if begin >= end or (number + 1 < len(starts) and starts[number + 1] <= start):
                 continue
             at, spans = begin, []
@@ -174,6 +185,55 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
     except pypdfium2.PdfiumError:  # one broken page does not cost the others
         return []
     return _parted([_cleaned(line) for line in _in_columns(_spelled(lines))])
+
+
+def _recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tuple[list[list[_Line]], list[int]]:
+    """Pages with the words that stand on those that are pictures, and which these are; as they were if that is off."""
+    if not scanned.is_on():
+        return pages, []
+    pictures = islice((n for n, page in enumerate(pages) if _is_picture(pdf, n, page)), _MOST_RECOGNISED)
+    found = {n: lines for n in pictures if (lines := _recognised_page(pdf, n))}
+    kept = dict(zip(found, _without_running(list(found.values())), strict=True))
+    return [kept.get(n, page) for n, page in enumerate(pages)], list(kept)
+
+
+def _is_picture(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[_Line]) -> bool:
+    """Whether a page has no text, or next to none over a picture that fills most of it."""
+    if not lines:
+        return True
+    if sum(len(line.text) for line in lines) > _FEW:
+        return False
+    try:
+        page = pdf[number]
+        width, height = page.get_size()
+        around = (picture.get_bounds() for picture in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3))
+        return any((right - left) * (top - bottom) > 0.5 * width * height for left, bottom, right, top in around)
+    except pypdfium2.PdfiumError:
+        return False
+
+
+def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
+    try:
+        page = pdf[number]
+        scale = min(_PICTURE_SCALE, _PICTURE_PIXELS / max(*page.get_size(), 1.0))
+        picture = page.render(scale=scale, may_draw_forms=False).to_numpy()
+    except pypdfium2.PdfiumError:  # one broken page does not cost the others
+        return []
+    lines: list[_Line] = []
+    for row in scanned.rows(picture[:, :, :3], scale):
+        text, box = row[0]
+        for later, at in row[1:]:
+            if at[0] - box[2] > box[3] - box[1] and _is_prose(text) and _is_prose(later):  # of two columns
+                lines.append(_Line(text, range(len(text)), box))
+                text, box = later, at
+            else:
+                text, box = f"{text} {later}", _around([box, at]) or at
+        lines.append(_Line(text, range(len(text)), box))
+    lines = _in_columns(lines)
+    goes_on = [a.text.endswith("-") and a.text[-2:-1].isalpha() and b.text[:1].islower() for a, b in pairwise(lines)]
+    for n in (n for n, is_broken in enumerate(goes_on) if is_broken):
+        lines[n] = replace(lines[n], text=lines[n].text[:-1] + _HYPHENS[0])
+    return _parted([_cleaned(line) for line in lines])
 
 
 def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[Box]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from rag.errors import RagError, ReadError
@@ -28,11 +29,13 @@ class Reader:
     """Reads files. Safe to share between threads; close it when done.
 
     Args:
-        limit_s: How long one file of ordinary size may take, seconds.
+        limit_s: How long one file of ordinary size may take, seconds; where pages are recognised, each of them.
+        ocr: Whether pages that are pictures are recognised.
     """
 
-    def __init__(self, limit_s: float = _LIMIT_S) -> None:
+    def __init__(self, limit_s: float = _LIMIT_S, *, ocr: bool = False) -> None:
         self._limit_s = limit_s
+        self._ocr = ocr
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._speaking = threading.Lock()
@@ -61,17 +64,17 @@ class Reader:
         limit_s = self._limit_s + max(0, len(data) - _ORDINARY_BYTES) / _BYTES_A_SECOND
         with self._speaking:
             child = self._started()
-            ended = threading.Timer(limit_s, child.kill)
-            ended.daemon = True
             begun = time.monotonic()
-            ended.start()
             try:
-                send(_pipe(child.stdin), {"name": name}, data)
-                frame = receive(_pipe(child.stdout))
+                with _ended_after(limit_s, child):
+                    send(_pipe(child.stdin), {"name": name}, data)
+                    frame = receive(_pipe(child.stdout))
+                while frame is not None and "busy" in frame[0]:  # a page was recognised; the next one has as long
+                    begun = time.monotonic()
+                    with _ended_after(limit_s, child):
+                        frame = receive(_pipe(child.stdout))
             except (OSError, ValueError):
                 frame = None
-            finally:
-                ended.cancel()
             if frame is None:
                 self._end()
                 if self._closed:
@@ -93,7 +96,7 @@ class Reader:
             self._end()
             self._child = subprocess.Popen(
                 # -P: nothing of the folder we happen to stand in is imported.
-                [sys.executable, "-P", "-m", "rag.read.child"],
+                [sys.executable, "-P", "-m", "rag.read.child", *(["--ocr"] if self._ocr else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -110,6 +113,17 @@ class Reader:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+@contextlib.contextmanager
+def _ended_after(limit_s: float, child: subprocess.Popen[bytes]) -> Iterator[None]:
+    ended = threading.Timer(limit_s, child.kill)
+    ended.daemon = True
+    ended.start()
+    try:
+        yield
+    finally:
+        ended.cancel()
 
 
 def sent(found: Contents) -> tuple[dict[str, Any], bytes]:
