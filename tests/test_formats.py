@@ -85,7 +85,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         ("What is the price of the copper kettle?", "orders.jsonl", "line 1", "price: 31.5"),
         ("How many moorings has the west quay?", "guide.rst", "§ Moorings", "forty moorings"),
         ("At how many degrees does the glaze melt?", "kiln.py", "line 5", "1240 degrees"),
-        ("How many beehives has the Hagen roof?", "page.html", "", "nine beehives"),
+        ("How many beehives has the Hagen roof?", "page.html", "Bees", "nine beehives"),
+        ("By how much is inference with OTSL faster than with HTML?", "otsl.html", "5.1 Hyper Parameter Optimization", "2x speed"),
+        ("Which exception was thrown because content extraction is not allowed?", "access.json", "item 1", "AccessPermission"),
+        ("What does the forecasting procedure calculate for seasons?", "forecasting.jsonl", "line 1", "seasonal index"),
+        ("Why does six place proxy objects that lazily load modules?", "six.rst", "§ Renamed modules and attributes compat",
+         "lazily load"),
+        ("What is the actual metaclass in six.py?", "six.py", "line 865", "the actual metaclass"),
+        ("What is rtf_meta:emb_class called now?", "overlay.tsv", "row 44", "rtf:embedded-class"),
     ],
 )  # fmt: skip
 def test_a_question_is_answered_from_it(library: Library, question: str, source: str, locator: str, words: str) -> None:
@@ -97,6 +104,52 @@ def test_a_question_is_answered_from_it(library: Library, question: str, source:
     cited = [c for c in answer.citations if c.source == source and words in c.quote]
     assert cited, answer
     assert any(locator in citation.locator for citation in cited), cited
+
+
+def test_a_cell_of_a_web_page_is_found_by_its_names() -> None:
+    """Also where names take several rows, cells span rows, a title stands over the table, and menus surround it."""
+    report = "<p>" + "The regional report was published on Monday and tells how sales went in the north. " * 6 + "</p>"
+    menu = "".join(f"<li><a href='/{n}'>Another page that has number {n}</a></li>" for n in range(60))
+    table = (
+        "<table><thead><tr><th colspan=4>Our sales</th></tr><tr><th rowspan=2>Region</th><th rowspan=2># Shops</th>"
+        "<th colspan=2>Sales</th></tr><tr><th>2023</th><th>2024</th></tr></thead>"
+        "<tbody><tr><td rowspan=2>North</td><td>3</td><td>1,200</td><td>1,350</td></tr>"
+        "<tr><td>5</td><td>900</td><td>1,010</td></tr></tbody></table>"
+    )
+    page = f"<html><title>Sales</title><body><nav><ul>{menu}</ul></nav><article><h1>Sales</h1>{report}<h2>By region</h2>{table}{report}</article></body></html>"
+    for data in (page, f"<html><body>{table}</body></html>"):
+        text = contents(data.encode(), "sales.html").documents[0].text
+
+        assert "Region: North | # Shops: 5 | Sales 2023: 900 | Sales 2024: 1,010" in text
+        assert "Another page" not in text
+        assert "Our sales" in text
+    document = contents(page.encode(), "sales.html").documents[0]
+    assert "\n## By region\n" in document.text
+    shops = "| # Shops: 7" in contents(b"<table><tr><th># Shops<th>Sum<tr><td>7<td>1</table>", "x.html").documents[0].text
+    assert shops, "else it would pass for a heading"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp1252", "Un été à la plage, où les élèves préfèrent nager. Ça va bien, naïve grand-mère."),
+        ("cp1252", "The “quoted” text costs £5 – not €6."),
+        ("cp1252", "Não há informações sobre a situação, mas à noite não é possível."),
+        ("cp1252", "Õhtul läheme metsa, kus öö on külm ja mõnus."),
+        ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Chtěl bych se zeptat, kolik to stojí."),
+        ("cp1250", "Az erdő szélén a kőműves házat épít. A bíróság döntése szerint a szerződés érvénytelen."),
+        ("cp1251", "Привет, как дела? Сегодня хорошая погода."),
+        ("cp1253", "Καλημέρα κόσμε, τι κάνετε σήμερα;"),
+    ],
+)
+def test_old_encodings(encoding: str, words: str) -> None:
+    """In text, in pages that say nothing of it, and in those that do."""
+    said = f"<html><head><meta charset={encoding}></head><body><p>{words}</p></body></html>"
+    silent = f"<html><body><p>{words}</p></body></html>"
+    for text, name in ((words, "x.txt"), (silent, "x.html"), (said, "x.html")):
+        assert words in contents(text.encode(encoding), name).documents[0].text
+    wrong = said.replace(encoding, "iso-8859-1").encode()  # it says so, and is UTF-8
+    assert words in contents(wrong, "x.html").documents[0].text
 
 
 @pytest.mark.process

@@ -16,7 +16,7 @@ _TEX_SECTION = re.compile(
 _TEX_FIELD = r"\\{}(?:\[[^\]]*\])?\{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}"
 _TEX_COMMAND = re.compile(r"\\[A-Za-z]+\*?|[{}~\\]")
 _TEX_ASIDE = re.compile(r"\\(?:inst|orcidID|orcid|thanks|footnote|footnotemark|email|fnm|textsuperscript)\*?\{[^{}]*\}")
-_UNDERLINE = re.compile(r"^(?P<title>[^\s].*)\n(?P<line>([=\-~^\"'`#*+.:_])\3{2,})[ \t]*$", re.MULTILINE)
+_UNDERLINE = re.compile(r"^ ?(?P<title>\S.*)\n(?P<line>([!-/:-@\[-`{-~])\3{2,})[ \t]*$", re.MULTILINE)
 _RST_FIELD = re.compile(r"^:([A-Za-z]+):[ \t]+(.+)$", re.MULTILINE)
 
 

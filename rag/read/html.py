@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 
 import trafilatura
+from lxml import etree
 
 from rag.errors import ReadError
-from rag.read.markup import parsed, text_of
+from rag.read.markup import parsed, square, text_of
 from rag.read.text import canonical, find_date, iso_date, name_as_title
 from rag.records import Document
 
+# How trafilatura names what it keeps → HTML.
+_NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}
 _AROUND = ("nav", "aside", "footer")
 _LITTLE_BESIDE = 1.25  # a page that is no longer than this many times its main text is nothing but text
 
@@ -24,9 +27,11 @@ def read(data: bytes, name: str) -> Document:
         ReadError: It holds no text.
     """
     try:
-        page = trafilatura.bare_extraction(data, include_comments=False, include_tables=True, with_metadata=True)
-        whole = text_of(parsed(data), without=_AROUND)
-        text = page.text if page is not None and page.text else ""
+        root = parsed(data)
+        square(root)
+        whole = text_of(root, without=_AROUND)
+        page = trafilatura.bare_extraction(root, include_comments=False, include_tables=True, with_metadata=True)
+        text = text_of(_as_html(page.body)) if page is not None and page.body is not None else ""
         if len(whole) < _LITTLE_BESIDE * len(text) or not text:  # no menus that could be told from the text
             text = whole
     except ReadError:
@@ -45,3 +50,15 @@ def read(data: bytes, name: str) -> Document:
         media_type="text/html",
         metadata=about,
     )
+
+
+def _as_html(body: etree._Element) -> etree._Element:
+    """The main text that trafilatura found, as HTML again."""
+    for element in body.iter(etree.Element):
+        if element.tag == "head":
+            element.tag = element.get("rend", "h2")
+        elif element.tag == "cell":
+            element.tag = "th" if element.get("role") == "head" else "td"
+        else:
+            element.tag = _NAMES.get(element.tag, element.tag)
+    return body

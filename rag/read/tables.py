@@ -12,11 +12,15 @@ _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*\d[\d.,'’ ]*\)?\s*%?$|\d{1,4}[-/.]\d
 _LOOKED_AT = 20  # rows below, to tell names of columns from values
 
 
-def lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
     """One line a row, "Name: value | Name: value"; empty cells are left out, and an empty row is an empty line.
 
     The first row that looks like names of columns gives them to the rows below, until an empty row. Of the rows no more
     than twenty are held at once.
+
+    Args:
+        rows: The cells of each.
+        named: Whether the first row is known to name the columns, whatever it looks like.
 
     Example:
         >>> list(lines([["Region", "2023", "2024"], ["North", "1,200", "1,350"]]))
@@ -31,11 +35,16 @@ def lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
         if not any(row):
             names = None
             yield ""
-        elif names is None and _are_names(row, ahead):
-            names = row
-            yield " | ".join(cell for cell in row if cell)
+        elif names is None and ((named and ahead) or _are_names(row, ahead)):
+            names, named = row, False
+            yield _line(cell for cell in row if cell)
         else:
-            yield " | ".join(_named(row, names or ()))
+            yield _line(_named(row, names or ()))
+
+
+def _line(cells: Iterable[str]) -> str:
+    line = " | ".join(cells)
+    return f"| {line}" if line.startswith("#") else line  # else it would pass for a heading
 
 
 def cell_text(cell: str) -> str:
