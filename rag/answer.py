@@ -136,7 +136,7 @@ class Ask:
         writer: The model that writes answers; None for extraction.
         prompt_tokens: Room for what the model is asked, tokens.
         sentences: Most sentences of an extracted answer.
-        evidence: Below it, an extracted answer abstains; in [0, 1].
+        threshold: The evidence below which an extracted answer abstains, in [0, 1]; asked anew for each question.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Ask:
         *,
         prompt_tokens: int,
         sentences: int,
-        evidence: float,
+        threshold: Callable[[], float],
     ) -> None:
         self._search = search
         self._embedder = embedder
@@ -160,7 +160,7 @@ class Ask:
         self._writer = writer
         self._prompt_tokens = prompt_tokens
         self._sentences = sentences
-        self._threshold = evidence
+        self._threshold = threshold
 
     def __call__(self, question: str, k: int, wanted: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
         """Answers one question. Closing the iterator stops the model.
@@ -286,7 +286,7 @@ class Ask:
         lines = overview.Lines()
         evidence, read = 0.0, 0
         # No one sentence answers "List every …": what comes near is shown, and called that.
-        threshold = self._threshold * (_FOR_A_LIST if asking.kind == "list" else 1)
+        threshold = self._threshold() * (_FOR_A_LIST if asking.kind == "list" else 1)
         for searched, part in found.parts:
             extracted = self._extract(asking, searched, part)
             evidence = max(evidence, extracted.evidence)

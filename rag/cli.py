@@ -6,22 +6,20 @@ What is printed is made in `terminal`. The home of typer.
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rag import terminal
+from rag import cli_evaluate, terminal
+from rag.command import Json, NoSync, import_progress, opened, print_json, say, show_lines
 from rag.errors import EmbedderError, IndexBusyError, RagError, SettingsError, SourceError, StorageError
-from rag.records import Answer, Filter, Progress, SyncReport
+from rag.records import Answer, Filter, SyncReport
 from rag.settings import Resolved, masked
 from rag.startup import agree, settings_in_force, untrusted_addresses
 
@@ -30,7 +28,6 @@ _INTERRUPTED = 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
 _K = Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages an answer may rest on.")]
 _Source = Annotated[
     list[str] | None, typer.Option("--source", help="Only documents whose source fits this pattern (*, ?).")
@@ -38,7 +35,6 @@ _Source = Annotated[
 _Since = Annotated[str, typer.Option(help="Only documents of this date or later (2025-06-13, 2025-06, 2025).")]
 _Until = Annotated[str, typer.Option(help="Only documents of this date or earlier.")]
 _Meta = Annotated[list[str] | None, typer.Option("--meta", help="Only documents with this field: author='Jane Doe'.")]
-_NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not look for changed documents first.")]
 
 
 @app.callback(epilog='Begin with: rag ask "What did India raise with Sun Weidong?"')
@@ -65,7 +61,7 @@ def ask(
     since: _Since = "",
     until: _Until = "",
     meta: _Meta = None,
-    no_sync: _NoSync = False,
+    no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
     """Answer a question, with citations; first bring the index in step with the folder of `documents`."""
@@ -73,7 +69,7 @@ def ask(
     from rag.search import checked_question
 
     question = checked_question(question)  # before anything is looked for
-    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
+    with opened(context, sync_first=not no_sync, quiet=as_json) as library:
         live = terminal.Live() if not as_json and sys.stdout.isatty() else None
         for event in library.stream(question, k=k, wanted=_filter(source, since, until, meta)):
             if isinstance(event, Said) and live:
@@ -92,14 +88,14 @@ def chat(
     since: _Since = "",
     until: _Until = "",
     meta: _Meta = None,
-    no_sync: _NoSync = False,
+    no_sync: NoSync = False,
 ) -> None:
     """Ask, and ask on: follow-ups are understood, Ctrl-C stops an answer, Ctrl-D ends."""
     from rag.chat import Chat
 
     wanted = _filter(source, since, until, meta)
-    with _library(context, sync_first=not no_sync) as library:
-        Chat(library, k, wanted, _say).run()
+    with opened(context, sync_first=not no_sync) as library:
+        Chat(library, k, wanted, say).run()
 
 
 @app.command(epilog="Example: rag search 'rare earth magnets' -k 3 --json")
@@ -111,25 +107,25 @@ def search(
     since: _Since = "",
     until: _Until = "",
     meta: _Meta = None,
-    no_sync: _NoSync = False,
+    no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
     """List the passages that bear on a question, best first, and why each was found."""
     from rag.search import checked_question
 
     question = checked_question(question)
-    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
+    with opened(context, sync_first=not no_sync, quiet=as_json) as library:
         hits, timings, notice = library.retrieve(question, k, wanted=_filter(source, since, until, meta))
         if as_json:
             from rag.contracts import SCHEMA_VERSION, hit_json
 
             found = [hit_json(hit) for hit in hits]
-            _print_json({"schema_version": SCHEMA_VERSION, "question": question, "notice": notice, "hits": found,
+            print_json({"schema_version": SCHEMA_VERSION, "question": question, "notice": notice, "hits": found,
                          "timings_ms": timings})  # fmt: skip
             return
         for n, hit in enumerate(hits, start=1):
             print(terminal.hit(n, hit))
-        _say(notice if hits else notice or "nothing was found: the index is empty, or the filter lets nothing pass")
+        say(notice if hits else notice or "nothing was found: the index is empty, or the filter lets nothing pass")
 
 
 @app.command(epilog='Example: rag why "Who met Sun Weidong?" --expect "the curbs were raised"')
@@ -142,19 +138,18 @@ def why(
     since: _Since = "",
     until: _Until = "",
     meta: _Meta = None,
-    no_sync: _NoSync = False,
+    no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
     """Ask, and say at which stage an expected passage was lost on its way into the answer."""
-    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
+    with opened(context, sync_first=not no_sync, quiet=as_json) as library:
         reason = library.why(question, expect, k=k, wanted=_filter(source, since, until, meta))
     if as_json:
         from rag.contracts import why_json
 
-        _print_json(why_json(reason))
+        print_json(why_json(reason))
     else:
-        for line in terminal.reason(reason):
-            print(line)
+        show_lines(terminal.reason(reason))
 
 
 @app.command(epilog="Example: rag add report.pdf notes/")
@@ -165,7 +160,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Take in files, all files of folders, web pages, or standard input. Nothing is removed."""
-    with _library(context) as library, _progress(as_json) as progress:
+    with opened(context) as library, import_progress(as_json) as progress:
         named = [path for path in paths if path != "-"]
         report = library.add(*named, progress=progress)
         if len(named) < len(paths):
@@ -177,7 +172,7 @@ def add(
 @app.command(epilog="Example: rag refresh")
 def refresh(context: typer.Context, as_json: Json = False) -> None:
     """Fetch again the web pages that have changed."""
-    with _library(context) as library, _progress(as_json) as progress:
+    with opened(context) as library, import_progress(as_json) as progress:
         report = library.refresh(progress=progress)
     _show_report(report, as_json)
 
@@ -190,7 +185,7 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Make the index equal to a folder: new, changed, and gone."""
-    with _library(context) as library, _progress(as_json) as progress:
+    with opened(context) as library, import_progress(as_json) as progress:
         report = library.sync(_named_folder(folder, library, "sync"), prune=prune, progress=progress)
     _show_report(report, as_json)
 
@@ -206,19 +201,19 @@ def watch(
 
     from rag.watch import changes
 
-    with _library(context) as library:
+    with opened(context) as library:
         folder = _named_folder(folder, library, "watch")
         said, first = "", True
         for _ in changes(Path(folder).expanduser(), threading.Event()):
             try:
-                with _progress(as_json) as progress:
+                with import_progress(as_json) as progress:
                     report = library.sync(folder, progress=progress)
                 library.fill()
             except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
                 if first and isinstance(error, SourceError):
                     raise
                 if str(error) != said:
-                    _say(f"waiting: {error}")
+                    say(f"waiting: {error}")
                 said = str(error)
                 continue
             if first or report.added or report.updated or report.removed or report.held or said:
@@ -235,17 +230,17 @@ def list_documents(
     """List the documents."""
     from rag.contracts import document_json
 
-    with _library(context) as library:
+    with opened(context) as library:
         infos = [info for info in library.documents() if not failed or info.state == "failed"]
     if as_json:
-        _print_json([document_json(info) for info in infos])
+        print_json([document_json(info) for info in infos])
         return
     for info in infos:
         print(terminal.document(info))
     if infos:
-        _say(terminal.documents_total(infos))
+        say(terminal.documents_total(infos))
     else:
-        _say("every file could be read" if failed else "no documents yet; take some in with: rag add FILE")
+        say("every file could be read" if failed else "no documents yet; take some in with: rag add FILE")
 
 
 @app.command(epilog="Example: rag ask 'Who came?' --json > answer.json; rag verify answer.json")
@@ -261,13 +256,12 @@ def verify(
         question, saved = saved_answer(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{file!r} cannot be read ({error})", "check the path") from None
-    with _library(context) as library:
+    with opened(context) as library:
         traces = [(one, library.trace(one)) for one in saved]
     if as_json:
-        _print_json(verify_json(question, traces))
+        print_json(verify_json(question, traces))
     for one, found in traces if not as_json else ():
-        for line in terminal.trace(one, found):
-            print(line)
+        show_lines(terminal.trace(one, found))
     if any(found.state in ("changed", "deleted") for _, found in traces):
         raise typer.Exit(1)
 
@@ -279,10 +273,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print a document's canonical text, byte for byte as offsets see it."""
-    with _library(context) as library:
+    with opened(context) as library:
         document = library.document(source)
     if as_json:
-        _print_json({f.name: getattr(document, f.name) for f in fields(document)})
+        print_json({f.name: getattr(document, f.name) for f in fields(document)})
         return
     # Bytes, so that nothing is added or translated on the way; a terminal gets it without control characters.
     text = terminal.plain(document.text) if sys.stdout.isatty() else document.text
@@ -297,10 +291,10 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Forget documents. A file of a synced folder stays out until it is added by name."""
-    with _library(context) as library:
+    with opened(context) as library:
         removed = library.remove(*sources)
     if as_json:
-        _print_json({"removed": removed})
+        print_json({"removed": removed})
     else:
         print(f"forgot {removed} document{'s' * (removed != 1)}")
 
@@ -308,12 +302,12 @@ def remove(
 @app.command(epilog="Example: RAG_PASSAGE_TOKENS=128 rag reindex")
 def reindex(context: typer.Context, as_json: Json = False) -> None:
     """Cut and embed all documents anew as the settings say, beside the old; with the old settings it goes back."""
-    with _library(context) as library, _progress() as progress:
+    with opened(context) as library, import_progress() as progress:
         report = library.reindex(progress=progress)
     if as_json:
         from rag.contracts import reindex_json
 
-        _print_json(reindex_json(report))
+        print_json(reindex_json(report))
     else:
         print(terminal.reindexed(report))
 
@@ -325,10 +319,10 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Copy the index as it is now into one file, while others go on using it."""
-    with _library(context) as library:
+    with opened(context) as library:
         size = library.back_up(file)
     if as_json:
-        _print_json({"file": file, "bytes": size})
+        print_json({"file": file, "bytes": size})
     else:
         print(terminal.plain(f"{file}: {size:,} bytes, whole; `rag restore` puts it back"))
 
@@ -344,7 +338,7 @@ def restore(
 
     old = Library.restore(file, context.obj().settings.index)
     if as_json:
-        _print_json({"restored": file, "old": str(old) if old else None})
+        print_json({"restored": file, "old": str(old) if old else None})
     else:
         print(terminal.plain(f"restored {file}" + (f"; what was there is in {old}" if old else "")))
 
@@ -352,10 +346,10 @@ def restore(
 @app.command(epilog="Example: rag rm old-notes.md && rag compact")
 def compact(context: typer.Context, as_json: Json = False) -> None:
     """Leave nothing of removed documents in the index's files, and give back the space."""
-    with _library(context) as library:
+    with opened(context) as library:
         before, after = library.compact()
     if as_json:
-        _print_json({"bytes_before": before, "bytes_after": after})
+        print_json({"bytes_before": before, "bytes_after": after})
     else:
         print(f"{before:,} bytes before, {after:,} after; nothing is left of what was removed")
 
@@ -367,10 +361,9 @@ def models(as_json: Json = False) -> None:
 
     found = find_local_servers()
     if as_json:
-        _print_json([asdict(server) for server in found])
+        print_json([asdict(server) for server in found])
         return
-    for line in terminal.local_servers(found):
-        print(line)
+    show_lines(terminal.local_servers(found))
 
 
 @app.command(epilog="Example: RAG_K=5 rag config")
@@ -383,7 +376,7 @@ def config(context: typer.Context, as_json: Json = False) -> None:
         for value in [getattr(resolved.settings, field.name)]
     }
     if as_json:
-        _print_json({name: {"value": value, "from": resolved.origins[name]} for name, value in shown.items()})
+        print_json({name: {"value": value, "from": resolved.origins[name]} for name, value in shown.items()})
         return
     for name, value in shown.items():
         print(terminal.plain(f"{name:16} {value!s:32} {resolved.origins[name]}"))
@@ -400,43 +393,19 @@ def doctor(
     """Look the index over."""
     from rag.contracts import doctor_json
 
-    with _library(context, as_it_is=repair) as library:
+    with opened(context, as_it_is=repair) as library:
         health = library.check(repair=repair)
     if as_json:
-        _print_json(doctor_json(health))
+        print_json(doctor_json(health))
     else:
-        for line in terminal.health(health):
-            print(line)
+        show_lines(terminal.health(health))
     raise typer.Exit(4 if health.problems else 0)
 
 
-@app.command(name="eval", epilog='Example: rag eval tests/sets/seed.yaml --gate "citation_exact>=1.0"')
-def evaluate(
-    context: typer.Context,
-    test_set: Annotated[str, typer.Argument(metavar="SET", help="Questions, YAML or JSONL.")],
-    out: Annotated[str | None, typer.Option(help="Write every question's answer, citations and hits here.")] = None,
-    gate: Annotated[list[str] | None, typer.Option("--gate", help='Exit with 1 unless it holds: "hit@5>=0.95".')] = None,
-    no_sync: _NoSync = False,
-    as_json: Json = False,
-) -> None:
-    """Measure answers on a test set: retrieval, gold contained, citations, refusals."""
-    from rag import evaluate as evaluation
-
-    questions = evaluation.read_set(Path(test_set))
-    gates = [evaluation.parse_gate(words) for words in gate or []]
-    with _library(context, sync_first=not no_sync, quiet=as_json) as library:
-        run = evaluation.run(library, questions)
-    failed = [words for words, holds in ((g.words, g.holds(run.figures)) for g in gates) if not holds]
-    if out:
-        Path(out).write_text(json.dumps(run.as_json(), ensure_ascii=False, indent=1), encoding="utf-8")
-    if as_json:
-        _print_json({"figures": run.figures, "defects": list(run.defects), "failed_gates": failed})
-    else:
-        for name, value in run.figures.items():
-            print(f"{name:28} {value:.3f}" if isinstance(value, float) else f"{name:28} {value}")
-    for line in [*run.defects, *(f"gate failed: {words}" for words in failed)]:
-        _say(line)
-    raise typer.Exit(1 if failed else 0)
+app.command(name="eval", epilog=cli_evaluate.EVAL_EXAMPLE)(cli_evaluate.evaluate)
+app.command(epilog="Example: rag runs 3 --out run.json")(cli_evaluate.runs)
+app.command(epilog="Example: rag calibrate questions.yaml --error-rate 0.05")(cli_evaluate.calibrate)
+app.command(epilog="Example: rag judge claims.jsonl --corpus corpus.jsonl --limit 200")(cli_evaluate.judge)
 
 
 @app.command(epilog="Example: rag ui --port 7861")
@@ -461,11 +430,11 @@ def run() -> NoReturn:
         ended = app(standalone_mode=False)
         code = ended if isinstance(ended, int) else 0  # typer.Exit comes back as a value, Ctrl-C as 130
         if code == _INTERRUPTED:
-            _say("interrupted; what was acknowledged is kept")
+            say("interrupted; what was acknowledged is kept")
     except RagError as error:
         code = _failed(error)
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; what was acknowledged is kept")
+        say("interrupted; what was acknowledged is kept")
         code = _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -478,24 +447,24 @@ def run() -> NoReturn:
 def _failed(error: RagError) -> int:
     if os.environ.get("RAG_DEBUG"):
         traceback.print_exc()
-    _say(f"rag: {error}" + (f"\n     {error.hint}" if error.hint else ""))
+    say(f"rag: {error}" + (f"\n     {error.hint}" if error.hint else ""))
     return error.exit_code
 
 
 def _unexpected(error: Exception) -> int:
     # typer's usage errors carry their own text and code; it bundles click, so they are known by shape.
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        _say(f"rag: {error.format_message()}\n     `rag --help` lists the commands")
+        say(f"rag: {error.format_message()}\n     `rag --help` lists the commands")
         return int(error.exit_code)
     if os.environ.get("RAG_DEBUG"):
         traceback.print_exc()
     if isinstance(error, UnicodeError):
-        _say("rag: an argument is not text in this terminal's encoding\n     write it in UTF-8")
+        say("rag: an argument is not text in this terminal's encoding\n     write it in UTF-8")
         return 1
     if isinstance(error, OSError):
-        _say(f"rag: {error.strerror or error}: {error.filename or ''}\n     check the disk and the permissions")
+        say(f"rag: {error.strerror or error}: {error.filename or ''}\n     check the disk and the permissions")
         return 4
-    _say(f"rag: something went wrong that should not ({type(error).__name__})\n     RAG_DEBUG=1 shows where")
+    say(f"rag: something went wrong that should not ({type(error).__name__})\n     RAG_DEBUG=1 shows where")
     return 4
 
 
@@ -514,66 +483,6 @@ def _trusted(resolved: Resolved, trust: bool) -> Resolved:
     return resolved
 
 
-@contextmanager
-def _library(
-    context: typer.Context, *, sync_first: bool = False, quiet: bool = False, as_it_is: bool = False
-) -> Iterator[Any]:
-    """The library, open; in step with the folder of `documents` where that is asked for."""
-    from rag.library import Library
-
-    resolved: Resolved = context.obj()
-    with Library.open(resolved.settings.index, resolved.settings, asks_once=True, as_it_is=as_it_is) as library:
-        if sync_first and resolved.settings.documents:
-            _keep_in_step(library, resolved, quiet)
-        if sync_first and not library.documents():
-            _say("there are no documents yet; take some in with: rag add FILE, or set documents in rag.toml")
-        yield library
-
-
-def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
-    """Syncs before a question. What stands in its way is said, and the question answered from what is there."""
-    folder = resolved.settings.documents
-    try:
-        with _progress() as progress:
-            report: SyncReport = library.sync(folder, progress=progress, patience_s=0)
-    except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
-        _say(f"answering from what is there: {error}")
-        return
-    if report.held:
-        _say(f"{len(report.held)} documents vanished from {folder} and are kept; `rag sync --prune` removes them")
-    if report.failed and not quiet and (report.added or report.updated):
-        _say(f"{len(report.failed)} files of {folder} could not be read; `rag ls --failed` says why")
-
-
-@contextmanager
-def _progress(as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """Says how far an import is: on a terminal a line, if it takes over a second; with --json a JSON line now and then."""
-    import time
-
-    begun = last = time.monotonic()
-    shown = False
-
-    def report(progress: Progress) -> None:
-        nonlocal last, shown
-        now = time.monotonic()
-        if now - last < 0.2 or (not as_json and (now - begun < 1 or not sys.stderr.isatty())):
-            return
-        last = now
-        if as_json:
-            json.dump(terminal.progress_facts(progress, now - begun), sys.stderr, ensure_ascii=False)
-            sys.stderr.write("\n")
-        else:
-            shown = True
-            sys.stderr.write(f"\r\x1b[K{terminal.progress(progress, now - begun)[:100]}")
-        sys.stderr.flush()
-
-    try:
-        yield report
-    finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
-
-
 def _filter(source: list[str] | None, since: str, until: str, meta: list[str] | None) -> Filter:
     for date in (since, until):
         if date and not re.fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", date):
@@ -588,12 +497,11 @@ def _show_answer(answer: Answer, *, as_json: bool, said: bool) -> None:
     if as_json:
         from rag.contracts import ask_json
 
-        _print_json(ask_json(answer))
+        print_json(ask_json(answer))
         return
     print("" if said else terminal.plain(answer.text))
-    _say(answer.notice)
-    for line in terminal.footnotes(answer, with_claims=said):
-        print(line)
+    say(answer.notice)
+    show_lines(terminal.footnotes(answer, with_claims=said))
 
 
 def _named_folder(folder: str | None, library: Any, command: str) -> str:
@@ -608,28 +516,17 @@ def _tell(report: SyncReport, as_json: bool) -> None:
     if as_json:
         from rag.contracts import sync_json
 
-        _print_json(sync_json(report))
+        print_json(sync_json(report))
     else:
-        for line in terminal.report(report):
-            print(line)
+        show_lines(terminal.report(report))
         for line in terminal.failures(report):
-            _say(line)
+            say(line)
     sys.stdout.flush()
 
 
 def _show_report(report: SyncReport, as_json: bool) -> None:
     _tell(report, as_json)
     raise typer.Exit(3 if report.failed else 0)
-
-
-def _say(line: str) -> None:
-    if line:
-        print(terminal.plain(line), file=sys.stderr)
-
-
-def _print_json(value: object) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=dict)
-    sys.stdout.write("\n")
 
 
 if __name__ == "__main__":

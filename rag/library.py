@@ -21,10 +21,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rag import __version__
-from rag.answer import Ask, Event, Finished
+from rag.answer import EXTRACTION, Ask, Event, Finished
 from rag.catalog import FILE, Catalog, restore
 from rag.dense import Dense
 from rag.errors import IndexBusyError, RagError, ReadError, SourceError, StorageError
+from rag.evaluate import Circumstances, Evaluations
 from rag.files import is_url, look_at, read_bytes, walk
 from rag.ingest import Ingest
 from rag.languages import language_of, unserved
@@ -52,6 +53,7 @@ from rag.vectors import ChromaFolder
 from rag.why import Why
 
 if TYPE_CHECKING:
+    from rag.measured import QuestionSet, RunJSON
     from rag.read.process import Reader
 
 _log = logging.getLogger(__name__)
@@ -308,6 +310,7 @@ class Library:
             for root_id, source in places:
                 self._catalog.forget_files(root_id, [source])
                 self._catalog.forget(root_id, source)
+            self._catalog.forget_in_runs(source for _, source in places)
         self._catalog.sweep(unfinished_too=False)
         self._changed = True
         return len(places)
@@ -392,6 +395,27 @@ class Library:
         follow = Why(self._catalog, self._search)
         return follow(expected, self.ask(question, k=k, wanted=wanted), self._ask.searches(question, k), wanted)
 
+    def evaluate(self, questions: QuestionSet) -> RunJSON:
+        """Asks every question of a test set and measures the answers; `evaluations` keeps runs, and has more to choose."""
+        return self.evaluations.run(questions)
+
+    @cached_property
+    def evaluations(self) -> Evaluations:
+        """Runs of test sets, and the threshold that was fitted by one."""
+        return Evaluations(self, self._catalog, self._answer_anyway, self._circumstances)
+
+    def _circumstances(self) -> Circumstances:
+        edition, settings = self._catalog.current(), self.settings
+        return Circumstances(
+            {"model": settings.writes_with() or EXTRACTION, "embedder": edition.embedder, "splitter": edition.splitter,
+             "k": settings.k, "sentences": settings.sentences, "evidence": self._threshold()},
+            {"documents": self._document_count(), "passages": edition.passages},
+            _versions(),
+        )  # fmt: skip
+
+    def _document_count(self) -> int:
+        return sum(info.state != "failed" for info in self.documents())
+
     def fill(self) -> int:
         """Passes what Chroma has not seen on to it, unless another process holds it; returns how many changes.
 
@@ -428,10 +452,9 @@ class Library:
                 problems.append(f"{found}; `rag doctor --repair` builds it anew")
         edition = self._catalog.current()
         return Health(
-            str(self.folder), len([d for d in self.documents() if d.state != "failed"]), edition.passages,
+            str(self.folder), self._document_count(), edition.passages,
             self._catalog.pending_count(), len(self._dense) if held else None, edition.embedder,
-            {"rag": __version__, "chromadb": version("chromadb"), "llama-index-core": version("llama-index-core"),
-             "gradio": version("gradio"), "openai": version("openai")},
+            _versions(),
             tuple(problems), tuple(repaired), "" if held else self._dense.holder(),
         )  # fmt: skip
 
@@ -607,12 +630,33 @@ class Library:
             first_token_s=self.settings.first_token_s, total_s=self.settings.total_s,
         )  # fmt: skip
 
+    @property
+    def writer(self) -> Writer | None:
+        """The model that writes answers; None where they are extracted."""
+        return self._writer
+
     @cached_property
     def _ask(self) -> Ask:
+        return self._made_ask(self._threshold, self._writer)
+
+    def _made_ask(self, threshold: Callable[[], float], writer: Writer | None) -> Ask:
         return Ask(
-            self._search, lambda: self._embedder, self._catalog.text, self._located, self._openings, self._writer,
-            prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, evidence=self.settings.evidence,
+            self._search, lambda: self._embedder, self._catalog.text, self._located, self._openings, writer,
+            prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, threshold=threshold,
         )  # fmt: skip
+
+    def _answer_anyway(self, question: str, wanted: Filter | None) -> Answer:
+        """The answer by quoting, however thin its evidence."""
+        self._prepare_search()
+        events = self._made_ask(lambda: 0.0, None)(question, self.settings.k, wanted, ())
+        return next(event.answer for event in events if isinstance(event, Finished))
+
+    def _threshold(self) -> float:
+        """Below which evidence nothing is answered: as set, else as fitted for this index, else as shipped."""
+        if self.settings.evidence != Settings().evidence:
+            return self.settings.evidence
+        fitted = self.evaluations.calibration()
+        return fitted.threshold if fitted is not None else self.settings.evidence
 
     def _located(self, document_id: int, offset: int) -> tuple[int | None, str, str]:
         """The page of a character, where to look for it in words, and the content hash of its document."""
@@ -621,6 +665,12 @@ class Library:
     def _openings(self, wanted: Filter, most: int, characters: int) -> tuple[int, list[Hit]]:
         """How many documents pass a filter, and how the first of them begin."""
         return self._catalog.openings(self._catalog.matching(wanted), most, characters)
+
+
+def _versions() -> dict[str, str]:
+    """Of what decides about answers and how an index looks."""
+    named = ("chromadb", "llama-index-core", "gradio", "openai")
+    return {"rag": __version__, **{name: version(name) for name in named}}
 
 
 def _common_stems() -> list[str]:

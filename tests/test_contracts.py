@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from rag import contracts
+from rag import contracts, contracts_evaluate, measured
 
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 TYPES = {
     "ask": contracts.AskJSON, "why": contracts.WhyJSON, "search": contracts.SearchJSON, "sync": contracts.SyncJSON,
     "ls": list[contracts.DocumentJSON], "doctor": contracts.DoctorJSON, "reindex": contracts.ReindexJSON,
-    "verify": contracts.VerifyJSON,
+    "verify": contracts.VerifyJSON, "eval": contracts_evaluate.EvalJSON, "compare": contracts_evaluate.CompareJSON,
+    "runs": list[contracts_evaluate.RunInfoJSON], "calibrate": contracts_evaluate.CalibrateJSON,
+    "judge": contracts_evaluate.JudgeJSON, "run": measured.RunJSON,
 }  # fmt: skip
 
 

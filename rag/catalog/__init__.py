@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rag.catalog.connection import Connections
 from rag.catalog.editions import Editions
+from rag.catalog.runs import Runs
 from rag.catalog.upkeep import Upkeep, restore
 from rag.errors import StorageError
 
@@ -19,7 +20,7 @@ __all__ = ["Catalog", "restore"]
 FILE = "catalog.sqlite3"
 
 
-class Catalog(Editions, Upkeep):
+class Catalog(Editions, Runs, Upkeep):
     """An open catalog. Safe to share between threads.
 
     Attributes:

@@ -122,6 +122,13 @@ _STEPS = (
     CREATE INDEX documents_pending ON documents (pending) WHERE pending > 0;
     CREATE TABLE originals (hash TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, made TEXT NOT NULL, set_name TEXT NOT NULL,
+        set_hash TEXT NOT NULL, settings TEXT NOT NULL, figures TEXT NOT NULL, questions INTEGER NOT NULL, data BLOB);
+    CREATE TABLE run_sources (run_id INTEGER NOT NULL REFERENCES runs (id), source TEXT NOT NULL,
+        PRIMARY KEY (run_id, source)) WITHOUT ROWID;
+    CREATE INDEX run_sources_source ON run_sources (source);
+    """,
 )
 VERSION = len(_STEPS)
 
