@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from rag.measured import Gold, Question, QuestionSet, RunJSON, checked_run
 from rag.settings import Settings
 from rag.testset import read_corpus, read_set
 
-from .model_server import ModelServer, says
+from .model_server import ModelServer, model_server, says
 
 SEED = Path(__file__).parent / "sets" / "seed.yaml"
 SET = """
@@ -298,14 +299,9 @@ def test_plots() -> None:
 
 
 @pytest.fixture
-def server():
-    import threading
-
-    server = ModelServer()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def server() -> Iterator[ModelServer]:
+    with model_server() as running:
+        yield running
 
 
 def _judge(server: ModelServer, repeats: int = 1) -> Judge:
