@@ -128,11 +128,13 @@ def square(root: etree._Element) -> None:
     What spans rows is repeated in each; names above each other become one, "Sales 2023". Tables that hold tables are there
     to lay out a page, and left alone.
     """
-    for table in root.iter("table"):
+    for table in list(root.iter("table")):
+        if next(table.iterdescendants("table"), None) is not None:
+            continue
         rows = list(table.iter("tr"))
         heads = len(list(takewhile(_is_head, rows)))
         spans = any(_span(cell, "rowspan") > 1 for row in rows for cell in row)
-        if (heads < 2 and not spans) or next(table.iterdescendants("table"), None) is not None:
+        if heads < 2 and not spans:
             continue
         grid = _grid(rows, heads)
         width = max(map(len, grid), default=0)
