@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Any
 
 from rag import stats
 from rag.errors import SetError
-from rag.measured import RowJSON
+from rag.measured import RowJSON, group_of
 
 _FOLDS = 5
 _LEAST = 10  # questions: fewer say nothing
@@ -107,44 +107,64 @@ def fit(
     )  # fmt: skip
 
 
-def at(rows: Sequence[RowJSON], threshold: float, abstain_cost: float) -> Point:
-    """What a threshold would do to answers that were given without one."""
-    return _point([_case(row) for row in rows if "risk" in row["measures"]], threshold, abstain_cost)
-
-
 def _case(row: RowJSON) -> _Case:
-    question = row["question"]
-    return _Case(
-        row["evidence"], question["answerable"], row["measures"]["risk"][0] == 0, question["group"] or question["id"]
-    )
+    return _Case(row["evidence"], row["question"]["answerable"], row["measures"]["risk"][0] == 0, group_of(row))
+
+
+@dataclass
+class _Counts:
+    """Of questions: how many there are, and what became of them so far."""
+
+    answerable: int = 0
+    others: int = 0
+    declined: int = 0  # of the answerable
+    refused: int = 0  # of the others
+    wrong: int = 0
+
+    def count(self, case: _Case, given: bool) -> None:
+        self.answerable += case.answerable
+        self.others += not case.answerable
+        self.wrong += not case.right
+        if not given:
+            self.decline(case)
+
+    def decline(self, case: _Case) -> None:
+        self.declined += case.answerable
+        self.refused += not case.answerable
+        self.wrong -= not case.right
+
+    def point(self, threshold: float, abstain_cost: float) -> Point:
+        n = self.answerable + self.others
+        answered = n - self.declined - self.refused
+        return Point(
+            threshold,
+            answered / n,
+            self.wrong / answered if answered else 0.0,
+            self.refused / self.others if self.others else 1.0,
+            self.declined / self.answerable if self.answerable else 0.0,
+            (self.wrong + abstain_cost * self.declined) / n,
+        )
+
+
+def _counted(cases: Iterable[tuple[_Case, bool]]) -> _Counts:
+    counts = _Counts()
+    for case, given in cases:
+        counts.count(case, given)
+    return counts
 
 
 def _curve(cases: Sequence[_Case], abstain_cost: float) -> list[Point]:
-    """One point for each threshold that makes a difference, the lowest first."""
-    scores = sorted({case.evidence for case in cases})
-    between = [(a + b) / 2 for a, b in pairwise(scores)]
-    return [_point(cases, threshold, abstain_cost) for threshold in (0.0, *between, _NEVER)]
-
-
-def _point(cases: Sequence[_Case], threshold: float, abstain_cost: float) -> Point:
-    return _outcome(cases, [case.evidence >= threshold for case in cases], threshold, abstain_cost)
-
-
-def _outcome(cases: Sequence[_Case], given: Sequence[bool], threshold: float, abstain_cost: float) -> Point:
-    n = len(cases)
-    answered = sum(given)
-    wrong = sum(is_given and not case.right for case, is_given in zip(cases, given, strict=True))
-    answerable = [is_given for case, is_given in zip(cases, given, strict=True) if case.answerable]
-    others = [is_given for case, is_given in zip(cases, given, strict=True) if not case.answerable]
-    declined = answerable.count(False)
-    return Point(
-        threshold,
-        answered / n,
-        wrong / answered if answered else 0.0,
-        others.count(False) / len(others) if others else 1.0,
-        declined / len(answerable) if answerable else 0.0,
-        (wrong + abstain_cost * declined) / n,
-    )
+    """One point for each threshold that makes a difference, the lowest first; one question after the other is declined."""
+    ranked = sorted(cases, key=lambda case: case.evidence)
+    counts = _counted((case, True) for case in ranked)
+    curve = [counts.point(0.0, abstain_cost)]
+    for case, following in zip_longest(ranked, ranked[1:]):
+        counts.decline(case)
+        if following is None:
+            curve.append(counts.point(_NEVER, abstain_cost))
+        elif following.evidence > case.evidence:
+            curve.append(counts.point((case.evidence + following.evidence) / 2, abstain_cost))
+    return curve
 
 
 def _best(curve: Sequence[Point], wanted: float | None) -> tuple[Point, bool]:
@@ -175,7 +195,7 @@ def _held_out(cases: Sequence[_Case], wanted: float | None, abstain_cost: float)
     bootstrap = stats.Bootstrap([case.group for case in cases])
     wrong = [(float(is_given and not case.right), float(is_given)) for case, is_given in zip(cases, given, strict=True)]
     drawn = {"risk": bootstrap.ratio(wrong), "coverage": bootstrap.ratio([(float(is_given), 1.0) for is_given in given])}
-    point = _outcome(cases, given, sum(thresholds) / len(thresholds), abstain_cost)
+    point = _counted(zip(cases, given, strict=True)).point(sum(thresholds) / len(thresholds), abstain_cost)
     return point, {name: interval for name, interval in drawn.items() if interval is not None}
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag.command import Json, NoSync, import_progress, opened, print_json, say, show_lines
+from rag.command import Json, NoSync, count_progress, import_progress, opened, print_json, say, show_lines
 from rag.errors import SetError, SettingsError
 from rag.settings import Resolved
 
@@ -50,19 +48,14 @@ def evaluate(
     if compare is not None:
         _compare(context, compare[0], compare[1], report, as_json)
         return
-    if not test_set:
-        raise SetError("no test set was named", "rag eval SET; its format is in the README, Evaluate")
     from rag import compare as comparing
-    from rag import testset
 
-    questions = testset.read_set(Path(test_set))
-    if corpus:
-        questions = replace(questions, corpus=testset.read_corpus(Path(corpus)))
+    questions = _questions(test_set, corpus)
     gates = [comparing.parse_gate(words) for words in gate or []]
     prices = _prices(price)
+    baseline = _run(context, no_worse_than) if no_worse_than else None
     with opened(context, sync_first=not no_sync and questions.corpus is None, quiet=as_json) as library:
-        baseline = _run(library, no_worse_than) if no_worse_than else None
-        with _over_corpus(context, library, questions) as asked, _counted(as_json) as progress:
+        with _over_corpus(context, library, questions) as asked, count_progress(as_json) as progress:
             judge = _judge(asked, repeats) if judged else None
             run = asked.evaluations.run(questions, within=within, prices=prices, judge=judge, progress=progress)
         number = None if no_keep else library.evaluations.keep(run)
@@ -136,7 +129,7 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Fit the evidence below which an extracted answer declines, to questions of your own, and keep it with the index."""
-    from rag import terminal_evaluate, testset
+    from rag import terminal_evaluate
     from rag.contracts_evaluate import calibrate_json
 
     if forget:
@@ -144,13 +137,9 @@ def calibrate(
             library.evaluations.keep_calibration(None)
         say("the shipped threshold is back")
         return
-    if not test_set:
-        raise SetError("no test set was named", "rag calibrate SET; its format is in the README, Evaluate")
-    questions = testset.read_set(Path(test_set))
-    if corpus:
-        questions = replace(questions, corpus=testset.read_corpus(Path(corpus)))
+    questions = _questions(test_set, corpus)
     with opened(context, sync_first=not no_sync and questions.corpus is None, quiet=as_json) as library:
-        with _over_corpus(context, library, questions) as asked, _counted(as_json) as progress:
+        with _over_corpus(context, library, questions) as asked, count_progress(as_json) as progress:
             fitted = asked.evaluations.calibrate(
                 questions, error_rate=None if least_cost else error_rate, abstain_cost=abstain_cost, within=within,
                 progress=progress,
@@ -178,19 +167,17 @@ def judge(
 ) -> None:
     """Measure the judge itself: how a model's verdicts on labelled claims agree with their labels."""
     from rag import judge as judging
-    from rag import terminal_evaluate, testset
+    from rag import terminal_evaluate
     from rag.contracts_evaluate import judge_json
 
-    questions = testset.read_set(Path(test_set))
-    if corpus:
-        questions = replace(questions, corpus=testset.read_corpus(Path(corpus)))
+    questions = _questions(test_set, corpus)
     claims = [one for one in questions.questions if one.label is not None and (one.evidence or one.within)]
     if not claims:
         raise SetError(f"{test_set} holds no labelled claims", "each needs label: 0 or 1, and evidence with its document")
     claims = claims[:: max(1, len(claims) // limit)][:limit]
     with opened(context) as library, _over_corpus(context, library, questions) as asked:
         its_judge = _judge(asked, repeats)
-        with _counted(as_json) as progress:
+        with count_progress(as_json) as progress:
             found = judging.agreement(its_judge, claims, asked.document, asked.settings.prompt_tokens() - 1000, progress)
     if as_json:
         print_json(judge_json(found))
@@ -198,13 +185,22 @@ def judge(
         show_lines(terminal_evaluate.agreement(found))
 
 
+def _questions(test_set: str, corpus: str) -> Any:
+    """The set that was named, with its own documents where it brings some, or where they are named."""
+    from rag import testset
+
+    if not test_set:
+        raise SetError("no test set was named", "name a file or a folder; its format is in the README, Evaluate")
+    questions = testset.read_set(Path(test_set))
+    return replace(questions, corpus=testset.read_corpus(Path(corpus))) if corpus else questions
+
+
 def _compare(context: typer.Context, first: str, second: str, report: str, as_json: bool) -> None:
     from rag import terminal_evaluate
     from rag.compare import compare
     from rag.contracts_evaluate import compare_json
 
-    with opened(context) as library:
-        one, other = _run(library, first), _run(library, second)
+    one, other = _run(context, first), _run(context, second)
     compared = compare(one, other)
     if report:
         from rag.report import comparison_html
@@ -218,13 +214,14 @@ def _compare(context: typer.Context, first: str, second: str, report: str, as_js
         say("the sets of the two runs differ; only questions that both have are compared")
 
 
-def _run(library: Any, named: str) -> Any:
+def _run(context: typer.Context, named: str) -> Any:
     """A run by its file, or its number among those that are kept."""
     from rag.measured import checked_run
 
     path = Path(named)
     if named.isdecimal() and not path.exists():
-        return library.evaluations.load(int(named))
+        with opened(context) as library:
+            return library.evaluations.load(int(named))
     try:
         return checked_run(json.loads(path.read_text(encoding="utf-8")), named)
     except OSError as error:
@@ -289,31 +286,3 @@ def _write(path: str, text: str) -> None:
         Path(path).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise SetError(f"{path!r} cannot be written ({error.strerror})", "check the path; the run itself is kept") from None
-
-
-@contextmanager
-def _counted(as_json: bool) -> Iterator[Callable[[int, int], None]]:
-    """Says how many questions are done: on a terminal a line, with --json a JSON line now and then."""
-    begun = last = time.monotonic()
-    shown = False
-
-    def report(done: int, total: int) -> None:
-        nonlocal last, shown
-        now = time.monotonic()
-        if now - last < 0.5 or (not as_json and not sys.stderr.isatty()):
-            return
-        last = now
-        left = (now - begun) / done * (total - done)
-        if as_json:
-            json.dump({"done": done, "total": total, "seconds_left": round(left, 1)}, sys.stderr)
-            sys.stderr.write("\n")
-        else:
-            shown = True
-            sys.stderr.write(f"\r\x1b[K{done:,} of {total:,} questions, {left:.0f} s left")
-        sys.stderr.flush()
-
-    try:
-        yield report
-    finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")

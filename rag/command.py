@@ -17,6 +17,10 @@ from rag.records import Progress, SyncReport
 from rag.settings import Resolved
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+_BEAT_S = 0.2  # between two lines of progress
+Facts = Callable[[float], dict[str, Any]]
+Line = Callable[[float], str]
+
 NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not look for changed documents first.")]
 
 
@@ -54,25 +58,54 @@ def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
 @contextmanager
 def import_progress(as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
     """Says how far an import is: on a terminal a line, if it takes over a second; with --json a JSON line now and then."""
+    with progress_line(as_json) as tell:
+        yield lambda progress: tell(
+            lambda took_s: terminal.progress_facts(progress, took_s), lambda took_s: terminal.progress(progress, took_s)
+        )
+
+
+@contextmanager
+def count_progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """Says how many questions of how many are done, in the same way."""
+    with progress_line(as_json) as tell:
+
+        def report(done: int, total: int) -> None:
+            def left_s(took_s: float) -> float:
+                return round(took_s / done * (total - done), 1)
+
+            tell(
+                lambda took_s: {"done": done, "total": total, "seconds_left": left_s(took_s)},
+                lambda took_s: f"{done:,} of {total:,} questions, {left_s(took_s):.0f} s left",
+            )
+
+        yield report
+
+
+@contextmanager
+def progress_line(as_json: bool) -> Iterator[Callable[[Facts, Line], None]]:
+    """What is told in it is shown now and then: its line where a person looks on, its facts with --json.
+
+    Both are made from how many seconds it has taken, and only if they are shown.
+    """
     begun = last = time.monotonic()
     shown = False
 
-    def report(progress: Progress) -> None:
+    def tell(facts: Facts, line: Line) -> None:
         nonlocal last, shown
         now = time.monotonic()
-        if now - last < 0.2 or (not as_json and (now - begun < 1 or not sys.stderr.isatty())):
+        if now - last < _BEAT_S or (not as_json and (now - begun < 1 or not sys.stderr.isatty())):
             return
         last = now
         if as_json:
-            json.dump(terminal.progress_facts(progress, now - begun), sys.stderr, ensure_ascii=False)
+            json.dump(facts(now - begun), sys.stderr, ensure_ascii=False)
             sys.stderr.write("\n")
         else:
             shown = True
-            sys.stderr.write(f"\r\x1b[K{terminal.progress(progress, now - begun)[:100]}")
+            sys.stderr.write(f"\r\x1b[K{line(now - begun)[:100]}")
         sys.stderr.flush()
 
     try:
-        yield report
+        yield tell
     finally:
         if shown:
             sys.stderr.write("\r\x1b[K")

@@ -12,8 +12,9 @@ from rag.calibrate import Calibration
 from rag.compare import Comparison, Gated
 from rag.contracts import SCHEMA_VERSION
 from rag.judge import PROMPTS, Agreement
-from rag.measured import RunInfo, RunJSON
+from rag.measured import RunJSON
 from rag.report import outcome
+from rag.stored import RunInfo
 
 
 class GatedJSON(TypedDict):

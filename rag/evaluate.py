@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from rag import scoring
 from rag.calibrate import Calibration, fit, restored
 from rag.errors import SetError
-from rag.measured import SCHEMA_VERSION, QuestionSet, RowJSON, RunInfo, RunJSON, checked_run
+from rag.measured import SCHEMA_VERSION, QuestionSet, RowJSON, RunJSON, checked_run
 from rag.records import Answer, Filter
 from rag.scoring import Measured, Prices
-from rag.stored import Edition
+from rag.stored import Edition, RunInfo
 
 Count = Callable[[int, int], None]  # questions done, of how many
 

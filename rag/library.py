@@ -25,7 +25,6 @@ from rag.answer import EXTRACTION, Ask, Event, Finished
 from rag.catalog import FILE, Catalog, restore
 from rag.dense import Dense
 from rag.errors import IndexBusyError, RagError, ReadError, SourceError, StorageError
-from rag.evaluate import Circumstances, Evaluations
 from rag.files import is_url, look_at, read_bytes, walk
 from rag.ingest import Ingest
 from rag.languages import language_of, unserved
@@ -53,6 +52,7 @@ from rag.vectors import ChromaFolder
 from rag.why import Why
 
 if TYPE_CHECKING:
+    from rag.evaluate import Circumstances, Evaluations
     from rag.measured import QuestionSet, RunJSON
     from rag.read.process import Reader
 
@@ -402,9 +402,13 @@ class Library:
     @cached_property
     def evaluations(self) -> Evaluations:
         """Runs of test sets, and the threshold that was fitted by one."""
+        from rag.evaluate import Evaluations
+
         return Evaluations(self, self._catalog, self._answer_anyway, self._circumstances)
 
     def _circumstances(self) -> Circumstances:
+        from rag.evaluate import Circumstances
+
         edition, settings = self._catalog.current(), self.settings
         return Circumstances(
             {"model": settings.writes_with() or EXTRACTION, "embedder": edition.embedder, "splitter": edition.splitter,
@@ -653,7 +657,7 @@ class Library:
 
     def _threshold(self) -> float:
         """Below which evidence nothing is answered: as set, else as fitted for this index, else as shipped."""
-        if self.settings.evidence != Settings().evidence:
+        if self.settings.evidence != Settings().evidence or not self._catalog.meta("calibration"):
             return self.settings.evidence
         fitted = self.evaluations.calibration()
         return fitted.threshold if fitted is not None else self.settings.evidence

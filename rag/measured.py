@@ -210,24 +210,6 @@ class RunJSON(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class RunInfo:
-    """A run that the index keeps.
-
-    Attributes:
-        whole: Whether its answers are there still: they go when a document that they quote is removed.
-    """
-
-    number: int
-    made: str
-    set_name: str
-    set_sha256: str
-    settings: Mapping[str, Any]
-    figures: Mapping[str, float | None]
-    questions: int
-    whole: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Figure:
     """A figure: what it is about, which way is better (1 up, -1 down, 0 neither), and what it says, for people."""
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag import metrics, quotes, stats
 from rag.check import claims_of, without_markers
 from rag.errors import SourceError
@@ -287,29 +290,15 @@ def figures(
         rows: What was measured.
         prices: Of the model; those that are known of it, if left out.
     """
-    bootstrap = stats.Bootstrap([group_of(row) for row in rows])
-    found: dict[str, float | None] = {
-        "questions": len(rows), "answerable": sum(row["question"]["answerable"] for row in rows),
-    }  # fmt: skip
-    intervals: dict[str, tuple[float, float]] = {}
-    cases: dict[str, int] = {}
+    found = _Figures(rows)
+    found.values |= {"questions": len(rows), "answerable": sum(row["question"]["answerable"] for row in rows)}
     measured = {name for row in rows for name in row["measures"]}
-    for name in [*(name for name in FIGURES if name not in found), *sorted(measured - set(FIGURES))]:
-        pairs = [row["measures"].get(name, (0.0, 0.0)) for row in rows]
-        below = sum(pair[1] for pair in pairs)
-        if name == "citations":
-            found[name] = sum(pair[0] for pair in pairs)
-        elif below:
-            found[name] = sum(pair[0] for pair in pairs) / below
-            cases[name] = sum(pair[1] > 0 for pair in pairs)
-            if (interval := bootstrap.ratio(pairs)) is not None:
-                intervals[name] = interval
-        elif name in _NEEDED:
-            found[name] = 1.0 if name == "citation_exact" else None
-    _rank(found, intervals, cases, rows, bootstrap)
-    _times(found, intervals, rows, bootstrap)
-    _cost(found, rows, prices)
-    return found, intervals, cases
+    for name in [*(name for name in FIGURES if name not in found.values), *sorted(measured - set(FIGURES))]:
+        found.add_ratio(name)
+    _rank(found, rows)
+    _times(found, rows)
+    _cost(found.values, rows, prices)
+    return found.values, found.intervals, found.cases
 
 
 # These are in every run, measured or not.
@@ -319,55 +308,70 @@ _NEEDED = frozenset(
 )
 
 
-def _rank(
-    found: dict[str, float | None],
-    intervals: dict[str, tuple[float, float]],
-    cases: dict[str, int],
-    rows: Sequence[RowJSON],
-    bootstrap: stats.Bootstrap,
-) -> None:
+class _Figures:
+    """Figures as they are found: values, 95 % intervals, and how many questions each rests on."""
+
+    def __init__(self, rows: Sequence[RowJSON]) -> None:
+        self.values: dict[str, float | None] = {}
+        self.intervals: dict[str, tuple[float, float]] = {}
+        self.cases: dict[str, int] = {}
+        self._rows = rows
+        self._bootstrap = stats.Bootstrap([group_of(row) for row in rows])
+
+    def add_ratio(self, name: str) -> None:
+        """Adds the sum of what questions have above the line, over what they have below it."""
+        parts = [row["measures"].get(name, (0.0, 0.0)) for row in self._rows]
+        above, below = (sum(part[side] for part in parts) for side in (0, 1))
+        if name == "citations":
+            self.values[name] = above
+        elif below:
+            self.values[name] = above / below
+            self.cases[name] = sum(part[1] > 0 for part in parts)
+            self._add_interval(name, self._bootstrap.ratio(parts))
+        elif name in _NEEDED:
+            self.values[name] = 1.0 if name == "citation_exact" else None
+
+    def add(self, name: str, statistic: Callable[[NDArray[np.int64]], float | None], cases: int | None = None) -> None:
+        """Adds any statistic of the questions with the numbers that it is given, unless it has no value."""
+        value = statistic(np.arange(len(self._rows)))
+        if value is None:
+            return
+        self.values[name] = value
+        if cases is not None:
+            self.cases[name] = cases
+        self._add_interval(name, self._bootstrap.of(statistic))
+
+    def _add_interval(self, name: str, interval: tuple[float, float] | None) -> None:
+        if interval is not None:
+            self.intervals[name] = interval
+
+
+def _rank(found: _Figures, rows: Sequence[RowJSON]) -> None:
     """How well the evidence score tells what can be answered, and rightly."""
-    evidence = [row["evidence"] for row in rows]
-    answerable = [row["question"]["answerable"] for row in rows]
-    auroc = stats.auroc(evidence, answerable)
-    if auroc is not None:
-        found["auroc"], cases["auroc"] = auroc, len(rows)
-        drawn = bootstrap.of(lambda some: stats.auroc([evidence[i] for i in some], [answerable[i] for i in some]))
-        if drawn is not None:
-            intervals["auroc"] = drawn
-    given = {i: 1 - row["measures"]["risk"][0] for i, row in enumerate(rows) if "risk" in row["measures"]}
-    if given:
-        found["aurc"], cases["aurc"] = (
-            _aurc([evidence[i] for i in given], [right > 0 for right in given.values()]),
-            len(given),
-        )
-        drawn = bootstrap.of(
-            lambda some: _aurc([evidence[i] for i in some if i in given], [given[i] > 0 for i in some if i in given])
-        )
-        if drawn is not None:
-            intervals["aurc"] = drawn
+    evidence = np.array([row["evidence"] for row in rows])
+    answerable = np.array([row["question"]["answerable"] for row in rows], dtype=bool)
+    found.add("auroc", lambda some: stats.auroc(evidence[some], answerable[some]), len(rows))
+    given = np.array(["risk" in row["measures"] for row in rows], dtype=bool)
+    right = np.array([row["measures"].get("risk", (1.0, 1))[0] == 0 for row in rows], dtype=bool)
+
+    def aurc(some: NDArray[np.int64]) -> float | None:
+        some = some[given[some]]
+        points = metrics.risk_coverage(evidence[some].tolist(), right[some].tolist())
+        return metrics.area_under_risk_coverage(points) if points else None
+
+    found.add("aurc", aurc, int(given.sum()))
 
 
-def _aurc(confidence: Sequence[float], right: Sequence[bool]) -> float | None:
-    return metrics.area_under_risk_coverage(metrics.risk_coverage(confidence, right)) if confidence else None
-
-
-def _times(
-    found: dict[str, float | None],
-    intervals: dict[str, tuple[float, float]],
-    rows: Sequence[RowJSON],
-    bootstrap: stats.Bootstrap,
-) -> None:
-    """Percentiles of the whole, and of each stage."""
-    stages = list(dict.fromkeys(stage for row in rows for stage in row["timings_ms"]))
-    for stage in ["total", *(stage for stage in stages if stage != "total")]:
-        taken = [row["timings_ms"].get(stage, 0.0) for row in rows]
+def _times(found: _Figures, rows: Sequence[RowJSON]) -> None:
+    """Percentiles of the whole, with intervals, and of each stage."""
+    stages = dict.fromkeys(["total", *(stage for row in rows for stage in row["timings_ms"])])
+    for stage in stages:
+        taken = np.array([row["timings_ms"].get(stage, 0.0) for row in rows])
         for p in (50, 90, 99):
-            name = f"p{p}_ms" if stage == "total" else f"p{p}_ms.{stage}"
-            found[name] = stats.percentile(taken, p)
-            drawn = bootstrap.of(lambda some, p=p, taken=taken: stats.percentile([taken[i] for i in some], p))  # type: ignore[misc]
-            if drawn is not None and stage == "total":
-                intervals[name] = drawn
+            if stage == "total":
+                found.add(f"p{p}_ms", lambda some, p=p, taken=taken: stats.percentile(taken[some], p))  # type: ignore[misc]
+            else:
+                found.values[f"p{p}_ms.{stage}"] = stats.percentile(taken, p)
 
 
 def _cost(found: dict[str, float | None], rows: Sequence[RowJSON], prices: Prices | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Interval = tuple[float, float]
+Values = Sequence[float] | NDArray[np.float64]
 Parts = tuple[float, float]  # what a question adds above and below the line of a figure
 
 _RESAMPLES = 1000
@@ -36,7 +37,7 @@ class Bootstrap:
         self._count = len(numbers)
         chooser = np.random.default_rng(seed)
         shares = np.full(self._count, 1 / max(1, self._count))
-        self._drawn = chooser.multinomial(self._count, shares, size=_RESAMPLES).astype(np.float32)  # times each group came
+        self._drawn = chooser.multinomial(self._count, shares, size=_RESAMPLES).astype(np.float64)  # times each group came
 
     def ratio(self, parts: Sequence[Parts]) -> Interval | None:
         """Of the sum of what questions add above the line over that of what they add below; None where that is 0."""
@@ -159,12 +160,12 @@ def detectable(first: Sequence[Parts], second: Sequence[Parts]) -> float | None:
     return float((z.inv_cdf(1 - _TAIL / 100) + z.inv_cdf(_POWER)) * move.std(ddof=1) / math.sqrt(len(move)))
 
 
-def percentile(values: Sequence[float], p: float) -> float:
+def percentile(values: Values, p: float) -> float:
     """The value below which p per cent lie, between neighbours in proportion; 0 of nothing."""
     return float(np.percentile(values, p)) if len(values) else 0.0
 
 
-def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
+def auroc(scores: Values, labels: Sequence[bool] | NDArray[np.bool_]) -> float | None:
     """Probability that one labelled true has a higher score than one that is not; ties count half. None without both.
 
     Source: Hanley & McNeil 1982, by ranks.

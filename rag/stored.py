@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import EmbedderChangedError
 from rag.records import Document, Failure, Passage
@@ -192,3 +192,21 @@ class LogEntry:
     seq: int
     key: str
     vector: NDArray[np.float32] | None  # None = delete
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run that the index keeps.
+
+    Attributes:
+        whole: Whether its answers are there still: they go when a document that they quote is removed.
+    """
+
+    number: int
+    made: str
+    set_name: str
+    set_sha256: str
+    settings: Mapping[str, Any]
+    figures: Mapping[str, float | None]
+    questions: int
+    whole: bool

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from rag.calibrate import Calibration, Point
 from rag.compare import Comparison, Gated
 from rag.judge import PROMPTS, Agreement
-from rag.measured import FIGURES, RunInfo, RunJSON
+from rag.measured import FIGURES, RunJSON
 from rag.report import OUTCOMES, outcome, shown
+from rag.stored import RunInfo
 from rag.terminal import one_line
 
 _FLIPS = 20  # questions that changed sides and are listed

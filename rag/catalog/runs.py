@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rag.catalog.connection import Connections
-from rag.measured import RunInfo, RunJSON
+from rag.stored import RunInfo
+
+if TYPE_CHECKING:
+    from rag.measured import RunJSON
 
 
 class Runs:

@@ -164,7 +164,7 @@ def test_files_made_to_hurt_cost_themselves_only(tmp_path: Path, full: bool, see
     """Each is read or refused with a reason, in time; the good ones beside them are in; nothing of other files leaks."""
     chooser, folder = random.Random(seed), tmp_path / "documents"
     folder.mkdir()
-    for n in range(2_090 if full else 119):
+    for n in range(2_090 if full else 130):
         real = REAL[n % len(REAL)]
         (folder / f"{n:04}-broken{real.suffix}").write_bytes(broken(real.read_bytes(), chooser))
     for name, data in bombs():
