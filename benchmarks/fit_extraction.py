@@ -1,130 +1,170 @@
-"""Fits the linear models of rag/extract.py, and measures them on questions they were not fitted on.
+"""Fits the linear models of rag/extract.py and the threshold on one part of the public sets, and reports the other.
 
-    uv run --group benchmarks python benchmarks/fit_extraction.py DATA [--by-words]
+    uv run --group benchmarks python benchmarks/fit_extraction.py DATA [FOLDER]
 
-Sentence model: questions of SQuAD 2.0 and NQ that have an answer, features as `rag.extract` computes them, label "holds the
-gold string and stands in the gold document". Evidence model: the same questions, those SQuAD cannot answer, questions of
-one set asked of the other's documents, and libraries of four neighbouring paragraphs of one article asked about themselves
-and about the article's other paragraphs. Questions are halved by paragraph: one half fits, the other is reported. With
---by-words nothing has a vector, as while an embeddings endpoint is down.
+Sentences: answerable questions of SQuAD 2.0 and NQ; of all sentences of the passages found, one that holds the gold string
+and stands in a gold document should be the likeliest (a softmax over the sentences of a question). Evidence: the same
+questions, those SQuAD cannot answer, ClapNQ's of their own passages, questions of one set asked of another's documents, and
+libraries of four neighbouring paragraphs of one article asked about themselves and about the article's other paragraphs.
+Each kind counts alike, the four paragraphs threefold. Threshold: the highest that answers 95 % of the answerable questions
+of every kind. FOLDER keeps the indexes.
 """
 
 from __future__ import annotations
 
-import hashlib
+import glob
 import json
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from quality import evenly, opened, rows
+import sets
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from rag import Document, Library, extract, metrics
+from rag import Filter, Library, extract, metrics
+from rag.measured import Corpus, Question, QuestionSet
 
-SETS = ("squad20_dev", "nq_litm_oracle")
-N = 1_000  # questions a set
-BY_WORDS = "--by-words" in sys.argv
-SENTENCE, EVIDENCE = list(extract._SENTENCE), list(extract._EVIDENCE_BY_WORDS if BY_WORDS else extract._EVIDENCE)
-
-
-def half(name: str) -> int:
-    return hashlib.sha256(name.encode()).digest()[0] % 2
+N = 1_000  # questions a part of a set, at most
+SENTENCE, EVIDENCE = list(extract._SENTENCE), list(extract._EVIDENCE)
+FOUR, ANOTHER = "four paragraphs", "another set"
+SHARE = {FOUR: 3.0}  # of a kind in the fit; the others 1
+ANSWERED = 0.95
 
 
-def look(library: Library, question: str):
-    """The scored sentences of a question, and the evidence features of the best."""
+@dataclass
+class Case:
+    """A question asked: its sentences' features and which of them hold the answer, and the evidence's features."""
+
+    kind: str
+    answerable: bool
+    reported: bool
+    sentences: np.ndarray
+    right: np.ndarray
+    evidence: np.ndarray
+
+
+def asked(library: Library, question: Question, kind: str, answerable: bool, reported: bool) -> Iterator[Case]:
     library._prepare_search()
-    if BY_WORDS:
-        library._search._embedded = lambda _: (None, "")
-    found = library._search(question, 8, None)
-    scored = extract._scored(question, found, found.hits[:5], library._embedder, None)
-    if not scored:
-        return [], None
-    best = max(scored, key=lambda s: s.score)
-    features = extract._evidence_features(question, found, best)
-    return scored, [features[name] for name in EVIDENCE]
+    wanted = Filter(tuple(map(glob.escape, question.within))) if kind == sets.CLAPNQ else None
+    found = library._search(question.question, 8, wanted)
+    read = extract._read(question.question, found.rarities, found.hits[:5], library._shipped, None)
+    if read is None:
+        return
+    gold = {one.source for one in question.evidence}
+    right = [metrics.contains_gold(s.quote, question.answers) and s.hit.source in gold for s in read.sentences]
+    evidence = extract._evidence_features(question.question, read)
+    yield Case(
+        kind, answerable, reported, np.array([_values(s.features, SENTENCE) for s in read.sentences]), np.array(right),
+        np.array(_values(evidence, EVIDENCE)),
+    )  # fmt: skip
 
 
-def paragraphs_of_one_article(data: Path):
-    """(library, question, answered by it, half) over libraries of four paragraphs."""
-    corpus = rows(data / "qa" / "squad20_dev" / "corpus.jsonl")
-    asked: dict[str, list[dict]] = {}
-    for question in rows(data / "qa" / "squad20_dev" / "questions.jsonl"):
-        if question["answerable"]:
-            asked.setdefault(question["context_doc_ids"][0], []).append(question)
-    articles: dict[str, list[dict]] = {}
-    for row in corpus:
-        articles.setdefault(row["id"].split("#")[0], []).append(row)
-    for name, paragraphs in articles.items():
+def _values(features: Mapping[str, float], names: list[str]) -> list[float]:
+    return [features[name] for name in names]
+
+
+def whole_sets(data: Path, folder: Path) -> Iterator[Case]:
+    read = {name: sets.read(data, name) for name in (sets.SQUAD, sets.NQ, sets.CLAPNQ)}
+    libraries = {name: sets.opened(corpus, folder / name) for name, (_, corpus) in read.items()}
+    other = {sets.SQUAD: libraries[sets.NQ], sets.NQ: libraries[sets.SQUAD]}
+    for name, (questions, _) in read.items():
+        for reported in (False, True):
+            for i, question in enumerate(sets.part(questions, reported=reported, most=N).questions):
+                yield from asked(libraries[name], question, name, question.answerable, reported)
+                if name in other and i % 4 == 0:
+                    yield from asked(other[name], question, ANOTHER, False, reported)
+        print(name, flush=True)
+
+
+def four_paragraphs(questions: QuestionSet, corpus: Corpus) -> Iterator[Case]:
+    """Libraries of four paragraphs of SQuAD, asked about themselves and about the four that follow."""
+    about: dict[str, list[tuple[Question, bool]]] = {}
+    for reported in (False, True):
+        for question in sets.part(questions, reported=reported).questions:
+            if question.answerable:
+                about.setdefault(question.within[0], []).append((question, reported))
+    articles: dict[str, list] = {}
+    for document in corpus.documents:
+        articles.setdefault(document.source.split("#")[0], []).append(document)
+    for paragraphs in articles.values():
         for begin in range(0, len(paragraphs) - 7, 16):
-            group, other = (paragraphs[begin : begin + 4], paragraphs[begin + 4 : begin + 8])
+            group, others = paragraphs[begin : begin + 4], paragraphs[begin + 4 : begin + 8]
             with tempfile.TemporaryDirectory() as folder, Library.open(folder, asks_once=True) as library:
                 library._changed = False
-                library.add_documents(Document(p["text"], p["title"], source=p["id"]) for p in group)
+                library.add_documents(group)
                 library._changed = False  # Chroma is of no use to four paragraphs
-                for part, answered in ((group, True), (other, False)):
-                    for question in [q for p in part for q in asked.get(p["id"], [])][:8]:
-                        yield (look(library, question["question"])[1], answered, half(name))
+                for part, answerable in ((group, True), (others, False)):
+                    for question, reported in [one for document in part for one in about.get(document.source, [])][:8]:
+                        yield from asked(library, question, FOUR, answerable, reported)
+    print(FOUR, flush=True)
+
+
+def fitted_sentences(cases: list[Case]) -> np.ndarray:
+    """Weights that make the right sentences of each question likeliest; each set counts alike."""
+    with_answer = [case for case in cases if case.kind in (sets.SQUAD, sets.NQ) and case.right.any() and not case.reported]
+    share = {kind: 1 / sum(case.kind == kind for case in with_answer) for kind in (sets.SQUAD, sets.NQ)}
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        total, slope = 0.0005 * weights @ weights, 0.001 * weights
+        for case in with_answer:
+            scores = case.sentences @ weights
+            odds = np.exp(scores - scores.max())
+            all_, right = odds / odds.sum(), np.where(case.right, odds, 0) / odds[case.right].sum()
+            total -= share[case.kind] * np.log(odds[case.right].sum() / odds.sum())
+            slope = slope - share[case.kind] * case.sentences.T @ (right - all_)
+        return total, slope
+
+    return minimize(loss, np.zeros(len(SENTENCE)), jac=True, method="L-BFGS-B").x
+
+
+def report_sentences(cases: list[Case], weights: np.ndarray) -> None:
+    for kind in (sets.SQUAD, sets.NQ):
+        reported = [case for case in cases if case.kind == kind and case.answerable and case.reported]
+        for enough in (0.6, 0.65, 0.7, 0.75, 0.8):
+            contained, taken = [], []
+            for case in reported:
+                scores = case.sentences @ weights
+                order = np.argsort(-scores)
+                odds = np.exp(scores[order] - scores.max())
+                n = min(4, int(np.searchsorted(odds.cumsum(), enough * odds.sum())) + 1)
+                contained.append(case.right[order[:n]].any())
+                taken.append(n)
+            print(f"{kind}, {enough} is enough: in the sentences {np.mean(contained):.3f}, sentences {np.mean(taken):.2f}")
 
 
 def main() -> None:
     data = Path(sys.argv[1])
-    folder = Path(tempfile.gettempdir()) / "rag-quality"
-    sentence_rows, evidence_rows = [], []
-    libraries = {name: opened(data, name, folder) for name in SETS}
-    for name in SETS:
-        questions = evenly(rows(data / "qa" / name / "questions.jsonl"), N)
-        other = libraries[SETS[1 - SETS.index(name)]]
-        for i, question in enumerate(questions):
-            side = half(question.get("group") or question["id"])
-            scored, evidence = look(libraries[name], question["question"])
-            evidence_rows.append((evidence, question["answerable"], side, name))
-            if i % 4 == 0:
-                evidence_rows.append((look(other, question["question"])[1], False, side, "another set"))
-            if question["answerable"]:
-                gold = {e["doc_id"] for e in question["evidence"]}
-                labels = [metrics.contains_gold(s.quote, question["answers"]) and s.hit.source in gold for s in scored]
-                if any(labels):
-                    values = [[s.features[f] for f in SENTENCE] for s in scored]
-                    sentence_rows.append((values, labels, side, name))
-        print(name, len(questions), flush=True)
-    evidence_rows += [(*row, "four paragraphs") for row in paragraphs_of_one_article(data)]
-    evidence_rows = [row for row in evidence_rows if row[0] is not None]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(scratch)
+        cases = [*whole_sets(data, folder), *four_paragraphs(*sets.read(data, sets.SQUAD))]
 
-    fit = [row for row in sentence_rows if row[2] == 0]
-    weight = {name: 1000 / sum(row[3] == name for row in fit) for name in SETS}
-    model = LogisticRegression(C=100, max_iter=5000).fit(
-        np.vstack([row[0] for row in fit]), np.concatenate([row[1] for row in fit]),
-        sample_weight=np.concatenate([np.full(len(row[1]), weight[row[3]]) for row in fit]),
-    )  # fmt: skip
-    print("sentence", json.dumps(dict(zip(SENTENCE, model.coef_[0].round(2).tolist(), strict=True))))
+    weights = fitted_sentences(cases)
+    print("_SENTENCE =", json.dumps(dict(zip(SENTENCE, weights.round(2).tolist(), strict=True))))
+    report_sentences(cases, weights)
 
-    x = np.array([row[0] for row in evidence_rows])
-    y, side, kind = (np.array([row[i] for row in evidence_rows]) for i in (1, 2, 3))
-    # Each kind counts alike, but the adversarial questions of SQuAD less: nobody's documents are asked like that.
-    weights = np.array(
-        [1000 / sum(kind == k) * (0.3 if k == SETS[0] and not a else 1) for k, a in zip(kind, y, strict=True)]
+    x = np.array([case.evidence for case in cases])
+    kind, answerable, reported = (
+        np.array([getattr(case, name) for case in cases]) for name in ("kind", "answerable", "reported")
     )
-    weights[kind == "four paragraphs"] *= 3
-    model = LogisticRegression(C=10, max_iter=5000).fit(x[side == 0], y[side == 0], sample_weight=weights[side == 0])
-    print(
-        "evidence",
-        json.dumps(dict(zip(EVIDENCE, model.coef_[0].round(2).tolist(), strict=True))),
-        model.intercept_.round(2),
-    )
+    fit = ~reported
+    share = np.array([SHARE.get(k, 1.0) * 1000 / (kind[fit] == k).sum() for k in kind])
+    model = LogisticRegression(C=10, max_iter=5000).fit(x[fit], answerable[fit], sample_weight=share[fit])
+    print("_EVIDENCE =", json.dumps(dict(zip(EVIDENCE, model.coef_[0].round(2).tolist(), strict=True))))
+    print("_EVIDENCE_BASE =", model.intercept_.round(2)[0])
     p = model.predict_proba(x)[:, 1]
-    report = side == 1
-    for k in (SETS[0], "four paragraphs"):
-        print(f"AUROC {k}: {roc_auc_score(y[report & (kind == k)], p[report & (kind == k)]):.3f}")
-    for threshold in (0.08, 0.12, 0.2, 0.3):
-        shares = {
-            f"{k} {'answerable' if a else 'not'}": round(float(np.mean(p[rows_] >= threshold)), 2)
-            for k in sorted(set(kind)) for a in (True, False) if (rows_ := report & (kind == k) & (y == a)).any()
-        }  # fmt: skip
-        print(f"answered at {threshold}: {shares}")
+    threshold = min(np.quantile(p[fit & answerable & (kind == k)], 1 - ANSWERED) for k in set(kind[answerable]))
+    print(f"threshold {threshold:.3f}")
+    for k in dict.fromkeys(kind):
+        of_it = reported & (kind == k)
+        given = {a: p[of_it & (answerable == a)] >= threshold for a in (True, False)}
+        auroc = f"AUROC {roc_auc_score(answerable[of_it], p[of_it]):.3f}, " if all(map(len, given.values())) else ""
+        shares = {True: "answerable", False: "not"}
+        print(f"{k}: {auroc}answered {', '.join(f'{shares[a]} {g.mean():.3f}' for a, g in given.items() if len(g))}")
 
 
 if __name__ == "__main__":

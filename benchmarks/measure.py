@@ -94,19 +94,23 @@ def _ingest_by_rag(folder: Path, database: Path, split: str) -> dict[str, float]
 
 def relevance(side: str, data: str, folder: str, asked: str) -> dict[str, Any]:
     """nDCG@10 over documents, each side with its defaults. The folder holds SQuAD paragraphs, files named by number."""
-    from quality import evenly, ndcg, rows
+    import sets
 
-    squad = Path(data) / "qa" / "squad20_dev"
-    number = {row["id"]: str(n) for n, row in enumerate(rows(squad / "corpus.jsonl"))}
+    from rag import metrics
+
+    squad, corpus = sets.read(Path(data), sets.SQUAD)
+    number = {document.source: str(n) for n, document in enumerate(corpus.documents)}
     held = {path.stem for path in Path(folder).iterdir()}
     gold = [
-        (question["question"], {number[e["doc_id"]] for e in question["evidence"]})
-        for question in rows(squad / "questions.jsonl")
-        if question["answerable"] and all(number[e["doc_id"]] in held for e in question["evidence"])
+        (question.question, {number[one.source]: 1.0 for one in question.evidence})
+        for question in squad.questions
+        if question.answerable and all(number[one.source] in held for one in question.evidence)
     ]
+    scores = []
     with tempfile.TemporaryDirectory() as database, _searching(side, Path(folder), Path(database)) as search:
-        every = evenly(gold, int(asked))
-        scores = [ndcg(list(dict.fromkeys(search(question))), documents) for question, documents in every]
+        for question, wanted in sets.evenly(gold, int(asked)):
+            gains = metrics.gains_of(list(dict.fromkeys(search(question))), wanted)
+            scores.append(metrics.ndcg(gains, 10, list(wanted.values())))
     return {"ndcg": sum(scores) / len(scores), "questions": len(scores)}
 
 

@@ -13,9 +13,13 @@ which make it no slower. Chroma's DefaultEmbeddingFunction loads the model anew 
 from __future__ import annotations
 
 import sys
+import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from rag.records import Answer, Citation, Document, Filter, Hit, Ranks
 
 COLLECTION = "quickstart"
 CHUNK, OVERLAP, TOP = 256, 20, 5
@@ -73,6 +77,77 @@ def retriever(database: Path, *, keep: bool = False, top: int = TOP) -> Any:
 
     index = VectorStoreIndex.from_vector_store(store(database), embed_model=embedding(keep=keep))
     return index.as_retriever(similarity_top_k=top)
+
+
+class Quickstart:
+    """The quickstart over texts that are at hand, asked as a library of rag's is, so that the same measures apply.
+
+    Without a model it has no answers of its own: its best passage stands for one, and its similarity for the evidence.
+    """
+
+    def __init__(self, documents: Iterable[Document], database: Path) -> None:
+        from llama_index.core import Document as Text
+        from llama_index.core import StorageContext, VectorStoreIndex
+        from llama_index.core.node_parser import SentenceSplitter
+
+        self._documents = {document.source: document for document in documents}
+        self._embedding = embedding(keep=True)
+        self._store = store(database)
+        if self._store._collection.count() == 0:
+            texts = [
+                Text(
+                    text=document.text,
+                    metadata={"source": source, "title": document.title},
+                    excluded_embed_metadata_keys=["source"],
+                )
+                for source, document in self._documents.items()
+            ]
+            VectorStoreIndex.from_documents(
+                texts,
+                storage_context=StorageContext.from_defaults(vector_store=self._store),
+                transformations=[SentenceSplitter(chunk_size=CHUNK, chunk_overlap=OVERLAP)],
+                embed_model=self._embedding,
+            )
+        self._index = VectorStoreIndex.from_vector_store(self._store, embed_model=self._embedding)
+
+    def document(self, source: str) -> Document:
+        """A document, to check citations by."""
+        return self._documents[source]
+
+    def search(self, question: str, k: int | None = None, *, wanted: Filter | None = None) -> list[Hit]:
+        """Its passages, as hits."""
+        from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
+
+        only = None
+        if wanted is not None:
+            named = [MetadataFilter(key="source", value=source) for source in wanted.sources]
+            only = MetadataFilters(filters=named, condition=FilterCondition.OR)
+        hits = []
+        found = self._index.as_retriever(similarity_top_k=k or TOP, filters=only).retrieve(question)
+        for rank, scored in enumerate(found, start=1):
+            document = self._documents[scored.node.metadata["source"]]
+            text = scored.node.text
+            start = max(0, document.text.find(text))
+            hits.append(
+                Hit(document.source, document.title, None, start, start + len(text), scored.score or 0.0, text, "", "", "",
+                    Ranks(scored.score, 0.0, rank, None), 0)
+            )  # fmt: skip
+        return hits
+
+    def ask(self, question: str, *, wanted: Filter | None = None) -> Answer:
+        """Its best passage."""
+        begun = time.perf_counter()
+        hits = self.search(question, wanted=wanted)
+        taken = {"total": (time.perf_counter() - begun) * 1000}
+        if not hits:
+            return Answer(question, "", "abstained", (), (), (), 0.0, "quickstart", timings_ms=taken)
+        best = hits[0]
+        cited = Citation(
+            1, best.source, best.title, "", None, best.start, best.end, best.text, "exact", 0, len(best.text), 0
+        )
+        return Answer(
+            question, best.text, "answered", (cited,), (), tuple(hits), best.score, "quickstart", timings_ms=taken
+        )
 
 
 def prepare(home: Path, wheel: Path) -> None:

@@ -1,91 +1,225 @@
-"""Quality on public question sets, through the library as users have it. Prints a table for benchmarks/README.md.
+"""Quality on public question sets, by `rag`'s own evaluation, beside the LlamaIndex + Chroma quickstart in the same run.
 
-    uv run python benchmarks/quality.py DATA [SET …]      DATA holds qa/<set>/{corpus,questions}.jsonl
+    uv run --group benchmarks python benchmarks/quality.py DATA HOME [SET …] [--most 600] [--keep DIR] [--write]
 
-Retrieval: nDCG@10 over documents (a document's best passage counts), by words alone, by meaning alone, and fused, from the
-same candidates. Extraction: gold string contained in the answer of 400 answerable questions (evenly spaced), open
-retrieval, and how many sentences it took. The indexes are kept in the temporary folder by the sets' names.
+DATA holds qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Only the reported part of each
+set is asked (`benchmarks/sets.py`), at most 600 questions of it, evenly spaced; nothing that ships was fitted on it. ClapNQ
+is asked of each question's own passages. --keep DIR keeps both sides' indexes and the runs (DIR/<set>.json, for
+`rag eval --compare`); --write puts the tables into benchmarks/README.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import math
+import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from rag import Document, Library, metrics
+import opponent
+import sets
 
-RETRIEVAL = ("squad20_dev", "nq_litm_oracle", "clapnq_dev", "multihop_rag_500", "multihop_wiki_200")
-EXTRACTION = ("squad20_dev", "nq_litm_oracle")
+from rag import Library, metrics, scoring, stats, testset
+from rag.measured import RowJSON, RunJSON, group_of
 
-
-def rows(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def opened(data: Path, name: str, folder: Path) -> Library:
-    library = Library.open(folder / name, asks_once=True)
-    corpus = rows(data / "qa" / name / "corpus.jsonl")
-    library.add_documents(Document(row["text"], row["title"], source=row["id"]) for row in corpus)
-    return library
-
-
-def ndcg(ranked: list[str], gold: set[str], k: int = 10) -> float:
-    gain = sum(1 / math.log2(i + 2) for i, source in enumerate(ranked[:k]) if source in gold)
-    return gain / sum(1 / math.log2(i + 2) for i in range(min(k, len(gold))))
+ROOT = Path(__file__).parent.parent
+README = ROOT / "benchmarks" / "README.md"
+BEGIN, END = "<!-- quality: written by benchmarks/quality.py -->", "<!-- end of quality -->"
+SEED = "seed"
+WITHIN = (sets.CLAPNQ,)  # asked of each question's own passages
+ANSWERED = (sets.SQUAD, sets.NQ, sets.CLAPNQ, SEED)
+_CANDIDATES = 200
+HALVES: dict[str, Callable] = {"words": lambda hit: hit.ranks.lexical, "meaning": lambda hit: hit.ranks.dense or 0.0}
 
 
-def by(hits: list, key) -> list[str]:
-    return list(dict.fromkeys(hit.source for hit in sorted(hits, key=key, reverse=True)))
+@dataclass(frozen=True)
+class Measured:
+    """One set, both sides asked the same."""
+
+    name: str
+    run: RunJSON
+    quickstart: Sequence[RowJSON]
+
+    def figure(self, name: str) -> str:
+        """Of rag: value and interval."""
+        return _shown(self.run["figures"].get(name), self.run["intervals"].get(name))
+
+    def theirs(self, name: str) -> str:
+        """Of the quickstart."""
+        values, intervals, _ = scoring.figures(self.quickstart)
+        return _shown(values.get(name), intervals.get(name))
+
+    def ahead(self, name: str) -> str:
+        """By how much rag is ahead of the quickstart, paired."""
+        return _difference(self.quickstart, self.run["questions"], name, name)
+
+    def over_half(self) -> str:
+        """By how much both halves together are ahead of the better one."""
+        rows = self.run["questions"]
+        better = max(HALVES, key=lambda half: self.run["figures"][f"doc_ndcg@10.{half}"] or 0.0)
+        return _difference(rows, rows, f"doc_ndcg@10.{better}", "doc_ndcg@10")
 
 
-def evenly(questions: list[dict], n: int) -> list[dict]:
-    return questions[:: max(1, len(questions) // n)][:n]
+def _difference(first: Sequence[RowJSON], second: Sequence[RowJSON], one: str, other: str) -> str:
+    parts = [[row["measures"].get(name, (0.0, 0.0)) for row in rows] for rows, name in ((first, one), (second, other))]
+    values = [sum(part[0] for part in side) / max(1e-9, sum(part[1] for part in side)) for side in parts]
+    interval = stats.Bootstrap([group_of(row) for row in first]).difference(*parts)
+    return _shown(values[1] - values[0], interval, sign="+")
 
 
-def retrieval(library: Library, questions: list[dict]) -> dict[str, float]:
-    scores: dict[str, list[float]] = {"words": [], "meaning": [], "fused": []}
-    for question in questions:
-        gold = {e["doc_id"] for e in question["evidence"]}
-        hits = library.search(question["question"], 200)
-        for name, key in (
-            ("words", lambda h: h.ranks.lexical),
-            ("meaning", lambda h: h.ranks.dense),
-            ("fused", lambda h: h.score),
-        ):
-            scores[name].append(ndcg(by(hits, key), gold))
-    return {name: metrics.mean(values) for name, values in scores.items()}
+def _shown(value: float | None, interval: tuple[float, float] | None, sign: str = "") -> str:
+    if value is None:
+        return ""
+    if value == 1 or interval is None:
+        return f"{value:{sign}.3f}"
+    return f"{value:{sign}.3f} ({interval[0]:{sign}.3f} to {interval[1]:{sign}.3f})"
 
 
-def extraction(library: Library, questions: list[dict]) -> dict[str, float]:
-    contained, answered, sentences, exact, total = [], [], [], 0, 0
-    for question in questions:
-        answer = library.ask(question["question"])
-        answered.append(answer.status == "answered")
-        contained.append(metrics.contains_gold(answer.text, question["answers"]))
-        if answer.citations:
-            sentences.append(len(answer.citations))
-        for c in answer.citations:
-            total += 1
-            exact += library.document(c.source).text[c.start : c.end] == c.quote
-    return {"contained": metrics.mean(contained), "answered": metrics.mean(answered), "sentences": metrics.mean(sentences),
-            "citations exact": exact / total}  # fmt: skip
+class Halves:
+    """Ranks the documents by words alone and by meaning alone, from the same candidates, beside what is measured anyhow."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def __call__(self, row: RowJSON) -> None:
+        """Adds both to the measures of a question that has gold."""
+        gold = {one["source"]: 1.0 for one in row["gold"]}
+        if not gold:
+            return
+        hits = self._library.search(row["question"]["question"], _CANDIDATES)
+        for half, key in HALVES.items():
+            ranked = list(dict.fromkeys(hit.source for hit in sorted(hits, key=key, reverse=True)))
+            gains = metrics.gains_of(ranked, gold)
+            row["measures"][f"doc_ndcg@10.{half}"] = (metrics.ndcg(gains, 10, list(gold.values())), 1)
+
+
+def measured(data: Path, name: str, folder: Path, most: int) -> Measured:
+    """Asks both sides."""
+    if name == SEED:
+        questions, corpus = testset.read_set(ROOT / "tests" / "sets" / "seed.yaml"), None
+    else:
+        questions, corpus = sets.read(data, name)
+        questions = sets.part(questions, reported=True, most=most)
+    within = name in WITHIN
+    with Library.open(folder / f"{name}-rag", asks_once=True) as library:
+        if corpus is None:
+            library.sync(ROOT / "seeds")
+        else:
+            library.add_documents(corpus.documents)
+        halves = None if within or name == SEED else Halves(library)
+        run = library.evaluations.run(questions, within=within, judge=halves, progress=_progress(name))
+        documents = [library.document(info.source) for info in library.documents()]
+    quickstart = opponent.Quickstart(documents, folder / f"{name}-quickstart")
+    rows = list(scoring.rows(quickstart, questions.questions, within=within, told=lambda _: None))
+    print(f"\r{name}: {len(rows)} questions asked of both", flush=True)
+    return Measured(name, run, rows)
+
+
+def _progress(name: str) -> Callable[[int, int], None]:
+    return lambda done, total: print(f"\r{name}: {done} of {total}", end="", flush=True) if done % 20 == 0 else None
+
+
+def retrieval(every: Sequence[Measured]) -> Iterator[str]:
+    """nDCG@10 over documents."""
+    yield "| set | questions | words | meaning | both | both − better half | quickstart | rag − quickstart |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for one in every:
+        if "doc_ndcg@10.words" in one.run["figures"] and one.name != sets.CHUNKING:
+            halves = [f"{one.run['figures'][f'doc_ndcg@10.{half}']:.3f}" for half in HALVES]
+            n = one.run["cases"]["doc_ndcg@10"]
+            cells = (one.name, str(n), *halves, one.figure("doc_ndcg@10"), one.over_half(), one.theirs("doc_ndcg@10"),
+                     one.ahead("doc_ndcg@10"))  # fmt: skip
+            yield f"| {' | '.join(cells)} |"
+
+
+def passages(every: Sequence[Measured]) -> Iterator[str]:
+    """Exact characters."""
+    for one in every:
+        if one.name == sets.CHUNKING:
+            names = ("span_recall@5", "span_precision@5", "span_iou@5")
+            yield f"| {len(one.quickstart)} questions, five passages | recall | precision | IoU |"
+            yield "|---|---|---|---|"
+            yield f"| rag | {' | '.join(map(one.figure, names))} |"
+            yield f"| quickstart | {' | '.join(map(one.theirs, names))} |"
+            yield f"| rag − quickstart | {' | '.join(map(one.ahead, names))} |"
+
+
+def answers(every: Sequence[Measured]) -> Iterator[str]:
+    """Extracted answers and their citations."""
+    yield "| set | gold contained | sentences | characters | citations exact | citations that touch gold | quickstart's best passage: gold contained | characters |"  # fmt: skip  # noqa: E501
+    yield "|---|---|---|---|---|---|---|---|"
+    for one in every:
+        if one.name in ANSWERED:
+            lengths = [f"{_characters(rows):.0f}" for rows in (one.run["questions"], one.quickstart)]
+            cells = (one.name, one.figure("gold_contained"), one.figure("sentences"), lengths[0],
+                     one.figure("citation_exact"), one.figure("citation_precision"), one.theirs("gold_contained"),
+                     lengths[1])  # fmt: skip
+            yield f"| {' | '.join(cells)} |"
+
+
+def _characters(rows: Sequence[RowJSON]) -> float:
+    return metrics.mean(
+        [len(row["answer"]) for row in rows if row["question"]["answerable"] and row["status"] == "answered"]
+    )
+
+
+def declining(every: Sequence[Measured]) -> Iterator[str]:
+    """Answerable against not."""
+    yield "| set | answerable, not | AUROC of the evidence | unanswerable declined | answerable declined | right | AUROC of the quickstart's similarity |"  # fmt: skip  # noqa: E501
+    yield "|---|---|---|---|---|---|---|"
+    for one in every:
+        answerable = sum(row["question"]["answerable"] for row in one.quickstart)
+        if one.name in ANSWERED and answerable < len(one.quickstart):
+            cells = (one.name, f"{answerable}, {len(one.quickstart) - answerable}", one.figure("auroc"),
+                     one.figure("refusal_recall"), one.figure("false_refusals"), one.figure("right"),
+                     one.theirs("auroc"))  # fmt: skip
+            yield f"| {' | '.join(cells)} |"
+
+
+def report(every: Sequence[Measured]) -> str:
+    """The tables."""
+    sections = (
+        ("nDCG@10 over documents; both halves rank the same candidates.", retrieval),
+        ("Passages at exact characters (`chunking_eval`).", passages),
+        ("Extracted answers, of the answerable questions; those declined count as missed.", answers),
+        ("Declining, at the shipped threshold.", declining),
+    )
+    version = every[0].run["versions"]["rag"]
+    text = f"{date.today().isoformat()}, rag {version}. In brackets 95 % intervals.\n"
+    for words, table in sections:
+        lines = list(table(every))
+        if lines:
+            text += f"\n{words}\n\n" + "\n".join(lines) + "\n"
+    return text
 
 
 def main() -> None:
-    data, names = Path(sys.argv[1]), sys.argv[2:] or RETRIEVAL
-    folder = Path(tempfile.gettempdir()) / "rag-quality"
-    for name in names:
-        with opened(data, name, folder) as library:
-            questions = [q for q in rows(data / "qa" / name / "questions.jsonl") if q.get("answerable", True)]
-            with_gold = [q for q in questions if any(e.get("doc_id") for e in q["evidence"])]
-            figures = retrieval(library, evenly(with_gold, 600))
-            print(f"{name}: nDCG@10 " + "  ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)
-            if name in EXTRACTION:
-                figures = extraction(library, evenly(with_gold, 400))
-                print(f"{name}: " + "  ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("home", type=Path)
+    parser.add_argument("sets", nargs="*", default=[*sets.SETS, SEED])
+    parser.add_argument("--most", type=int, default=600)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--write", action="store_true")
+    words = parser.parse_args()
+    os.environ["HOME"] = str(words.home)  # before Chroma looks for its embedder
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = words.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        every = []
+        for name in words.sets:
+            every.append(measured(words.data, name, folder, words.most))
+            if words.keep:
+                (folder / f"{name}.json").write_text(json.dumps(every[-1].run))
+    text = report(every)
+    sys.stdout.write(f"\n{text}")
+    if words.write:
+        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+        README.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

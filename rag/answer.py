@@ -17,11 +17,11 @@ from rag import check, overview, prompts
 from rag.addresses import Cleaner, known_addresses
 from rag.characters import visible
 from rag.check import Checked
-from rag.errors import EmbedderError, ModelError, PromptTooLongError
+from rag.errors import ModelError, PromptTooLongError
 from rag.extract import Chosen, Extract, extract
 from rag.followup import standalone
 from rag.kinds import Kind, facts_asked, is_of_all, kind_of, sides, subject
-from rag.ports import Embedder, Writer
+from rag.ports import TokenEmbedder, Writer
 from rag.records import Answer, Filter, Hit, Status, Turn
 from rag.search import Retrieval, Search, checked_question
 from rag.thoughts import spoken
@@ -129,7 +129,7 @@ class Ask:
 
     Args:
         search: Finds passages.
-        embedder: Returns the embedder that `search` uses.
+        embedder: Returns the one that sentences are read by; it may be another than searches.
         text: (document id, start, end) → those characters of the document, to check a citation by.
         locate: (document id, offset) → the page there, where to look in words, and the document's content hash.
         openings: How documents begin.
@@ -142,7 +142,7 @@ class Ask:
     def __init__(
         self,
         search: Search,
-        embedder: Callable[[], Embedder],
+        embedder: Callable[[], TokenEmbedder],
         text: Callable[[int, int, int], str],
         locate: Callable[[int, int], tuple[int | None, str, str]],
         openings: Openings,
@@ -313,12 +313,7 @@ class Ask:
 
     def _extract(self, asking: _Asking, searched: str, found: Retrieval) -> Extract:
         most = {"list": _LIST_SENTENCES, "comparison": _SIDE_SENTENCES}.get(asking.kind, self._sentences)
-        try:
-            return extract(searched, found, self._embedder(), most, gathers=asking.kind == "list")
-        except EmbedderError as error:
-            _log.warning("extracting by words only: %s", error)
-            by_words = Retrieval(found.hits, None, found.rarities, found.timings_ms, found.notice)
-            return extract(searched, by_words, self._embedder(), most, gathers=asking.kind == "list")
+        return extract(searched, found, self._embedder(), most, gathers=asking.kind == "list")
 
     def _stands(self, sentence: Chosen) -> bool:
         """Whether a sentence is in its document still."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +20,19 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from rag.ports import Tokens
+
 WEIGHTS = Path(__file__).parent / "weights"
 _POSITIONS = 512  # the model knows no more; what is longer is cut, which passages never are
 _BATCH_TOKENS = 1024  # more gains nothing and costs cache (benchmarks/README.md)
 _LEAST_BATCH = 64  # tokens: below it the threads cost more than they gain
 _TEXTS_AT_ONCE = 4096  # bounds memory when a whole library comes in one call
+_POOLED, _STATES = "embedding", "encoder.layer.5.output.LayerNorm"  # outputs: of each text, and of each of its tokens
+# Declares the last layer an output of the model too. In Protocol Buffers a message that follows another is merged into it:
+# ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. So the file that is
+# shipped, whose hash names the vectors, stays as it is.
+_DECLARED = b"\x0a%c%b\x12\x04\x0a\x02\x08\x01" % (len(_STATES), _STATES.encode())
+_SECOND_OUTPUT = b"\x3a%c\x62%c%b" % (len(_DECLARED) + 2, len(_DECLARED), _DECLARED)
 
 
 class MiniLM:
@@ -58,9 +66,8 @@ class MiniLM:
         options.log_severity_level = 3
         if not _multiplies_int8_exactly():
             options.add_session_config_entry("session.x64quantprecision", "1")
-        return onnxruntime.InferenceSession(
-            str(self._folder / "minilm-int8.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        model = (self._folder / "minilm-int8.onnx").read_bytes() + _SECOND_OUTPUT
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -74,11 +81,32 @@ class MiniLM:
         """Embeds texts: (n, 384) float32, unit rows, in order."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for begin in range(0, len(texts), _TEXTS_AT_ONCE):
-            self._embed_into(vectors[begin : begin + _TEXTS_AT_ONCE], texts[begin : begin + _TEXTS_AT_ONCE])
+            part = vectors[begin : begin + _TEXTS_AT_ONCE]
+
+            def keep(rows: list[int], found: NDArray[np.float32], part: NDArray[np.float32] = part) -> None:
+                part[rows] = found
+
+            encoded = self._tokenizer.encode_batch_fast(list(texts[begin : begin + _TEXTS_AT_ONCE]))
+            self._infer([encoding.ids for encoding in encoded], _POOLED, keep)
         return vectors
 
-    def _embed_into(self, vectors: NDArray[np.float32], texts: Sequence[str]) -> None:
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+    def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """Embeds the tokens of texts, each within its text: the model's last layer, before texts are pooled."""
+        encoded = self._tokenizer.encode_batch(list(texts))
+        found = [Tokens((), np.empty((0, self.dimension), np.float32))] * len(texts)
+
+        def keep(rows: list[int], states: NDArray[np.float32]) -> None:
+            for row, i in enumerate(rows):
+                offsets = encoded[i].offsets[1:-1][: _POSITIONS - 2]
+                vectors = states[row, 1 : len(offsets) + 1]
+                lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+                found[i] = Tokens(tuple(start for start, _ in offsets), vectors / lengths)
+
+        self._infer([encoding.ids for encoding in encoded], _STATES, keep)
+        return found
+
+    def _infer(self, ids: list[list[int]], output: str, keep: Callable[[list[int], NDArray[np.float32]], None]) -> None:
+        """Runs the model over texts in batches, on all cores; hands over one of its outputs, some texts at a time."""
         ids = [tokens if len(tokens) <= _POSITIONS else [*tokens[: _POSITIONS - 1], tokens[-1]] for tokens in ids]
 
         def run(rows: list[int]) -> None:
@@ -87,7 +115,8 @@ class MiniLM:
             for row, i in enumerate(rows):
                 tokens[0, row, : len(ids[i])] = ids[i]
                 tokens[1, row, : len(ids[i])] = 1
-            vectors[rows] = self._session.run(None, {"input_ids": tokens[0], "attention_mask": tokens[1]})[0]
+            fed = {"input_ids": tokens[0], "attention_mask": tokens[1]}
+            keep(rows, self._session.run([output], fed)[0])
 
         # Few short texts (the sentences of some passages) still make a batch for every core.
         budget = max(_LEAST_BATCH, min(_BATCH_TOKENS, sum(map(len, ids)) // self._cores))

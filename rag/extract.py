@@ -1,40 +1,39 @@
 """Answers by quoting: chooses the few sentences that carry the answer, and says how well they do.
 
-Two linear models over the same features, fitted on one half of the questions of SQuAD 2.0, NQ and ClapNQ and measured on
-the other (`benchmarks/fit_extraction.py`; figures in benchmarks/README.md). No model is asked, nothing is rephrased.
+Two linear models, fitted on one part of SQuAD 2.0, NQ and ClapNQ and measured on the other
+(`benchmarks/fit_extraction.py`; figures in benchmarks/README.md). No model is asked, nothing is rephrased, and whatever
+embedder or none found the passages, sentences are read by the one that is shipped.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rag.ports import Embedder
+from rag.ports import TokenEmbedder
 from rag.records import Hit
 from rag.search import Retrieval
 from rag.sentences import sentences
 from rag.terms import located_terms, terms
 
-_PASSAGES = 5  # hits whose sentences are considered; a sixth had the answer in 1.3 % of the fitting questions
-_LOOKED_AT = 12  # sentences embedded, of some 25
-_GATHERING_MARGIN = 3.0
-_MARGIN = 1.4  # a further sentence is taken if it scores at most this much (log-odds) below the best
+if TYPE_CHECKING:
+    from rag.align import Alignment
 
-# Log-odds that a sentence holds the answer.
-_SENTENCE = {"likeness": 4.69, "words": 2.12, "words_titled": 0.29, "words_before": 0.5, "passage": 15.38, "kind": 1.15,
-             "passage_likeness": -4.3}  # fmt: skip
-# Log-odds that the documents answer the question at all, read off its best sentence. Fitted on whole sets and on libraries
-# of four paragraphs of one article, where likeness alone says little: everything there is about the same thing.
-_EVIDENCE = {"likeness": 5.28, "words_titled": 4.62, "unseen": -0.24, "kind": 0.86, "passage_likeness": 3.02,
-             "names_missing": -1.34}  # fmt: skip
-_EVIDENCE_BASE = -6.93
-# The same where there are no vectors, fitted on what is found by words alone.
-_EVIDENCE_BY_WORDS = {"words": 0.42, "words_titled": 6.66, "unseen": -1.03, "kind": 0.7, "names_missing": -1.37}
-_EVIDENCE_BY_WORDS_BASE = -3.73
+_PASSAGES = 5  # hits whose sentences are considered; a sixth had the answer in 1.3 % of the fitting questions
+_LOOKED_AT = 12  # sentences read token by token, of some 25
+_GATHERING_MARGIN = 3.0  # log-odds below the best from which a sentence is no part of what is gathered
+_ENOUGH = 0.7  # sentences are taken until the answer is among them with this probability
+
+# Log-odds of one sentence against another that it holds the answer.
+_SENTENCE = {"matched": 6.55, "least_matched": 3.6, "words": 1.5, "words_before": 0.85, "passage": 7.7, "kind": 2.08}
+# Log-odds that the documents answer the question at all, read off its best sentence. Fitted on whole sets, on passages that
+# the question is asked of, and on libraries of four paragraphs of one article, where everything is about the same thing.
+_EVIDENCE = {"matched": 8.7, "matched_near": 0.99, "told_near": 3.69, "kind": 0.69, "names_missing": -1.37}
+_EVIDENCE_BASE = -8.71
 _HEADING = re.compile(r"#{1,6} ")
-_NOBODY_HAS = 0.999  # rarity of a word that no passage has, but for rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +62,39 @@ class _Sentence:
     end: int
     features: Mapping[str, float]
     score: float
+    number: int | None  # among those read token by token; None if it was not read
 
     @property
     def quote(self) -> str:
         return self.hit.text[self.start : self.end]
 
 
-def extract(question: str, found: Retrieval, embedder: Embedder, most: int, *, gathers: bool = False) -> Extract:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The sentences of some hits, best first, and the question held against those that were read token by token."""
+
+    sentences: Sequence[_Sentence]
+    alignment: Alignment
+
+
+def extract(question: str, found: Retrieval, embedder: TokenEmbedder, most: int, *, gathers: bool = False) -> Extract:
     """Chooses at most `most` sentences of the best hits.
 
     Args:
         question: As it was searched for.
-        found: Its hits; without a vector only words are compared.
-        embedder: The one that made the question's vector.
+        found: Its hits, however they were found.
+        embedder: Reads question and sentences.
         most: Sentences.
         gathers: Many places may hold a part of the answer: all hits are considered, and more is taken from them.
     """
     hits = found.hits if gathers else found.hits[:_PASSAGES]
-    margin = _GATHERING_MARGIN if gathers else _MARGIN
-    scored = _scored(question, found, hits, embedder, None if gathers else _LOOKED_AT)
-    if not scored:
+    read = _read(question, found.rarities, hits, embedder, None if gathers else _LOOKED_AT)
+    if read is None:
         return Extract((), 0.0, len(hits))
-    best = max(scored, key=lambda s: s.score)
+    scored = read.sentences
     taken: list[_Sentence] = []
-    for sentence in sorted(scored, key=lambda s: -s.score):
-        if len(taken) >= most or sentence.score < best.score - margin:
+    for sentence in scored[: _gathered(scored) if gathers else _enough(scored)]:
+        if len(taken) >= most:
             break
         # What a sentence leans on ("The issue was raised…") is said first, or it says nothing.
         before = _leans_on(sentence, scored)
@@ -98,7 +105,23 @@ def extract(question: str, found: Retrieval, embedder: Embedder, most: int, *, g
     first = {id_: i for i, id_ in reversed(list(enumerate(s.hit.document_id for s in taken)))}
     taken.sort(key=lambda s: (first[s.hit.document_id], s.hit.start + s.start))
     chosen = tuple(Chosen(s.hit, s.hit.start + s.start, s.hit.start + s.end, s.quote) for s in taken)
-    return Extract(chosen, _evidence(question, found, best), len(hits))
+    return Extract(chosen, _evidence(question, read), len(hits))
+
+
+def _enough(scored: Sequence[_Sentence]) -> int:
+    """How many of the best sentences hold the answer with the probability that is wanted, if any sentence does."""
+    odds = [math.exp(sentence.score - scored[0].score) for sentence in scored]
+    wanted = _ENOUGH * sum(odds)
+    reached = 0.0
+    for n, one in enumerate(odds, start=1):
+        reached += one
+        if reached >= wanted:
+            return n
+    return len(odds)
+
+
+def _gathered(scored: Sequence[_Sentence]) -> int:
+    return sum(sentence.score >= scored[0].score - _GATHERING_MARGIN for sentence in scored)
 
 
 _LEANING = re.compile(
@@ -116,46 +139,55 @@ def _leans_on(sentence: _Sentence, scored: Sequence[_Sentence]) -> _Sentence | N
     return max(earlier, key=lambda s: s.end, default=None)
 
 
-def _scored(
-    question: str, found: Retrieval, hits: Sequence[Hit], embedder: Embedder, looked_at: int | None
-) -> list[_Sentence]:
-    """Every sentence of some hits, scored; `looked_at` are embedded at most, the likeliest; None: all are."""
+def _read(
+    question: str, rarities: Mapping[str, float], hits: Sequence[Hit], embedder: TokenEmbedder, most: int | None
+) -> _Read | None:
+    """Scores every sentence of some hits; the `most` likeliest, or all, are read token by token. None: there is none."""
+    from rag.align import Alignment
+
     places = [
         (hit, start, end) for hit in hits for start, end in sentences(hit.text) if _says_something(hit.text[start:end])
     ]
     # A heading names what is said below it; its words count there, and alone it answers nothing.
     places = [place for place in places if not _is_heading(*place)] or places
     if not places:
-        return []
-    kind = answer_kind(question)
-    asked = set(found.rarities)
-    features: list[dict[str, float]] = []
+        return None
+    features = list(_plain_features(question, rarities, places))
+    # Reading them all takes most of an answer's time, and what has neither words nor passage is not chosen anyhow.
+    likely = sorted(range(len(places)), key=lambda i: -_weighed(_SENTENCE, features[i]))[:most]
+    titled = [f"{hit.title}\n{hit.text[start:end]}" for hit, start, end in (places[i] for i in likely)]
+    alignment = Alignment(question, titled, rarities, embedder)
+    numbers = {i: number for number, i in enumerate(likely)}
+    for i, number in numbers.items():
+        features[i] |= {"matched": alignment.matched([number]), "least_matched": alignment.least_matched([number])}
+    scored = [
+        _Sentence(hit, start, end, of_it, _weighed(_SENTENCE, of_it), numbers.get(i))
+        for i, ((hit, start, end), of_it) in enumerate(zip(places, features, strict=True))
+    ]
+    return _Read(sorted(scored, key=lambda s: -s.score), alignment)
+
+
+def _plain_features(
+    question: str, rarities: Mapping[str, float], places: Sequence[tuple[Hit, int, int]]
+) -> Iterator[dict[str, float]]:
+    """What can be said of each sentence without a model; places of the best hit first."""
+    kind, best_score = answer_kind(question), places[0][0].score
+    asked = set(rarities)
     before: tuple[int, set[str]] = (-1, set())  # start of the hit, and words, of the sentence before
     for hit, start, end in places:
         sentence = hit.text[start:end]
         words = set(terms(sentence))
         titled_words = words | set(terms(f"{hit.title} {hit.heading}"))
         near = before[1] if before[0] == hit.start else set()
-        features.append({
-            "likeness": 0.0,
-            "words": _share(asked & words, found.rarities),
-            "words_titled": _share(asked & titled_words, found.rarities),
-            "words_before": _share(asked & (titled_words | near), found.rarities),
-            "passage": hit.score - hits[0].score,
+        yield {
+            "matched": 0.0,
+            "least_matched": 0.0,
+            "words": _share(asked & words, rarities),
+            "words_before": _share(asked & (titled_words | near), rarities),
+            "passage": hit.score - best_score,
             "kind": _has_kind(kind, sentence, asked),
-            "passage_likeness": hit.ranks.dense or 0.0,
-        })  # fmt: skip
+        }
         before = (hit.start, words)
-    if found.vector is not None:
-        # Reading them all takes most of an answer's time, and what has neither words nor passage is not chosen anyhow.
-        likely = sorted(range(len(places)), key=lambda i: -_weighed(_SENTENCE, features[i]))[:looked_at]
-        titled = [f"{hit.title}\n{hit.text[start:end]}" for hit, start, end in (places[i] for i in likely)]
-        for i, like in zip(likely, (embedder.embed(titled) @ found.vector).tolist(), strict=True):
-            features[i]["likeness"] = like
-    return [
-        _Sentence(hit, start, end, of_it, _weighed(_SENTENCE, of_it))
-        for (hit, start, end), of_it in zip(places, features, strict=True)
-    ]
 
 
 def _is_heading(hit: Hit, start: int, end: int) -> bool:
@@ -163,17 +195,20 @@ def _is_heading(hit: Hit, start: int, end: int) -> bool:
     return found is not None and hit.text[found.end() : end].strip() in hit.heading
 
 
-def _evidence(question: str, found: Retrieval, best: _Sentence) -> float:
-    weights, base = (_EVIDENCE_BY_WORDS, _EVIDENCE_BY_WORDS_BASE) if found.vector is None else (_EVIDENCE, _EVIDENCE_BASE)
-    return 1 / (1 + math.exp(-base - _weighed(weights, _evidence_features(question, found, best))))
+def _evidence(question: str, read: _Read) -> float:
+    return 1 / (1 + math.exp(-_EVIDENCE_BASE - _weighed(_EVIDENCE, _evidence_features(question, read))))
 
 
-def _evidence_features(question: str, found: Retrieval, best: _Sentence) -> Mapping[str, float]:
-    there = set(terms(f"{best.hit.title} {best.hit.heading} {best.hit.text}"))
+def _evidence_features(question: str, read: _Read) -> Mapping[str, float]:
+    """What is known of the best sentence, and of those of its passage that were read, taken together."""
+    best = read.sentences[0]
+    near = [s.number for s in read.sentences if s.hit is best.hit and s.number is not None]
     names = names_asked(question)
+    there = set(terms(f"{best.hit.title} {best.hit.heading} {best.hit.text}"))
     return {
         **best.features,
-        "unseen": _share({w for w, rarity in found.rarities.items() if rarity >= _NOBODY_HAS}, found.rarities),
+        "matched_near": read.alignment.matched(near) if near else 0.0,
+        "told_near": read.alignment.told(near) if near else 0.0,
         "names_missing": len(names - there) / len(names) if names else 0.0,
     }
 

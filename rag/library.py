@@ -52,6 +52,7 @@ from rag.vectors import ChromaFolder
 from rag.why import Why
 
 if TYPE_CHECKING:
+    from rag.embed import MiniLM
     from rag.evaluate import Circumstances, Evaluations
     from rag.measured import QuestionSet, RunJSON
     from rag.read.process import Reader
@@ -584,25 +585,29 @@ class Library:
     def _embedder(self) -> Embedder:
         if self._given_embedder is not None:
             return self._given_embedder
+        if self.settings.embedder == SHIPPED_EMBEDDER:
+            return self._shipped
         with self._making:
-            if self.settings.embedder == SHIPPED_EMBEDDER:
-                from rag.embed import MiniLM
-
-                return MiniLM()
             from rag.endpoint import EndpointEmbedder
 
             url = self.settings.embedder_url or self.settings.base_url
             return EndpointEmbedder(self.settings.embedder.removeprefix("openai:"), url, self.settings.api_key)
 
     @cached_property
+    def _shipped(self) -> MiniLM:
+        """The embedder that is shipped: counts tokens and reads sentences, whichever finds passages."""
+        with self._making:
+            from rag.embed import MiniLM
+
+            return MiniLM()
+
+    @cached_property
     def _splitter(self) -> Splitter:
         if self._given_splitter is not None:
             return self._given_splitter
-        from rag.embed import MiniLM
         from rag.split import SentencePacker
 
-        counter = self._embedder if isinstance(self._embedder, MiniLM) else MiniLM()
-        return SentencePacker(self.settings.passage_tokens, counter.token_starts)
+        return SentencePacker(self.settings.passage_tokens, self._shipped.token_starts)
 
     @cached_property
     def _reader(self) -> Reader:
@@ -645,7 +650,7 @@ class Library:
 
     def _made_ask(self, threshold: Callable[[], float], writer: Writer | None) -> Ask:
         return Ask(
-            self._search, lambda: self._embedder, self._catalog.text, self._located, self._openings, writer,
+            self._search, lambda: self._shipped, self._catalog.text, self._located, self._openings, writer,
             prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, threshold=threshold,
         )  # fmt: skip
 

@@ -39,6 +39,22 @@ class Embedder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a text: where each begins (code points), and its vector in this text, (t, d) float32 unit rows."""
+
+    starts: Sequence[int]
+    vectors: Vectors
+
+
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that can tell the tokens of a text apart, too."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> Sequence[Tokens]:
+        """The tokens of texts, in order."""
+        ...
+
+
 class Splitter(Protocol):
     """Cuts a document's text into passages."""
 

@@ -17,7 +17,7 @@ _FIELDS = frozenset({"id", "question", "answers", "must_mention", "evidence", "a
 # What public sets carry besides; read where it means something to us, and else passed over.
 _CARRIED = frozenset(
     """context_doc_ids label level all_answers chunk_type scope_docs edit_types original_summary source domain title
-    note metadata""".split()
+    note metadata decomposition""".split()
 )
 _GOLD_FIELDS = frozenset({"source", "doc_id", "quote", "start", "end", "relevance", "page", "title", "url"})
 _DOCUMENT_FILES = ("files", "documents", "docs")

@@ -17,7 +17,7 @@ FLOORS = {
         "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead", "frames", "trace",
         "stats", "scoring", "compare", "calibrate", "plots"},
     2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "fetch", "watch", "locks",
-        "local_models", "languages", "ingest", "batches", "reindex", "search", "dense", "extract", "overview", "answer",
+        "local_models", "languages", "ingest", "batches", "reindex", "search", "dense", "align", "extract", "overview", "answer",
         "evaluate", "judge", "testset", "why"},
     3: {"library"},
     4: {"cli", "cli_evaluate", "command", "chat", "llama", "page", "serve", "contracts", "contracts_evaluate", "report",
