@@ -23,6 +23,7 @@ _LEAD = 20
 _SUMMED_UP = 5  # sentences of a summary
 _ALIKE = 0.8  # cosine from which a sentence repeats another
 _LONGEST = 300
+_SHORT_LINE = 80
 _PASSAGE = 1_000  # code points that a model is shown as one
 
 
@@ -129,12 +130,15 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> Told:
     title = opening.title or opening.source
     lines = Lines()
     for asked, fact, said, missing in (
-        (who, opening.author, f"“{title}” is by {opening.author}.", f"“{title}” does not name its author."),
-        (when, opening.date, f"“{title}” is dated {opening.date}.", f"“{title}” is not dated."),
+        (who, opening.author, f"“{title}” is by {opening.author}", f"“{title}” does not name its author."),
+        (when, opening.date, f"“{title}” is dated {opening.date}", f"“{title}” is not dated."),
     ):
         if asked and fact:
             span = _where(fact, opening.text)
-            lines.add(said, opening, span or _first_sentence(opening), "" if span else "metadata")
+            words = opening.text[slice(*span)] if span else fact
+            # A date is written in many ways: it is said in the document's own too, unless that is how it was said.
+            own = f" (“{words}”)." if fact not in words and len(words) <= _SHORT_LINE else "."
+            lines.add(said + own, opening, span or _first_sentence(opening), "" if span else "metadata")
         elif asked:
             lines.add(missing)
     return lines.told()

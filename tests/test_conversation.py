@@ -112,7 +112,7 @@ def test_who_wrote_it_and_when(library: Library, seeds: Library, article: str) -
 
     answer = seeds.ask("Who wrote it and when?")
     assert "does not name its author" in answer.text
-    assert "is dated 2025-06-13" in answer.text
+    assert "is dated 2025-06-13 (“Published on June 13, 2025”). [" in answer.text
     for c in answer.citations:
         assert article[c.start : c.end] == c.quote
     assert any("June 13" in c.quote for c in answer.citations)

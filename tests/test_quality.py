@@ -13,6 +13,8 @@ from rag.settings import Settings
 
 from .sets import baselines
 
+pytestmark = pytest.mark.quality
+
 MARGIN = 0.02
 
 
