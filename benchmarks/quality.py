@@ -150,14 +150,15 @@ def passages(every: Sequence[Measured]) -> Iterator[str]:
 
 def answers(every: Sequence[Measured]) -> Iterator[str]:
     """Extracted answers and their citations."""
-    yield "| set | gold contained | sentences | characters | citations exact | citations that touch gold | quickstart's best passage: gold contained | characters |"  # fmt: skip  # noqa: E501
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| set | gold contained | sentences | characters | citations exact | citations that touch gold | gold that citations touch | quickstart: gold contained | characters |"  # fmt: skip  # noqa: E501
+    yield "|---|---|---|---|---|---|---|---|---|"
     for one in every:
         if one.name in ANSWERED:
             lengths = [f"{_characters(rows):.0f}" for rows in (one.run["questions"], one.quickstart)]
-            cells = (one.name, one.figure("gold_contained"), one.figure("sentences"), lengths[0],
-                     one.figure("citation_exact"), one.figure("citation_precision"), one.theirs("gold_contained"),
-                     lengths[1])  # fmt: skip
+            # Nobody says a long answer word for word: of ClapNQ only citations say whether it is right.
+            said = ("", "") if one.name == sets.CLAPNQ else (one.figure("gold_contained"), one.theirs("gold_contained"))
+            cells = (one.name, said[0], one.figure("sentences"), lengths[0], one.figure("citation_exact"),
+                     one.figure("citation_precision"), one.figure("citation_recall"), said[1], lengths[1])  # fmt: skip
             yield f"| {' | '.join(cells)} |"
 
 
@@ -185,8 +186,12 @@ def report(every: Sequence[Measured]) -> str:
     sections = (
         ("nDCG@10 over documents; both halves rank the same candidates.", retrieval),
         ("Passages at exact characters (`chunking_eval`).", passages),
-        ("Extracted answers, of the answerable questions; those declined count as missed.", answers),
-        ("Declining, at the shipped threshold.", declining),
+        (
+            "Extracted answers to the answerable questions; those declined count as missed. The quickstart, without a model, has "
+            "its best passage.",
+            answers,
+        ),
+        ("Declining, at the shipped threshold; for the quickstart the similarity of its best passage.", declining),
     )
     version = every[0].run["versions"]["rag"]
     text = f"{date.today().isoformat()}, rag {version}. In brackets 95 % intervals.\n"
