@@ -187,8 +187,8 @@ def report(every: Sequence[Measured]) -> str:
         ("nDCG@10 over documents; both halves rank the same candidates.", retrieval),
         ("Passages at exact characters (`chunking_eval`).", passages),
         (
-            "Extracted answers to the answerable questions; those declined count as missed. The quickstart, without a model, has "
-            "its best passage.",
+            "Extracted answers to the answerable questions; those declined count as missed. The quickstart, without a model, "
+            "has its best passage.",
             answers,
         ),
         ("Declining, at the shipped threshold; for the quickstart the similarity of its best passage.", declining),
