@@ -3,8 +3,8 @@
     uv run --group benchmarks python benchmarks/quality.py DATA HOME [SET …] [--most 600] [--keep DIR] [--write]
 
 DATA holds qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Only the reported part of each
-set is asked (`benchmarks/sets.py`), at most 600 questions of it, evenly spaced; nothing that ships was fitted on it. ClapNQ
-is asked of each question's own passages. --keep DIR keeps both sides' indexes and the runs (DIR/<set>.json, for
+set is asked (`benchmarks/sets.py`), at most 600 questions of it, evenly spaced, and all of those that nothing is fitted on.
+ClapNQ is asked of each question's own passages. --keep DIR keeps both sides' indexes and the runs (DIR/<set>.json, for
 `rag eval --compare`); --write puts the tables into benchmarks/README.md.
 """
 
@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "benchmarks" / "README.md"
 BEGIN, END = "<!-- quality: written by benchmarks/quality.py -->", "<!-- end of quality -->"
 SEED = "seed"
+WHOLE = (sets.MULTIHOP_NEWS, sets.MULTIHOP_WIKI)  # nothing is fitted on any part of them
 WITHIN = (sets.CLAPNQ,)  # asked of each question's own passages
 ANSWERED = (sets.SQUAD, sets.NQ, sets.CLAPNQ, SEED)
 _CANDIDATES = 200
@@ -103,7 +104,8 @@ def measured(data: Path, name: str, folder: Path, most: int) -> Measured:
         questions, corpus = testset.read_set(ROOT / "tests" / "sets" / "seed.yaml"), None
     else:
         questions, corpus = sets.read(data, name)
-        questions = sets.part(questions, reported=True, most=most)
+        if name not in WHOLE:
+            questions = sets.part(questions, reported=True, most=most)
     within = name in WITHIN
     with Library.open(folder / f"{name}-rag", asks_once=True) as library:
         if corpus is None:
@@ -187,8 +189,8 @@ def report(every: Sequence[Measured]) -> str:
         ("nDCG@10 over documents; both halves rank the same candidates.", retrieval),
         ("Passages at exact characters (`chunking_eval`).", passages),
         (
-            "Extracted answers to the answerable questions; those declined count as missed. The quickstart, without a model, "
-            "has its best passage.",
+            "Extracted answers to the answerable questions; those declined count as missed. The quickstart, without a "
+            "model, has its best passage.",
             answers,
         ),
         ("Declining, at the shipped threshold; for the quickstart the similarity of its best passage.", declining),
