@@ -281,7 +281,9 @@ def reindex_json(report: ReindexReport) -> ReindexJSON:
 
 def document_json(info: DocumentInfo) -> DocumentJSON:
     """The contract of a row of the document list."""
-    return DocumentJSON(**asdict(info))  # type: ignore[no-any-return, typeddict-item]
+    facts = asdict(info)
+    del facts["id"]  # another after each change of the document
+    return DocumentJSON(**facts)  # type: ignore[no-any-return, typeddict-item]
 
 
 def doctor_json(health: Health) -> DoctorJSON:

@@ -246,6 +246,23 @@ class Library:
         """
         return self._add_bytes("stream", Held(name, name, data), progress)
 
+    def reread(self, source: str, *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+        """Reads a document's file again, or fetches its page again.
+
+        Raises:
+            SourceError: There is no such document, or its file is gone.
+        """
+        if is_url(source):
+            return self.add(source, progress=progress)
+        roots = {root_id: path for kind in ("sync", "add") for root_id, path in self._catalog.roots(kind)}
+        paths = [Path(roots[root_id], file) for root_id, file in self._catalog.failed_files(source) if root_id in roots]
+        if not paths:
+            kind, root, file, _ = self._catalog.file_of(self._catalog.find(source))
+            if kind not in ("sync", "add"):
+                return self.add_stream(self.original(source), file, progress=progress)
+            paths = [Path(root, file)]
+        return self.add(*paths, progress=progress)
+
     def refresh(self, *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Fetches every page anew that its server says has changed. What is gone there is kept, and named as failed."""
         return self.add(*self._catalog.sources_of("url"), progress=progress)
@@ -335,6 +352,12 @@ class Library:
             SourceError: There is no such document, or the name fits several.
         """
         return self._catalog.document(self._catalog.find(source))
+
+    def id_of(self, source: str) -> int:
+        """The number of the document of this name; 0 if none has it, or several."""
+        with contextlib.suppress(SourceError):
+            return self._catalog.find(source)
+        return 0
 
     def document_by_id(self, document_id: int) -> Document:
         """The document of a hit.

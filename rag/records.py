@@ -142,6 +142,7 @@ class DocumentInfo:
         added: When this revision was stored, ISO 8601, UTC.
         language: ISO 639-1 code; empty where it could not be told.
         unread_pages: Numbers of pages that are pictures, "3, 7": nothing of what they show is in the text.
+        id: Its number in the index; 0 for a file that could not be read.
     """
 
     source: str
@@ -160,6 +161,7 @@ class DocumentInfo:
     hint: str = ""
     language: str = ""
     unread_pages: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

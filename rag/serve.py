@@ -6,6 +6,7 @@ Listens on this machine only. The home of fastapi and uvicorn.
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -26,7 +27,9 @@ from rag.watch import changes
 _log = logging.getLogger(__name__)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MOST_BODY = 1_000_000  # bytes a request may carry; a question has 8,000 characters
+_MOST_BODY = 8_000_000  # bytes a request may carry: the conversations that a browser keeps
+_MOST_UPLOAD = 600_000_000  # bytes of files at once
+_UPLOAD = "/gradio_api/upload"
 # What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -77,11 +80,22 @@ def make_app(library: Library, in_step: threading.Event | None = None) -> fastap
     import gradio
 
     from rag.page import app as page
+    from rag.page import sources
 
     outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @outer.get("/documents/{document_id}")
+    def document(document_id: int, marked: str = "") -> fastapi.Response:
+        """All of a document, some spans marked ("12-30,55-80")."""
+        try:
+            found = library.document_by_id(document_id)
+        except RagError as error:
+            return fastapi.Response(str(error), 404, media_type="text/plain")
+        return fastapi.Response(sources.whole(found, _spans(marked)), media_type="text/html")
+
     gradio.mount_gradio_app(
         outer, page.build(library, in_step), path="/", show_error=False, footer_links=[], head=page.head(),
-        css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=_MOST_BODY,
+        css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=library.settings.max_file_mb * 1_000_000,
         blocked_paths=[str(library.folder.resolve())], run_history=False,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )  # fmt: skip
@@ -101,7 +115,8 @@ class _Walls:
             await self._app(scope, receive, send)
             return
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        refusal = _refusal(scope["method"], headers)
+        most = _MOST_UPLOAD if scope["path"] == _UPLOAD else _MOST_BODY
+        refusal = _refusal(scope["method"], headers, most)
         if refusal:
             await fastapi.Response(refusal[1], refusal[0], headers=_HEADERS)(scope, receive, send)
             return
@@ -113,10 +128,10 @@ class _Walls:
                 message["headers"] = [*kept, *own.items()]
             await send(message)
 
-        await self._app(scope, _limited(receive), send_with_headers)
+        await self._app(scope, _limited(receive, most), send_with_headers)
 
 
-def _refusal(method: str, headers: dict[str, str]) -> tuple[int, str] | None:
+def _refusal(method: str, headers: dict[str, str], most: int) -> tuple[int, str] | None:
     """(status, words) for a request that must not pass; None for one that may."""
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != headers.get("host"):
@@ -127,12 +142,17 @@ def _refusal(method: str, headers: dict[str, str]) -> tuple[int, str] | None:
     ):
         return 403, "requests from other pages are refused"
     length = headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > _MOST_BODY:
+    if not length.isdigit() or int(length) > most:
         return 413, "the request is too large"
     return None
 
 
-def _limited(receive: Receive) -> Receive:
+def _spans(marked: str) -> list[tuple[int, int]]:
+    found = re.findall(r"(\d{1,12})-(\d{1,12})", marked[:10_000])
+    return [(int(start), int(end)) for start, end in found]
+
+
+def _limited(receive: Receive, most: int) -> Receive:
     """Ends a request whose body grows past the limit without having said so."""
     size = 0
 
@@ -140,7 +160,7 @@ def _limited(receive: Receive) -> Receive:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        return message if size <= _MOST_BODY else {"type": "http.disconnect"}
+        return message if size <= most else {"type": "http.disconnect"}
 
     return limited
 

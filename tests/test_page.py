@@ -73,7 +73,10 @@ def test_abstaining(page) -> None:
     page.get_by_text("Your documents don't answer this.").wait_for()
 
     assert "Closest:" in page.inner_text("#chat")
-    assert page.locator("a.chip").count() == 0
+    assert "does not mention" in page.inner_text("#chat")
+    assert page.locator("sup a.chip").count() == 0
+    page.locator("a.chip.near").first.click()  # what came near can be looked at
+    page.wait_for_selector("mark.open")
 
 
 def test_hostile_documents_and_questions(page) -> None:
@@ -83,6 +86,8 @@ def test_hostile_documents_and_questions(page) -> None:
 
     assert "<img src" in page.inner_text("#chat")
     assert '<img src="http://198.51.100.1/leak.png"' in page.inner_text("#source")
+    page.get_by_role("tab", name="Documents").click()
+    page.locator("#documents table").wait_for()
     assert "zebra <b>project<!--" in page.inner_text("#documents")
     assert page.evaluate("window.PWN === undefined")
     assert page.locator("#chat img[src*='198.51'], #source img").count() == 0
@@ -97,7 +102,7 @@ def test_two_visitors_do_not_mix(browser, address: str) -> None:
     second.get_by_text("Your documents don't answer this.").wait_for()
 
     assert "Brazil" not in first.inner_text("#chat")
-    assert "Sun Weidong" not in second.inner_text("#chat .message.user, #chat [data-testid=user]")
+    assert "Sun Weidong" not in second.inner_text("#chat .asked")
     first.context.close()
     second.context.close()
 

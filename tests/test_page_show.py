@@ -7,8 +7,10 @@ import re
 
 import pytest
 
-from rag.page import show
-from rag.records import Answer, Citation, Document, DocumentInfo, Flag
+from rag.page import shelf, show, sources
+from rag.page.talk import Exchange, Talk, as_markdown
+from rag.records import Answer, Citation, Document, DocumentInfo, Failure, Flag, Hit, Ranks, SyncReport
+from rag.trace import Trace
 
 HOSTILE = [
     "<script>PWN=1</script>", "![x](http://evil.example/a.png)", "<img src=x onerror=PWN=1>", "[a](javascript:PWN=1)",
@@ -22,6 +24,10 @@ def citation(**changed) -> Citation:
     values = {"n": 1, "source": "a.txt", "title": "A", "locator": "", "page": None, "start": 4, "end": 9, "quote": "black",
               "verdict": "exact", "answer_start": 0, "answer_end": 5, "document_id": 1}  # fmt: skip
     return Citation(**{**values, **changed})
+
+
+PLAIN = {"sup", "a", "span", "mark", "br", "div", "p", "section", "h3", "button", "ul", "li", "table", "thead", "tbody",
+         "tr", "th", "td"}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -39,35 +45,73 @@ def test_every_sink_escapes(text: str) -> None:
     """Answer, chip, source panel, document list, flags: the only tags are the page's own."""
     document = Document(f"say black {text} cat", text, text, text, source=text)
     cited = citation(title=text, source=text, quote=text)
-    answer = Answer("q", f"black {text}", "answered", (cited,), (Flag(text, "weak", 0, 5),), (), 1.0, text, text)
-    info = DocumentInfo(text, text, text, text, "text/plain", 1, 1, 0, "failed", "/", "", "", text, text)
-    shown = [show.answer(1, answer), show.sources(1, [(document, [cited])]), show.documents([info]), show.writing(text)]
+    hit = Hit(text, text, None, 0, 5, 0.5, text, text, text, text, Ranks(None, 0.0, None, None), 1)
+    answer = Answer("q", f"black {text}", "answered", (cited,), (Flag(text, "weak", 0, 5, text),), (), 1.0, text, text)
+    declined = Answer(text, "no", "abstained", (), (), (hit,), 0.1, text, text, searched=text)
+    infos = [
+        DocumentInfo(
+            text, text, text, text, "text/plain", 1, 1, 0, state, "/", text, "", text, text, unread_pages=text, id=n
+        )
+        for n, state in enumerate(("failed", "ready"))
+    ]
+    talk = Talk(text, text, (Exchange(text, answer),), text)
+    shown = [
+        show.asked(text), show.reading([text]), show.writing(text), show.problem(text), show.answer(1, answer),
+        show.answer(1, declined), show.examples([text]), show.top(text, {text: text}),
+        sources.section(document, 1, [sources.cited(1, cited), sources.near(1, 1, hit)], text),
+        sources.kept(1, cited, Trace("changed", now=text)), shelf.listed(infos, "", "by name")[0],
+        shelf.imported(SyncReport(failed=(Failure(text, text, text),))), shelf.talks([talk], ""),
+    ]  # fmt: skip
 
     for markup in shown:
-        tags = set(re.findall(r"<\s*/?\s*([a-z]+)", markup))
-        assert tags <= {"sup", "a", "span", "mark", "br"}
-        assert not re.search(r"href=['\"](?!#c)", markup)
+        tags = set(re.findall(r"<\s*/?\s*([a-z0-9]+)", markup))
+        assert tags <= PLAIN
+        assert not re.search(r"(?:href|src)=['\"](?!#[ch]\d|/documents/\d)", markup)
         assert "javascript:" not in markup
         assert "http:" not in markup
+        assert "\n\n" not in markup  # Markdown takes each for one piece
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_whole_document_is_only_text(text: str) -> None:
+    """The page of a document has no tags but its own, whatever it holds or is called."""
+    page = sources.whole(Document(f"say {text} cat", text, text, text, source=text), [(4, 8)])
+    body = page.split("<body>")[1]
+
+    assert set(re.findall(r"<\s*/?\s*([a-z0-9]+)", body)) <= {"main", "h1", "p", "div", "mark", "br", "body", "html"}
+    assert html.unescape(re.search(r"<title>(.*?)</title>", page, re.DOTALL).group(1)) == text.replace(
+        "\u202e", ""
+    ).replace("\u202c", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_export_has_no_links_or_pictures(text: str) -> None:
+    """A saved conversation shows what was written as text, in any reader of Markdown."""
+    answer = Answer("q", f"black {text}", "answered", (citation(title=text, source=text, quote=text),),
+                    (Flag(text, "weak", 0, 5, text),), (), 1.0, text, text)  # fmt: skip
+    saved = as_markdown(Talk("1", "", (Exchange(text, answer),)))
+
+    assert not re.search(r"(?<!\\)[\[\]!`|]|<|://", saved.replace("\\\\", ""))
 
 
 def test_the_mark_holds_the_quote() -> None:
-    """The marked characters are the cited ones."""
+    """The marked characters are the cited ones; the link opens the whole document at them."""
     document = Document("the black cat", "Cats", source="a.txt")
-    shown = show.sources(2, [(document, [citation()])])
+    shown = sources.section(document, 7, [sources.cited(2, citation())])
 
-    assert 'the <mark id="c2-1" class="cited">black</mark> cat' in shown
+    assert re.search(r'the <mark id="c2-1" class="cited"[^>]*>black</mark> cat', shown)
+    assert 'href="/documents/7?marked=4-9#marked"' in shown
+    assert '<mark id="marked">black</mark> cat' in sources.whole(document, [(4, 9)])
 
 
 def test_overlapping_and_distant_citations() -> None:
     """Text between is kept or shown as a gap; nothing is shown twice."""
     text = "".join(chr(97 + i % 26) for i in range(9000))
     cited = [citation(n=1, start=10, end=20), citation(n=2, start=15, end=30), citation(n=3, start=8000, end=8010)]
-    shown = show.sources(1, [(Document(text, "T", source="a.txt"), cited)])
+    shown = sources.section(Document(text, "T", source="a.txt"), 1, [sources.cited(1, c) for c in cited])
+    marks = dict(re.findall(r'<mark id="c1-(\d)"[^>]*>(.*?)</mark>', shown))
 
-    assert "c1-1" in shown
-    assert f'<mark id="c1-2" class="cited">{text[20:30]}</mark>' in shown
-    assert f'<mark id="c1-3" class="cited">{text[8000:8010]}</mark>' in shown
+    assert {"1": text[10:20], "2": text[20:30], "3": text[8000:8010]} == marks
     assert " … " in shown
 
 
@@ -76,22 +120,64 @@ def test_answer_has_chips_where_claims_end() -> None:
     answer = Answer("q", "black [1]", "answered", (citation(),), (), (), 0.9, "extraction", timings_ms={"total": 200.0})
     shown = show.answer(1, answer)
 
-    assert shown.startswith('black<sup><a class="chip" href="#c1-1"')
+    assert 'black<sup><a class="chip" href="#c1-1"' in shown
     assert "[1]" not in shown
     assert "✓ 1 citation checked" in html.unescape(shown)
 
 
+def test_what_does_not_stand_stands_out() -> None:
+    """The words themselves are marked, and what is wrong with them is said right behind."""
+    flags = (Flag("it has 30 rooms", "weak", 10, 25, "says 30, the source says 20"),)
+    shown = html.unescape(
+        show.answer(1, Answer("q", "One fact. it has 30 rooms. End.", "answered", (), flags, (), 0.9, "m"))
+    )
+
+    assert (
+        '<span class="doubted">it has 30 rooms</span> <span class="flag">≈ the source doesn’t quite say this (says 30'
+        in shown
+    )
+    assert "✗ 1 to look at" in shown
+
+
+def test_what_came_near_says_what_it_lacks() -> None:
+    """The question's own words that the passage has not; and where it has them all, that too."""
+    hit = Hit("a.txt", "A", None, 0, 9, 0.5, "India raised rare earths.", "", "", "", Ranks(None, 0.0, None, None), 1)
+    shown = [
+        show.answer(1, Answer(question, "no", "abstained", (), (), (hit,), 0.1, "extraction"))
+        for question in ("What did Pakistan's envoy raise?", "Did India raise rare earths?")
+    ]
+
+    assert "does not mention Pakistan's, envoy" in html.unescape(shown[0])
+    assert "has these words, but does not say it" in shown[1]
+
+
 def test_an_empty_library_invites() -> None:
     """The list says how to begin."""
-    assert "rag add FILE" in show.documents([])
+    assert "load the sample" in shelf.listed([], "", "by name")[0]
 
 
-def test_a_long_list_is_cut() -> None:
-    """A hundred documents are shown, those that could not be read first, and how many more there are."""
-    ready = [DocumentInfo(f"{n}.txt", f"T{n}", "", "", "text/plain", 1, 1, 0, "ready", "/", "", "") for n in range(5_000)]
-    broken = DocumentInfo("zz.pdf", "", "", "", "", 0, 0, 0, "failed", "/", "", "", "broken", "")
-    listed = show.documents([*ready, broken])
+def info(source: str, **facts) -> DocumentInfo:
+    values = {"title": source, "author": "", "date": "", "media_type": "text/plain", "characters": 1, "passages": 1,
+              "pages": 0, "state": "ready", "root": "/", "added": "", "content_hash": "", "id": 1}  # fmt: skip
+    return DocumentInfo(source, **{**values, **facts})
 
-    assert listed.startswith("* **zz&#46;pdf**")
-    assert "4,901 more" in listed
-    assert 101 == len([line for line in listed.splitlines() if line.startswith("* ")])
+
+def test_the_list_is_cut_searched_and_sorted() -> None:
+    """A hundred rows, names in their order; all words must fit; those that could not be read first, where wanted."""
+    infos = [info(f"{n}.txt", date=f"2025-01-{n % 28 + 1:02}") for n in range(500)] + [info("zz.pdf", state="failed")]
+    shown, names = shelf.listed(infos, "", "problems first")
+    assert "zz.pdf" == names[0]
+    assert 100 == len(names) == shown.count("<tr><td>")
+    assert "and 401 more" in shown
+
+    assert ["123.txt"] == shelf.listed(infos, "123 TXT", "by name")[1]
+    assert "no document fits" in shelf.listed(infos, "nothing like it", "by name")[0]
+    assert "2025-01-28" == next(
+        i.date for i in infos if i.source == shelf.listed(infos, "", "by date of the document")[1][0]
+    )
+
+
+def test_two_of_one_name_are_told_apart() -> None:
+    """By their paths."""
+    names = shelf.names([info("a.txt", root="/x"), info("a.txt", root="/y"), info("b.txt", root="/x")])
+    assert ["/x/a.txt", "/y/a.txt", "b.txt"] == list(names)

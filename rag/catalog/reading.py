@@ -102,14 +102,15 @@ class Reading:
             f" (SELECT count(*) FROM passages p WHERE p.document_id = d.id AND p.edition = {_CURRENT}),"
             " (SELECT count(page) FROM landmarks l WHERE l.document_id = d.id), pending, r.path, added,"
             " content_hash, coalesce(json_extract(metadata, '$.language'), ''),"
-            " coalesce(json_extract(metadata, '$.pages_without_text'), '')"
+            " coalesce(json_extract(metadata, '$.pages_without_text'), ''), d.id"
             " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
         )
         infos = [
             DocumentInfo(source, title, author, date, kind, length, passages, pages,
-                         "embedding" if pending else "ready", root, added, hash_, language=language, unread_pages=unread)
-            for source, title, author, date, kind, length, passages, pages, pending, root, added, hash_, language, unread
-            in live
+                         "embedding" if pending else "ready", root, added, hash_, language=language, unread_pages=unread,
+                         id=id_)
+            for source, title, author, date, kind, length, passages, pages, pending, root, added, hash_, language, unread,
+            id_ in live
         ]  # fmt: skip
         failed = self._db.query(
             "SELECT f.source, r.path, content_hash, error, hint FROM files f JOIN roots r ON r.id = f.root_id"

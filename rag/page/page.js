@@ -1,21 +1,118 @@
-// The few things a component cannot do: open a citation beside the answer, and keys.
-document.addEventListener("click", (event) => {
-  const chip = event.target.closest && event.target.closest("a.chip, sup a[href^='#c']");
-  if (!chip) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const mark = document.getElementById(chip.getAttribute("href").slice(1));
-  if (!mark) return;
-  document.querySelectorAll("mark.open, a.chip.open").forEach((e) => e.classList.remove("open"));
-  mark.classList.add("open");
-  chip.classList.add("open");
-  const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  mark.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
-}, true);
-document.addEventListener("keydown", (event) => {
-  const typing = /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName);
-  if (event.key === "/" && !typing) {
-    event.preventDefault();
-    document.querySelector("#question textarea").focus();
-  }
-});
+// The few things that components cannot do: open a citation beside its answer, buttons inside texts, keys, saving, copying.
+(() => {
+  const $ = (selector) => document.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let count = 0;
+
+  // Tells the server what a button asks for, through a text box that nobody sees.
+  const tell = (box, words) => {
+    const area = $(`#${box} textarea, #${box} input`);
+    if (!area) return;
+    area.value = `${words} ${++count}`; // never the same twice, or nothing would have changed
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const open = (anchor) => {
+    const mark = document.getElementById(anchor);
+    if (!mark) return;
+    all("mark.open, a.chip.open").forEach((e) => e.classList.remove("open"));
+    all("#source section.shown").forEach((e) => e.classList.remove("shown"));
+    mark.classList.add("open");
+    mark.closest("section").classList.add("shown");
+    $("#beside").classList.add("raised");
+    $("#beside").classList.remove("closed");
+    all(`a.chip[href="#${anchor}"]`).forEach((e) => e.classList.add("open"));
+    const marks = all("#source mark").map((e) => e.id);
+    const turn = anchor.slice(1).split("-")[0];
+    const ofTurn = chips(turn);
+    const at = ofTurn.indexOf(anchor);
+    $("#which").textContent = at < 0 ? "" : `${at + 1} of ${ofTurn.length} · ${mark.title}`;
+    mark.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+    mark.focus({ preventScroll: true });
+    return marks;
+  };
+  const chips = (turn) => [...new Set(all(`#chat a.chip[href^="#c${turn}-"], #chat a.chip[href^="#h${turn}-"]`)
+    .map((e) => e.getAttribute("href").slice(1)))];
+  const step = (by) => {
+    const here = $("mark.open");
+    const first = all("#chat a.chip").map((e) => e.getAttribute("href").slice(1));
+    const turn = (here ? here.id : first.at(-1) || "c0-0").slice(1).split("-")[0];
+    const ofTurn = chips(turn);
+    if (!ofTurn.length) return;
+    const at = here ? ofTurn.indexOf(here.id) : by > 0 ? -1 : 0;
+    open(ofTurn[(at + by + ofTurn.length) % ofTurn.length]);
+  };
+  const close = () => {
+    const chip = $("a.chip.open");
+    $("#beside").classList.remove("raised");
+    $("#beside").classList.add("closed");
+    if (chip) chip.focus();
+  };
+  const ask = (words) => {
+    const area = $("#question textarea");
+    area.value = words;
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+    area.focus();
+  };
+
+  // The server writes what is to be saved, or copied, where nobody sees it.
+  const save = (saved) => {
+    const { name, text } = JSON.parse(saved);
+    if (!name) return navigator.clipboard.writeText(text);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  let last = "";
+  new MutationObserver(() => {
+    const saved = $("#saved") ? $("#saved").textContent.trim() : "";
+    if (saved.startsWith("{") && saved.endsWith("}") && saved !== last) save((last = saved));
+  }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
+
+  document.addEventListener("click", (event) => {
+    const at = (selector) => event.target.closest && event.target.closest(selector);
+    const chip = at("a.chip");
+    if (chip) {
+      event.preventDefault();
+      event.stopPropagation();
+      open(chip.getAttribute("href").slice(1));
+      return;
+    }
+    const example = at("button.example");
+    if (example) return ask(example.textContent);
+    const button = at("button.act, button.talk");
+    if (!button) return;
+    const [act, n] = button.id.split("-");
+    if (act === "previous") step(-1);
+    else if (act === "next") step(1);
+    else if (act === "close") close();
+    else if (act === "talk") tell("do-talk", `open ${n}`);
+    else if (["reread", "delete"].includes(act)) tell("do-document", `${act} ${n}`);
+    else if (n) tell("do", `${act} ${n}`);
+    if (act === "copy") {
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 1500);
+    }
+  }, true);
+
+  document.addEventListener("keydown", (event) => {
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+    if (event.altKey && event.key.toLowerCase() === "n") {
+      event.preventDefault();
+      $("#new").click();
+    } else if (event.key === "Escape") {
+      if ($("#chat .pending, #chat .generating")) $("#stop").click();
+      else close();
+    } else if (typing || event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    } else if (event.key === "/") {
+      event.preventDefault();
+      $("#question textarea").focus();
+    } else if (event.key === "[") step(-1);
+    else if (event.key === "]") step(1);
+    else if (event.key === "?") $("#keys").classList.toggle("shown");
+  });
+})();

@@ -1,29 +1,30 @@
-"""What the page shows, made from records: pure functions to Markdown, without Gradio.
+"""What an answer looks like on the page: pure functions from records to markup, without Gradio.
 
 Everything that comes from documents, file names, questions or models is untrusted: it passes `escaped`, and nothing else
-becomes markup.
+becomes markup. Blocks hold no empty line, so that Markdown takes each as one piece of HTML.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rag.characters import visible
 from rag.check import MARKER
-from rag.records import Answer, Citation, Document, DocumentInfo, Flag, Hit
+from rag.records import Answer, Citation, Flag, Hit
+from rag.terms import located_terms, terms
 
-_LISTED = 100  # documents; those that could not be read first
-_AROUND = 1_500  # code points shown on either side of a citation
+_CLOSEST = 3  # passages shown where nothing answers
+_SHOWN = 160  # code points of each
 # Everything that Markdown, HTML or a linkifier could read as more than itself.
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 # Embedding and override marks make text read in another order than it is stored in.
-_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
+BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
 _MARKED = re.compile(rf"(?<![ \t])[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)  # a run of spaces is looked at once
-_WORDS = {
-    "exact": "checked: these are the document’s own words",
-    "normalised": "checked: differs only in spacing, quotes or dashes",
-    "supported": "checked: the source says this in its own words",
+WORDS = {
+    "exact": "✓ checked: the document’s own words",
+    "normalised": "✓ checked: differs only in spacing, quotes or dashes",
+    "supported": "✓ checked: the source says this in its own words",
     "weak": "≈ the source doesn’t quite say this",
     "misattributed": "✗ these words are in another document",
     "not found": "✗ this quotation is not in your documents",
@@ -39,123 +40,159 @@ def escaped(text: str) -> str:
         >>> escaped("<b>*hi*</b>\nthere")
         '&#60;b&#62;&#42;hi&#42;&#60;&#47;b&#62;<br>there'
     """
-    clean = visible(text).translate(_BIDI)
+    clean = visible(text).translate(BIDI)
     return _SPECIAL.sub(lambda m: f"&#{ord(m.group())};", clean).replace("\n", "<br>")
 
 
-def chip(turn: int, citation: Citation) -> str:
-    """A citation in an answer: a small number that leads to the cited characters in the source beside it."""
-    about = escaped(f"{citation.title}: {citation.quote[:200]}").replace("<br>", " ")
-    return f'<sup><a class="chip" href="#c{turn}-{citation.n}" title="{about}">{citation.n}</a></sup>'
+def one_line(text: str) -> str:
+    """Text for an attribute, or wherever a line must stay one."""
+    return escaped(" ".join(text.split()))
+
+
+def asked(question: str) -> str:
+    """A question as it stands in the conversation."""
+    return f'<div class="asked">{escaped(question)}</div>'
+
+
+def reading(titles: Iterable[str]) -> str:
+    """What is shown between a question and the first word of its answer."""
+    names = ", ".join(titles)
+    return f'<div class="answer"><p class="about">reading {escaped(names)}…</p></div>' if names else "…"
 
 
 def writing(text: str) -> str:
     """An answer that is still being written: its markers are neutral until they are checked."""
-    return escaped(MARKER.sub("·", text))
+    return f'<div class="answer"><p class="said">{escaped(MARKER.sub("·", text))}</p></div>'
 
 
-_VERDICT = '<span class="verdict">{}</span>'
-
-
-def unfinished(shown: str) -> str:
-    """An answer that its reader stopped, as it was shown so far."""
-    return f"{shown}\n\n{_VERDICT.format('stopped before it was checked')}"
-
-
-def is_whole(shown: str) -> bool:
-    """Whether an answer that is shown has its last line."""
-    return _VERDICT.split("{")[0] in shown
+def problem(words: str) -> str:
+    """What is said in place of an answer."""
+    return f'<div class="answer problem"><p class="said">{escaped(words)}</p></div>'
 
 
 def answer(turn: int, given: Answer) -> str:
-    """A whole answer: text with its citations, and one line that says how far it can be trusted."""
-    parts, at = [], 0
-    by_end: dict[int, list[Citation]] = {}
+    """A whole answer: text with its citations, what does not stand, how it was checked, and what can be done with it."""
+    parts = []
+    if given.searched:
+        parts.append(f'<p class="about">{escaped(f"understood as: {given.searched}")}</p>')
+    if given.notice:
+        parts.append(f'<p class="notice">{escaped(given.notice)}</p>')
+    parts.append(f'<p class="said">{_said(turn, given)}</p>')
+    if given.status == "abstained" and given.hits:
+        parts.append(_closest(turn, given))
+    parts.append(f'<p class="verdict">{escaped(verdict_line(given))}</p>')
+    parts.append(_acts(turn))
+    return f'<div class="answer {given.status}">{"".join(parts)}</div>'
+
+
+def _said(turn: int, given: Answer) -> str:
+    """The text, each citation a chip where its claim ends; what did not pass stands out, with what is wrong with it."""
+    chips: dict[int, list[Citation]] = {}
     for citation in given.citations:
-        by_end.setdefault(citation.answer_end, []).append(citation)
-    for end in sorted(by_end):
-        parts.append(escaped(_MARKED.sub("", given.text[at:end]).rstrip()))
-        parts.append("".join(chip(turn, citation) for citation in by_end[end]))
+        chips.setdefault(citation.answer_end, []).append(citation)
+    flags = [flag for flag in given.flags if flag.answer_start < flag.answer_end]
+    ends = sorted({*chips, *(at for flag in flags for at in (flag.answer_start, flag.answer_end)), len(given.text)})
+    parts, at = [], 0
+    for end in ends:
+        text = escaped(_MARKED.sub("", given.text[at:end]).rstrip(" \t"))
+        if text and any(flag.answer_start < end and at < flag.answer_end for flag in flags):
+            text = f'<span class="doubted">{text}</span>'
+        parts.append(text)
+        parts += [chip(turn, citation) for citation in chips.get(end, ())]
+        parts += [_flagged(flag) for flag in flags if flag.answer_end == end]
         parts.append(" ")
         at = end
-    parts.append(escaped(_MARKED.sub("", given.text[at:]).strip()))
-    lines = ["".join(parts).strip(), _VERDICT.format(escaped(verdict_line(given)))]
-    if given.searched:
-        lines.insert(0, f'<span class="about">{escaped(f"understood as: {given.searched}")}</span>')
-    if given.status == "abstained" and given.hits:
-        lines.insert(-1, _closest(given.hits))
-    lines += [f"<span class='flag'>⚑ {escaped(_flagged(f))}</span>" for f in given.flags]
-    return "\n\n".join(lines)
+    parts += [_flagged(flag) for flag in given.flags if flag not in flags]
+    return "".join(parts).strip()
+
+
+def chip(turn: int, citation: Citation) -> str:
+    """A citation in an answer: a small number that leads to the cited characters in the source beside it."""
+    about = one_line(f"{citation.title}: {citation.quote[:200]}")
+    return f'<sup><a class="chip" href="#c{turn}-{citation.n}" title="{about}">{citation.n}</a></sup>'
 
 
 def _flagged(flag: Flag) -> str:
     note = f" ({flag.note})" if flag.note else ""
-    return f"{_WORDS[flag.verdict]}{note}: {flag.said[:200]}"
+    return f' <span class="flag">{escaped(f"{WORDS[flag.verdict]}{note}")}</span>'
 
 
 def verdict_line(given: Answer) -> str:
     """How an answer came about and what was checked, for people."""
-    seconds = given.timings_ms.get("total", 0.0) / 1000
-    if given.status == "abstained":
-        return f"{len(given.hits)} passages read · {seconds:.1f} s"
-    checked = len(given.citations)
-    said = f"✓ {checked} citation{'s' * (checked != 1)} checked · {seconds:.1f} s · {given.model}"
-    return f"{given.notice} · {said}" if given.notice else said
+    facts = []
+    if given.status == "incomplete" and not given.hits:
+        return "not checked"
+    if given.status != "abstained":
+        checked = len(given.citations)
+        facts.append(f"✓ {checked} citation{'s' * (checked != 1)} checked" if checked else "no source given")
+        if given.flags:
+            facts.append(f"✗ {len(given.flags)} to look at")
+    read = given.read or len(given.hits)
+    facts.append(f"{read} passage{'s' * (read != 1)} read")
+    facts.append(f"{given.timings_ms.get('total', 0.0) / 1000:.1f} s")
+    if given.status != "abstained":
+        facts.append("quoted word for word" if given.model == "extraction" else given.model)
+    return " · ".join(facts)
 
 
-def _closest(hits: Sequence[Hit]) -> str:
-    lines = [f"* {escaped(hit.title)}: {escaped(' '.join(hit.text.split())[:160])}…" for hit in hits[:3]]
-    return "Closest:\n\n" + "\n".join(lines)
-
-
-def sources(turn: int, cited: Sequence[tuple[Document, Sequence[Citation]]]) -> str:
-    """The cited documents with the exact characters marked, for the panel beside the answer."""
-    shown = []
-    for document, citations in cited:
-        in_order = sorted(citations, key=lambda c: c.start)
-        facts = [document.date, document.author, document.source, in_order[0].locator]
-        about = " · ".join(escaped(fact) for fact in facts if fact)
-        # The span keeps a text that begins with spaces from being read as code.
-        text = f'<span class="text">{_marked(turn, document.text, in_order)}</span>'
-        shown.append(f'### {escaped(document.title)}\n\n<span class="about">{about}</span>\n\n{text}')
-    return "\n\n".join(shown)
-
-
-def _marked(turn: int, text: str, cited: Sequence[Citation]) -> str:
-    """The text around some citations, each citation's characters marked, gaps shown by an ellipsis."""
-    parts, at = [], 0
-    for citation in cited:
-        begin = max(at, citation.start - _AROUND)
-        if begin > at:
-            if at:
-                parts.append(escaped(text[at : min(begin, at + _AROUND)]))
-            parts.append(" … ")
-        start = max(at, citation.start)  # two claims may rest on the same words
-        parts.append(escaped(text[max(at, begin) : start]))
-        parts.append(f'<mark id="c{turn}-{citation.n}" class="cited">{escaped(text[start : citation.end])}</mark>')
-        at = max(at, citation.end)
-    parts.append(escaped(text[at : at + _AROUND]) + (" …" if at + _AROUND < len(text) else ""))
-    return "".join(parts)
-
-
-def documents(infos: Sequence[DocumentInfo]) -> str:
-    """The document list, or its first part."""
-    if not infos:
-        return "No documents yet. Put files into the folder named in `rag.toml`, or run `rag add FILE`."
-    shown = sorted(infos, key=lambda info: info.state != "failed")[:_LISTED] if len(infos) > _LISTED else infos
+def _closest(turn: int, given: Answer) -> str:
+    """The nearest passages, each with what it lacks."""
     lines = []
-    for info in shown:
-        state = f"✗ {escaped(info.error)}" if info.state == "failed" else f"{info.passages:,} passages · {info.state}"
-        title = escaped(info.title or info.source)
-        about = " · ".join([escaped(info.source), escaped(info.date) or "no date", state])
-        lines.append(f'* **{title}**  \n  <span class="about">{about}</span>')
-    if len(infos) > len(shown):
-        lines.append(f"* … and {len(infos) - len(shown):,} more; `rag ls` lists them all")
-    return "\n".join(lines)
+    for n, hit in enumerate(given.hits[:_CLOSEST], start=1):
+        text = " ".join(hit.text.split())
+        cut = f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
+        link = f'<a class="chip near" href="#h{turn}-{n}" title="{one_line(hit.title)}">{one_line(hit.title)}</a>'
+        lines.append(
+            f'<li>{link} <span class="near">{escaped(cut)}</span> <span class="lacks">{_lacking(given, hit)}</span></li>'
+        )
+    return f'<p class="about">Closest:</p><ul class="closest">{"".join(lines)}</ul>'
 
 
-def where_data_goes(addresses: dict[str, str]) -> str:
-    """One line for the head of the page."""
-    if not addresses:
-        return "answers by extraction · nothing leaves this machine"
-    return " · ".join(f"{what} go to {escaped(host)}" for what, host in addresses.items())
+def _lacking(given: Answer, hit: Hit) -> str:
+    there = set(terms(f"{hit.title} {hit.heading} {hit.text}"))
+    question = given.searched or given.question
+    missing = [_word(question, start) for start, term in located_terms(question) if term not in there]
+    if missing:
+        return escaped(f"does not mention {', '.join(dict.fromkeys(missing[:4]))}")
+    return "has these words, but does not say it"
+
+
+def _word(text: str, start: int) -> str:
+    end = start
+    while end < len(text) and (text[end].isalnum() or text[end] in "'’-"):
+        end += 1
+    return text[start : max(end, start + 1)]
+
+
+def _acts(turn: int) -> str:
+    """What can be done with an answer. The script reads what is asked for from a button's id."""
+    buttons = (
+        ("copy", "Copy", "Copy the answer with its sources"),
+        ("retry", "Retry", "Ask again"),
+        ("edit", "Edit", "Change the question"),
+        ("good", "Helpful", "This answer is right"),
+        ("bad", "Not helpful", "This answer is wrong: say what it should have said"),
+    )
+    shown = "".join(
+        f'<button class="act" type="button" id="{act}-{turn}" title="{title}">{label}</button>'
+        for act, label, title in buttons
+    )
+    return f'<span class="acts">{shown}</span>'
+
+
+def top(summary: str, addresses: Mapping[str, str]) -> str:
+    """The page's first line: what is here, and where text goes."""
+    goes = [f"{what} go to {host}" for what, host in addresses.items()]
+    facts = " · ".join((summary, *(goes or ["answers are quoted", "nothing leaves this machine"])))
+    return f'<div class="head"><span class="brand">rag</span><span class="about">{escaped(facts)}</span></div>'
+
+
+def closest_hits(given: Answer) -> Sequence[Hit]:
+    """The passages that an abstention names."""
+    return given.hits[:_CLOSEST] if given.status == "abstained" else ()
+
+
+def examples(questions: Sequence[str]) -> str:
+    """Questions to begin with, each a button."""
+    buttons = "".join(f'<button class="example" type="button">{escaped(question)}</button>' for question in questions)
+    return f'<div class="examples"><span class="about">For example:</span> {buttons}</div>' if buttons else ""

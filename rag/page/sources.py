@@ -1,0 +1,118 @@
+"""The source beside the conversation: cited documents with the exact characters marked. Pure, as `rag.page.show` is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from rag.characters import visible
+from rag.page.show import BIDI, WORDS, escaped, one_line
+from rag.records import Citation, Document, Hit
+from rag.trace import Trace
+
+_AROUND = 1_500  # code points shown on either side of what is marked
+_NOW = {
+    "moved": "the document has changed since; these words stand elsewhere in it now",
+    "changed": "the cited text has changed since",
+    "deleted": "this document is no longer in your library; the words are as they were cited",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is marked in a document: its anchor on the page, its characters, and one line about it."""
+
+    anchor: str
+    start: int
+    end: int
+    about: str
+
+
+def cited(turn: int, citation: Citation) -> Span:
+    """A citation's characters."""
+    about = f"[{citation.n}] {WORDS[citation.verdict]}"
+    return Span(f"c{turn}-{citation.n}", citation.start, citation.end, about)
+
+
+def near(turn: int, n: int, hit: Hit) -> Span:
+    """A passage that came near, and does not answer."""
+    return Span(f"h{turn}-{n}", hit.start, hit.end, "close, but no answer")
+
+
+def section(document: Document, document_id: int, spans: Sequence[Span], locator: str = "") -> str:
+    """One document: what it is, its text around what is marked, and a way to all of it."""
+    in_order = sorted(spans, key=lambda span: (span.start, span.end))
+    marked = ",".join(f"{span.start}-{span.end}" for span in in_order)
+    link = f'<a class="open" href="/documents/{document_id}?marked={marked}#marked" target="_blank">Open document</a>'
+    return (
+        f'<section class="source"><h3>{one_line(document.title or document.source)}</h3>'
+        f'<p class="about">{_about(document, locator)}</p>'
+        f'<div class="text" tabindex="0">{_marked(document.text, in_order)}</div>'
+        f'<p class="about">{link}</p></section>'
+    )
+
+
+def _about(document: Document, locator: str = "") -> str:
+    facts = (document.date, document.author, document.source, locator)
+    return " · ".join(one_line(fact) for fact in facts if fact)
+
+
+def whole(document: Document, spans: Sequence[tuple[int, int]]) -> str:
+    """A page of its own that shows all of a document, some spans marked; the first is where it opens."""
+    parts, at = [], 0
+    for start, end in sorted(spans):
+        begin, end = max(at, start), min(end, len(document.text))
+        if begin < end:
+            anchor = "" if at else ' id="marked"'
+            parts += [_plain(document.text[at:begin]), f"<mark{anchor}>", _plain(document.text[begin:end]), "</mark>"]
+            at = end
+    parts.append(_plain(document.text[at:]))
+    title = _plain(document.title or document.source)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_WHOLE}</style></head>'
+        f"<body><main><h1>{title}</h1><p>{_about(document)}</p><div>{''.join(parts)}</div></main></body></html>"
+    )
+
+
+_WHOLE = (
+    ":root { color-scheme: light dark; --marker: #fde68a; --paper: #fbfaf7; --text: #1c1f23 }"
+    "@media (prefers-color-scheme: dark) { :root { --marker: #6b5a16; --paper: #16191d; --text: #e8e6e1 } }"
+    "body { background: var(--paper); color: var(--text); font: 17px/1.55 Charter, Georgia, 'Noto Serif', serif }"
+    "main { max-width: 72ch; margin: 2em auto; padding: 0 1em } h1 { font-size: 1.4em } p { font: 13px system-ui }"
+    "div { white-space: pre-wrap; overflow-wrap: break-word } mark { background: var(--marker); color: inherit }"
+)
+
+
+def _plain(text: str) -> str:
+    return escape(visible(text).translate(BIDI))
+
+
+def kept(turn: int, citation: Citation, trace: Trace) -> str:
+    """A citation of a saved answer whose document has changed since, or is gone: its words as they were, and are."""
+    now = f'<p class="about">Now it says:</p><div class="text">{escaped(trace.now)}</div>' if trace.now else ""
+    return (
+        f'<section class="source changed"><h3>{one_line(citation.title or citation.source)}</h3>'
+        f'<p class="notice">{escaped(_NOW[trace.state])}</p>'
+        f'<div class="text"><mark id="c{turn}-{citation.n}" class="cited" tabindex="-1" title="[{citation.n}]">'
+        f"{escaped(citation.quote)}</mark></div>{now}</section>"
+    )
+
+
+def _marked(text: str, spans: Sequence[Span]) -> str:
+    """The text around some spans, each span's characters marked, gaps shown by an ellipsis."""
+    parts, at = [], 0
+    for span in spans:
+        begin = max(at, span.start - _AROUND)
+        if begin > at:
+            if at:
+                parts.append(escaped(text[at : min(begin, at + _AROUND)]))
+            parts.append(" … ")
+        start = max(at, span.start)  # two claims may rest on the same words
+        parts.append(escaped(text[max(at, begin) : start]))
+        mark = f'<mark id="{span.anchor}" class="cited" tabindex="-1" title="{one_line(span.about)}">'
+        parts.append(f"{mark}{escaped(text[start : span.end])}</mark>")
+        at = max(at, span.end)
+    parts.append(escaped(text[at : at + _AROUND]) + (" …" if at + _AROUND < len(text) else ""))
+    return "".join(parts)

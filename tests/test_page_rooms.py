@@ -1,0 +1,246 @@
+"""What can be done on the page, in a real browser: conversations, retry, edit, feedback, export; documents in and out."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from rag.testset import read_set
+
+from .browsing import ask, opened, served
+from .conftest import ARTICLE
+
+pytestmark = pytest.mark.page
+
+QUESTION = "What did India raise with Sun Weidong?"
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    room = tmp_path_factory.mktemp("rooms")
+    (room / "seeds").mkdir()
+    shutil.copy(ARTICLE, room / "seeds")
+    return room
+
+
+@pytest.fixture(scope="module")
+def address(room: Path) -> Iterator[str]:
+    with served(room) as served_at:
+        yield served_at
+
+
+@pytest.fixture
+def page(browser, address: str) -> Iterator:
+    """A fresh visitor; fails if the page asked anyone else for anything, or wrote errors to the console."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    asked, errors = [], []
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield opened(context, address)
+    context.close()
+
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert errors == []
+
+
+def answered(page, n: int) -> None:
+    page.locator("#chat .verdict").nth(n - 1).wait_for()
+
+
+def test_a_conversation_is_kept_by_the_browser(page, address: str, article: str) -> None:
+    """After a reload it is in the list; opened, it shows its citations, and they mark the same words."""
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.locator("button.talk").first.wait_for()
+    marks = page.locator("mark.cited").all_inner_texts()
+    page.reload()
+    page.locator("button.talk", has_text="What did India raise").first.click()
+    answered(page, 1)
+    page.wait_for_selector("mark.cited", state="attached")
+
+    assert marks == page.locator("mark.cited").all_inner_texts()
+    assert all(mark in article for mark in marks if mark)
+    ask(page, "Who met him?")
+    page.get_by_text("understood as: Who met Sun Weidong?").wait_for()  # it goes on where it ended
+
+
+def test_conversations_are_named_searched_and_deleted(page) -> None:
+    """Each is found by its name or its words, and gone when it is deleted."""
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.click("#new")
+    page.locator("#chat .asked").wait_for(state="detached")
+    ask(page, "Who is the president of Brazil?")
+    answered(page, 1)
+    page.locator("button.talk").nth(1).wait_for()
+    page.click("#this-talk button")
+    page.fill("#rename input, #rename textarea", "About Brazil")
+    page.keyboard.press("Enter")
+    page.locator("button.talk", has_text="About Brazil").wait_for()
+
+    page.fill("#find-talk input, #find-talk textarea", "weidong")
+    page.locator("button.talk", has_text="About Brazil").wait_for(state="detached")
+    assert 1 == page.locator("button.talk").count()
+    page.fill("#find-talk input, #find-talk textarea", "")
+    page.locator("button.talk", has_text="About Brazil").wait_for()
+
+    page.click("#drop-talk")
+    page.locator("button.talk", has_text="About Brazil").wait_for(state="detached")
+    assert 0 == page.locator("#chat .asked").count()
+
+
+def test_retry_and_edit_replace_an_answer(page) -> None:
+    """Again the same question in its place; an edited one replaces what followed, too."""
+    ask(page, QUESTION)
+    answered(page, 1)
+    ask(page, "Who met him?")
+    answered(page, 2)
+    page.click("#retry-2")
+    page.get_by_text("understood as").wait_for()
+    assert 2 == page.locator("#chat .asked").count()
+
+    page.click("#edit-1")
+    expect(page.locator("#question textarea")).to_have_value(QUESTION)
+    page.fill("#question textarea", "Where did Misri travel in January?")
+    page.keyboard.press("Enter")
+    page.locator("#chat .asked", has_text="Misri travel").wait_for()
+    answered(page, 1)
+    assert 1 == page.locator("#chat .asked").count()
+    assert "Beijing" in page.inner_text("#chat")
+
+
+def test_a_wrong_answer_becomes_a_test_question(page, room: Path) -> None:
+    """With what it should have said and the passage; words that stand nowhere are not taken for one."""
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.click("#bad-1")
+    page.fill("#expected textarea, #expected input", "rare earth restrictions")
+    page.fill("#passage textarea", "words that stand nowhere")
+    page.click("#save-feedback")
+    page.get_by_text("these words are in none of the documents").wait_for()
+    page.fill("#passage textarea", "discussed China’s rare earth restrictions")
+    page.click("#save-feedback")
+    page.get_by_text("saved as a question of").wait_for()
+
+    (row,) = read_set(room / "index" / "feedback.jsonl").questions
+    assert (QUESTION, ("rare earth restrictions",)) == (row.question, row.answers)
+    assert ARTICLE.name == row.evidence[0].source
+
+
+def test_export_and_copy(page, article: str) -> None:
+    """Markdown and JSON of the whole conversation; an answer is copied with its sources."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.click("#copy-1")
+    page.locator("#saved", has_text="Weidong").wait_for(state="attached")
+    assert "\\[1\\] India raises rare earth curbs with china" in page.evaluate("navigator.clipboard.readText()")
+
+    page.click("#this-talk button")
+    for button, suffix in (("#export-markdown", ".md"), ("#export-json", ".json")):
+        with page.expect_download() as download:
+            page.click(button)
+        text = Path(download.value.path()).read_text("utf-8")
+        assert download.value.suggested_filename == f"what-did-india-raise-with-sun-weidong{suffix}"
+        assert "discussed China’s rare earth restrictions" in text
+    (exchange,) = json.loads(text)["exchanges"]
+    for citation in exchange["answer"]["citations"]:
+        assert article[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_documents_come_and_go(page, tmp_path: Path) -> None:
+    """Dropped files are taken in and can be asked; a broken one says why; deleted, they are gone for good."""
+    good, bad = tmp_path / "otters.txt", tmp_path / "broken.pdf"
+    good.write_text("Otters sleep in rafts. The otter keeper is Ingrid Solheim.", "utf-8")
+    bad.write_bytes(b"%PDF-1.4 nothing")
+    page.get_by_role("tab", name="Documents").click()
+    page.set_input_files("#upload input[type=file]", [good, bad])
+    page.locator("#importing", has_text="1 added").wait_for()
+    page.locator("#importing .flag", has_text="broken.pdf").wait_for()
+    page.locator("#documents", has_text="otters.txt").wait_for()
+
+    page.get_by_role("tab", name="Ask").click()
+    ask(page, "Who is the otter keeper?")
+    answered(page, 1)
+    assert "Ingrid Solheim" in page.inner_text("#chat")
+
+    page.get_by_role("tab", name="Documents").click()
+    page.fill("#find-document input, #find-document textarea", "otters")
+    page.locator("#documents tbody tr").nth(1).wait_for(state="detached")
+    page.locator("#documents button", has_text="Delete").click()
+    page.locator("#deleting", has_text="otters.txt").first.wait_for()
+    page.click("#delete-it")
+    page.locator("#importing", has_text="is deleted").wait_for()
+    page.locator("#documents", has_text="no document fits").wait_for()
+
+    page.get_by_role("tab", name="Ask").click()
+    page.reload()
+    page.locator("button.talk", has_text="otter keeper").click()
+    page.get_by_text("this document is no longer in your library").wait_for(state="attached")
+
+
+def test_a_question_is_asked_of_chosen_documents(page) -> None:
+    """Dates and documents that were chosen bound what is read."""
+    page.click("#scope button")
+    page.fill("#since input, #since textarea", "2030-01-01")
+    ask(page, QUESTION)
+    answered(page, 1)
+    assert 0 == page.locator("sup a.chip").count()
+    page.fill("#since input, #since textarea", "2025-01-01")
+    ask(page, QUESTION)
+    answered(page, 2)
+    assert page.locator("sup a.chip").count() > 0
+
+
+def test_the_whole_document_opens_at_the_words(page) -> None:
+    """On a page of its own, the cited words marked; it has no script."""
+    ask(page, QUESTION)
+    answered(page, 1)
+    with page.context.expect_page() as opening:
+        page.locator("#source a.open").first.click()
+    document = opening.value
+    document.wait_for_load_state()
+    assert "discussed China’s rare earth restrictions" in document.locator("mark#marked").inner_text()
+    assert 0 == document.locator("script").count()
+
+
+def test_keys(page) -> None:
+    """/ asks, [ and ] step through citations, Escape closes the source and gives the focus back."""
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.locator("#head").click()
+    page.keyboard.press("]")
+    page.wait_for_selector("mark#c1-1.open")
+    page.keyboard.press("]")
+    page.wait_for_selector("mark#c1-2.open")
+    assert re.match(r"2 of 2", page.inner_text("#which"))
+    page.keyboard.press("[")
+    page.wait_for_selector("mark#c1-1.open")
+    page.keyboard.press("Escape")
+    page.locator("#beside").wait_for(state="hidden")
+    assert "chip" in page.evaluate("document.activeElement.className")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+
+
+def test_on_a_phone_the_source_is_a_sheet(browser, address: str) -> None:
+    """It covers the lower two thirds when a citation is tapped; nothing is wider than the screen."""
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = opened(context, address)
+    ask(page, QUESTION)
+    answered(page, 1)
+    assert not page.locator("#beside").is_visible()
+    page.locator("a.chip").first.click()
+    page.locator("mark.open").wait_for()
+    sheet = page.locator("#beside").bounding_box()
+    assert 240 < sheet["y"] < 290
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.click("#close")
+    page.locator("#beside").wait_for(state="hidden")
+    context.close()
