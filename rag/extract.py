@@ -33,6 +33,7 @@ _SENTENCE = {"matched": 6.55, "least_matched": 3.6, "words": 1.5, "words_before"
 # the question is asked of, and on libraries of four paragraphs of one article, where everything is about the same thing.
 _EVIDENCE = {"matched": 8.7, "matched_near": 0.99, "told_near": 3.69, "kind": 0.69, "names_missing": -1.37}
 _EVIDENCE_BASE = -8.71
+_MOST_TITLE = 240  # code points of a title or headings that are read with each sentence
 _HEADING = re.compile(r"#{1,6} ")
 
 
@@ -155,7 +156,7 @@ def _read(
     features = list(_plain_features(question, rarities, places))
     # Reading them all takes most of an answer's time, and what has neither words nor passage is not chosen anyhow.
     likely = sorted(range(len(places)), key=lambda i: -_weighed(_SENTENCE, features[i]))[:most]
-    titled = [f"{hit.title}\n{hit.text[start:end]}" for hit, start, end in (places[i] for i in likely)]
+    titled = [_under_its_titles(*places[i]) for i in likely]
     alignment = Alignment(question, titled, rarities, embedder)
     numbers = {i: number for number, i in enumerate(likely)}
     for i, number in numbers.items():
@@ -165,6 +166,12 @@ def _read(
         for i, ((hit, start, end), of_it) in enumerate(zip(places, features, strict=True))
     ]
     return _Read(sorted(scored, key=lambda s: -s.score), alignment)
+
+
+def _under_its_titles(hit: Hit, start: int, end: int) -> str:
+    """A sentence with what it stands under: what that names, the sentence need not."""
+    above = (hit.title[:_MOST_TITLE], hit.heading[-_MOST_TITLE:])
+    return "\n".join(part for part in (*above, hit.text[start:end]) if part)
 
 
 def _plain_features(

@@ -161,6 +161,18 @@ def test_near_identical_passages_are_one_hit(library: Library) -> None:
     assert {("b",), ()} == {hit.also_in for hit in hits} or {("a",), ()} == {hit.also_in for hit in hits}
 
 
+def test_a_heading_names_what_is_said_below_it(library: Library) -> None:
+    """The sentence itself need not say what it is about."""
+    sections = ("# Handbook", "## Licence", "Apache-2.0, with one exception.", "## Opening hours", "Eight to five, daily.")
+    text = "\n\n".join(sections)
+    library.add_documents([Document(text, "Handbook", media_type="text/markdown", source="handbook.md")])
+
+    for question, said in (("What is the licence?", "Apache-2.0"), ("What are the opening hours?", "Eight to five")):
+        answer = library.ask(question)
+        assert "answered" == answer.status
+        assert said in answer.citations[0].quote
+
+
 def test_one_passage_library(library: Library) -> None:
     """Scores are sound for a single passage."""
     library.add_documents([Document("The kettle is blue.", "Kettle", source="k")])
