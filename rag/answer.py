@@ -302,13 +302,14 @@ class Ask:
             for sentence in standing:
                 lines.add(sentence.quote, sentence.hit, (sentence.start, sentence.end))
         kind_notice = _QUOTED.get(asking.kind, "") if lines.citations else ""
+        instead = "Here is what the documents say, word for word." if failed and lines.citations else ""
         status: Status = "degraded" if failed else "answered" if lines.citations else "abstained"
         text = lines.text if lines.citations else prompts.REFUSAL
         timings = {**found.timings_ms, "answer": _ms(started), "total": _ms(asking.begun)}
         return Answer(
             asking.question, text, status, tuple(lines.citations), (), found.hits, round(evidence, 4), EXTRACTION,
-            " ".join(notice for notice in (failed, kind_notice, found.notice) if notice), timings, searched=asking.searched,
-            read=min(read, len(found.hits)),
+            " ".join(notice for notice in (failed, instead, kind_notice, found.notice) if notice), timings,
+            searched=asking.searched, read=min(read, len(found.hits)),
         )  # fmt: skip
 
     def _extract(self, asking: _Asking, searched: str, found: Retrieval) -> Extract:
@@ -340,8 +341,7 @@ class Ask:
         yield told.rest()
         if not told.text.strip():
             failed = failed or f"{writer.name} sent an empty answer"
-            notice = f"{failed[0].upper()}{failed[1:]}. Here is what the documents say, word for word."
-            yield from _whole(self._extracted(asking, found, notice))
+            yield from _whole(self._extracted(asking, found, f"{failed[0].upper()}{failed[1:]}."))
             return
         cut = f"The answer was cut off: {failed}." if failed else _CUT.get(told.finish, "")
         status: Status = "incomplete" if cut else "answered"

@@ -165,6 +165,17 @@ def test_a_silent_model_degrades(asked, reply: fake.Reply) -> None:
     assert KEY not in answer.notice
 
 
+def test_what_is_promised_follows(asked) -> None:
+    """Words of the documents are announced only where there are some."""
+    said, _ = asked(fake.fails(401))
+    nothing, _ = asked(fake.fails(401), question="Who is the president of Brazil?")
+
+    assert said.notice.endswith("Here is what the documents say, word for word.")
+    assert "degraded" == nothing.status
+    assert not nothing.citations
+    assert "Here is what" not in nothing.notice
+
+
 def test_a_cut_answer_is_incomplete(asked) -> None:
     """What was said is kept, and called cut off."""
     answer, _ = asked(fake.says("India raised rare earths [1]. It also", finish=None, done=False))
