@@ -157,8 +157,8 @@ class Library:
                 self.fill()
             self._dense.release()
         finally:
-            if "_reader" in self.__dict__:
-                self._reader.close()
+            for child in {"_reader", "_drawer"} & self.__dict__.keys():
+                getattr(self, child).close()
             self._catalog.close()
 
     def sync(
@@ -273,7 +273,10 @@ class Library:
         Raises:
             SourceError: There is no such document, or its file is gone or another by now.
         """
-        kind, root, file, content_hash = self._catalog.file_of(self._catalog.find(source))
+        return self._original(self._catalog.find(source), source)
+
+    def _original(self, document_id: int, source: str) -> bytes:
+        kind, root, file, content_hash = self._catalog.file_of(document_id)
         kept = self._catalog.original(content_hash)
         if kept is not None:
             return kept
@@ -299,6 +302,18 @@ class Library:
             if page is not None:
                 about = {"url": page.url, "etag": page.etag, "modified": page.modified}
                 yield Held(source, page.name, page.data, {name: value for name, value in about.items() if value})
+
+    def picture(self, document_id: int, page: int, spans: Sequence[tuple[int, int]] = ()) -> bytes:
+        """A page of a PDF as it is printed, as a PNG, with the lines of some spans of the document's text marked.
+
+        Raises:
+            SourceError: There is no such document, it is no PDF, or its file is gone or another by now.
+            ReadError: The page cannot be drawn.
+        """
+        document = self._catalog.document(document_id)
+        if document.media_type != "application/pdf":
+            raise SourceError(f"{document.source!r} has no printed pages")
+        return self._drawer.picture(self._original(document_id, document.source), document.landmarks, page, spans)
 
     def add_documents(self, documents: Iterable[Document], *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Takes in documents that are no files; each needs a `source`. One with a known source replaces the older.
@@ -637,6 +652,13 @@ class Library:
         from rag.read.process import Reader
 
         return Reader(ocr=self.settings.ocr == "on")
+
+    @cached_property
+    def _drawer(self) -> Reader:
+        """Draws pages: another than reads, so that nobody who looks waits for an import."""
+        from rag.read.process import Reader
+
+        return Reader()
 
     @cached_property
     def _ingest(self) -> Ingest:

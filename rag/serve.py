@@ -93,6 +93,11 @@ def make_app(library: Library, in_step: threading.Event | None = None) -> fastap
             return fastapi.Response(str(error), 404, media_type="text/plain")
         return fastapi.Response(sources.whole(found, _spans(marked)), media_type="text/html")
 
+    @outer.get("/documents/{document_id}/pages/{page}")
+    def printed(document_id: int, page: int, marked: str = "") -> fastapi.Response:
+        """A page of a PDF as it is printed, the lines of some spans marked."""
+        return _picture(library, document_id, page, marked)
+
     gradio.mount_gradio_app(
         outer, page.build(library, in_step), path="/", show_error=False, footer_links=[], head=page.head(),
         css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=library.settings.max_file_mb * 1_000_000,
@@ -145,6 +150,14 @@ def _refusal(method: str, headers: dict[str, str], most: int) -> tuple[int, str]
     if not length.isdigit() or int(length) > most:
         return 413, "the request is too large"
     return None
+
+
+def _picture(library: Library, document_id: int, page: int, marked: str) -> fastapi.Response:
+    try:
+        picture = library.picture(document_id, page, _spans(marked))
+    except RagError as error:
+        return fastapi.Response(str(error), 404, media_type="text/plain")
+    return fastapi.Response(picture, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
 
 def _spans(marked: str) -> list[tuple[int, int]]:

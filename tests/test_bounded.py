@@ -19,7 +19,7 @@ from rag.catalog import Catalog
 from rag.characters import visible
 from rag.check import MARKER, claims_of
 from rag.claims import support
-from rag.page import show
+from rag.page import show, sources
 from rag.prompts import refuses
 from rag.quotes import find_quotation, find_quote, quotations
 from rag.read.markdown import read as read_markdown
@@ -78,7 +78,9 @@ WORK: dict[str, Callable[[str], object]] = {
     "escape for the page": show.escaped,
     "answer on the page": lambda text: show.answer(0, answered(text)),
     "answer as it is written": show.writing,
-    "source beside it": lambda text: show.sources(0, [(Document(text, "t", source="s"), [citation(text)])]),
+    "source beside it": lambda text: sources.section(
+        Document(text, "t", source="s"), 0, [sources.cited(0, citation(text))]
+    ),
     "to the terminal": lambda text: (plain(text), one_line(text)),
     "to the terminal, live": through_live,
     "canonical text": canonical,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag import Document, Library
+from rag.page.talk import Talk
 from rag.prompts import QUOTED_LIST, QUOTED_SIDES, QUOTED_SUMMARY
 from rag.records import Answer, Turn
 from rag.settings import Settings
@@ -67,19 +68,19 @@ def test_what_is_in_here(library: Library) -> None:
 )  # fmt: skip
 def test_on_the_page(library: Library, question: str) -> None:
     """Whatever is asked, each citation has its chip and its marked characters beside the answer."""
-    from rag.page.app import _Room
+    from rag.page.ask import AskRoom
 
-    *_, (chat, source, _, _, turns, _) = _Room(library).ask(question, [], [], [])
+    *_, (chat, source, _, talked, *_) = AskRoom(library).ask(question, Talk("", ""), [], 0, None, "", "")
     chips, marks = chat[-1]["content"].count('class="chip"'), source.count('class="cited"')
 
-    assert 1 == len(turns)
+    assert 1 == len(talked.exchanges)
     assert chips == marks
     assert ("hello" == question) == (chips == 0)
 
 
 def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) -> None:
     """What a model quotes may stand beyond the passage it was shown; it is cited there, and marked beside the answer."""
-    from rag.page.app import _Room
+    from rag.page.ask import AskRoom
 
     sentences = [
         f"In {year} the harbour of Varnes took in {year * 3} boats and {year * 7} nets." for year in range(1800, 1960)
@@ -92,7 +93,8 @@ def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) 
             answer = stands(library, library.ask("How many boats came in 1801?"))
             assert sentences[150] == answer.citations[0].quote
             assert sentences[150] not in answer.hits[0].text
-            *_, (_, source, *_) = _Room(library).ask("How many boats came in 1801?", [], [], [])
+            asked = AskRoom(library).ask("How many boats came in 1801?", Talk("", ""), [], 0, None, "", "")
+            *_, (_, source, *_) = asked
     assert 1 == source.count('class="cited"')
 
 

@@ -221,7 +221,11 @@ def test_obeyed_orders_do_not_get_through(library, full: bool, seed: int) -> Non
     assert len(obedient.obeyed) >= (700 if full else 54)
 
 
-TAG = re.compile(r"""</?(?:sup|span|a)>|<br>|<a class="chip" href="#c\d+-\d+" title="[^"<]*">|<span class=['"]\w+['"]>""")
+TAG = re.compile(
+    r"""</?(?:sup|span|a|p|div|ul|li|button)>|<br>|<(?:li|ul)>"""
+    r"""|<a class="chip(?: near)?" href="#[ch]\d+-\d+" title="[^"<]*">"""
+    r"""|<(?:span|div|p|ul) class="[\w ]+">|<button class="act" type="button" id="\w+-\d+" title="[\w :’]+">"""
+)
 
 
 @pytest.mark.process

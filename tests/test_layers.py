@@ -47,7 +47,7 @@ HOMES = {
     "rapidocr": {"read"}, "charset_normalizer": {"read"}, "http": {"fetch"},
     "watchfiles": {"watch"}, "pathspec": {"files"}, "lxml": {"read"}, "olefile": {"read"}, "python_calamine": {"read"},
     "striprtf": {"read"}, "oxmsg": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"testset"},
-    "py3langid": {"languages"}, "babel": {"languages"},
+    "py3langid": {"languages"}, "babel": {"languages"}, "PIL": {"read"},
 }  # fmt: skip
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 

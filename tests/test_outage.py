@@ -19,6 +19,7 @@ from rag import Library
 from rag.answer import Finished, Said
 from rag.check import MARKER
 from rag.page import show
+from rag.page.talk import Exchange, Talk
 from rag.records import Answer, Turn
 from rag.settings import Settings
 
@@ -106,11 +107,14 @@ def by_stream(index: Path, url: str) -> Shown:
 
 
 def by_page(index: Path, url: str, turns: tuple[Turn, ...] = ()) -> Shown:
-    from rag.page.app import _Room
+    from rag.page.ask import AskRoom
 
+    before = Talk(
+        "1", "", tuple(Exchange(t.question, Answer(t.question, t.answer, "answered", (), (), (), 1, "m")) for t in turns)
+    )
     with Library.open(index, settings(url), asks_once=True) as library:
-        *_, (chat, source, _, _, turns_after, _) = _Room(library).ask(QUESTION, [], list(turns), [])
-        answered = turns_after[len(turns) :]
+        *_, (chat, source, _, after, *_) = AskRoom(library).ask(QUESTION, before, [], 0, None, "", "")
+        answered = after.turns[len(turns) :]
     text = f"{chat[-1]['content']} {source}"
     assert answered
     cut, quoted = show.escaped("cut off"), show.escaped("word for word")
@@ -212,7 +216,7 @@ def test_a_cut_answer_is_never_shown_as_whole(index: Path, way: str, full: bool)
             if answer.status == "incomplete":
                 assert MARKER.sub("", LONG[:at].strip()) == MARKER.sub("", answer.text)
                 assert "cut off" in answer.notice
-                assert "cut off" in show.verdict_line(answer)
+                assert show.escaped("cut off") in show.answer(1, answer)
             for c in answer.citations:
                 assert library.document(c.source).text[c.start : c.end] == c.quote
 

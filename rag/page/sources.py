@@ -12,6 +12,7 @@ from rag.records import Citation, Document, Hit
 from rag.trace import Trace
 
 _AROUND = 1_500  # code points shown on either side of what is marked
+_PDF = "application/pdf"
 _NOW = {
     "moved": "the document has changed since; these words stand elsewhere in it now",
     "changed": "the cited text has changed since",
@@ -44,12 +45,26 @@ def section(document: Document, document_id: int, spans: Sequence[Span], locator
     """One document: what it is, its text around what is marked, and a way to all of it."""
     in_order = sorted(spans, key=lambda span: (span.start, span.end))
     marked = ",".join(f"{span.start}-{span.end}" for span in in_order)
+    pages = dict.fromkeys(
+        page for span in in_order if document.media_type == _PDF and (page := document.page_at(span.start))
+    )
     link = f'<a class="open" href="/documents/{document_id}?marked={marked}#marked" target="_blank">Open document</a>'
     return (
         f'<section class="source"><h3>{one_line(document.title or document.source)}</h3>'
         f'<p class="about">{_about(document, locator)}</p>'
         f'<div class="text" tabindex="0">{_marked(document.text, in_order)}</div>'
+        f"{''.join(_printed(document, document_id, page, in_order) for page in pages)}"
         f'<p class="about">{link}</p></section>'
+    )
+
+
+def _printed(document: Document, document_id: int, page: int, spans: Sequence[Span]) -> str:
+    marked = ",".join(f"{span.start}-{span.end}" for span in spans)
+    alt = f"Page {page} of {one_line(document.title or document.source)} as printed, with the cited lines marked"
+    address = f"/documents/{document_id}/pages/{page}?marked={marked}"
+    return (
+        f'<details class="printed" open><summary>Page {page} as printed</summary>'
+        f'<img src="{address}" alt="{alt}" loading="lazy"></details>'
     )
 
 

@@ -1,4 +1,4 @@
-"""The process that reads files: bytes come over a pipe, documents go back. It has little memory, and writes no file.
+"""The process that reads files: bytes come over a pipe, documents or pictures go back. It has little memory and no files.
 
     python -P -m rag.read.child [--ocr]
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rag.errors import ReadError
 from rag.frames import receive, send
 from rag.read import contents, scanned
 from rag.read.process import sent
+from rag.records import Landmark
 
 _MEMORY = 1_200_000_000  # bytes of address space, a third of it for libraries; and for each byte of the file
 _MEMORY_A_BYTE = 8
@@ -29,11 +30,21 @@ def main(asked: BinaryIO, answers: BinaryIO) -> None:
         message, data = frame
         _limit(len(data))
         try:
-            send(answers, *sent(contents(data, str(message["name"]))))
+            if "page" in message:
+                send(answers, {}, _picture(message, data))
+            else:
+                send(answers, *sent(contents(data, str(message["name"]))))
         except ReadError as error:
             send(answers, {"error": str(error), "hint": error.hint})
         except MemoryError:
             send(answers, {"error": _TOO_MUCH[0], "hint": _TOO_MUCH[1]})
+
+
+def _picture(message: dict[str, Any], data: bytes) -> bytes:
+    from rag.read.pdf import picture
+
+    landmarks = [Landmark(start, "", page) for start, page in message["landmarks"]]
+    return picture(data, landmarks, message["page"], message["spans"])
 
 
 def _limit(size: int) -> None:

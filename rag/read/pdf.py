@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import islice, pairwise
 from statistics import median
 
@@ -47,6 +48,8 @@ _ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # of the lines: how many stand right of t
 _APART = 0.55  # of a line's height: more room than usual between two lines parts paragraphs
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
 _PICTURE_PIXELS, _PICTURE_SCALE = 2_000, 4.0  # of the longer side of a page that is recognised; pixels a point, at most
+_SHOWN_PIXELS, _SHOWN_SCALE = 2_200, 2.0  # the same of a page that is shown
+_MARKER = (253, 230, 138)  # red, green, blue
 _FEW = 60  # characters: what a scanning app stamps on a picture is no text layer
 _NO_TITLE = re.compile(r"untitled|\.\w{3,4}$|^Microsoft", re.IGNORECASE)
 
@@ -137,6 +140,41 @@ def boxes(data: bytes, landmarks: Sequence[Landmark], start: int, end: int) -> l
                     lines = (_around(list(_boxes(text_page, a, b))) for a, b in spans)
                     found += [(number + 1, box) for box in lines if box is not None]
     return found
+
+
+def picture(data: bytes, landmarks: Sequence[Landmark], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
+    """A page as it is printed, as a PNG, with the lines of some spans of the canonical text marked.
+
+    Args:
+        data: The file's bytes, as they were when the text was read.
+        landmarks: Of the document: where its pages begin.
+        page: 1-based.
+        spans: (start, end) in the document's text; what stands on other pages is passed over.
+
+    Raises:
+        ReadError: It cannot be read, or has no such page.
+    """
+    from PIL import Image
+
+    marked = [box for start, end in spans for on, box in boxes(data, landmarks, start, end) if on == page]
+    with _opened(data) as pdf:
+        if not 1 <= page <= len(pdf):
+            raise ReadError(f"it has no page {page}")
+        try:
+            printed = pdf[page - 1]
+            scale = min(_SHOWN_SCALE, _SHOWN_PIXELS / max(*printed.get_size(), 1.0))
+            left, bottom = printed.get_mediabox()[:2]
+            pixels = printed.render(scale=scale, rev_byteorder=True, may_draw_forms=False).to_numpy()[:, :, :3].copy()
+        except pypdfium2.PdfiumError as error:
+            raise ReadError(f"page {page} cannot be drawn") from error
+    for box in marked:
+        x0, y0, x1, y1 = (at * scale for at in (box[0] - left, box[1] - bottom, box[2] - left, box[3] - bottom))
+        rows = slice(max(0, int(pixels.shape[0] - y1) - 1), max(0, int(pixels.shape[0] - y0) + 1))
+        part = pixels[rows, max(0, int(x0) - 1) : max(0, int(x1) + 1)]
+        part[:] = (part.astype("uint16") * _MARKER // 255).astype("uint8")  # as a marker on paper: what is dark stays dark
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
 
 
 @contextmanager

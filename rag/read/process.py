@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from rag.errors import RagError, ReadError
@@ -49,7 +49,17 @@ class Reader:
         """
         if not data or data.isspace() or is_harmless(data, name):
             return contents(data, name)
-        return self._by_child(data, name)
+        return _received(*self._exchanged({"name": name}, data))
+
+    def picture(self, data: bytes, landmarks: Sequence[Landmark], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
+        """A page of a PDF as a PNG, with the lines of some spans marked; see `rag.read.pdf.picture`.
+
+        Raises:
+            ReadError: It cannot be drawn, or drawing it took too much time or memory.
+            RagError: The reader was closed meanwhile.
+        """
+        marks = [(mark.start, mark.page) for mark in landmarks]
+        return self._exchanged({"page": page, "spans": list(spans), "landmarks": marks}, data)[1]
 
     def close(self) -> None:
         """Ends the child, whatever it is reading."""
@@ -60,14 +70,15 @@ class Reader:
         with self._speaking:
             self._end()
 
-    def _by_child(self, data: bytes, name: str) -> Contents:
+    def _exchanged(self, asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """What the child answers."""
         limit_s = self._limit_s + max(0, len(data) - _ORDINARY_BYTES) / _BYTES_A_SECOND
         with self._speaking:
             child = self._started()
             begun = time.monotonic()
             try:
                 with _ended_after(limit_s, child):
-                    send(_pipe(child.stdin), {"name": name}, data)
+                    send(_pipe(child.stdin), asked, data)
                     frame = receive(_pipe(child.stdout))
                 while frame is not None and "busy" in frame[0]:  # a page was recognised; the next one has as long
                     begun = time.monotonic()
@@ -84,10 +95,9 @@ class Reader:
                 raise ReadError("its reader broke down on it (too much memory, or a crash)", "save it again, or as text")
             if len(data) > _ORDINARY_BYTES:
                 self._end()  # it keeps what memory it once took
-        message, texts = frame
-        if "error" in message:
-            raise ReadError(str(message["error"]), str(message["hint"]))
-        return _received(message, texts)
+        if "error" in frame[0]:
+            raise ReadError(str(frame[0]["error"]), str(frame[0]["hint"]))
+        return frame
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._closed:
