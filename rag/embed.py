@@ -26,6 +26,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 _POSITIONS = 512  # the model knows no more; what is longer is cut, which passages never are
 _BATCH_TOKENS = 1024  # more gains nothing and costs cache (benchmarks/README.md)
 _LEAST_BATCH = 64  # tokens: below it the threads cost more than they gain
+_PADDED = 1.35  # tokens with padding to those without, of few texts: else the last short ones make a batch of their own
 _TEXTS_AT_ONCE = 4096  # bounds memory when a whole library comes in one call
 _POOLED, _STATES = "embedding", "encoder.layer.5.output.LayerNorm"  # outputs: of each text, and of each of its tokens
 # Declares the last layer an output of the model too. In Protocol Buffers a message that follows another is merged into it:
@@ -119,7 +120,7 @@ class MiniLM:
             keep(rows, self._session.run([output], fed)[0])
 
         # Few short texts (the sentences of some passages) still make a batch for every core.
-        budget = max(_LEAST_BATCH, min(_BATCH_TOKENS, sum(map(len, ids)) // self._cores))
+        budget = max(_LEAST_BATCH, min(_BATCH_TOKENS, int(_PADDED * sum(map(len, ids)) / self._cores)))
         batches = list(_batches([len(tokens) for tokens in ids], budget))
         if len(batches) == 1:
             run(batches[0])
