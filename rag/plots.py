@@ -149,3 +149,20 @@ def _round_up(value: float) -> float:
 
 def _short(label: str) -> str:
     return label if len(label) <= 22 else f"{label[:21]}…"
+
+
+def alone(drawn: str) -> str:
+    """A plot as a picture of its own, which takes nothing from the page it is shown on: with its colours."""
+    return drawn.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" ', 1).replace(">", _STYLE, 1)
+
+
+_STYLE = (
+    "><style>.plot { --ink: #1c2430; --soft: #5a6472; --line: #d9d6cd; --accent: #1f4e8c; font-family: system-ui }"
+    "@media (prefers-color-scheme: dark) { .plot { --ink: #e6e4de; --soft: #a3a9b3; --line: #363b44; --accent: #8db8f2 } }"
+    ".plot text { fill: var(--ink); font-size: 12px } .plot .tick { fill: var(--soft); font-size: 11px }"
+    ".plot .axis, .plot .grid { fill: none; stroke: var(--line) } .plot .interval { fill: none; stroke: var(--ink) }"
+    ".plot .line { fill: none; stroke: var(--accent); stroke-width: 2 }"
+    ".plot .dot { fill: var(--accent); fill-opacity: .5 }"
+    ".plot .other { fill: none; stroke: var(--soft); stroke-dasharray: 4 4 }"
+    ".plot .bar, .plot .mark { fill: var(--accent) }</style>"
+)

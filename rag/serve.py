@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import fastapi
@@ -98,6 +98,11 @@ def make_app(library: Library, in_step: threading.Event | None = None) -> fastap
         """A page of a PDF as it is printed, the lines of some spans marked."""
         return _picture(library, document_id, page, marked)
 
+    @outer.get("/runs/{number}")
+    def evaluation(number: int, beside: Annotated[int | None, fastapi.Query(alias="with")] = None) -> fastapi.Response:
+        """A run with all its questions, or two of them compared."""
+        return _run_page(library, number, beside)
+
     gradio.mount_gradio_app(
         outer, page.build(library, in_step), path="/", show_error=False, footer_links=[], head=page.head(),
         css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=library.settings.max_file_mb * 1_000_000,
@@ -150,6 +155,21 @@ def _refusal(method: str, headers: dict[str, str], most: int) -> tuple[int, str]
     if not length.isdigit() or int(length) > most:
         return 413, "the request is too large"
     return None
+
+
+def _run_page(library: Library, number: int, beside: int | None) -> fastapi.Response:
+    from rag import compare, report
+
+    try:
+        run = library.evaluations.load(number)
+        if beside is None:
+            page = report.html(run)
+        else:
+            other = library.evaluations.load(beside)
+            page = report.comparison_html(run, other, compare.compare(run, other))
+    except RagError as error:
+        return fastapi.Response(str(error), 404, media_type="text/plain")
+    return fastapi.Response(page, media_type="text/html")
 
 
 def _picture(library: Library, document_id: int, page: int, marked: str) -> fastapi.Response:

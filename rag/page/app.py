@@ -13,6 +13,7 @@ from rag.library import Library
 from rag.page import shelf, show
 from rag.page.ask import AT_ONCE, MARKUP, AskRoom
 from rag.page.documents import DocumentsRoom
+from rag.page.evaluate import EvaluateRoom
 
 _HERE = Path(__file__).parent
 _WAITING = 64  # questions that may wait; one more is refused at once
@@ -41,6 +42,8 @@ def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks
                 AskRoom(library, in_step).build(page)
             with gr.Tab("Documents", id="documents"):
                 DocumentsRoom(library).build(page, top, about)
+            with gr.Tab("Evaluate", id="evaluate"):
+                EvaluateRoom(library, Path.cwd()).build(page)
     page.queue(max_size=_WAITING, default_concurrency_limit=AT_ONCE)
     return page
 

@@ -30,6 +30,7 @@ _DRAWN_AFTER_S = 0.08  # an answer is drawn no more often: a drawing takes a bro
 _EXAMPLES = 3
 
 Messages = list[dict[str, str]]
+FEEDBACK = "feedback.jsonl"  # in the index: answers that readers found wrong, as a test set
 QUIET: Mapping[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 MARKUP: Mapping[str, Any] = {"latex_delimiters": [], "sanitize_html": True}
 HIDDEN = ["unseen"]  # a class: nobody sees it, and the script finds it
@@ -231,7 +232,7 @@ class AskRoom:
         if passage.strip() and not source:
             return gr.skip(), show.escaped("these words are in none of the documents that were found"), expected, passage
         row = talk.test_row(exchange, f"page-{secrets.token_hex(4)}", expected.strip(), passage.strip(), source)
-        path = self._library.folder / "feedback.jsonl"
+        path = self._library.folder / FEEDBACK
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
         return gr.Group(visible=False), show.escaped(f"saved as a question of {path}"), "", ""

@@ -1,0 +1,115 @@
+"""The room of evaluation: test sets run, runs compared. Thin handlers on `rag.evaluate`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from rag.errors import RagError
+from rag.library import Library
+from rag.page import figures
+from rag.page.ask import FEEDBACK, MARKUP, QUIET
+from rag.page.show import one_line
+
+_LOOKED_S = 0.3
+_SETS = (".yaml", ".yml", ".jsonl")
+_MOST_SETS = 200
+
+
+class EvaluateRoom:
+    """Its handlers and components.
+
+    Args:
+        library: What is asked.
+        folder: Where test sets are looked for.
+    """
+
+    def __init__(self, library: Library, folder: Path) -> None:
+        self._library = library
+        self._folder = folder
+
+    def build(self, page: gr.Blocks) -> None:
+        """Lays the room out."""
+        with gr.Row(elem_id="measuring"):
+            chosen = gr.Dropdown(list(self._sets()), label="Test set", elem_id="set", scale=3)
+            brought = gr.File(label="or drop one here", file_types=list(_SETS), elem_id="set-file", height=120, scale=2)
+            with gr.Column(scale=1, min_width=120):
+                start = gr.Button("Run", variant="primary", elem_id="run-set")
+                cancel = gr.Button("Cancel", size="sm", elem_id="cancel-run")
+        result = gr.Markdown("", elem_id="result", **MARKUP)
+        with gr.Accordion("Compare two runs", open=False, elem_id="comparing"), gr.Row():
+            first = gr.Dropdown(self._runs(), label="A", elem_id="run-a")
+            second = gr.Dropdown(self._runs(), label="B", elem_id="run-b")
+            compare = gr.Button("Compare", size="sm", elem_id="compare-runs", scale=0)
+        compared = gr.Markdown("", elem_id="compared", **MARKUP)
+
+        measuring: dict[str, Any] = {"concurrency_limit": 2, **QUIET}
+        running = start.click(self.run, [chosen, brought], result, **measuring)
+        ended = cancel.click(None, cancels=running, api_visibility="private")
+        ended.then(lambda: '<p class="about">cancelled</p>', None, result, **QUIET)
+        running.then(self.refreshed, None, [chosen, first, second], **QUIET)
+        page.load(self.refreshed, None, [chosen, first, second], **QUIET)
+        compare.click(self.compare, [first, second], compared, **QUIET)
+
+    def run(self, chosen: str | None, brought: str | None) -> Iterator[str]:
+        """Runs a test set, and says how it goes. Closing it ends the run."""
+        path = Path(brought) if brought else self._sets().get(chosen or "")
+        if path is None:
+            yield '<p class="about">choose a test set, or drop one; the README says how one is written</p>'
+            return
+        at, ended = [(0, 0)], threading.Event()
+        made: list[str] = []
+
+        def count(done: int, total: int) -> None:
+            at[0] = (done, total)
+            if ended.is_set():
+                raise RagError("the run was cancelled")
+
+        def work() -> None:
+            try:
+                made.append(self._measured(path, count))
+            except RagError as error:
+                made.append(f'<p class="flag">{one_line(f"{error}. {error.hint}")}</p>')
+
+        thread = threading.Thread(target=work, name="evaluation")
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(_LOOKED_S)
+                yield figures.progress(*at[0])
+        finally:
+            ended.set()
+        yield "".join(made)
+
+    def _measured(self, path: Path, count: Any) -> str:
+        from rag.testset import read_set
+
+        questions = read_set(path)
+        made = self._library.evaluations.run(questions, progress=count)
+        return figures.run(made, self._library.evaluations.keep(made))
+
+    def compare(self, first: int | None, second: int | None) -> str:
+        """The way to two runs beside each other."""
+        if first is None or second is None:
+            return '<p class="about">choose two runs</p>'
+        words = "Differences, how sure they are, and the questions that changed"
+        return f'<p><a class="open" href="/runs/{int(first)}?with={int(second)}" target="_blank">{words}</a></p>'
+
+    def refreshed(self) -> tuple[Any, Any, Any]:
+        """The sets and runs there are now."""
+        runs = self._runs()
+        return gr.Dropdown(choices=list(self._sets())), gr.Dropdown(choices=runs), gr.Dropdown(choices=runs)
+
+    def _runs(self) -> list[tuple[str, int]]:
+        return figures.runs(self._library.evaluations.kept())
+
+    def _sets(self) -> dict[str, Path]:
+        """Test sets by their names: of the folder, and what readers found wrong. What a browser names is looked up here."""
+        files = sorted(file for file in self._folder.iterdir() if file.suffix in _SETS and file.is_file())[:_MOST_SETS]
+        feedback = self._library.folder / FEEDBACK
+        named = {file.name: file for file in files}
+        return {"answers that were marked as wrong": feedback, **named} if feedback.is_file() else named
