@@ -22,12 +22,13 @@ _NOW = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is marked in a document: its anchor on the page, its characters, and one line about it."""
+    """What is marked in a document: its anchor on the page, its characters, one line about it, and how it is marked."""
 
     anchor: str
     start: int
     end: int
     about: str
+    kind: str = "cited"
 
 
 def cited(turn: int, citation: Citation) -> Span:
@@ -38,7 +39,7 @@ def cited(turn: int, citation: Citation) -> Span:
 
 def near(turn: int, n: int, hit: Hit) -> Span:
     """A passage that came near, and does not answer."""
-    return Span(f"h{turn}-{n}", hit.start, hit.end, "close, but no answer")
+    return Span(f"h{turn}-{n}", hit.start, hit.end, "close, but no answer", "near")
 
 
 def section(document: Document, document_id: int, spans: Sequence[Span], locator: str = "") -> str:
@@ -126,7 +127,7 @@ def _marked(text: str, spans: Sequence[Span]) -> str:
             parts.append(" … ")
         start = max(at, span.start)  # two claims may rest on the same words
         parts.append(escaped(text[max(at, begin) : start]))
-        mark = f'<mark id="{span.anchor}" class="cited" tabindex="-1" title="{one_line(span.about)}">'
+        mark = f'<mark id="{span.anchor}" class="{span.kind}" tabindex="-1" title="{one_line(span.about)}">'
         parts.append(f"{mark}{escaped(text[start : span.end])}</mark>")
         at = max(at, span.end)
     parts.append(escaped(text[at : at + _AROUND]) + (" …" if at + _AROUND < len(text) else ""))
