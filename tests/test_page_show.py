@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -123,6 +124,13 @@ def test_answer_has_chips_where_claims_end() -> None:
     assert 'black<sup><a class="chip" href="#c1-1"' in shown
     assert "[1]" not in shown
     assert "✓ 1 citation checked" in html.unescape(shown)
+
+
+def test_what_rag_says_of_itself_claims_no_checks() -> None:
+    """A greeting has no sources, and needs none; a model that gives none is told of."""
+    said = Answer("hi", "Hello.", "answered", (), (), (), 1.0, "extraction", timings_ms={"total": 100.0})
+    assert "0.1 s" == show.verdict_line(said)
+    assert "no source given · 0.1 s · gpt" == show.verdict_line(replace(said, model="gpt"))
 
 
 def test_what_does_not_stand_stands_out() -> None:

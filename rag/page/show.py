@@ -119,19 +119,23 @@ def _flagged(flag: Flag) -> str:
 
 def verdict_line(given: Answer) -> str:
     """How an answer came about and what was checked, for people."""
-    facts = []
     if given.status == "incomplete" and not given.hits:
         return "not checked"
-    if given.status != "abstained":
-        checked = len(given.citations)
-        facts.append(f"✓ {checked} citation{'s' * (checked != 1)} checked" if checked else "no source given")
-        if given.flags:
-            facts.append(f"✗ {len(given.flags)} to look at")
-    read = given.read or len(given.hits)
-    facts.append(f"{read} passage{'s' * (read != 1)} read")
+    checked, by_model = len(given.citations), given.model != "extraction"
+    facts = []
+    if checked:
+        facts.append(f"✓ {checked} citation{'s' * (checked != 1)} checked")
+    elif by_model and given.status != "abstained":
+        facts.append("no source given")
+    if given.flags:
+        facts.append(f"✗ {len(given.flags)} to look at")
+    if read := given.read or len(given.hits):
+        facts.append(f"{read} passage{'s' * (read != 1)} read")
     facts.append(f"{given.timings_ms.get('total', 0.0) / 1000:.1f} s")
-    if given.status != "abstained":
-        facts.append("quoted word for word" if given.model == "extraction" else given.model)
+    if by_model:
+        facts.append(given.model)
+    elif checked:
+        facts.append("quoted word for word")
     return " · ".join(facts)
 
 
