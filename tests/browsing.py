@@ -43,6 +43,21 @@ def opened(context, address: str):
     return page
 
 
+@contextmanager
+def visiting(browser, address: str, **how):
+    """A fresh visitor; fails if the page asked anyone else for anything, or wrote errors to the console."""
+    context = browser.new_context(**how)
+    asked, errors = [], []
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield opened(context, address)
+    context.close()
+
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert errors == []
+
+
 def ask(page, question: str) -> None:
     """Types a question and presses Enter."""
     page.fill("#question textarea", question)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .browsing import ask, opened, served
+from .browsing import ask, opened, served, visiting
 from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
@@ -39,16 +39,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser, address: str) -> Iterator:
-    """A fresh visitor; fails if the page asked anyone else for anything, or wrote errors to the console."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    asked, errors = [], []
-    context.on("request", lambda request: asked.append(request.url))
-    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened(context, address)
-    context.close()
-
-    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-    assert errors == []
+    """A fresh visitor, whose page asks nobody else and logs no error."""
+    with visiting(browser, address, viewport={"width": 1280, "height": 860}) as visited:
+        yield visited
 
 
 def test_ask_and_open_the_source(page, article: str) -> None:

@@ -121,7 +121,7 @@ def test_stop_before_the_first_word(page, world: World) -> None:
     world.replies(fake.waits)
     ask(page, QUESTION)
     page.get_by_text("reading India raises").wait_for()
-    page.click("#stop")
+    page.keyboard.press("Escape")
     stopped = time.monotonic()
 
     assert world.model.closed.wait(5)

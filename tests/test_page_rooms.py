@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from rag.testset import read_set
 
-from .browsing import ask, opened, served
+from .browsing import ask, opened, served, visiting
 from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
@@ -44,16 +44,9 @@ def address(room: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser, address: str) -> Iterator:
-    """A fresh visitor; fails if the page asked anyone else for anything, or wrote errors to the console."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    asked, errors = [], []
-    context.on("request", lambda request: asked.append(request.url))
-    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened(context, address)
-    context.close()
-
-    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-    assert errors == []
+    """A fresh visitor, whose page asks nobody else and logs no error."""
+    with visiting(browser, address, viewport={"width": 1440, "height": 900}, accept_downloads=True) as visited:
+        yield visited
 
 
 def answered(page, n: int) -> None:
@@ -267,6 +260,10 @@ def test_keys(page) -> None:
     page.keyboard.press("Escape")
     page.locator("#beside").wait_for(state="hidden")
     assert "chip" in page.evaluate("document.activeElement.className")
+    page.keyboard.press("?")
+    page.locator("#keys").wait_for()
+    page.keyboard.press("?")
+    page.locator("#keys").wait_for(state="hidden")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
 

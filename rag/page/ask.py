@@ -5,6 +5,7 @@ All state that belongs to a reader is handed in and out; nothing of it is kept h
 
 from __future__ import annotations
 
+import glob
 import json
 import secrets
 import threading
@@ -27,7 +28,6 @@ from rag.trace import SavedCitation
 AT_ONCE = 20  # questions answered side by side; more wait
 _FIRST_DOCUMENTS_S = 10.0
 _DRAWN_AFTER_S = 0.08  # an answer is drawn no more often: a drawing takes a browser some 20 ms
-_EXAMPLES = 3
 
 Messages = list[dict[str, str]]
 FEEDBACK = "feedback.jsonl"  # in the index: answers that readers found wrong, as a test set
@@ -100,6 +100,7 @@ class AskRoom:
             with gr.Column(scale=4, elem_id="beside"):
                 gr.Markdown(_BAR, elem_id="bar", **MARKUP)
                 source = gr.Markdown("", elem_id="source", **MARKUP)
+        gr.Markdown(_KEYS, elem_id="keys", **MARKUP)
         do = gr.Textbox("", show_label=False, elem_id="do", elem_classes=HIDDEN)
         do_talk = gr.Textbox("", show_label=False, elem_id="do-talk", elem_classes=HIDDEN)
         saved = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
@@ -113,7 +114,9 @@ class AskRoom:
         done = do.change(self.act, [do, talked, parts, *scope], [*outputs, feedback, rated, saved], **asking)
         # Only when the answer has ended is the last of it there to be marked.
         ended = stop.click(None, cancels=[asked, done], api_visibility="private")
-        ended = ended.then(self.stopped, [unfinished, talked], [chat, talked, unfinished, send, stop], **QUIET)
+        ended = ended.then(
+            self.stopped, [unfinished, talked, parts], [chat, talked, parts, unfinished, send, stop], **QUIET
+        )
         listing = [talks, name, as_markdown, as_json, drop]
         for event in (asked, done, ended):
             event.then(self.keep, [talked, kept, wanted], [kept, *listing], **QUIET)
@@ -149,12 +152,12 @@ class AskRoom:
             return
         if editing:
             talked = talked.until(editing)
-            parts = parts[len(parts) - len(talked.exchanges) :] if talked.exchanges else []
+            parts = parts[len(parts) - len(talked.exchanges) :]  # one for each, the newest first
         if not talked.id:
             talked = Talk(secrets.token_hex(8), datetime.now(UTC).isoformat(timespec="seconds"))
         before = [*_messages(talked), _message("user", show.asked(question))]
         exchange = Exchange(question, _unfinished(question, ""))
-        yield [*before, _message("assistant", "…")], same, "", talked, same, 0, "", exchange, *_busy(True)
+        yield [*before, _message("assistant", "…")], same, "", talked, parts, 0, "", exchange, *_busy(True)
         events = self._drawn(question, talked, _filter(only, since, until))
         try:
             for drawn in events:
@@ -249,12 +252,12 @@ class AskRoom:
         return ""
 
     @staticmethod
-    def stopped(unfinished: Exchange | None, talked: Talk) -> tuple[Any, ...]:
+    def stopped(unfinished: Exchange | None, talked: Talk, parts: list[str]) -> tuple[Any, ...]:
         """The conversation after Stop: what was not finished says that it was not checked."""
         if unfinished is None:
-            return gr.skip(), gr.skip(), gr.skip(), *_busy(False)
+            return *(gr.skip(),) * 4, *_busy(False)
         talked = talked.with_exchange(unfinished)
-        return _messages(talked), talked, None, *_busy(False)
+        return _messages(talked), talked, ["", *parts], None, *_busy(False)
 
     @staticmethod
     def begin() -> tuple[Any, ...]:
@@ -319,11 +322,11 @@ class AskRoom:
         return [(info.title or info.source, info.source) for info in infos.values()]
 
     def _examples(self) -> str:
-        """Questions about the first documents."""
-        infos = [info for info in self._library.documents() if info.state != "failed"][:_EXAMPLES]
-        asked = [f"What does “{info.title or info.source}” say?" for info in infos[:1]]
-        asked += ["What is in these documents?"] if infos else []
-        return show.examples(asked)
+        """Questions about the first document, and about all."""
+        first = next((info for info in self._library.documents() if info.state != "failed"), None)
+        if first is None:
+            return ""
+        return show.examples([f"What does “{first.title or first.source}” say?", "What is in these documents?"])
 
     def _invitation(self) -> str:
         return "Ask your documents" if not self._library.is_empty() else "Add documents first: they are under Documents"
@@ -375,14 +378,16 @@ _BAR = (
 )
 
 
+_KEYS = (
+    "<ul><li><b>/</b> ask</li><li><b>Enter</b> send, <b>Shift+Enter</b> new line</li>"
+    "<li><b>Esc</b> stop, close the source</li><li><b>[</b> <b>]</b> previous and next citation</li>"
+    "<li><b>Alt+N</b> new conversation</li><li><b>?</b> these keys</li></ul>"
+)
+
+
 def _filter(only: list[str] | None, since: str, until: str) -> Filter | None:
-    wanted = Filter(tuple(map(_exactly, only or ())), since.strip(), until.strip())
+    wanted = Filter(tuple(map(glob.escape, only or ())), since.strip(), until.strip())
     return None if wanted.is_empty() else wanted
-
-
-def _exactly(source: str) -> str:
-    """A pattern that only this source fits."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in source)
 
 
 def command(word: str) -> tuple[str, int]:

@@ -23,14 +23,12 @@
     $("#beside").classList.add("raised");
     $("#beside").classList.remove("closed");
     all(`a.chip[href="#${anchor}"]`).forEach((e) => e.classList.add("open"));
-    const marks = all("#source mark").map((e) => e.id);
     const turn = anchor.slice(1).split("-")[0];
     const ofTurn = chips(turn);
     const at = ofTurn.indexOf(anchor);
     $("#which").textContent = at < 0 ? "" : `${at + 1} of ${ofTurn.length} · ${mark.title}`;
     mark.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
     mark.focus({ preventScroll: true });
-    return marks;
   };
   const chips = (turn) => [...new Set(all(`#chat a.chip[href^="#c${turn}-"], #chat a.chip[href^="#h${turn}-"]`)
     .map((e) => e.getAttribute("href").slice(1)))];
@@ -67,8 +65,10 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
   let last = "";
-  new MutationObserver(() => {
-    const saved = $("#saved") ? $("#saved").textContent.trim() : "";
+  new MutationObserver((changes) => {
+    const place = $("#saved");
+    if (!place || !changes.some((change) => place.contains(change.target))) return;
+    const saved = place.textContent.trim();
     if (saved.startsWith("{") && saved.endsWith("}") && saved !== last) save((last = saved));
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 
@@ -104,7 +104,8 @@
       event.preventDefault();
       $("#new").click();
     } else if (event.key === "Escape") {
-      if ($("#chat .pending, #chat .generating")) $("#stop").click();
+      const stop = $("#stop");
+      if (stop && stop.offsetParent) stop.click(); // it is there only while an answer is written
       else close();
     } else if (typing || event.ctrlKey || event.metaKey || event.altKey) {
       return;

@@ -21,7 +21,7 @@ ORDERS: Mapping[str, tuple[Callable[[DocumentInfo], Any], bool]] = {  # name →
 }
 EMPTY = (
     '<div class="empty"><p>No documents yet.</p><p>Drop files here, give the address of a page, or load the sample to see '
-    "how it works. Nothing leaves this machine.</p></div>"
+    "how it works.</p></div>"
 )
 
 
