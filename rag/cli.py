@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 import traceback
 from dataclasses import asdict, fields
@@ -484,9 +483,6 @@ def _trusted(resolved: Resolved, trust: bool) -> Resolved:
 
 
 def _filter(source: list[str] | None, since: str, until: str, meta: list[str] | None) -> Filter:
-    for date in (since, until):
-        if date and not re.fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", date):
-            raise SettingsError(f"{date!r} is not a date", "write 2025-06-13, 2025-06 or 2025")
     pairs = [field.partition("=") for field in meta or []]
     if any(not equals for _, equals, _ in pairs):
         raise SettingsError("--meta wants FIELD=VALUE", "for example --meta author='Jane Doe'")

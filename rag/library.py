@@ -352,6 +352,10 @@ class Library:
         """Every document, and every file that could not be read, by source."""
         return self._catalog.documents()
 
+    def fields(self, most: int = 500) -> list[tuple[str, str, int]]:
+        """(field, value, documents) that a `Filter` can ask for by its metadata, the commonest first."""
+        return self._catalog.fields(most)
+
     def version(self) -> int:
         """A number that grows with every change of the library, whichever process makes it."""
         return int(self._catalog.meta("commits"))

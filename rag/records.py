@@ -5,10 +5,13 @@ Every offset is in Unicode code points into a document's canonical text, end exc
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
+
+from rag.errors import SettingsError
 
 Status = Literal["answered", "abstained", "degraded", "incomplete"]
 Verdict = Literal[
@@ -334,6 +337,9 @@ class Turn:
     answer: str
 
 
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which documents a question is asked of. An empty field does not restrict.
@@ -343,12 +349,20 @@ class Filter:
         since: Earliest date, ISO 8601, inclusive; documents without a date are left out.
         until: Latest date, inclusive.
         metadata: Field → value that must be equal; "title" and "author" are fields too.
+
+    Raises:
+        SettingsError: A date is none.
     """
 
     sources: tuple[str, ...] = ()
     since: str = ""
     until: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for date in (self.since, self.until):
+            if date and not _DATE.fullmatch(date):
+                raise SettingsError(f"{date!r} is not a date", "write 2025-06-13, 2025-06 or 2025")
 
     def is_empty(self) -> bool:
         """Whether every document passes."""

@@ -77,10 +77,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 def make_app(library: Library, in_step: threading.Event | None = None) -> fastapi.FastAPI:
     """The whole server over one library; `in_step` is set once its folder was looked at."""
-    import gradio
-
-    from rag.page import app as page
-    from rag.page import sources
+    from rag.page import app, sources
 
     outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -103,12 +100,7 @@ def make_app(library: Library, in_step: threading.Event | None = None) -> fastap
         """A run with all its questions, or two of them compared."""
         return _run_page(library, number, beside)
 
-    gradio.mount_gradio_app(
-        outer, page.build(library, in_step), path="/", show_error=False, footer_links=[], head=page.head(),
-        css_paths=[page.stylesheet()], theme=page.theme(), max_file_size=library.settings.max_file_mb * 1_000_000,
-        blocked_paths=[str(library.folder.resolve())], run_history=False,
-        app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
-    )  # fmt: skip
+    app.mount(outer, library, in_step)
     outer.add_middleware(_Walls)
     outer.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, "[::1]"])
     return outer

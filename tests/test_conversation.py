@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,21 @@ def test_what_is_in_here(library: Library) -> None:
     assert {"beginning"} == {c.locator for c in answer.citations}
 
 
+def asked_on_the_page(library: Library, question: str) -> tuple[list[dict[str, str]], str, Talk]:
+    """The chat, the panel of sources and the conversation after a question."""
+    from rag.page.ask import AskRoom, gr
+
+    async def laid_out() -> AskRoom:  # outside a running loop Gradio makes loops of its own, and leaves them open
+        with gr.Blocks(analytics_enabled=False):
+            return AskRoom(library)
+
+    room = asyncio.run(laid_out())
+    *_, last = room.ask(question, 0, Talk("", ""), [], None, None, "", "")
+    shown = {component.elem_id or type(component).__name__: value for component, value in last.items()}
+    talked = next(value for value in last.values() if isinstance(value, Talk))
+    return shown["chat"], shown["source"], talked
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     "question",
@@ -68,9 +84,7 @@ def test_what_is_in_here(library: Library) -> None:
 )  # fmt: skip
 def test_on_the_page(library: Library, question: str) -> None:
     """Whatever is asked, each citation has its chip and its marked characters beside the answer."""
-    from rag.page.ask import AskRoom
-
-    *_, (chat, source, _, talked, *_) = AskRoom(library).ask(question, Talk("", ""), [], 0, None, "", "")
+    chat, source, talked = asked_on_the_page(library, question)
     chips, marks = chat[-1]["content"].count('class="chip"'), source.count('class="cited"')
 
     assert 1 == len(talked.exchanges)
@@ -80,8 +94,6 @@ def test_on_the_page(library: Library, question: str) -> None:
 
 def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) -> None:
     """What a model quotes may stand beyond the passage it was shown; it is cited there, and marked beside the answer."""
-    from rag.page.ask import AskRoom
-
     sentences = [
         f"In {year} the harbour of Varnes took in {year * 3} boats and {year * 7} nets." for year in range(1800, 1960)
     ]
@@ -93,8 +105,7 @@ def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) 
             answer = stands(library, library.ask("How many boats came in 1801?"))
             assert sentences[150] == answer.citations[0].quote
             assert sentences[150] not in answer.hits[0].text
-            asked = AskRoom(library).ask("How many boats came in 1801?", Talk("", ""), [], 0, None, "", "")
-            *_, (_, source, *_) = asked
+            _, source, _ = asked_on_the_page(library, "How many boats came in 1801?")
     assert 1 == source.count('class="cited"')
 
 

@@ -41,9 +41,10 @@ ADAPTERS = {
 }
 HOMES = {
     "chromadb": {"vectors"}, "apsw": {"catalog"}, "sqlite3": set(), "onnxruntime": {"embed"}, "tokenizers": {"embed"},
-    "llama_index": {"llama"}, "openai": {"llm", "endpoint"}, "gradio": {"page", "serve"},
+    "llama_index": {"llama"}, "openai": {"llm", "endpoint"}, "gradio": {"page"},
     "typer": {"cli", "cli_evaluate", "command"},
-    "fastapi": {"serve"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"}, "trafilatura": {"read"},
+    "fastapi": {"serve", "page"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"},
+    "trafilatura": {"read"},
     "rapidocr": {"read"}, "charset_normalizer": {"read"}, "http": {"fetch"},
     "watchfiles": {"watch"}, "pathspec": {"files"}, "lxml": {"read"}, "olefile": {"read"}, "python_calamine": {"read"},
     "striprtf": {"read"}, "oxmsg": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"testset"},

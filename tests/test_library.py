@@ -11,7 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import Document, Filter, Library
-from rag.errors import EmbedderChangedError, EmbedderError, IndexBusyError, IndexDamagedError, SourceError
+from rag.errors import (
+    EmbedderChangedError,
+    EmbedderError,
+    IndexBusyError,
+    IndexDamagedError,
+    SettingsError,
+    SourceError,
+)
 from rag.locks import NamedLock
 from rag.records import Passage
 from rag.settings import Settings
@@ -533,3 +540,31 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
     assert answer.text
     for hit in answer.hits:
         assert article[hit.start : hit.end] == hit.text
+
+
+def test_fields_that_can_be_asked_for(tmp_path: Path) -> None:
+    """Each with how many documents have it; a filter that asks for one finds those."""
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        library.add_documents(
+            Document(
+                f"The {n}. report of the otter station.",
+                f"Report {n}",
+                source=f"{n}.txt",
+                author=author,
+                metadata={"kind": kind},
+            )
+            for n, author, kind in ((1, "Ann", "yearly"), (2, "Ann", "monthly"), (3, "", "monthly"))
+        )
+        found = library.fields()
+        ann = library.search("otter station", wanted=Filter(metadata={"author": "Ann", "kind": "monthly"}))
+
+    assert {("author", "Ann", 2), ("kind", "monthly", 2), ("kind", "yearly", 1)} <= set(found)
+    assert found[0][2] >= found[-1][2]
+    assert ["2.txt"] == [hit.source for hit in ann]
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2025-6", "2025-06-13T00:00", "٢٠٢٥"])
+def test_a_filter_takes_dates_only(date: str) -> None:
+    """Anything else is named at once, whoever made the filter."""
+    with pytest.raises(SettingsError, match="is not a date"):
+        Filter(since=date)

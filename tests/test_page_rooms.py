@@ -26,6 +26,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     room = tmp_path_factory.mktemp("rooms")
     (room / "seeds").mkdir()
     shutil.copy(ARTICLE, room / "seeds")
+    (room / "seeds" / "weekly.md").write_text("---\nauthor: Otter Weekly\n---\nThe holt is by the river.\n", "utf-8")
     questions = [
         {"id": "raised", "question": QUESTION, "answers": ["rare earth"], "type": "what"},
         {"id": "<b>who</b>", "question": "Who met Sun Weidong?", "answers": ["Vikram Misri"], "type": "<img src=x>"},
@@ -47,6 +48,11 @@ def page(browser, address: str) -> Iterator:
     """A fresh visitor, whose page asks nobody else and logs no error."""
     with visiting(browser, address, viewport={"width": 1440, "height": 900}, accept_downloads=True) as visited:
         yield visited
+
+
+def choose(page, box: str, words: str) -> None:
+    page.click(f"{box} input")
+    page.get_by_role("option", name=re.compile(re.escape(words))).first.click()
 
 
 def answered(page, n: int) -> None:
@@ -198,6 +204,19 @@ def test_a_question_is_asked_of_chosen_documents(page) -> None:
     assert page.locator("sup a.chip").count() > 0
 
 
+def test_a_question_is_asked_of_documents_that_say_so(page) -> None:
+    """Fields of the documents can be chosen; what is chosen stands on the fold; a wrong date is named."""
+    page.click("#scope button")
+    choose(page, "#where", "author: Otter Weekly (1)")
+    page.locator("#scope > button", has_text="Ask only: author Otter Weekly").wait_for()
+    ask(page, QUESTION)
+    answered(page, 1)
+    assert 0 == page.locator("sup a.chip").count()
+    page.fill("#since input, #since textarea", "last May")
+    ask(page, QUESTION)
+    page.get_by_text("'last May' is not a date").wait_for()
+
+
 def test_the_whole_document_opens_at_the_words(page) -> None:
     """On a page of its own, the cited words marked; it has no script."""
     ask(page, QUESTION)
@@ -208,11 +227,6 @@ def test_the_whole_document_opens_at_the_words(page) -> None:
     document.wait_for_load_state()
     assert "discussed China’s rare earth restrictions" in document.locator("mark#marked").inner_text()
     assert 0 == document.locator("script").count()
-
-
-def choose(page, box: str, words: str) -> None:
-    page.click(f"{box} input")
-    page.get_by_role("option", name=re.compile(re.escape(words))).first.click()
 
 
 def test_a_set_is_run_and_two_runs_compared(page) -> None:

@@ -377,6 +377,22 @@ class Reading:
             (document_id, end, start),
         )
 
+    def fields(self, most: int) -> list[tuple[str, str, int]]:
+        """(field, value, documents) of what live documents say of themselves; the commonest first.
+
+        Args:
+            most: So many at most.
+        """
+        return self._db.query(
+            "SELECT name, value, count(*) AS n FROM ("
+            " SELECT 'author' AS name, author AS value FROM documents WHERE state = 'live'"
+            " UNION ALL SELECT j.key, j.value FROM documents, json_each(metadata) j"
+            " WHERE state = 'live' AND j.type = 'text'"
+            ") WHERE value <> '' AND length(value) <= 80 AND name NOT LIKE 'pages_%' GROUP BY name, value"
+            " ORDER BY n DESC, name, value LIMIT ?",
+            (most,),
+        )
+
     def live_documents(self) -> list[tuple[int, str]]:
         """(id, source) of every document that is shown, by source."""
         return self._db.query("SELECT id, source FROM documents WHERE state = 'live' ORDER BY source, id")

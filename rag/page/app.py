@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 import gradio as gr
 
 from rag.library import Library
 from rag.page import shelf, show
-from rag.page.ask import AT_ONCE, MARKUP, AskRoom
+from rag.page.ask import AT_ONCE, AskRoom
+from rag.page.common import MARKUP
 from rag.page.documents import DocumentsRoom
 from rag.page.evaluate import EvaluateRoom
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _HERE = Path(__file__).parent
 _WAITING = 64  # questions that may wait; one more is refused at once
 
 
-def head() -> str:
-    """What the page adds to its head: one small script."""
-    return f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+def mount(outer: FastAPI, library: Library, in_step: threading.Event | None = None) -> None:
+    """Puts the page over one library at the root of a server."""
+    gr.mount_gradio_app(
+        outer, build(library, in_step), path="/", show_error=False, footer_links=[], theme=_theme(),
+        head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>", css_paths=[_HERE / "style.css"],
+        max_file_size=library.settings.max_file_mb * 1_000_000, blocked_paths=[str(library.folder.resolve())],
+        run_history=False, app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
+    )  # fmt: skip
 
 
 def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks:
@@ -39,7 +47,7 @@ def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks
         top = gr.Markdown(about(), elem_id="head", **MARKUP)
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab("Ask", id="ask"):
-                AskRoom(library, in_step).build(page)
+                AskRoom(library, in_step).wire(page)
             with gr.Tab("Documents", id="documents"):
                 DocumentsRoom(library).build(page, top, about)
             with gr.Tab("Evaluate", id="evaluate"):
@@ -48,12 +56,7 @@ def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks
     return page
 
 
-def stylesheet() -> Path:
-    """The page's own stylesheet."""
-    return _HERE / "style.css"
-
-
-def theme() -> gr.themes.Base:
+def _theme() -> gr.themes.Base:
     """System fonts, one accent; nothing is fetched."""
     return gr.themes.Base(
         primary_hue="slate", neutral_hue="gray", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,10 @@ from rag.errors import RagError
 from rag.files import is_url
 from rag.library import Library
 from rag.page import shelf, show
-from rag.page.ask import HIDDEN, MARKUP, QUIET, command
+from rag.page.common import HIDDEN, MARKUP, QUIET, Aside, about, command, problem
 from rag.records import Progress, SyncReport
 
 MOST_FILES = 200  # of one upload
-_LOOKED_S = 0.25  # how often an import is looked at
 _REFRESHED_S = 2.0
 _SAMPLE = Path(__file__).parent / "sample.md"
 
@@ -93,14 +90,14 @@ class DocumentsRoom:
         """Takes uploaded files in, one after the other; what becomes of each is shown."""
         files = [Path(path) for path in paths or ()]
         if len(files) > MOST_FILES:
-            yield _problem(
+            yield problem(
                 f"{len(files)} files at once are more than {MOST_FILES}; name their folder instead: rag sync FOLDER"
             )
             return
         done = ""
         for n, path in enumerate(files):
-            rest = f'<p class="about">{len(files) - n - 1} more</p>' if n + 1 < len(files) else ""
-            for state in self._watched(path.name, lambda told, path=path: self._add_file(path, told)):  # type: ignore[misc]
+            rest = about(f"{len(files) - n - 1} more") if n + 1 < len(files) else ""
+            for state in self._told_of(path.name, lambda told, path=path: self._add_file(path, told)):  # type: ignore[misc]
                 yield f"{done}{state}{rest}"
             done += state
             shutil.rmtree(path.parent, ignore_errors=True)  # Gradio's own folder of this upload
@@ -112,13 +109,13 @@ class DocumentsRoom:
         """Takes a web page in."""
         address = url.strip()
         if not is_url(address):
-            yield _problem("that is no address of a page: it begins with https:// or http://")
+            yield problem("that is no address of a page: it begins with https:// or http://")
             return
-        yield from self._watched(address, lambda told: self._library.add(address, progress=told))
+        yield from self._told_of(address, lambda told: self._library.add(address, progress=told))
 
     def load_sample(self) -> Iterator[str]:
         """Takes a document in that shows how rag works."""
-        yield from self._watched(_SAMPLE.name, lambda told: self._add_file(_SAMPLE, told))
+        yield from self._told_of(_SAMPLE.name, lambda told: self._add_file(_SAMPLE, told))
 
     def read_again(self, word: str, names: Sequence[str]) -> Iterator[Any]:
         """Reads a document of the list again."""
@@ -126,15 +123,15 @@ class DocumentsRoom:
         if act != "reread" or not 0 <= n < len(names):
             yield gr.skip()
             return
-        yield from self._watched(names[n], lambda told: self._library.reread(names[n], progress=told))
+        yield from self._told_of(names[n], lambda told: self._library.reread(names[n], progress=told))
 
     def ask_to_delete(self, word: str, names: Sequence[str]) -> tuple[Any, Any, Any]:
         """Asks before a document of the list is deleted."""
         act, n = command(word)
         if act != "delete" or not 0 <= n < len(names):
             return (gr.skip(),) * 3
-        about = f"<p>Delete “{show.one_line(names[n])}”? Its text, passages and vectors go for good; its file stays.</p>"
-        return gr.Group(visible=True), about, names[n]
+        asked = f"<p>Delete “{show.one_line(names[n])}”? Its text, passages and vectors go for good; its file stays.</p>"
+        return gr.Group(visible=True), asked, names[n]
 
     def delete(self, name: str) -> tuple[Any, str, str]:
         """Deletes a document for good."""
@@ -142,33 +139,16 @@ class DocumentsRoom:
         if name:
             try:
                 self._library.remove(name)
-                said = f'<p class="about">“{show.one_line(name)}” is deleted</p>'
+                said = about(f"“{name}” is deleted")
             except RagError as error:
-                said = _problem(f"{error}. {error.hint}")
+                said = problem(error)
         return gr.Group(visible=False), "", said
 
-    def _watched(self, name: str, read: Read) -> Iterator[str]:
+    def _told_of(self, name: str, read: Read) -> Iterator[str]:
         """Runs an import, and says how it goes."""
         at: list[Progress] = []
-        ended: list[str] = []
-
-        def work() -> None:
-            try:
-                ended.append(shelf.imported(read(at.append)))
-            except RagError as error:
-                ended.append(_problem(f"{error}. {error.hint}"))
-            except OSError as error:
-                ended.append(_problem(f"{name} cannot be read ({error.strerror})"))
-
-        thread = threading.Thread(target=work, name="import")
-        thread.start()
-        begun = time.monotonic()
-        while thread.is_alive():
-            thread.join(_LOOKED_S if time.monotonic() - begun > _LOOKED_S else 0.05)
+        importing = Aside(lambda: shelf.imported(read(at.append)))
+        for _ in importing.looks():
             stage = f"embedding, {at[-1].passages:,} passages" if at and at[-1].passages else "reading"
-            yield f'<p class="about">{show.one_line(name)}: {stage}…</p>'
-        yield f'<div class="imported"><p class="about">{show.one_line(name)}</p>{"".join(ended)}</div>'
-
-
-def _problem(words: str) -> str:
-    return f'<p class="flag">{show.one_line(words)}</p>'
+            yield about(f"{name}: {stage}…")
+        yield f'<div class="imported">{about(name)}{importing.outcome}</div>'

@@ -12,10 +12,8 @@ import gradio as gr
 from rag.errors import RagError
 from rag.library import Library
 from rag.page import figures
-from rag.page.ask import FEEDBACK, MARKUP, QUIET
-from rag.page.show import one_line
+from rag.page.common import FEEDBACK, MARKUP, QUIET, Aside, about
 
-_LOOKED_S = 0.3
 _SETS = (".yaml", ".yml", ".jsonl")
 _MOST_SETS = 200
 
@@ -50,7 +48,7 @@ class EvaluateRoom:
         measuring: dict[str, Any] = {"concurrency_limit": 2, **QUIET}
         running = start.click(self.run, [chosen, brought], result, **measuring)
         ended = cancel.click(None, cancels=running, api_visibility="private")
-        ended.then(lambda: '<p class="about">cancelled</p>', None, result, **QUIET)
+        ended.then(lambda: about("cancelled"), None, result, **QUIET)
         running.then(self.refreshed, None, [chosen, first, second], **QUIET)
         page.load(self.refreshed, None, [chosen, first, second], **QUIET)
         compare.click(self.compare, [first, second], compared, **QUIET)
@@ -59,31 +57,22 @@ class EvaluateRoom:
         """Runs a test set, and says how it goes. Closing it ends the run."""
         path = Path(brought) if brought else self._sets().get(chosen or "")
         if path is None:
-            yield '<p class="about">choose a test set, or drop one; the README says how one is written</p>'
+            yield about("choose a test set, or drop one; the README says how one is written")
             return
         at, ended = [(0, 0)], threading.Event()
-        made: list[str] = []
 
         def count(done: int, total: int) -> None:
             at[0] = (done, total)
             if ended.is_set():
                 raise RagError("the run was cancelled")
 
-        def work() -> None:
-            try:
-                made.append(self._measured(path, count))
-            except RagError as error:
-                made.append(f'<p class="flag">{one_line(f"{error}. {error.hint}")}</p>')
-
-        thread = threading.Thread(target=work, name="evaluation")
-        thread.start()
+        measuring = Aside(lambda: self._measured(path, count))
         try:
-            while thread.is_alive():
-                thread.join(_LOOKED_S)
+            for _ in measuring.looks():
                 yield figures.progress(*at[0])
         finally:
             ended.set()
-        yield "".join(made)
+        yield measuring.outcome
 
     def _measured(self, path: Path, count: Any) -> str:
         from rag.testset import read_set
@@ -95,7 +84,7 @@ class EvaluateRoom:
     def compare(self, first: int | None, second: int | None) -> str:
         """The way to two runs beside each other."""
         if first is None or second is None:
-            return '<p class="about">choose two runs</p>'
+            return about("choose two runs")
         words = "Differences, how sure they are, and the questions that changed"
         return f'<p><a class="open" href="/runs/{int(first)}?with={int(second)}" target="_blank">{words}</a></p>'
 

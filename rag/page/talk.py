@@ -14,6 +14,7 @@ from rag.characters import visible
 from rag.contracts import AskJSON, ask_json
 from rag.records import Answer, Citation, Flag, Hit, Ranks, Status, Turn, Verdict
 
+_NAME = 100  # code points of a name
 _TITLE = 60  # code points of a title made from the first question
 _HITS = 3  # kept of each answer: those that an abstention names
 _HIT_TEXT = 400
@@ -59,6 +60,10 @@ class Talk:
     def until(self, turn: int) -> Talk:
         """Without the exchange of that number, from 1, and what follows it."""
         return replace(self, exchanges=self.exchanges[: max(0, turn - 1)])
+
+    def called(self, name: str) -> Talk:
+        """With a name that its reader gave it."""
+        return replace(self, named=" ".join(name.split())[:_NAME])
 
     def rated(self, turn: int, rating: str) -> Talk:
         """With a rating of one exchange."""
