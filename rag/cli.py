@@ -412,12 +412,39 @@ def ui(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 7860,
+    name: Annotated[list[str] | None, typer.Option(help="Another name it is reached by, such as a proxy's.")] = None,
+    certificate: Annotated[str, typer.Option(help="File of the certificate for https, PEM.")] = "",
+    key: Annotated[str, typer.Option(help="File of the certificate's key.")] = "",
 ) -> None:
-    """Open the page: a chat beside its sources, on this machine only."""
+    """Open the page: a chat beside its sources. Beyond this machine (--host) it demands the account of `rag account`."""
     from rag.serve import serve
 
     resolved: Resolved = context.obj()
-    serve(resolved.settings, host, port)
+    serve(resolved.settings, host, port, names=tuple(name or ()), certificate=certificate, key=key)
+
+
+@app.command(epilog="Example: rag account jane")
+def account(
+    context: typer.Context,
+    user: Annotated[str, typer.Argument(help="The name to log in with.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+) -> None:
+    """Make the account that the page demands where others can reach it, or give it another password."""
+    from rag.account import create
+
+    resolved: Resolved = context.obj()
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    create(Path(resolved.settings.index), user, password)
+    print(
+        terminal.plain(
+            f"account {user!r} of {resolved.settings.index}; a page that is open takes it when it is opened anew"
+        )
+    )
 
 
 def run() -> NoReturn:

@@ -1,193 +1,207 @@
 """The server of the page: FastAPI outermost, with the walls a browser can hold; Gradio is mounted inside.
 
-Listens on this machine only. The home of fastapi and uvicorn.
+Listens on this machine only, unless there is an account. The home of fastapi and uvicorn.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import re
 import socket
+import ssl
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated
+from urllib.parse import parse_qs
 
 import fastapi
 import uvicorn
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.concurrency import run_in_threadpool
 
+from rag import account
 from rag.errors import IndexBusyError, RagError, SettingsError
 from rag.library import Library
 from rag.records import Progress
 from rag.settings import Settings
+from rag.walls import COOKIE, LOGIN, LOOPBACK, Walls, names_of_this_machine, session_of
 from rag.watch import changes
 
 _log = logging.getLogger(__name__)
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MOST_BODY = 8_000_000  # bytes a request may carry: the conversations that a browser keeps
-_MOST_UPLOAD = 600_000_000  # bytes of files at once
-_UPLOAD = "/gradio_api/upload"
-# What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
-_HEADERS = {
-    "content-security-policy": _POLICY,
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "SAMEORIGIN",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-}
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+_TRIES, _TRY_EVERY_S = 10, 6.0  # to log in: so many at once, then one every so many seconds
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
-    """Serves the page until it is interrupted.
+def serve(
+    settings: Settings, host: str, port: int, *, names: tuple[str, ...] = (), certificate: str = "", key: str = ""
+) -> None:
+    """Serves the page until it is interrupted. Beyond this machine it demands the account of the index.
+
+    Args:
+        settings: What is in force.
+        host: Address to listen on.
+        port: Port; 0 takes a free one.
+        names: Further names it is reached by, such as that of a proxy.
+        certificate: File of the certificate it identifies itself by, PEM; empty = without encryption.
+        key: File of that certificate's key.
 
     Raises:
-        SettingsError: The address is not of this machine only, or taken.
+        SettingsError: The address is taken or none of this machine, others could reach it and there is no account, or the
+            certificate cannot be used.
     """
-    if host not in _LOOPBACK:
+    owner = None if host in LOOPBACK else account.load(Path(settings.index))
+    if owner is None and host not in LOOPBACK:
         raise SettingsError(
-            f"the page listens on this machine only, not on {host!r}", "reach it from elsewhere through an SSH tunnel"
+            f"on {host} others could reach the page, and there is no account",
+            "make one: rag account NAME; or stay on this machine, and reach it through an SSH tunnel",
         )
+    _check_certificate(certificate, key)
     listening = _listen(host, port)
     with Library.open(settings.index, settings) as library:
         ended, in_step = threading.Event(), threading.Event()
-        app = make_app(library, in_step)
+        app = make_app(library, in_step, owner=owner, names=names, is_encrypted=bool(certificate))
+        config = uvicorn.Config(
+            app, log_level="warning", timeout_graceful_shutdown=3, server_header=False,
+            ssl_certfile=certificate or None, ssl_keyfile=key or None,
+        )  # fmt: skip
         following = threading.Thread(target=_follow, args=(library, ended, in_step))
         following.start()
         name = f"[{host}]" if ":" in host else host
-        print(f"rag: http://{name}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True)
+        address = f"{'https' if certificate else 'http'}://{name}:{listening.getsockname()[1]}"
+        print(f"rag: {address}  (Ctrl-C ends it)", flush=True)
+        if owner is not None:
+            print(f"rag: {_who_may(owner.user, bool(certificate))}", flush=True)
         try:
-            uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)).run(sockets=[listening])
+            uvicorn.Server(config).run(sockets=[listening])
         finally:
             ended.set()
             following.join()
 
 
-def make_app(library: Library, in_step: threading.Event | None = None) -> fastapi.FastAPI:
-    """The whole server over one library; `in_step` is set once its folder was looked at."""
-    from rag.page import app, sources
+def _who_may(user: str, is_encrypted: bool) -> str:
+    may = f"others on the network can reach it, as {user!r}"
+    plainly = "; password and documents travel unencrypted: give --certificate and --key, or put a proxy with TLS before it"
+    return may if is_encrypted else may + plainly
+
+
+def _check_certificate(certificate: str, key: str) -> None:
+    if certificate or key:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key or None)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise SettingsError(
+                f"the certificate cannot be used ({why})", "both files are PEM; the key has no password"
+            ) from None
+
+
+def make_app(
+    library: Library,
+    in_step: threading.Event | None = None,
+    *,
+    owner: account.Account | None = None,
+    names: tuple[str, ...] = (),
+    is_encrypted: bool = False,
+) -> fastapi.FastAPI:
+    """The whole server over one library.
+
+    Args:
+        library: What is asked.
+        in_step: Set once its folder was looked at.
+        owner: Who may come in; anyone if None.
+        names: Hosts it answers to, besides this machine's.
+        is_encrypted: Whether it is reached by https.
+    """
+    from rag.page import app, plain
 
     outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @outer.get("/documents/{document_id}")
     def document(document_id: int, marked: str = "") -> fastapi.Response:
         """All of a document, some spans marked ("12-30,55-80")."""
-        try:
-            found = library.document_by_id(document_id)
-        except RagError as error:
-            return fastapi.Response(str(error), 404, media_type="text/plain")
-        return fastapi.Response(sources.whole(found, _spans(marked)), media_type="text/html")
+        return _html(plain.whole(library.document_by_id(document_id), _spans(marked)))
 
     @outer.get("/documents/{document_id}/pages/{page}")
     def printed(document_id: int, page: int, marked: str = "") -> fastapi.Response:
         """A page of a PDF as it is printed, the lines of some spans marked."""
-        return _picture(library, document_id, page, marked)
+        picture = library.picture(document_id, page, _spans(marked))
+        return fastapi.Response(picture, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
     @outer.get("/runs/{number}")
     def evaluation(number: int, beside: Annotated[int | None, fastapi.Query(alias="with")] = None) -> fastapi.Response:
         """A run with all its questions, or two of them compared."""
-        return _run_page(library, number, beside)
+        return _html(_run_page(library, number, beside))
 
-    app.mount(outer, library, in_step)
-    outer.add_middleware(_Walls)
-    outer.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, "[::1]"])
+    @outer.exception_handler(RagError)
+    def not_there(_: fastapi.Request, error: RagError) -> fastapi.Response:
+        return fastapi.Response(str(error), 404, media_type="text/plain")
+
+    sessions = account.Sessions() if owner is not None else None
+    if owner is not None and sessions is not None:
+        _add_door(outer, owner, sessions, is_encrypted)
+        names = (*names, *names_of_this_machine())
+    app.mount(outer, library, in_step, owner.user if owner is not None else "")
+    outer.add_middleware(Walls, names=names, sessions=sessions)
     return outer
 
 
-class _Walls:
-    """Security headers on every reply; no request from a foreign page, none with a large body."""
+def _add_door(outer: fastapi.FastAPI, owner: account.Account, sessions: account.Sessions, is_encrypted: bool) -> None:
+    """The ways in and out."""
+    from rag.page import plain
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    tries = account.Rate(_TRIES, 1 / _TRY_EVERY_S)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        most = _MOST_UPLOAD if scope["path"] == _UPLOAD else _MOST_BODY
-        refusal = _refusal(scope["method"], headers, most)
-        if refusal:
-            await fastapi.Response(refusal[1], refusal[0], headers=_HEADERS)(scope, receive, send)
-            return
+    @outer.get(LOGIN)
+    def ask() -> fastapi.Response:
+        return _html(plain.login())
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = {key.encode(): value.encode() for key, value in _HEADERS.items()}
-                kept = [(key, value) for key, value in message["headers"] if key.lower() not in own]
-                message["headers"] = [*kept, *own.items()]
-            await send(message)
+    @outer.post(LOGIN)
+    async def come_in(request: fastapi.Request) -> fastapi.Response:
+        wait_s = tries.wait_s(request.client.host if request.client else "")
+        if wait_s:
+            seconds = math.ceil(wait_s)
+            page = plain.login(f"Too many tries: wait {seconds} second{'s' * (seconds != 1)}.")
+            return _html(page, 429, {"retry-after": str(seconds)})
+        given = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+        user, password = (given.get(name, [""])[0] for name in ("user", "password"))
+        if not await run_in_threadpool(owner.admits, user, password):
+            return _html(plain.login("This name and password do not fit."), 401)
+        reply = fastapi.responses.RedirectResponse("/", 303)
+        reply.set_cookie(
+            COOKIE, sessions.begin(), max_age=int(account.SESSION_S), httponly=True, samesite="strict", secure=is_encrypted
+        )
+        return reply
 
-        await self._app(scope, _limited(receive, most), send_with_headers)
+    @outer.get("/logout")
+    def ask_out() -> fastapi.Response:
+        return _html(plain.logout(owner.user))
 
-
-def _refusal(method: str, headers: dict[str, str], most: int) -> tuple[int, str] | None:
-    """(status, words) for a request that must not pass; None for one that may."""
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-        return 403, "requests from other pages are refused"
-    if method not in ("GET", "HEAD", "OPTIONS") and headers.get("sec-fetch-site", "same-origin") not in (
-        "same-origin",
-        "none",
-    ):
-        return 403, "requests from other pages are refused"
-    length = headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > most:
-        return 413, "the request is too large"
-    return None
+    @outer.post("/logout")
+    def go_out(request: fastapi.Request) -> fastapi.Response:
+        sessions.end(session_of(request.headers))
+        reply = fastapi.responses.RedirectResponse(LOGIN, 303)
+        reply.delete_cookie(COOKIE)
+        return reply
 
 
-def _run_page(library: Library, number: int, beside: int | None) -> fastapi.Response:
+def _html(page: str, status: int = 200, headers: Mapping[str, str] | None = None) -> fastapi.Response:
+    return fastapi.Response(page, status, media_type="text/html", headers=headers)
+
+
+def _run_page(library: Library, number: int, beside: int | None) -> str:
     from rag import compare, report
 
-    try:
-        run = library.evaluations.load(number)
-        if beside is None:
-            page = report.html(run)
-        else:
-            other = library.evaluations.load(beside)
-            page = report.comparison_html(run, other, compare.compare(run, other))
-    except RagError as error:
-        return fastapi.Response(str(error), 404, media_type="text/plain")
-    return fastapi.Response(page, media_type="text/html")
-
-
-def _picture(library: Library, document_id: int, page: int, marked: str) -> fastapi.Response:
-    try:
-        picture = library.picture(document_id, page, _spans(marked))
-    except RagError as error:
-        return fastapi.Response(str(error), 404, media_type="text/plain")
-    return fastapi.Response(picture, media_type="image/png", headers={"cache-control": "private, max-age=600"})
+    run = library.evaluations.load(number)
+    if beside is None:
+        return report.html(run)
+    other = library.evaluations.load(beside)
+    return report.comparison_html(run, other, compare.compare(run, other))
 
 
 def _spans(marked: str) -> list[tuple[int, int]]:
     found = re.findall(r"(\d{1,12})-(\d{1,12})", marked[:10_000])
     return [(int(start), int(end)) for start, end in found]
-
-
-def _limited(receive: Receive, most: int) -> Receive:
-    """Ends a request whose body grows past the limit without having said so."""
-    size = 0
-
-    async def limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        return message if size <= most else {"type": "http.disconnect"}
-
-    return limited
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -18,21 +22,56 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 
 @contextmanager
-def served(room: Path, **environment: str) -> Iterator[str]:
-    """The address of a page over the documents in `room/seeds`; what the server said is in `room/said.txt` afterwards."""
+def served(room: Path, *options: str, **environment: str) -> Iterator[str]:
+    """The address of a page over the documents in `room/seeds`; what the server said is in `room/said.txt` afterwards.
+
+    Args:
+        room: The folder it runs in.
+        options: Of `rag ui`.
+        environment: Variables it has besides.
+    """
     env = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_"))}
     env |= {"RAG_DOCUMENTS": "seeds", **environment}
-    command = [sys.executable, "-m", "rag.cli", "--trust", "ui", "--port", "0"]
+    command = [sys.executable, "-m", "rag.cli", "--trust", "ui", "--port", "0", *options]
     with (room / "said.txt").open("w") as said:
         server = subprocess.Popen(command, cwd=room, env=env, stdout=subprocess.PIPE, stderr=said, text=True)
         line = server.stdout.readline()
         try:
-            yield re.search(r"http://[\d.:]+", line).group()
+            yield re.search(r"https?://[\d.:]+", line).group()
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(20)
             said.write(line + server.stdout.read())
             server.stdout.close()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server answered; header names are in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def fetch(address: str, path: str = "/", method: str = "GET", body: str | None = None, **headers: str) -> Reply:
+    """Asks a server as no browser would: with any headers (`_` for `-`), no redirect followed, no certificate checked."""
+    parts = urlsplit(address)
+    if parts.scheme == "https":
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=20, context=context)
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        reply = connection.getresponse()
+        # An event stream does not end: how it begins is enough.
+        text = reply.read(200_000) if "event-stream" not in reply.headers.get("content-type", "") else b""
+        return Reply(
+            reply.status, {name.lower(): value for name, value in reply.headers.items()}, text.decode("utf-8", "replace")
+        )
+    finally:
+        connection.close()
 
 
 def opened(context, address: str):

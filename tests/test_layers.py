@@ -18,10 +18,10 @@ FLOORS = {
         "stats", "scoring", "compare", "calibrate", "plots"},
     2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "fetch", "watch", "locks",
         "local_models", "languages", "ingest", "batches", "reindex", "search", "dense", "align", "extract", "overview",
-        "answer", "evaluate", "judge", "testset", "why"},
+        "answer", "evaluate", "judge", "testset", "why", "account"},
     3: {"library"},
     4: {"cli", "cli_evaluate", "command", "chat", "llama", "page", "serve", "contracts", "contracts_evaluate", "report",
-        "startup", "terminal", "terminal_evaluate"},
+        "startup", "terminal", "terminal_evaluate", "walls"},
 }  # fmt: skip
 ADAPTERS = {
     "read",
@@ -45,7 +45,7 @@ HOMES = {
     "typer": {"cli", "cli_evaluate", "command"},
     "fastapi": {"serve", "page"}, "uvicorn": {"serve"}, "starlette": {"serve"}, "pypdfium2": {"read"},
     "trafilatura": {"read"},
-    "rapidocr": {"read"}, "charset_normalizer": {"read"}, "http": {"fetch"},
+    "rapidocr": {"read"}, "charset_normalizer": {"read"}, "http": {"fetch", "walls"},
     "watchfiles": {"watch"}, "pathspec": {"files"}, "lxml": {"read"}, "olefile": {"read"}, "python_calamine": {"read"},
     "striprtf": {"read"}, "oxmsg": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"testset"},
     "py3langid": {"languages"}, "babel": {"languages"}, "PIL": {"read"},

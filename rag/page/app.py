@@ -22,26 +22,27 @@ _HERE = Path(__file__).parent
 _WAITING = 64  # questions that may wait; one more is refused at once
 
 
-def mount(outer: FastAPI, library: Library, in_step: threading.Event | None = None) -> None:
-    """Puts the page over one library at the root of a server."""
+def mount(outer: FastAPI, library: Library, in_step: threading.Event | None = None, user: str = "") -> None:
+    """Puts the page over one library at the root of a server. `user` is who must log in; empty where nobody must."""
     gr.mount_gradio_app(
-        outer, build(library, in_step), path="/", show_error=False, footer_links=[], theme=_theme(),
+        outer, build(library, in_step, user), path="/", show_error=False, footer_links=[], theme=_theme(),
         head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>", css_paths=[_HERE / "style.css"],
         max_file_size=library.settings.max_file_mb * 1_000_000, blocked_paths=[str(library.folder.resolve())],
         run_history=False, app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )  # fmt: skip
 
 
-def build(library: Library, in_step: threading.Event | None = None) -> gr.Blocks:
+def build(library: Library, in_step: threading.Event | None = None, user: str = "") -> gr.Blocks:
     """The page over one library.
 
     Args:
         library: What is asked.
         in_step: Set once its folder was looked at; until then a question to an empty library waits a while.
+        user: Who is logged in; empty where nobody must be.
     """
 
     def about() -> str:
-        return show.top(shelf.summary(library.documents()), library.settings.remote_addresses())
+        return show.top(shelf.summary(library.documents()), library.settings.remote_addresses(), user)
 
     with gr.Blocks(title="rag", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
         top = gr.Markdown(about(), elem_id="head", **MARKUP)

@@ -6,6 +6,7 @@ All state that belongs to a reader is handed in and out; nothing of it is kept h
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import secrets
 import threading
@@ -47,7 +48,7 @@ class AskRoom:
         self._in_step = in_step
         self._editing, self._parts, self._unfinished, self._rated = gr.State(0), gr.State([]), gr.State(None), gr.State(0)
         with gr.Row(elem_id="room"):
-            self._kept = KeptTalks(f"rag-talks-{library.folder.resolve()}")
+            self._kept = KeptTalks(f"rag-talks-{_digest(str(library.folder.resolve()))}")
             with gr.Column(scale=5, elem_id="conversation"):
                 self._chat = gr.Chatbot(
                     show_label=False, label="Conversation", elem_id="chat", height="calc(100vh - 330px)", buttons=[],
@@ -278,6 +279,10 @@ _KEYS = (
     "<li><b>Esc</b> stop, close the source</li><li><b>[</b> <b>]</b> previous and next citation</li>"
     "<li><b>Alt+N</b> new conversation</li><li><b>?</b> these keys</li></ul>"
 )
+
+
+def _digest(folder: str) -> str:
+    return hashlib.sha256(folder.encode()).hexdigest()[:16]  # the page's source tells no path of the machine
 
 
 def _messages(talked: Talk) -> Messages:

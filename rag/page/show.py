@@ -184,11 +184,12 @@ def _acts(turn: int) -> str:
     return f'<span class="acts">{shown}</span>'
 
 
-def top(summary: str, addresses: Mapping[str, str]) -> str:
-    """The page's first line: what is here, and where text goes."""
+def top(summary: str, addresses: Mapping[str, str], user: str = "") -> str:
+    """The page's first line: what is here, where text goes, and who is logged in."""
     goes = [f"{what} go to {host}" for what, host in addresses.items()]
     facts = " · ".join((summary, *(goes or ["answers are quoted", "nothing leaves this machine"])))
-    return f'<div class="head"><span class="brand">rag</span><span class="about">{escaped(facts)}</span></div>'
+    out = f'<a class="open" href="/logout">Log out {one_line(user)}</a>' if user else ""
+    return f'<div class="head"><span class="brand">rag</span><span class="about">{escaped(facts)}</span>{out}</div>'
 
 
 def closest_hits(given: Answer) -> Sequence[Hit]:

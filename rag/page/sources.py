@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
-from rag.characters import visible
-from rag.page.show import BIDI, WORDS, escaped, one_line
+from rag.page.show import WORDS, escaped, one_line
 from rag.records import Citation, Document, Hit
 from rag.trace import Trace
 
@@ -52,7 +50,7 @@ def section(document: Document, document_id: int, spans: Sequence[Span], locator
     link = f'<a class="open" href="/documents/{document_id}?marked={marked}#marked" target="_blank">Open document</a>'
     return (
         f'<section class="source"><h3>{one_line(document.title or document.source)}</h3>'
-        f'<p class="about">{_about(document, locator)}</p>'
+        f'<p class="about">{about(document, locator)}</p>'
         f'<div class="text" tabindex="0">{_marked(document.text, in_order)}</div>'
         f"{''.join(_printed(document, document_id, page, in_order) for page in pages)}"
         f'<p class="about">{link}</p></section>'
@@ -69,40 +67,10 @@ def _printed(document: Document, document_id: int, page: int, spans: Sequence[Sp
     )
 
 
-def _about(document: Document, locator: str = "") -> str:
+def about(document: Document, locator: str = "") -> str:
+    """What a document is: its date, author and source, and where in it to look."""
     facts = (document.date, document.author, document.source, locator)
     return " · ".join(one_line(fact) for fact in facts if fact)
-
-
-def whole(document: Document, spans: Sequence[tuple[int, int]]) -> str:
-    """A page of its own that shows all of a document, some spans marked; the first is where it opens."""
-    parts, at = [], 0
-    for start, end in sorted(spans):
-        begin, end = max(at, start), min(end, len(document.text))
-        if begin < end:
-            anchor = "" if at else ' id="marked"'
-            parts += [_plain(document.text[at:begin]), f"<mark{anchor}>", _plain(document.text[begin:end]), "</mark>"]
-            at = end
-    parts.append(_plain(document.text[at:]))
-    title = _plain(document.title or document.source)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_WHOLE}</style></head>'
-        f"<body><main><h1>{title}</h1><p>{_about(document)}</p><div>{''.join(parts)}</div></main></body></html>"
-    )
-
-
-_WHOLE = (
-    ":root { color-scheme: light dark; --marker: #fde68a; --paper: #fbfaf7; --text: #1c1f23 }"
-    "@media (prefers-color-scheme: dark) { :root { --marker: #6b5a16; --paper: #16191d; --text: #e8e6e1 } }"
-    "body { background: var(--paper); color: var(--text); font: 17px/1.55 Charter, Georgia, 'Noto Serif', serif }"
-    "main { max-width: 72ch; margin: 2em auto; padding: 0 1em } h1 { font-size: 1.4em } p { font: 13px system-ui }"
-    "div { white-space: pre-wrap; overflow-wrap: break-word } mark { background: var(--marker); color: inherit }"
-)
-
-
-def _plain(text: str) -> str:
-    return escape(visible(text).translate(BIDI))
 
 
 def kept(turn: int, citation: Citation, trace: Trace) -> str:

@@ -1,0 +1,181 @@
+"""What stands before the page: who may ask it for what, and what a browser may do with its replies.
+
+Pure ASGI. The policy is the second wall against what documents and models write; the first is `rag.page.show.escaped`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+from rag.account import Rate, Sessions
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+COOKIE = "rag-session"
+LOGIN = "/login"
+_MOST_BODY = 8_000_000  # bytes a request may carry: the conversations that a browser keeps
+_MOST_UPLOAD = 600_000_000  # bytes of files at once
+_MOST_LOGIN = 10_000
+_UPLOAD = "/gradio_api/upload"
+# What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+# All that the page and its readers need. Gradio has much more: proxies, files by path, editors, other people's runs.
+_OPEN = re.compile(
+    r"/(?:theme\.css|favicon\.ico|config|login|logout)?"
+    r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]*"
+    r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|upload|upload_progress|startup-events|app_id)/?"
+    r"|/documents/[0-9]{1,18}(?:/pages/[0-9]{1,6})?|/runs/[0-9]{1,18}"
+)
+# A browser asks for a hundred files to begin with, and then now and then; behind a proxy all clients look like one.
+_AT_ONCE, _A_SECOND = 600, 60
+_WAIT_S = 2  # after a full queue
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Walls:
+    """Security headers on every reply; no request for another host, from a foreign page, too large, or too many.
+
+    Args:
+        app: What stands behind them.
+        names: Hosts it answers to, besides the addresses of this machine; a page that was given another name (DNS
+            rebinding) is refused.
+        sessions: Who is logged in, where that is demanded.
+    """
+
+    def __init__(self, app: App, names: Iterable[str] = (), sessions: Sessions | None = None) -> None:
+        self._app = app
+        self._names = {*LOOPBACK, *(name.lower() for name in names)}
+        self._sessions = sessions
+        self._rate = Rate(_AT_ONCE, _A_SECOND)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})  # the page has none
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        most = {_UPLOAD: _MOST_UPLOAD, LOGIN: _MOST_LOGIN}.get(scope["path"], _MOST_BODY)
+        refusal = self._refusal(scope, headers, most)
+        if refusal is not None:
+            await _refuse(send, *refusal)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = {key.encode(): value.encode() for key, value in HEADERS.items()}
+                if message["status"] == 503:
+                    own[b"retry-after"] = str(_WAIT_S).encode()
+                kept = [(key, value) for key, value in message["headers"] if key.lower() not in own]
+                message["headers"] = [*kept, *own.items()]
+            await send(message)
+
+        await self._app(scope, _limited(receive, most), send_with_headers)
+
+    def _refusal(self, scope: Message, headers: dict[str, str], most: int) -> tuple[int, str, dict[str, str]] | None:
+        """(status, words, headers) for a request that must not pass; None for one that may."""
+        if not self._is_ours(headers.get("host", "")):
+            return 400, "this page is not served under that name", {}
+        if not _OPEN.fullmatch(scope["path"]) or ".." in scope["path"]:
+            return 404, "there is no such page", {}
+        if _is_foreign(scope["method"], headers):
+            return 403, "requests from other pages are refused", {}
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()) or int(length) > most:
+            return 413, "the request is too large", {}
+        if self._sessions is not None and scope["path"] != LOGIN and not self._sessions.holds(session_of(headers)):
+            if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+                return 303, "log in first", {"location": LOGIN}
+            return 401, "log in first", {}
+        client = scope["client"][0] if scope.get("client") else ""
+        wait_s = self._rate.wait_s(client)
+        if wait_s:
+            return 429, "too many requests; try again in a moment", {"retry-after": str(math.ceil(wait_s))}
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+        except ValueError:
+            return False
+        if name in self._names:
+            return True
+        # An address is no name that another could have given us. It is checked where there is an account.
+        return self._sessions is not None and _is_address(name)
+
+
+def names_of_this_machine() -> list[str]:
+    """What others on its network may call it."""
+    name = socket.gethostname()
+    return [name, f"{name}.local", socket.getfqdn()]
+
+
+def session_of(headers: Mapping[str, str]) -> str:
+    """The token that a browser sent; empty if it sent none."""
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return cookie.value if cookie else ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_foreign(method: str, headers: dict[str, str]) -> bool:
+    """Whether a page of another origin makes the request, or lets its reader make it."""
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        return True
+    return method not in ("GET", "HEAD") and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+
+
+async def _refuse(send: Send, status: int, words: str, more: dict[str, str]) -> None:
+    headers = {**HEADERS, "content-type": "text/plain; charset=utf-8", "content-length": str(len(words)), **more}
+    encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": words.encode()})
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """Ends a request whose body grows past the limit without having said so."""
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        return message if size <= most else {"type": "http.disconnect"}
+
+    return limited
