@@ -41,7 +41,7 @@ HEADERS = {
 _OPEN = re.compile(
     r"/(?:theme\.css|favicon\.ico|config|login|logout)?"
     r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]*"
-    r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|upload|upload_progress|startup-events|app_id)/?"
+    r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|reset|upload|upload_progress|startup-events|app_id)/?"
     r"|/documents/[0-9]{1,18}(?:/pages/[0-9]{1,6})?|/runs/[0-9]{1,18}"
 )
 # A browser asks for a hundred files to begin with, and then now and then; behind a proxy all clients look like one.

@@ -21,7 +21,7 @@ from .conftest import ARTICLE
 pytestmark = pytest.mark.page
 
 USER, PASSWORD = "jane", "correct horse battery"
-CHANGING = ["/gradio_api/queue/join", "/gradio_api/cancel", "/gradio_api/upload"]
+CHANGING = ["/gradio_api/queue/join", "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/upload"]
 READ = ["/", "/config", "/documents/1", "/runs/1", "/gradio_api/queue/data?session_hash=x"]
 ENDPOINTS = """
 import json, sys, tempfile
