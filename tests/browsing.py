@@ -21,8 +21,19 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
+class Served(str):
+    """The address of a server, and its process."""
+
+    pid: int
+
+    def memory(self) -> int:
+        """Bytes it has in memory now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+
 @contextmanager
-def served(room: Path, *options: str, **environment: str) -> Iterator[str]:
+def served(room: Path, *options: str, **environment: str) -> Iterator[Served]:
     """The address of a page over the documents in `room/seeds`; what the server said is in `room/said.txt` afterwards.
 
     Args:
@@ -37,7 +48,9 @@ def served(room: Path, *options: str, **environment: str) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=room, env=env, stdout=subprocess.PIPE, stderr=said, text=True)
         line = server.stdout.readline()
         try:
-            yield re.search(r"https?://[\d.:]+", line).group()
+            address = Served(re.search(r"https?://[\d.:]+", line).group())
+            address.pid = server.pid
+            yield address
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(20)
