@@ -65,7 +65,7 @@ class AskRoom:
                 self._told = gr.Markdown("", elem_id="told", **MARKUP)
                 self._scope = Scope(library)
                 self._examples = gr.Markdown(self._questions(), elem_id="examples", **MARKUP)
-                with gr.Group(visible=False, elem_id="feedback") as self._feedback:
+                with gr.Column(visible=False, elem_id="feedback") as self._feedback:
                     self._expected = gr.Textbox(
                         "", label="What should it have said? Empty if the documents do not answer it.", elem_id="expected"
                     )
@@ -104,7 +104,7 @@ class AskRoom:
         self._scope.wire(page)
         feedback = [self._feedback, self._told, self._expected, self._passage]
         self._save.click(self.save_feedback, [self._rated, talked, self._expected, self._passage], feedback, **QUIET)
-        self._leave.click(lambda: gr.Group(visible=False), None, self._feedback, **QUIET)
+        self._leave.click(lambda: gr.Column(visible=False), None, self._feedback, **QUIET)
         page.load(self._questions, None, self._examples, **QUIET)
 
     def ask(self, question: str, editing: int, talked: Talk, parts: list[str], *scope: Any) -> Iterator[Updates]:
@@ -208,7 +208,7 @@ class AskRoom:
             yield {
                 self._kept.talked: talked.rated(turn, act),
                 self._told: "thank you" if act == "good" else "",
-                self._feedback: gr.Group(visible=act == "bad"),
+                self._feedback: gr.Column(visible=act == "bad"),
                 self._rated: turn,
             }
         elif act == "copy":
@@ -216,7 +216,7 @@ class AskRoom:
 
     def save_feedback(self, turn: int, talked: Talk, expected: str, passage: str) -> Updates:
         """Keeps a question whose answer was wrong as a row of a test set."""
-        ended = {self._feedback: gr.Group(visible=False), self._expected: "", self._passage: ""}
+        ended = {self._feedback: gr.Column(visible=False), self._expected: "", self._passage: ""}
         if not 1 <= turn <= len(talked.exchanges):
             return ended
         exchange = talked.exchanges[turn - 1]
@@ -253,7 +253,7 @@ class AskRoom:
             self._editing: 0,
             self._told: "",
             self._unfinished: None,
-            self._feedback: gr.Group(visible=False),
+            self._feedback: gr.Column(visible=False),
         }
 
     def _questions(self) -> str:

@@ -51,7 +51,7 @@ class DocumentsRoom:
                                 elem_id="find-document", container=False, scale=3)  # fmt: skip
             order = gr.Dropdown(list(shelf.ORDERS), value=next(iter(shelf.ORDERS)), show_label=False, label="Sort",
                                 elem_id="order", container=False, scale=1)  # fmt: skip
-        with gr.Group(visible=False, elem_id="deleting") as deleting:
+        with gr.Column(visible=False, elem_id="deleting") as deleting:
             question = gr.Markdown("", **MARKUP)
             with gr.Row():
                 delete = gr.Button("Delete for good", variant="stop", size="sm", elem_id="delete-it")
@@ -79,7 +79,7 @@ class DocumentsRoom:
         ):
             event.then(**relist).then(lambda: (None, ""), None, [upload, url], **QUIET)
         do.change(self.ask_to_delete, [do, listed], [deleting, question, doomed], **QUIET)
-        keep.click(lambda: (gr.Group(visible=False), ""), None, [deleting, doomed], **QUIET)
+        keep.click(lambda: (gr.Column(visible=False), ""), None, [deleting, doomed], **QUIET)
         delete.click(self.delete, doomed, [deleting, doomed, progress], **QUIET).then(**relist)
 
     def list(self, wanted: str, order: str) -> tuple[str, list[str]]:
@@ -131,7 +131,7 @@ class DocumentsRoom:
         if act != "delete" or not 0 <= n < len(names):
             return (gr.skip(),) * 3
         asked = f"<p>Delete “{show.one_line(names[n])}”? Its text, passages and vectors go for good; its file stays.</p>"
-        return gr.Group(visible=True), asked, names[n]
+        return gr.Column(visible=True), asked, names[n]
 
     def delete(self, name: str) -> tuple[Any, str, str]:
         """Deletes a document for good."""
@@ -142,7 +142,7 @@ class DocumentsRoom:
                 said = about(f"“{name}” is deleted")
             except RagError as error:
                 said = problem(error)
-        return gr.Group(visible=False), "", said
+        return gr.Column(visible=False), "", said
 
     def _told_of(self, name: str, read: Read) -> Iterator[str]:
         """Runs an import, and says how it goes."""
