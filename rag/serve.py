@@ -10,6 +10,7 @@ import math
 import re
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,9 +59,12 @@ def serve(
         )
     _check_certificate(certificate, key)
     listening = _listen(host, port)
-    with Library.open(settings.index, settings) as library:
+    with (
+        tempfile.TemporaryDirectory(prefix="rag-uploads-", ignore_cleanup_errors=True) as uploads,
+        Library.open(settings.index, settings) as library,
+    ):
         ended, in_step = threading.Event(), threading.Event()
-        app = make_app(library, in_step, owner=owner, names=names, is_encrypted=bool(certificate))
+        app = make_app(library, Path(uploads), in_step, owner=owner, names=names, is_encrypted=bool(certificate))
         config = uvicorn.Config(
             app, log_level="warning", timeout_graceful_shutdown=3, server_header=False,
             ssl_certfile=certificate or None, ssl_keyfile=key or None,
@@ -98,6 +102,7 @@ def _check_certificate(certificate: str, key: str) -> None:
 
 def make_app(
     library: Library,
+    uploads: Path,
     in_step: threading.Event | None = None,
     *,
     owner: account.Account | None = None,
@@ -108,6 +113,7 @@ def make_app(
 
     Args:
         library: What is asked.
+        uploads: A folder of this process alone, for files until they are taken in.
         in_step: Set once its folder was looked at.
         owner: Who may come in; anyone if None.
         names: Hosts it answers to, besides this machine's.
@@ -141,7 +147,7 @@ def make_app(
     if owner is not None and sessions is not None:
         _add_door(outer, owner, sessions, is_encrypted)
         names = (*names, *names_of_this_machine())
-    app.mount(outer, library, in_step, owner.user if owner is not None else "")
+    app.mount(outer, library, uploads, in_step, owner.user if owner is not None else "")
     outer.add_middleware(Walls, names=names, sessions=sessions)
     return outer
 

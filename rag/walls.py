@@ -40,7 +40,7 @@ HEADERS = {
 # All that the page and its readers need. Gradio has much more: proxies, files by path, editors, other people's runs.
 _OPEN = re.compile(
     r"/(?:theme\.css|favicon\.ico|config|login|logout)?"
-    r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]*"
+    r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]{0,200}"
     r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|reset|upload|upload_progress|startup-events|app_id)/?"
     r"|/documents/[0-9]{1,18}(?:/pages/[0-9]{1,6})?|/runs/[0-9]{1,18}"
 )

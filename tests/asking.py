@@ -44,20 +44,27 @@ class Caller:
 
     def ask(self, question: str, leave: Callable[[str], bool] = lambda _: False) -> Asked:
         """Asks, and reads the answer as it is written; `leave` says at which text to hang up."""
-        asking = self.handler("question")
+        return self.call("question", "submit", [question, 0, None, None, None, None, "", ""], leave)
+
+    def call(self, elem_id: str, event: str, data: list[Any], leave: Callable[[str], bool] = lambda _: False) -> Asked:
+        """Does what an event of a component does, with any values for what its handler is given."""
         begun = time.monotonic()
-        joining = self._connection()
-        data = [question, 0, None, None, None, None, "", ""]
-        body = json.dumps({"data": data, "fn_index": asking, "session_hash": self.session, "trigger_id": None})
-        joining.request("POST", "/gradio_api/queue/join", body, {"Content-Type": "application/json"})
-        reply = joining.getresponse()
-        text = reply.read().decode()
-        joining.close()
-        if reply.status != 200:
-            return Asked(
-                reply.status, text, refused_s=time.monotonic() - begun, retry_after=reply.headers.get("Retry-After", "")
-            )
+        handler = self._handler(elem_id, event)
+        body = json.dumps({"data": data, "fn_index": handler, "session_hash": self.session, "trigger_id": None})
+        status, headers, text = self.post("/gradio_api/queue/join", body, "application/json")
+        if status != 200:
+            return Asked(status, text, refused_s=time.monotonic() - begun, retry_after=headers.get("retry-after", ""))
         return self._read(begun, leave)
+
+    def post(self, path: str, body: str | bytes, kind: str) -> tuple[int, dict[str, str], str]:
+        """(status, headers, text) of what is answered."""
+        connection = self._connection()
+        try:
+            connection.request("POST", path, body, {"Content-Type": kind})
+            reply = connection.getresponse()
+            return reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read().decode()
+        finally:
+            connection.close()
 
     def _read(self, begun: float, leave: Callable[[str], bool]) -> Asked:
         reading = self._connection()
@@ -79,10 +86,9 @@ class Caller:
             reading.close()
         return Asked(reply.status, said, False, first_s)
 
-    def handler(self, elem_id: str) -> int:
-        """The number of the handler that a component's Enter starts."""
+    def _handler(self, elem_id: str, event: str) -> int:
         (component,) = (c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
-        return next(d["id"] for d in self.config["dependencies"] if [component, "submit"] in d["targets"])
+        return next(d["id"] for d in self.config["dependencies"] if [component, event] in d["targets"])
 
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.address)

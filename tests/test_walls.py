@@ -24,7 +24,7 @@ USER, PASSWORD = "jane", "correct horse battery"
 CHANGING = ["/gradio_api/queue/join", "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/upload"]
 READ = ["/", "/config", "/documents/1", "/runs/1", "/gradio_api/queue/data?session_hash=x"]
 ENDPOINTS = """
-import json, sys, tempfile
+import json, pathlib, tempfile
 from starlette.routing import Mount
 from rag import Library
 from rag.serve import make_app
@@ -41,7 +41,7 @@ def listed(routes, before=""):
                 yield method, before + route.path
 
 with tempfile.TemporaryDirectory() as folder, Library.open(folder + "/index") as library:
-    app = make_app(library, owner=Account("x", b"", b""))
+    app = make_app(library, pathlib.Path(folder), owner=Account("x", b"", b""))
     print(json.dumps(sorted(set(listed(app.routes)))))
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from rag.page import shelf, show
 from rag.page.ask import AT_ONCE, AskRoom
 from rag.page.common import MARKUP
 from rag.page.documents import DocumentsRoom
+from rag.page.dropped import OwnFiles
 from rag.page.evaluate import EvaluateRoom
 
 if TYPE_CHECKING:
@@ -22,21 +24,31 @@ _HERE = Path(__file__).parent
 _WAITING = 64  # questions that may wait; one more is refused at once
 
 
-def mount(outer: FastAPI, library: Library, in_step: threading.Event | None = None, user: str = "") -> None:
-    """Puts the page over one library at the root of a server. `user` is who must log in; empty where nobody must."""
+def mount(outer: FastAPI, library: Library, uploads: Path, in_step: threading.Event | None = None, user: str = "") -> None:
+    """Puts the page over one library at the root of a server.
+
+    Args:
+        outer: The server.
+        library: What is asked.
+        uploads: A folder of this process alone, in which dropped files lie until they are taken in.
+        in_step: Set once the library's folder was looked at.
+        user: Who must log in; empty where nobody must.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # by itself Gradio leaves them where everyone on the machine can read
     gr.mount_gradio_app(
-        outer, build(library, in_step, user), path="/", show_error=False, footer_links=[], theme=_theme(),
+        outer, build(library, uploads, in_step, user), path="/", show_error=False, footer_links=[], theme=_theme(),
         head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>", css_paths=[_HERE / "style.css"],
         max_file_size=library.settings.max_file_mb * 1_000_000, blocked_paths=[str(library.folder.resolve())],
         run_history=False, app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )  # fmt: skip
 
 
-def build(library: Library, in_step: threading.Event | None = None, user: str = "") -> gr.Blocks:
+def build(library: Library, uploads: Path, in_step: threading.Event | None = None, user: str = "") -> gr.Blocks:
     """The page over one library.
 
     Args:
         library: What is asked.
+        uploads: Where dropped files lie.
         in_step: Set once its folder was looked at; until then a question to an empty library waits a while.
         user: Who is logged in; empty where nobody must be.
     """
@@ -44,7 +56,7 @@ def build(library: Library, in_step: threading.Event | None = None, user: str = 
     def about() -> str:
         return show.top(shelf.summary(library.documents()), library.settings.remote_addresses(), user)
 
-    with gr.Blocks(title="rag", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
+    with OwnFiles(uploads, title="rag", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
         top = gr.Markdown(about(), elem_id="head", **MARKUP)
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab("Ask", id="ask"):

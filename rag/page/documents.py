@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,9 @@ class DocumentsRoom:
             for state in self._told_of(path.name, lambda told, path=path: self._add_file(path, told)):  # type: ignore[misc]
                 yield f"{done}{state}{rest}"
             done += state
-            shutil.rmtree(path.parent, ignore_errors=True)  # Gradio's own folder of this upload
+            with contextlib.suppress(OSError):  # each upload lies in a folder of its own
+                path.unlink()
+                path.parent.rmdir()
 
     def _add_file(self, path: Path, told: Callable[[Progress], None]) -> SyncReport:
         return self._library.add_stream(path.read_bytes(), path.name, progress=told)
