@@ -40,6 +40,7 @@ from rag.records import (
     Progress,
     Reason,
     ReindexReport,
+    Standing,
     SyncReport,
     Turn,
 )
@@ -480,6 +481,14 @@ class Library:
         self._embedder.embed(["warm"])
         self._prepare_search()
 
+    def standing(self) -> Standing:
+        """What is in the index, and what it is kept with."""
+        edition = self._catalog.current()
+        return Standing(
+            str(self.folder), self._document_count(), edition.passages, self._catalog.pending_count(), _size(self.folder),
+            edition.embedder, self._threshold(), _versions(),
+        )  # fmt: skip
+
     def check(self, *, repair: bool = False) -> Health:
         """Looks the index over; `repair` rebuilds what can be rebuilt from the catalog."""
         problems, repaired = self._catalog.problems(), []
@@ -497,12 +506,10 @@ class Library:
                 repaired.append(f"{found}: built anew from the catalog")
             elif found:
                 problems.append(f"{found}; `rag doctor --repair` builds it anew")
-        edition = self._catalog.current()
+        now = self.standing()
         return Health(
-            str(self.folder), self._document_count(), edition.passages,
-            self._catalog.pending_count(), len(self._dense) if held else None, edition.embedder,
-            _versions(),
-            tuple(problems), tuple(repaired), "" if held else self._dense.holder(),
+            now.index, now.documents, now.passages, now.waiting, len(self._dense) if held else None, now.embedder,
+            now.versions, tuple(problems), tuple(repaired), "" if held else self._dense.holder(),
         )  # fmt: skip
 
     def back_up(self, path: str | Path) -> int:

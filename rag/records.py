@@ -438,6 +438,26 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What is in an index, and what it is kept with.
+
+    Attributes:
+        waiting: Passages without a vector yet: found by their words.
+        size: Bytes of the folder.
+        evidence: Below it an extracted answer declines.
+    """
+
+    index: str
+    documents: int
+    passages: int
+    waiting: int
+    size: int
+    embedder: str
+    evidence: float
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What `doctor` found. `problems` is empty when all is well; `repaired` lists what was mended.
 

@@ -107,7 +107,7 @@ def test_show_is_byte_for_byte(room: Path) -> None:
         (["ask"], 2, "Missing argument"),
         (["ask", "x", "-k", "0"], 2, "-k"),
         (["--index", "/dev/null/x", "ls"], 4, "cannot be made"),
-        (["ui", "--host", "0.0.0.0"], 1, "this machine only"),
+        (["ui", "--host", "0.0.0.0"], 1, "there is no account"),
     ],
 )
 def test_mistakes(room: Path, words: list[str], code: int, said: str) -> None:

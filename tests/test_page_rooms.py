@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from rag.testset import read_set
@@ -18,6 +19,8 @@ from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
 
+# What Gradio's own components bring along, and its callers cannot change.
+NOT_OURS: dict[str, dict[str, bool]] = {}
 QUESTION = "What did India raise with Sun Weidong?"
 
 
@@ -167,7 +170,7 @@ def test_documents_come_and_go(page, tmp_path: Path) -> None:
     bad.write_bytes(b"%PDF-1.4 nothing")
     page.get_by_role("tab", name="Documents").click()
     page.set_input_files("#upload input[type=file]", [good, bad])
-    page.locator("#importing", has_text="1 added").wait_for()
+    page.locator("#importing", has_text="1 added, 1 passage embedded").wait_for()
     page.locator("#importing .flag", has_text="broken.pdf").wait_for()
     page.locator("#documents", has_text="otters.txt").wait_for()
 
@@ -297,3 +300,157 @@ def test_on_a_phone_the_source_is_a_sheet(browser, address: str) -> None:
     page.click("#close")
     page.locator("#beside").wait_for(state="hidden")
     context.close()
+
+
+ROOMS = ("Ask", "Documents", "Evaluate", "Settings")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_accessible(browser, address: str, scheme: str, width: int) -> None:
+    """Names, roles, contrast: axe-core finds nothing amiss in any room, with a source open, and a form."""
+    with visiting(browser, address, viewport={"width": width, "height": 860}, color_scheme=scheme) as page:
+        ask(page, "Who is the president of Brazil?")
+        answered(page, 1)
+        ask(page, QUESTION)
+        answered(page, 2)
+        page.click("#scope button")
+        page.click("#bad-2")
+        page.locator("#save-feedback").wait_for()
+        page.locator("sup a.chip").first.click()
+        page.locator("mark.open").wait_for()
+        found = [defects(page)]
+        page.keyboard.press("Escape")
+        for room in ROOMS[1:]:
+            if width < 800 and not page.get_by_role("tab", name=room).is_visible():
+                page.locator("#rooms .overflow-menu > button").click()
+                page.locator("#rooms .overflow-dropdown button", has_text=room).click()
+            else:
+                page.get_by_role("tab", name=room).click()
+            page.wait_for_timeout(400)
+            found.append(defects(page))
+    assert found == [[]] * len(ROOMS)
+
+
+def defects(page) -> list[str]:
+    """What axe-core says is wrong, by WCAG 2.2 A and AA and best practice."""
+    results = Axe().run(page, options={"rules": NOT_OURS}).response
+    return [f"{one['id']}: {node['html'][:160]}" for one in results["violations"] for node in one["nodes"]]
+
+
+def test_focus_goes_in_reading_order(page) -> None:
+    """With Tab alone: from the question to the answer's citation, to the words in the source, and back to the citation."""
+    ask(page, QUESTION)
+    answered(page, 1)
+    seen = []
+    page.locator("body").evaluate("document.activeElement.blur()")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.className + ' ' + document.activeElement.id"))
+        if "chip" in seen[-1]:
+            break
+    assert "chip" in seen[-1]
+    assert any("talk" in one or "new" in one for one in seen)  # conversations come first
+    page.keyboard.press("Enter")
+    page.locator("mark#c1-1.open").wait_for()
+    assert page.evaluate("document.activeElement.id") == "c1-1"
+    page.keyboard.press("Escape")
+    assert "chip" in page.evaluate("document.activeElement.className")
+
+
+def test_reduced_motion_is_honoured(browser, address: str) -> None:
+    """Nothing moves for those who asked for that."""
+    with visiting(browser, address, reduced_motion="reduce") as page:
+        ask(page, QUESTION)
+        answered(page, 1)
+        moving = "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).transitionDuration !== '0s').length"
+        assert 0 == page.evaluate(moving)
+
+
+def test_conversations_fold(browser, address: str) -> None:
+    """On a wide screen they can be put away; on a narrow one they are, and can be had."""
+    for width, at_first in ((1440, True), (900, False), (390, False)):
+        with visiting(browser, address, viewport={"width": width, "height": 860}) as page:
+            assert at_first == page.locator("#talks").is_visible()
+            page.click("#fold")
+            page.locator("#talks").wait_for(state="hidden" if at_first else "visible")
+            page.click("#fold")
+            page.locator("#talks").wait_for(state="visible" if at_first else "hidden")
+
+
+def test_light_or_dark_is_remembered(page) -> None:
+    """Who changes it has it so after a reload."""
+    is_dark = "document.body.classList.contains('dark')"
+    before = page.evaluate(is_dark)
+    page.click("#theme")
+    page.reload()
+    page.wait_for_selector("#question textarea")
+    page.locator("body:not(.dark)" if before else "body.dark").wait_for(state="attached")
+
+
+def test_what_is_in_force_is_shown(page) -> None:
+    """Who answers, where text goes, what is here, which versions."""
+    page.get_by_role("tab", name="Settings").click()
+    page.locator("#facts table").wait_for()
+    shown = page.inner_text("#facts")
+    for line in ("quoted from the documents", "What leaves this machine\tnothing", "Folder that is followed\tseeds",
+                 "chromadb", "index, "):  # fmt: skip
+        assert line in shown
+
+
+def test_what_changed_in_a_cited_text(page, room: Path) -> None:
+    """A kept answer shows its words as they were, and what stands there now, word by word."""
+    source = room / "seeds" / "roof.txt"
+    source.write_text("The observatory roof of Hammerfell is red and made of copper.\n", "utf-8")
+    page.locator("#head", has_text="documents").wait_for()
+    page.get_by_role("tab", name="Documents").click()
+    page.locator("#documents", has_text="roof.txt").wait_for()
+    page.get_by_role("tab", name="Ask").click()
+    ask(page, "What colour is the observatory roof of Hammerfell?")
+    answered(page, 1)
+    source.write_text("The observatory roof of Hammerfell is blue and made of copper.\n", "utf-8")
+    page.get_by_role("tab", name="Documents").click()
+    page.wait_for_timeout(6000)  # it is followed within seconds
+    page.reload()
+    page.locator("button.talk", has_text="observatory").click()
+    page.locator("#source section.changed").wait_for(state="attached")
+    assert ["red"] == page.locator("#source del").all_inner_texts()
+    assert ["blue"] == page.locator("#source ins").all_inner_texts()
+    assert "red" in page.locator("#source mark").inner_text()
+
+
+def test_too_many_files_at_once(page, tmp_path: Path) -> None:
+    """Are refused with what to do instead, and none of them is taken in."""
+    files = []
+    for n in range(201):
+        files.append(tmp_path / f"{n}.txt")
+        files[-1].write_text(f"File {n}", "utf-8")
+    page.get_by_role("tab", name="Documents").click()
+    page.set_input_files("#upload input[type=file]", files)
+    page.get_by_text("201 files at once are more than 200; name their folder instead: rag sync FOLDER").wait_for(
+        timeout=60_000
+    )
+    assert "200.txt" not in page.inner_text("#documents")
+
+
+def test_first_run(browser, tmp_path: Path) -> None:
+    """With no document there is an invitation that works: the sample is loaded, asked and answered."""
+    (tmp_path / "seeds").mkdir()
+    with served(tmp_path) as empty, visiting(browser, empty) as page:
+        page.get_by_text("No documents here yet").wait_for()
+        page.click("#to-sample")
+        page.locator("#importing", has_text="1 added").wait_for()
+        page.get_by_role("tab", name="Ask").click()
+        page.get_by_text("Ask your documents").first.wait_for()
+        page.locator("#examples button", has_text="What is in these documents?").click()
+        page.keyboard.press("Enter")
+        answered(page, 1)
+        assert page.locator("sup a.chip").count() > 0
+
+
+def test_first_run_leads_to_the_documents(browser, tmp_path: Path) -> None:
+    """The other invitation, too."""
+    (tmp_path / "seeds").mkdir()
+    with served(tmp_path) as empty, visiting(browser, empty) as page:
+        page.click("#to-documents")
+        page.locator("#upload").wait_for()

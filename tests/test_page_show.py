@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from rag.page import shelf, show, sources
+from rag.page import facts, plain, shelf, show, sources
 from rag.page.talk import Exchange, Talk, as_markdown
-from rag.records import Answer, Citation, Document, DocumentInfo, Failure, Flag, Hit, Ranks, SyncReport
+from rag.records import Answer, Citation, Document, DocumentInfo, Failure, Flag, Hit, Ranks, Standing, SyncReport
+from rag.settings import Settings
 from rag.trace import Trace
 
 HOSTILE = [
@@ -27,8 +28,8 @@ def citation(**changed) -> Citation:
     return Citation(**{**values, **changed})
 
 
-PLAIN = {"sup", "a", "span", "mark", "br", "div", "p", "section", "h3", "button", "ul", "li", "table", "thead", "tbody",
-         "tr", "th", "td"}  # fmt: skip
+PLAIN = {"sup", "a", "h1", "h2", "ins", "del", "details", "summary", "span", "mark", "br", "div", "p", "section", "button",
+         "ul", "li", "b", "table", "thead", "tbody", "tr", "th", "td"}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -58,7 +59,8 @@ def test_every_sink_escapes(text: str) -> None:
     talk = Talk(text, text, (Exchange(text, answer),), text)
     shown = [
         show.asked(text), show.reading([text]), show.writing(text), show.problem(text), show.answer(1, answer),
-        show.answer(1, declined), show.examples([text]), show.top(text, {text: text}),
+        show.answer(1, declined), show.examples([text]), show.top(text, {text: text}, text).replace('href="/logout"', ""),
+        facts.shown(Standing(text, 1, 1, 1, 1, text, 0.2, {text: text}), Settings(model=text, documents=text)),
         sources.section(document, 1, [sources.cited(1, cited), sources.near(1, 1, hit)], text),
         sources.kept(1, cited, Trace("changed", now=text)), shelf.listed(infos, "", "by name")[0],
         shelf.imported(SyncReport(failed=(Failure(text, text, text),))), shelf.talks([talk], ""),
@@ -73,10 +75,17 @@ def test_every_sink_escapes(text: str) -> None:
         assert "\n\n" not in markup  # Markdown takes each for one piece
 
 
+def test_what_changed_stands_word_by_word() -> None:
+    """What was cited, and beside it what is gone and what is new."""
+    shown = sources.kept(1, citation(quote="The roof is red"), Trace("changed", now="The roof is blue"))
+    assert "<span>The roof is </span><del>red</del><ins>blue</ins>" in shown
+    assert "<del>" not in sources.kept(1, citation(), Trace("deleted"))
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_whole_document_is_only_text(text: str) -> None:
     """The page of a document has no tags but its own, whatever it holds or is called."""
-    page = sources.whole(Document(f"say {text} cat", text, text, text, source=text), [(4, 8)])
+    page = plain.whole(Document(f"say {text} cat", text, text, text, source=text), [(4, 8)])
     body = page.split("<body>")[1]
 
     assert set(re.findall(r"<\s*/?\s*([a-z0-9]+)", body)) <= {"main", "h1", "p", "div", "mark", "br", "body", "html"}
@@ -102,7 +111,7 @@ def test_the_mark_holds_the_quote() -> None:
 
     assert re.search(r'the <mark id="c2-1" class="cited"[^>]*>black</mark> cat', shown)
     assert 'href="/documents/7?marked=4-9#marked"' in shown
-    assert '<mark id="marked">black</mark> cat' in sources.whole(document, [(4, 9)])
+    assert '<mark id="marked">black</mark> cat' in plain.whole(document, [(4, 9)])
 
 
 def test_overlapping_and_distant_citations() -> None:

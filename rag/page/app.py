@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from rag.library import Library
-from rag.page import shelf, show
+from rag.page import facts, shelf, show
 from rag.page.ask import AT_ONCE, AskRoom
-from rag.page.common import MARKUP
+from rag.page.common import MARKUP, QUIET
 from rag.page.documents import DocumentsRoom
 from rag.page.dropped import OwnFiles
 from rag.page.evaluate import EvaluateRoom
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _HERE = Path(__file__).parent
+_LOOKED_AT_DOCUMENTS_S, _LOOKED_S = 2, 10  # how often a page looks whether documents came or went
 _WAITING = 64  # questions that may wait; one more is refused at once
 
 
@@ -57,14 +58,28 @@ def build(library: Library, uploads: Path, in_step: threading.Event | None = Non
         return show.top(shelf.summary(library.documents()), library.settings.remote_addresses(), user)
 
     with OwnFiles(uploads, title="rag", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
+        version, timer = gr.State(-1), gr.Timer(_LOOKED_S)
         top = gr.Markdown(about(), elem_id="head", **MARKUP)
         with gr.Tabs(elem_id="rooms"):
-            with gr.Tab("Ask", id="ask"):
-                AskRoom(library, in_step).wire(page)
-            with gr.Tab("Documents", id="documents"):
-                DocumentsRoom(library).build(page, top, about)
-            with gr.Tab("Evaluate", id="evaluate"):
-                EvaluateRoom(library, Path.cwd()).build(page)
+            with gr.Tab("Ask", id="ask") as ask_tab:
+                ask = AskRoom(library, in_step)
+            with gr.Tab("Documents", id="documents") as documents_tab:
+                documents = DocumentsRoom(library)
+            with gr.Tab("Evaluate", id="evaluate") as evaluate_tab:
+                evaluate = EvaluateRoom(library, Path.cwd())
+            with gr.Tab("Settings", id="settings") as settings_tab:
+                facts_shown = gr.Markdown("", elem_id="facts", **MARKUP)
+        ask.wire(page, version)
+        documents.wire(version)
+        evaluate.wire(page)
+        settings_tab.select(lambda: facts.shown(library.standing(), library.settings), None, facts_shown, **QUIET)
+        # All that shows documents is told when there are others, or they stand otherwise.
+        gr.on([page.load, timer.tick, documents.changed], library.version, None, version, **QUIET)
+        version.change(about, None, top, **QUIET)
+        documents_tab.select(lambda: gr.Timer(_LOOKED_AT_DOCUMENTS_S), None, timer, **QUIET)
+        gr.on(
+            [tab.select for tab in (ask_tab, evaluate_tab, settings_tab)], lambda: gr.Timer(_LOOKED_S), None, timer, **QUIET
+        )
     page.queue(max_size=_WAITING, default_concurrency_limit=AT_ONCE)
     return page
 

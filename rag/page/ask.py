@@ -51,7 +51,7 @@ class AskRoom:
             self._kept = KeptTalks(f"rag-talks-{_digest(str(library.folder.resolve()))}")
             with gr.Column(scale=5, elem_id="conversation"):
                 self._chat = gr.Chatbot(
-                    show_label=False, label="Conversation", elem_id="chat", height="calc(100vh - 330px)", buttons=[],
+                    show_label=False, label="Conversation", elem_id="chat", height="calc(100vh - 270px)", buttons=[],
                     layout="panel", render_markdown=True, allow_tags=False, placeholder=self._invitation(), **MARKUP,
                 )  # fmt: skip
                 with gr.Row(elem_id="asking"):
@@ -81,8 +81,13 @@ class AskRoom:
         gr.Markdown(_KEYS, elem_id="keys", **MARKUP)
         self._do = gr.Textbox("", show_label=False, label="Do", elem_id="do", elem_classes=HIDDEN)
 
-    def wire(self, page: gr.Blocks) -> None:
-        """Connects its components."""
+    def wire(self, page: gr.Blocks, version: gr.State) -> None:
+        """Connects its components.
+
+        Args:
+            page: The page.
+            version: The library's, as this page knows it.
+        """
         talked = self._kept.talked
         outputs = [
             self._chat, self._source, self._question, talked, self._parts, self._editing, self._told, self._unfinished,
@@ -101,11 +106,11 @@ class AskRoom:
         for event in (asked, done, ended):
             self._kept.keep_after(event)
         self._kept.wire(page, outputs, self.shown)
-        self._scope.wire(page)
+        self._scope.wire(version)
+        version.change(self.refreshed, None, [self._chat, self._examples], **QUIET)
         feedback = [self._feedback, self._told, self._expected, self._passage]
         self._save.click(self.save_feedback, [self._rated, talked, self._expected, self._passage], feedback, **QUIET)
         self._leave.click(lambda: gr.Column(visible=False), None, self._feedback, **QUIET)
-        page.load(self._questions, None, self._examples, **QUIET)
 
     def ask(self, question: str, editing: int, talked: Talk, parts: list[str], *scope: Any) -> Iterator[Updates]:
         """Answers in the conversation, as it is written; the sources stand beside it when they are checked.
@@ -256,15 +261,19 @@ class AskRoom:
             self._feedback: gr.Column(visible=False),
         }
 
+    def refreshed(self) -> Updates:
+        """What an empty conversation says, and questions to begin with, as the documents are now."""
+        return {self._chat: gr.Chatbot(placeholder=self._invitation()), self._examples: self._questions()}
+
     def _questions(self) -> str:
-        """Questions to begin with: about the first document, and about all."""
+        """Questions to begin with, about the first document and about all; without documents, how to come by some."""
         first = next((info for info in self._library.documents() if info.state != "failed"), None)
         if first is None:
-            return ""
+            return show.FIRST_STEPS
         return show.examples([f"What does “{first.title or first.source}” say?", "What is in these documents?"])
 
     def _invitation(self) -> str:
-        return "Ask your documents" if not self._library.is_empty() else "Add documents first: they are under Documents"
+        return "No documents here yet" if self._library.is_empty() else "Ask your documents"
 
 
 _BAR = (

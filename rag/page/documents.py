@@ -13,74 +13,72 @@ from rag.errors import RagError
 from rag.files import is_url
 from rag.library import Library
 from rag.page import shelf, show
-from rag.page.common import HIDDEN, MARKUP, QUIET, Aside, about, command, problem
+from rag.page.common import HIDDEN, MARKUP, QUIET, Aside, Updates, about, command, problem
 from rag.records import Progress, SyncReport
 
 MOST_FILES = 200  # of one upload
-_REFRESHED_S = 2.0
 _SAMPLE = Path(__file__).parent / "sample.md"
 
 Read = Callable[[Callable[[Progress], None]], SyncReport]
 
 
 class DocumentsRoom:
-    """Its handlers and components."""
+    """Its handlers and components. Constructed within a `gr.Blocks`, it lays itself out."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        self._listed, self._doomed = gr.State([]), gr.State("")
+        with gr.Row(elem_id="taking-in"):
+            self._upload = gr.File(
+                show_label=False, label="Files to take in", file_count="multiple", elem_id="upload", height=120, scale=3
+            )
+            with gr.Column(scale=2):
+                self._url = gr.Textbox("", label="A web page", placeholder="https://…", elem_id="url", max_length=2000)
+                with gr.Row():
+                    self._add = gr.Button("Add page", size="sm", elem_id="add-url")
+                    self._sample = gr.Button("Load the sample", size="sm", elem_id="load-sample")
+        self._progress = gr.Markdown("", elem_id="importing", **MARKUP)
+        with gr.Row(elem_id="finding"):
+            self._wanted = gr.Textbox("", show_label=False, label="Search documents", placeholder="Search documents",
+                                      elem_id="find-document", container=False, scale=3)  # fmt: skip
+            self._order = gr.Dropdown(list(shelf.ORDERS), value=next(iter(shelf.ORDERS)), show_label=False, label="Sort",
+                                      elem_id="order", container=False, scale=1)  # fmt: skip
+        with gr.Column(visible=False, elem_id="deleting") as self._deleting:
+            self._question = gr.Markdown("", **MARKUP)
+            with gr.Row():
+                self._delete = gr.Button("Delete for good", variant="stop", size="sm", elem_id="delete-it")
+                self._keep = gr.Button("Keep it", size="sm")
+        self._table = gr.Markdown("", elem_id="documents", **MARKUP)
+        self._do = gr.Textbox("", show_label=False, label="Do with a document", elem_id="do-document", elem_classes=HIDDEN)
+        self._count = gr.State(0)  # of what was done here
 
-    def build(self, page: gr.Blocks, head: gr.Markdown, told: Callable[[], str]) -> None:
-        """Lays the room out.
+    @property
+    def changed(self) -> Any:
+        """The event that follows whatever was done to documents here."""
+        return self._count.change
+
+    def wire(self, version: gr.State) -> None:
+        """Connects its components.
 
         Args:
-            page: The page.
-            head: Its first line.
-            told: What that says.
+            version: The library's, as this page knows it.
         """
-        listed, doomed, version = gr.State([]), gr.State(""), gr.State(-1)
-        with gr.Row(elem_id="taking-in"):
-            upload = gr.File(label="Drop files here", file_count="multiple", elem_id="upload", height=120, scale=3)
-            with gr.Column(scale=2):
-                url = gr.Textbox("", label="A web page", placeholder="https://…", elem_id="url", max_length=2000)
-                with gr.Row():
-                    add = gr.Button("Add page", size="sm", elem_id="add-url")
-                    sample = gr.Button("Load the sample", size="sm", elem_id="load-sample")
-        progress = gr.Markdown("", elem_id="importing", **MARKUP)
-        with gr.Row(elem_id="finding"):
-            wanted = gr.Textbox("", show_label=False, label="Search documents", placeholder="Search documents",
-                                elem_id="find-document", container=False, scale=3)  # fmt: skip
-            order = gr.Dropdown(list(shelf.ORDERS), value=next(iter(shelf.ORDERS)), show_label=False, label="Sort",
-                                elem_id="order", container=False, scale=1)  # fmt: skip
-        with gr.Column(visible=False, elem_id="deleting") as deleting:
-            question = gr.Markdown("", **MARKUP)
-            with gr.Row():
-                delete = gr.Button("Delete for good", variant="stop", size="sm", elem_id="delete-it")
-                keep = gr.Button("Keep it", size="sm")
-        table = gr.Markdown("", elem_id="documents", **MARKUP)
-        do = gr.Textbox("", show_label=False, elem_id="do-document", elem_classes=HIDDEN)
-
-        def refresh(seen: int, words: str, by: str) -> tuple[Any, ...]:
-            now = self._library.version()
-            return (gr.skip(),) * 4 if now == seen else (*self.list(words, by), now, told())
-
-        shown = [table, listed]
-        relist: dict[str, Any] = {"fn": self.list, "inputs": [wanted, order], "outputs": shown, **QUIET}
-        wanted.change(**relist)
-        order.change(**relist)
-        looked = {"fn": refresh, "inputs": [version, wanted, order], "outputs": [*shown, version, head], **QUIET}
-        gr.Timer(_REFRESHED_S).tick(**looked)
-        page.load(**looked)
-        importing: dict[str, Any] = {"outputs": progress, "concurrency_limit": 4, **QUIET}
-        for event in (
-            upload.upload(self.take_in, upload, **importing),
-            gr.on([add.click, url.submit], self.add_page, url, **importing),
-            sample.click(self.load_sample, None, **importing),
-            do.change(self.read_again, [do, listed], **importing),
+        relist = {"fn": self.list, "inputs": [self._wanted, self._order], "outputs": [self._table, self._listed], **QUIET}
+        for event in (version.change, self._wanted.change, self._order.change):
+            event(**relist)
+        importing: dict[str, Any] = {"outputs": self._progress, "concurrency_limit": 4, **QUIET}
+        for done in (
+            self._upload.upload(self.take_in, self._upload, **importing),
+            gr.on([self._add.click, self._url.submit], self.add_page, self._url, **importing),
+            self._sample.click(self.load_sample, None, **importing),
+            self._do.change(self.read_again, [self._do, self._listed], **importing),
         ):
-            event.then(**relist).then(lambda: (None, ""), None, [upload, url], **QUIET)
-        do.change(self.ask_to_delete, [do, listed], [deleting, question, doomed], **QUIET)
-        keep.click(lambda: (gr.Column(visible=False), ""), None, [deleting, doomed], **QUIET)
-        delete.click(self.delete, doomed, [deleting, doomed, progress], **QUIET).then(**relist)
+            done.then(lambda count: (None, "", count + 1), self._count, [self._upload, self._url, self._count], **QUIET)
+        asking = [self._deleting, self._question, self._doomed]
+        self._do.change(self.ask_to_delete, [self._do, self._listed], asking, **QUIET)
+        self._keep.click(lambda: {self._deleting: gr.Column(visible=False), self._doomed: ""}, None, asking, **QUIET)
+        deleted = [self._deleting, self._doomed, self._progress, self._count]
+        self._delete.click(self.delete, [self._doomed, self._count], deleted, **QUIET)
 
     def list(self, wanted: str, order: str) -> tuple[str, list[str]]:
         """The list, and the names of its rows."""
@@ -127,15 +125,15 @@ class DocumentsRoom:
             return
         yield from self._told_of(names[n], lambda told: self._library.reread(names[n], progress=told))
 
-    def ask_to_delete(self, word: str, names: Sequence[str]) -> tuple[Any, Any, Any]:
+    def ask_to_delete(self, word: str, names: Sequence[str]) -> Updates:
         """Asks before a document of the list is deleted."""
         act, n = command(word)
         if act != "delete" or not 0 <= n < len(names):
-            return (gr.skip(),) * 3
+            return {self._doomed: ""}
         asked = f"<p>Delete “{show.one_line(names[n])}”? Its text, passages and vectors go for good; its file stays.</p>"
-        return gr.Column(visible=True), asked, names[n]
+        return {self._deleting: gr.Column(visible=True), self._question: asked, self._doomed: names[n]}
 
-    def delete(self, name: str) -> tuple[Any, str, str]:
+    def delete(self, name: str, count: int) -> Updates:
         """Deletes a document for good."""
         said = ""
         if name:
@@ -144,13 +142,13 @@ class DocumentsRoom:
                 said = about(f"“{name}” is deleted")
             except RagError as error:
                 said = problem(error)
-        return gr.Column(visible=False), "", said
+        closed = {self._deleting: gr.Column(visible=False), self._doomed: ""}
+        return closed | {self._progress: said, self._count: count + 1}
 
     def _told_of(self, name: str, read: Read) -> Iterator[str]:
         """Runs an import, and says how it goes."""
         at: list[Progress] = []
         importing = Aside(lambda: shelf.imported(read(at.append)))
         for _ in importing.looks():
-            stage = f"embedding, {at[-1].passages:,} passages" if at and at[-1].passages else "reading"
-            yield about(f"{name}: {stage}…")
+            yield about(f"{name}: {shelf.stage(at[-1] if at else None)}…")
         yield f'<div class="imported">{about(name)}{importing.outcome}</div>'

@@ -12,14 +12,14 @@ import gradio as gr
 from rag.errors import RagError
 from rag.library import Library
 from rag.page import figures
-from rag.page.common import FEEDBACK, MARKUP, QUIET, Aside, about
+from rag.page.common import FEEDBACK, MARKUP, QUIET, Aside, Updates, about
 
 _SETS = (".yaml", ".yml", ".jsonl")
 _MOST_SETS = 200
 
 
 class EvaluateRoom:
-    """Its handlers and components.
+    """Its handlers and components. Constructed within a `gr.Blocks`, it lays itself out.
 
     Args:
         library: What is asked.
@@ -29,29 +29,29 @@ class EvaluateRoom:
     def __init__(self, library: Library, folder: Path) -> None:
         self._library = library
         self._folder = folder
-
-    def build(self, page: gr.Blocks) -> None:
-        """Lays the room out."""
         with gr.Row(elem_id="measuring"):
-            chosen = gr.Dropdown(list(self._sets()), label="Test set", elem_id="set", scale=3)
-            brought = gr.File(label="or drop one here", file_types=list(_SETS), elem_id="set-file", height=120, scale=2)
+            self._chosen = gr.Dropdown(list(self._sets()), label="Test set", elem_id="set", scale=3)
+            self._brought = gr.File(
+                show_label=False, label="A test set", file_types=list(_SETS), elem_id="set-file", height=120, scale=2
+            )
             with gr.Column(scale=1, min_width=120):
-                start = gr.Button("Run", variant="primary", elem_id="run-set")
-                cancel = gr.Button("Cancel", size="sm", elem_id="cancel-run")
-        result = gr.Markdown("", elem_id="result", **MARKUP)
+                self._start = gr.Button("Run", variant="primary", elem_id="run-set")
+                self._cancel = gr.Button("Cancel", size="sm", elem_id="cancel-run")
+        self._result = gr.Markdown("", elem_id="result", **MARKUP)
         with gr.Accordion("Compare two runs", open=False, elem_id="comparing"), gr.Row():
-            first = gr.Dropdown(self._runs(), label="A", elem_id="run-a")
-            second = gr.Dropdown(self._runs(), label="B", elem_id="run-b")
-            compare = gr.Button("Compare", size="sm", elem_id="compare-runs", scale=0)
-        compared = gr.Markdown("", elem_id="compared", **MARKUP)
+            self._first = gr.Dropdown(self._runs(), label="A", elem_id="run-a")
+            self._second = gr.Dropdown(self._runs(), label="B", elem_id="run-b")
+            self._compare = gr.Button("Compare", size="sm", elem_id="compare-runs", scale=0)
+        self._compared = gr.Markdown("", elem_id="compared", **MARKUP)
 
-        measuring: dict[str, Any] = {"concurrency_limit": 2, **QUIET}
-        running = start.click(self.run, [chosen, brought], result, **measuring)
-        ended = cancel.click(None, cancels=running, api_visibility="private")
-        ended.then(lambda: about("cancelled"), None, result, **QUIET)
-        running.then(self.refreshed, None, [chosen, first, second], **QUIET)
-        page.load(self.refreshed, None, [chosen, first, second], **QUIET)
-        compare.click(self.compare, [first, second], compared, **QUIET)
+    def wire(self, page: gr.Blocks) -> None:
+        """Connects its components."""
+        running = self._start.click(self.run, [self._chosen, self._brought], self._result, concurrency_limit=2, **QUIET)
+        ended = self._cancel.click(None, cancels=running, api_visibility="private")
+        ended.then(lambda: about("cancelled"), None, self._result, **QUIET)
+        for event in (running.then, page.load):
+            event(self.refreshed, None, [self._chosen, self._first, self._second], **QUIET)
+        self._compare.click(self.compare, [self._first, self._second], self._compared, **QUIET)
 
     def run(self, chosen: str | None, brought: str | None) -> Iterator[str]:
         """Runs a test set, and says how it goes. Closing it ends the run."""
@@ -88,10 +88,13 @@ class EvaluateRoom:
         words = "Differences, how sure they are, and the questions that changed"
         return f'<p><a class="open" href="/runs/{int(first)}?with={int(second)}" target="_blank">{words}</a></p>'
 
-    def refreshed(self) -> tuple[Any, Any, Any]:
+    def refreshed(self) -> Updates:
         """The sets and runs there are now."""
         runs = self._runs()
-        return gr.Dropdown(choices=list(self._sets())), gr.Dropdown(choices=runs), gr.Dropdown(choices=runs)
+        return {
+            self._chosen: gr.Dropdown(choices=list(self._sets())),
+            **{chosen: gr.Dropdown(choices=runs) for chosen in (self._first, self._second)},
+        }
 
     def _runs(self) -> list[tuple[str, int]]:
         return figures.runs(self._library.evaluations.kept())

@@ -22,8 +22,12 @@ def run(made: RunJSON, number: int) -> str:
     told = " · ".join(f"{count:,} {words}" for words, count in counts if count)
     defects = "".join(f'<p class="flag">the set: {one_line(defect)}</p>' for defect in made["defects"])
     plots = "".join(_figure(title, drawn) for title, drawn in plotted(rows))
-    head = f'<h3>{one_line(made["set"]["name"])}</h3><p class="about">{len(rows):,} questions · {told}</p>'
+    head = f'<h2>{one_line(made["set"]["name"])}</h2><p class="about">{_asked(len(rows))} · {told}</p>'
     return f"<div class=\"run\">{head}{defects}{_table(made)}{_link(number)}<div class='plots'>{plots}</div></div>"
+
+
+def _asked(count: int) -> str:
+    return f"{count:,} question{'s' * (count != 1)}"
 
 
 def _link(number: int) -> str:
@@ -58,7 +62,7 @@ def _picture(drawn: str) -> str:
 
 def progress(done: int, total: int) -> str:
     """How far a run is."""
-    return f'<p class="about">{done:,} of {total:,} questions asked…</p>'
+    return f'<p class="about">{done:,} of {_asked(total)} answered…</p>'
 
 
 def runs(kept: Sequence[RunInfo]) -> list[tuple[str, int]]:

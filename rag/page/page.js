@@ -54,6 +54,13 @@
     area.focus();
   };
 
+  // Leads to the documents, and there loads the sample if that was asked for. A room is drawn when it is first opened.
+  const first = (isSample) => {
+    all('[role="tab"]').find((e) => e.textContent.trim() === "Documents").click();
+    const load = () => ($("#load-sample") ? $("#load-sample").click() : requestAnimationFrame(load));
+    if (isSample) load();
+  };
+
   // The server writes what is to be saved, or copied, where nobody sees it.
   const save = (saved) => {
     const { name, text } = JSON.parse(saved);
@@ -72,6 +79,18 @@
     if (saved.startsWith("{") && saved.endsWith("}") && saved !== last) save((last = saved));
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 
+  // Who chose light or dark here has it again, whatever Gradio sets; who did not has what the system has.
+  const dress = () => {
+    const chosen = localStorage.getItem("rag-theme");
+    if (chosen && document.body.classList.contains("dark") !== (chosen === "dark")) document.body.classList.toggle("dark");
+  };
+  const begin = () => {
+    dress();
+    new MutationObserver(dress).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  };
+  if (document.body) begin(); // Gradio may run this before there is a body, or long after
+  else document.addEventListener("DOMContentLoaded", begin);
+
   document.addEventListener("click", (event) => {
     const at = (selector) => event.target.closest && event.target.closest(selector);
     const chip = at("a.chip");
@@ -82,13 +101,20 @@
       return;
     }
     const example = at("button.example");
-    if (example) return ask(example.textContent);
+    if (example && !example.id) return ask(example.textContent);
+    if (example) return first(example.id === "to-sample");
     const button = at("button.act, button.talk");
     if (!button) return;
     const [act, n] = button.id.split("-");
     if (act === "previous") step(-1);
     else if (act === "next") step(1);
     else if (act === "close") close();
+    else if (act === "fold") $("#room").classList.toggle("folded");
+    else if (act === "help") $("#keys").classList.toggle("shown");
+    else if (act === "theme") {
+      localStorage.setItem("rag-theme", document.body.classList.contains("dark") ? "light" : "dark");
+      dress();
+    }
     else if (act === "talk") tell("do-talk", `open ${n}`);
     else if (["reread", "delete"].includes(act)) tell("do-document", `${act} ${n}`);
     else if (n) tell("do", `${act} ${n}`);

@@ -34,9 +34,9 @@ class Scope:
         """The components that `wanted` takes the values of."""
         return [self._only, self._where, self._since, self._until]
 
-    def wire(self, page: gr.Blocks) -> None:
-        """Connects its components."""
-        page.load(self.refreshed, None, [self._only, self._where], **QUIET)
+    def wire(self, version: gr.State) -> None:
+        """Connects its components. What can be chosen is as the library of this version has it."""
+        version.change(self.refreshed, None, [self._only, self._where], **QUIET)
         self._where.input(one_value_each, self._where, self._where, **QUIET)
         for given in self.inputs:
             given.change(self.told, self.inputs, self._fold, **QUIET)

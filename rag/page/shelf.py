@@ -8,7 +8,7 @@ from typing import Any
 
 from rag.page.show import escaped, one_line
 from rag.page.talk import Talk
-from rag.records import DocumentInfo, SyncReport
+from rag.records import DocumentInfo, Progress, SyncReport
 
 _LISTED = 100  # documents; the others are searched for
 _TALKS = 100
@@ -46,7 +46,8 @@ def listed(infos: Sequence[DocumentInfo], wanted: str, order: str) -> tuple[str,
     }
     in_order = sorted(fitting, key=lambda name: key(fitting[name]), reverse=reverse)[:_LISTED]
     rows = "".join(_row(n, fitting[name]) for n, name in enumerate(in_order))
-    head = "<tr><th>Document</th><th>Date</th><th>Pages</th><th>Passages</th><th>State</th><th></th></tr>"
+    head = "<tr><th>Document</th><th>Date</th><th>Pages</th><th>Passages</th><th>State</th>"
+    head += "<th><span class='unseen'>What can be done</span></th></tr>"
     more = len(fitting) - len(in_order)
     rest = f'<p class="about">and {more:,} more: search for them</p>' if more else ""
     none = "" if fitting else '<p class="about">no document fits</p>'
@@ -97,6 +98,14 @@ def summary(infos: Sequence[DocumentInfo]) -> str:
     return " · ".join(facts)
 
 
+def stage(at: Progress | None) -> str:
+    """What is being done to a document that is taken in."""
+    if at is None or not (at.passages or at.found):
+        return "reading"
+    found = f"; {at.found:,} found by their words already" if at.found else ""
+    return f"embedding, {at.passages:,} passages{found}"
+
+
 def imported(report: SyncReport) -> str:
     """What came of an import."""
     facts = [
@@ -104,7 +113,8 @@ def imported(report: SyncReport) -> str:
         for n, what in ((report.added, "added"), (report.updated, "changed"), (report.unchanged, "there already"))
         if n
     ]
-    lines = [f"<p>✓ {', '.join(facts)}</p>"] if facts else []
+    passages = f", {report.passages:,} passage{'s' * (report.passages != 1)} embedded" if report.passages else ""
+    lines = [f"<p>✓ ready: {', '.join(facts)}{passages}</p>"] if facts else []
     for failure in report.failed:
         what = f"✗ {one_line(failure.source)}: {one_line(failure.error)}"
         lines.append(f'<p class="flag">{what} <span class="about">{one_line(failure.hint)}</span></p>')

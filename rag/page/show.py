@@ -22,9 +22,9 @@ _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
 _MARKED = re.compile(rf"(?<![ \t])[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)  # a run of spaces is looked at once
 WORDS = {
-    "exact": "✓ checked: the document’s own words",
-    "normalised": "✓ checked: differs only in spacing, quotes or dashes",
-    "supported": "✓ checked: the source says this in its own words",
+    "exact": "✓ the document’s own words",
+    "normalised": "✓ differs only in spacing, quotes or dashes",
+    "supported": "✓ the source says this in its own words",
     "weak": "≈ the source doesn’t quite say this",
     "misattributed": "✗ these words are in another document",
     "not found": "✗ this quotation is not in your documents",
@@ -189,12 +189,28 @@ def top(summary: str, addresses: Mapping[str, str], user: str = "") -> str:
     goes = [f"{what} go to {host}" for what, host in addresses.items()]
     facts = " · ".join((summary, *(goes or ["answers are quoted", "nothing leaves this machine"])))
     out = f'<a class="open" href="/logout">Log out {one_line(user)}</a>' if user else ""
-    return f'<div class="head"><span class="brand">rag</span><span class="about">{escaped(facts)}</span>{out}</div>'
+    tools = "".join(
+        f'<button class="act" type="button" id="{act}" title="{title}">{label}</button>'
+        for act, label, title in (
+            ("fold", "Conversations", "Show or hide the conversations"),
+            ("theme", "Light or dark", "Change between light and dark"),
+            ("help", "Keys", "Show the keys (?)"),
+        )
+    )
+    brand = f'<h1 class="brand">rag</h1><span class="about">{escaped(facts)}</span>'
+    return f'<div class="head">{brand}<span class="tools">{tools}{out}</span></div>'
 
 
 def closest_hits(given: Answer) -> Sequence[Hit]:
     """The passages that an abstention names."""
     return given.hits[:_CLOSEST] if given.status == "abstained" else ()
+
+
+FIRST_STEPS = (
+    '<div class="examples"><button class="example" type="button" id="to-documents">Add documents</button>'
+    '<button class="example" type="button" id="to-sample">Load the sample</button>'
+    '<span class="about">to see how an answer shows its source</span></div>'
+)
 
 
 def examples(questions: Sequence[str]) -> str:

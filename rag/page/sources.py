@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from rag.page.show import WORDS, escaped, one_line
 from rag.records import Citation, Document, Hit
-from rag.trace import Trace
+from rag.trace import Trace, difference
 
 _AROUND = 1_500  # code points shown on either side of what is marked
 _PDF = "application/pdf"
+_TAGS = {"=": "span", "-": "del", "+": "ins"}
 _NOW = {
+    "unchanged": "several documents have this name now; the words are as they were cited",
     "moved": "the document has changed since; these words stand elsewhere in it now",
     "changed": "the cited text has changed since",
     "deleted": "this document is no longer in your library; the words are as they were cited",
@@ -31,8 +33,7 @@ class Span:
 
 def cited(turn: int, citation: Citation) -> Span:
     """A citation's characters."""
-    about = f"[{citation.n}] {WORDS[citation.verdict]}"
-    return Span(f"c{turn}-{citation.n}", citation.start, citation.end, about)
+    return Span(f"c{turn}-{citation.n}", citation.start, citation.end, WORDS[citation.verdict])
 
 
 def near(turn: int, n: int, hit: Hit) -> Span:
@@ -49,7 +50,7 @@ def section(document: Document, document_id: int, spans: Sequence[Span], locator
     )
     link = f'<a class="open" href="/documents/{document_id}?marked={marked}#marked" target="_blank">Open document</a>'
     return (
-        f'<section class="source"><h3>{one_line(document.title or document.source)}</h3>'
+        f'<section class="source"><h2>{one_line(document.title or document.source)}</h2>'
         f'<p class="about">{about(document, locator)}</p>'
         f'<div class="text" tabindex="0">{_marked(document.text, in_order)}</div>'
         f"{''.join(_printed(document, document_id, page, in_order) for page in pages)}"
@@ -75,11 +76,15 @@ def about(document: Document, locator: str = "") -> str:
 
 def kept(turn: int, citation: Citation, trace: Trace) -> str:
     """A citation of a saved answer whose document has changed since, or is gone: its words as they were, and are."""
-    now = f'<p class="about">Now it says:</p><div class="text">{escaped(trace.now)}</div>' if trace.now else ""
+    now = ""
+    if trace.state == "changed" and trace.now:
+        parts = difference(citation.quote, trace.now)
+        shown = "".join(f"<{_TAGS[sign]}>{escaped(text)}</{_TAGS[sign]}>" for sign, text in parts)
+        now = f'<details open><summary>What changed</summary><div class="text">{shown}</div></details>'
     return (
-        f'<section class="source changed"><h3>{one_line(citation.title or citation.source)}</h3>'
+        f'<section class="source changed"><h2>{one_line(citation.title or citation.source)}</h2>'
         f'<p class="notice">{escaped(_NOW[trace.state])}</p>'
-        f'<div class="text"><mark id="c{turn}-{citation.n}" class="cited" tabindex="-1" title="[{citation.n}]">'
+        f'<div class="text"><mark id="c{turn}-{citation.n}" class="cited" tabindex="-1" title="as it was cited">'
         f"{escaped(citation.quote)}</mark></div>{now}</section>"
     )
 
