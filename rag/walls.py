@@ -22,7 +22,7 @@ LOGIN = "/login"
 _MOST_BODY = 8_000_000  # bytes a request may carry: the conversations that a browser keeps
 _MOST_UPLOAD = 600_000_000  # bytes of files at once
 _MOST_LOGIN = 10_000
-_UPLOAD = "/gradio_api/upload"
+_UPLOAD, _ASK = "/gradio_api/upload", "/gradio_api/queue/join"
 # What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -46,6 +46,7 @@ _OPEN = re.compile(
 )
 # A browser asks for a hundred files to begin with, and then now and then; behind a proxy all clients look like one.
 _AT_ONCE, _A_SECOND = 600, 60
+_MOST_JOINING = 64  # Gradio takes 2 ms for each, if only to say that its queue is full
 _WAIT_S = 2  # after a full queue
 
 Message = MutableMapping[str, Any]
@@ -69,6 +70,7 @@ class Walls:
         self._names = {*LOOPBACK, *(name.lower() for name in names)}
         self._sessions = sessions
         self._rate = Rate(_AT_ONCE, _A_SECOND)
+        self._joining = 0  # requests to ask that Gradio has not let in, or refused, yet
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -96,7 +98,15 @@ class Walls:
                 message["headers"] = [*kept, *own.items()]
             await send(message)
 
-        await self._app(scope, _limited(receive, most), send_with_headers)
+        if scope["path"] == _ASK:
+            if self._joining >= _MOST_JOINING:
+                await _refuse(send, 503, "too many questions at once; try again in a moment", {"retry-after": str(_WAIT_S)})
+                return
+            self._joining += 1
+        try:
+            await self._app(scope, _limited(receive, most), send_with_headers)
+        finally:
+            self._joining -= scope["path"] == _ASK
 
     def _refusal(self, scope: Message, headers: dict[str, str], most: int) -> tuple[int, str, dict[str, str]] | None:
         """(status, words, headers) for a request that must not pass; None for one that may."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -44,13 +46,21 @@ class Caller:
 
     def ask(self, question: str, leave: Callable[[str], bool] = lambda _: False) -> Asked:
         """Asks, and reads the answer as it is written; `leave` says at which text to hang up."""
-        return self.call("question", "submit", [question, 0, None, None, None, None, "", ""], leave)
+        return self.call("question", "submit", self.asking(question), leave)
+
+    @staticmethod
+    def asking(question: str) -> list[Any]:
+        """What the page sends with a question."""
+        return [question, 0, None, None, None, None, "", ""]
+
+    def joining(self, elem_id: str, event: str, data: list[Any]) -> dict[str, Any]:
+        """What the page sends when something happens to a component."""
+        return {"data": data, "fn_index": self._handler(elem_id, event), "session_hash": self.session, "trigger_id": None}
 
     def call(self, elem_id: str, event: str, data: list[Any], leave: Callable[[str], bool] = lambda _: False) -> Asked:
         """Does what an event of a component does, with any values for what its handler is given."""
         begun = time.monotonic()
-        handler = self._handler(elem_id, event)
-        body = json.dumps({"data": data, "fn_index": handler, "session_hash": self.session, "trigger_id": None})
+        body = json.dumps(self.joining(elem_id, event, data))
         status, headers, text = self.post("/gradio_api/queue/join", body, "application/json")
         if status != 200:
             return Asked(status, text, refused_s=time.monotonic() - begun, retry_after=headers.get("retry-after", ""))
@@ -93,3 +103,27 @@ class Caller:
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.address)
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
+
+
+def flood(caller: Caller, question: str, many: int) -> list[Asked]:
+    """What is said to so many questions in one moment, of as many visitors; nobody reads the answers."""
+
+    async def ask() -> Asked:
+        begun = time.monotonic()
+        parts = urlsplit(caller.address)
+        body = json.dumps(
+            {**caller.joining("question", "submit", caller.asking(question)), "session_hash": secrets.token_hex(6)}
+        )
+        head = f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        reply = (await reader.read()).decode()
+        seconds = time.monotonic() - begun
+        writer.close()
+        retry = re.search(r"(?i)retry-after: (\d+)", reply)
+        return Asked(int(reply.split(" ", 2)[1]), refused_s=seconds, retry_after=retry.group(1) if retry else "")
+
+    async def all_of_them() -> list[Asked]:
+        return await asyncio.gather(*(ask() for _ in range(many)))
+
+    return asyncio.run(all_of_them())

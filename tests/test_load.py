@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from . import model_server as fake
-from .asking import Asked, Caller
+from .asking import Asked, Caller, flood
 from .browsing import ask, opened, served
 
 pytestmark = pytest.mark.page
@@ -115,27 +115,19 @@ def test_too_much_is_refused_at_once(stations: Path) -> None:
     with served(stations) as address:
         settled(address)
         before = address.memory()
-        callers = [Caller(address) for _ in range(500)]
-        for caller in callers:
-            caller.__dict__["config"] = callers[0].config
-        together = threading.Barrier(len(callers))
-
-        def calls(caller: Caller) -> Asked:
-            together.wait()
-            return caller.ask("Who is the keeper of the Bakobaburn station?")
-
-        with ThreadPoolExecutor(len(callers)) as pool:
-            answers = list(pool.map(calls, callers))
+        answers = flood(Caller(address), "Who is the keeper of the Bakobaburn station?", 500)
         refused = [asked for asked in answers if asked.status != 200]
-        let_in = [asked for asked in answers if asked.status == 200]
 
         assert {429, 503} >= {asked.status for asked in refused}
         assert all(int(asked.retry_after) >= 1 for asked in refused)
         assert refused
-        assert all(asked.whole for asked in let_in)
-        assert len(let_in) >= 64
-        assert address.memory() - before < 300e6
+        assert len(answers) - len(refused) >= 20
+        until = time.monotonic() + 60
+        while Caller(address).ask("Who keeps it?").status != 200:
+            assert time.monotonic() < until
+            time.sleep(0.1)
         settled(address)
+        assert address.memory() - before < 300e6
 
 
 @pytest.fixture

@@ -185,7 +185,9 @@ class AskRoom:
                 else:
                     said += event.text
                     shown = show.writing(said) if said else shown
-                if time.monotonic() - last > _DRAWN_AFTER_S:
+                # A model thinks after that; what is quoted follows at once, and is drawn with its sources.
+                is_pause = isinstance(event, Sources) and self._library.writer() is not None
+                if is_pause or time.monotonic() - last > _DRAWN_AFTER_S:
                     yield shown, said
                     last = time.monotonic()
         finally:
