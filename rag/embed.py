@@ -27,6 +27,7 @@ _POSITIONS = 512  # the model knows no more; what is longer is cut, which passag
 _BATCH_TOKENS = 1024  # more gains nothing and costs cache (benchmarks/README.md)
 _LEAST_BATCH = 64  # tokens: below it the threads cost more than they gain
 _PADDED = 1.35  # tokens with padding to those without, of few texts: else the last short ones make a batch of their own
+_SHORT = 4  # batches a core that are work for a question, not for an import
 _TEXTS_AT_ONCE = 4096  # bounds memory when a whole library comes in one call
 _POOLED, _STATES = "embedding", "encoder.layer.5.output.LayerNorm"  # outputs: of each text, and of each of its tokens
 # Declares the last layer an output of the model too. In Protocol Buffers a message that follows another is merged into it:
@@ -73,6 +74,11 @@ class MiniLM:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._cores, thread_name_prefix="embed")
+
+    @cached_property
+    def _short_pool(self) -> ThreadPoolExecutor:
+        # A question does not wait behind the hundreds of batches of an import.
+        return ThreadPoolExecutor(self._cores, thread_name_prefix="embed-short")
 
     def token_starts(self, text: str) -> list[int]:
         """The offset in `text` (code points) of each of its tokens."""
@@ -125,7 +131,8 @@ class MiniLM:
         if len(batches) == 1:
             run(batches[0])
             return
-        list(self._pool.map(run, batches))
+        pool = self._pool if len(batches) > _SHORT * self._cores else self._short_pool
+        list(pool.map(run, batches))
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -52,3 +54,19 @@ def test_the_exact_kernel_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_tokens_are_not_truncated() -> None:
     """Counting sees the whole text."""
     assert 5_000 == len(MiniLM().token_starts("word " * 5_000))
+
+
+def test_a_question_does_not_wait_behind_an_import() -> None:
+    """Few texts are embedded while a thousand others wait for their turn."""
+    embedder = MiniLM()
+    many = [
+        f"Passage {n} tells of the harbour, its boats and nets, and of the weather on that day." * 5 for n in range(1_000)
+    ]
+    importing = threading.Thread(target=embedder.embed, args=(many,))
+    importing.start()
+    while not embedder._pool._work_queue.qsize():
+        time.sleep(0.005)
+    embedder.embed_tokens([f"Sentence {n} is short." for n in range(20)])
+    is_still_going = importing.is_alive()
+    importing.join()
+    assert is_still_going
