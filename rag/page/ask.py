@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import secrets
 import threading
 import time
@@ -27,6 +28,8 @@ from rag.page.scope import Scope
 from rag.page.talk import Exchange, Talk
 from rag.page.talks import KeptTalks, to_save
 from rag.records import Answer, Filter
+
+_log = logging.getLogger(__name__)
 
 AT_ONCE = 20  # questions answered side by side; more wait
 _FIRST_DOCUMENTS_S = 10.0
@@ -153,6 +156,9 @@ class AskRoom:
                     yield {self._chat: [*before, _message("assistant", shown)], self._unfinished: exchange}
         except RagError as error:
             exchange = Exchange(question, problem=f"{error}. {error.hint}".strip())
+        except Exception:  # a defect of ours: the conversation goes on, and the log has it
+            _log.exception("a question could not be answered")
+            exchange = Exchange(question, problem="This could not be answered: rag failed. Its log says how.")
         yield self._with(exchange, talked, parts)
 
     def _with(self, exchange: Exchange, talked: Talk, parts: list[str]) -> Updates:
@@ -186,7 +192,7 @@ class AskRoom:
                     said += event.text
                     shown = show.writing(said) if said else shown
                 # A model thinks after that; what is quoted follows at once, and is drawn with its sources.
-                is_pause = isinstance(event, Sources) and self._library.writer() is not None
+                is_pause = isinstance(event, Sources) and self._library.writer is not None
                 if is_pause or time.monotonic() - last > _DRAWN_AFTER_S:
                     yield shown, said
                     last = time.monotonic()
