@@ -11,11 +11,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from rag.account import Rate
 from rag.walls import COOKIE
 
-from .browsing import fetch, served
+from .browsing import ask, fetch, served
 from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
@@ -222,6 +223,28 @@ def test_a_browser_is_led_to_the_login(guarded: str) -> None:
     assert {"httponly", "samesite=strict", "path=/"} <= {
         part.strip().lower() for part in given.headers["set-cookie"].split(";")
     }
+
+
+def test_in_a_browser(browser, guarded: str) -> None:
+    """The way in, with a wrong password and the right one; a question; the way out, after which nothing is there."""
+    page = browser.new_page()
+    page.goto(guarded)
+    for password in ("wrong horse battery", PASSWORD):
+        page.fill("[name=user]", USER)
+        page.fill("[name=password]", password)
+        page.click("button")
+        if password != PASSWORD:
+            page.get_by_text("This name and password do not fit.").wait_for()
+            assert [] == [one["id"] for one in Axe().run(page).response["violations"]]
+    page.wait_for_selector("#question textarea")
+    ask(page, "What did India raise with Sun Weidong?")
+    page.wait_for_selector("sup a.chip")
+    page.get_by_text("Log out jane").click()
+    page.click("button")
+    page.wait_for_selector("[name=password]")
+    page.goto(guarded + "/documents/1")
+    assert page.url == guarded + "/login"
+    page.close()
 
 
 def test_logging_out(guarded: str) -> None:

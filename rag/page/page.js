@@ -100,6 +100,10 @@
       open(chip.getAttribute("href").slice(1));
       return;
     }
+    if (at('a[href="/logout"]')) {
+      event.preventDefault(); // Gradio opens every link of a text in a window of its own
+      return location.assign("/logout");
+    }
     const example = at("button.example");
     if (example && !example.id) return ask(example.textContent);
     if (example) return first(example.id === "to-sample");
