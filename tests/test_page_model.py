@@ -157,6 +157,27 @@ def test_what_a_model_writes_stays_text(page, world: World, full: bool) -> None:
     assert [link for link in links if not re.match(r"#[ch]\d+-\d+$|/documents/\d+\?marked=[\d,-]+#marked$", link)] == []
 
 
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (fake.fails(401, "bad key"), "refused the key"),
+        (fake.fails(500), "failed (500)"),
+        (fake.fails(429, retry_after="300"), "is limiting the rate"),
+    ],
+    ids=["wrong key", "broken", "too often"],
+)
+def test_a_model_that_fails(page, world: World, reply: fake.Reply, said: str) -> None:
+    """The answer is quoted instead, with its citations, and says plainly what happened."""
+    world.replies(reply)
+    ask(page, QUESTION)
+    page.locator("#chat .notice").wait_for(timeout=60_000)
+    page.wait_for_selector("sup a.chip")
+    assert "citations checked" in page.inner_text(DONE)
+    notice = page.inner_text("#chat .notice")
+    assert said in notice
+    assert "bad key" not in notice
+
+
 def test_no_route_gives_the_key_away(world: World) -> None:
     """What the page tells of itself, asked for directly."""
     for path in ("/", "/config", "/gradio_api/info", "/gradio_api/startup-events", "/theme.css", "/gradio_api/app_id",
