@@ -103,6 +103,7 @@ class Library:
         self._making = threading.RLock()
         self._tried_chroma = False
         self._changed = False
+        self._listed: tuple[int, list[DocumentInfo]] = (-1, [])  # as of that version
         self._filling: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -351,7 +352,10 @@ class Library:
 
     def documents(self) -> list[DocumentInfo]:
         """Every document, and every file that could not be read, by source."""
-        return self._catalog.documents()
+        version = self.version()  # read first: a list that is newer than its version is only read once more
+        if self._listed[0] != version:
+            self._listed = (version, self._catalog.documents())
+        return list(self._listed[1])
 
     def fields(self, most: int = 500) -> list[tuple[str, str, int]]:
         """(field, value, documents) that a `Filter` can ask for by its metadata, the commonest first."""

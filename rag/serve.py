@@ -17,21 +17,22 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs
 
+import anyio
 import fastapi
 import uvicorn
-from starlette.concurrency import run_in_threadpool
 
 from rag import account
 from rag.errors import IndexBusyError, RagError, SettingsError
 from rag.library import Library
 from rag.records import Progress
 from rag.settings import Settings
-from rag.walls import COOKIE, LOGIN, LOOPBACK, Walls, names_of_this_machine, session_of
+from rag.walls import COOKIE, LOGIN, LOOPBACK, Walls, client_of, names_of_this_machine, session_of
 from rag.watch import changes
 
 _log = logging.getLogger(__name__)
 
-_TRIES, _TRY_EVERY_S = 10, 6.0  # to log in: so many at once, then one every so many seconds
+_TRIES, _TRY_EVERY_S = 10, 6.0  # to log in: so many of a client at once, then one every so many seconds
+_ALL_TRIES = 60  # of all clients at once, then one a second
 
 
 def serve(
@@ -51,10 +52,11 @@ def serve(
         SettingsError: The address is taken or none of this machine, others could reach it and there is no account, or the
             certificate cannot be used.
     """
-    owner = None if host in LOOPBACK else account.load(Path(settings.index))
-    if owner is None and host not in LOOPBACK:
+    is_reached = host not in LOOPBACK or bool(names)  # a name is that of a proxy, which others reach
+    owner = account.load(Path(settings.index)) if is_reached else None
+    if owner is None and is_reached:
         raise SettingsError(
-            f"on {host} others could reach the page, and there is no account",
+            f"on {', '.join((host, *names))} others could reach the page, and there is no account",
             "make one: rag account NAME; or stay on this machine, and reach it through an SSH tunnel",
         )
     _check_certificate(certificate, key)
@@ -66,7 +68,7 @@ def serve(
         ended, in_step = threading.Event(), threading.Event()
         app = make_app(library, Path(uploads), in_step, owner=owner, names=names, is_encrypted=bool(certificate))
         config = uvicorn.Config(
-            app, log_level="warning", timeout_graceful_shutdown=3, server_header=False,
+            app, log_level="warning", timeout_graceful_shutdown=3, server_header=False, proxy_headers=bool(names),
             ssl_certfile=certificate or None, ssl_keyfile=key or None,
         )  # fmt: skip
         following = threading.Thread(target=_follow, args=(library, ended, in_step))
@@ -156,7 +158,8 @@ def _add_door(outer: fastapi.FastAPI, owner: account.Account, sessions: account.
     """The ways in and out."""
     from rag.page import plain
 
-    tries = account.Rate(_TRIES, 1 / _TRY_EVERY_S)
+    tries, all_tries = account.Rate(_TRIES, 1 / _TRY_EVERY_S), account.Rate(_ALL_TRIES, 1)
+    hashing = anyio.CapacityLimiter(2)  # each takes 64 MB, and a core for a while
 
     @outer.get(LOGIN)
     def ask() -> fastapi.Response:
@@ -164,14 +167,14 @@ def _add_door(outer: fastapi.FastAPI, owner: account.Account, sessions: account.
 
     @outer.post(LOGIN)
     async def come_in(request: fastapi.Request) -> fastapi.Response:
-        wait_s = tries.wait_s(request.client.host if request.client else "")
+        wait_s = tries.wait_s(client_of(request.scope)) or all_tries.wait_s("")
         if wait_s:
             seconds = math.ceil(wait_s)
             page = plain.login(f"Too many tries: wait {seconds} second{'s' * (seconds != 1)}.")
             return _html(page, 429, {"retry-after": str(seconds)})
         given = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
         user, password = (given.get(name, [""])[0] for name in ("user", "password"))
-        if not await run_in_threadpool(owner.admits, user, password):
+        if not await anyio.to_thread.run_sync(owner.admits, user, password, limiter=hashing):
             return _html(plain.login("This name and password do not fit."), 401)
         reply = fastapi.responses.RedirectResponse("/", 303)
         reply.set_cookie(

@@ -10,15 +10,18 @@ import math
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
+
+from starlette.requests import cookie_parser
 
 from rag.account import Rate, Sessions
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rag-session"
 LOGIN = "/login"
+# Without a session: the way in, and what a page that lost its server asks again and again before it loads itself anew.
+_ANYONE = (LOGIN, "/gradio_api/app_id")
 _MOST_BODY = 8_000_000  # bytes a request may carry: the conversations that a browser keeps
 _MOST_UPLOAD = 600_000_000  # bytes of files at once
 _MOST_LOGIN = 10_000
@@ -119,12 +122,11 @@ class Walls:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > most:
             return 413, "the request is too large", {}
-        if self._sessions is not None and scope["path"] != LOGIN and not self._sessions.holds(session_of(headers)):
+        if self._sessions is not None and scope["path"] not in _ANYONE and not self._sessions.holds(session_of(headers)):
             if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
                 return 303, "log in first", {"location": LOGIN}
             return 401, "log in first", {}
-        client = scope["client"][0] if scope.get("client") else ""
-        wait_s = self._rate.wait_s(client)
+        wait_s = self._rate.wait_s(client_of(scope))
         if wait_s:
             return 429, "too many requests; try again in a moment", {"retry-after": str(math.ceil(wait_s))}
         return None
@@ -148,11 +150,16 @@ def names_of_this_machine() -> list[str]:
 
 def session_of(headers: Mapping[str, str]) -> str:
     """The token that a browser sent; empty if it sent none."""
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return cookie.value if cookie else ""
+    # Not the standard library's: it drops all cookies after one of another program that it does not like.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+
+
+def client_of(scope: Mapping[str, Any]) -> str:
+    """Whose requests are counted together: an address, or the network that one household has of IPv6."""
+    host: str = scope["client"][0] if scope.get("client") else ""
+    if _is_address(host) and ":" in host:
+        return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
+    return host
 
 
 def _is_address(name: str) -> bool:
@@ -168,7 +175,10 @@ def _is_foreign(method: str, headers: dict[str, str]) -> bool:
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers.get("host"):
         return True
-    return method not in ("GET", "HEAD") and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+    if headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
+        return False
+    # Another page may lead its reader here; it may not have their browser load parts of this one.
+    return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
 
 
 async def _refuse(send: Send, status: int, words: str, more: dict[str, str]) -> None:

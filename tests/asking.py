@@ -1,4 +1,4 @@
-"""The page asked without a browser: its event protocol, as a program speaks it."""
+"""The page asked without a browser: its event protocol, as a program speaks it; or its handler, in this process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
+
+from rag import Library
+from rag.page.talk import Talk
 
 
 @dataclass(frozen=True)
@@ -129,3 +132,21 @@ def flood(caller: Caller, question: str, many: int) -> list[Asked]:
 
     with ThreadPoolExecutor(1) as aside:  # the browser of a test may have a loop running here
         return aside.submit(lambda: asyncio.run(all_of_them())).result()
+
+
+NEW = Talk("", "")
+
+
+def asked_on_the_page(library: Library, question: str, before: Talk = NEW) -> tuple[list[dict[str, str]], str, Talk]:
+    """The chat, the panel of sources and the conversation after a question: its handler called in this process."""
+    from rag.page.ask import AskRoom, gr
+
+    async def laid_out() -> AskRoom:  # outside a running loop Gradio makes loops of its own, and leaves them open
+        with gr.Blocks(analytics_enabled=False):
+            return AskRoom(library)
+
+    room = asyncio.run(laid_out())
+    *_, last = room.ask(question, 0, before, [], None, None, "", "")
+    shown = {component.elem_id or type(component).__name__: value for component, value in last.items()}
+    talked = next(value for value in last.values() if isinstance(value, Talk))
+    return shown["chat"], shown["source"], talked

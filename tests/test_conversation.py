@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rag import Document, Library
-from rag.page.talk import Talk
 from rag.prompts import QUOTED_LIST, QUOTED_SIDES, QUOTED_SUMMARY
 from rag.records import Answer, Turn
 from rag.settings import Settings
 
 from . import corpus
 from . import model_server as fake
+from .asking import asked_on_the_page
 from .conftest import ARTICLE
 from .torture.world import leave_chroma_alone
 
@@ -59,21 +58,6 @@ def test_what_is_in_here(library: Library) -> None:
     assert 8 == len(answer.citations)
     assert "• City bees (Leila Haddad, 2022-07-09) [1]" in answer.text
     assert {"beginning"} == {c.locator for c in answer.citations}
-
-
-def asked_on_the_page(library: Library, question: str) -> tuple[list[dict[str, str]], str, Talk]:
-    """The chat, the panel of sources and the conversation after a question."""
-    from rag.page.ask import AskRoom, gr
-
-    async def laid_out() -> AskRoom:  # outside a running loop Gradio makes loops of its own, and leaves them open
-        with gr.Blocks(analytics_enabled=False):
-            return AskRoom(library)
-
-    room = asyncio.run(laid_out())
-    *_, last = room.ask(question, 0, Talk("", ""), [], None, None, "", "")
-    shown = {component.elem_id or type(component).__name__: value for component, value in last.items()}
-    talked = next(value for value in last.values() if isinstance(value, Talk))
-    return shown["chat"], shown["source"], talked
 
 
 @pytest.mark.process

@@ -24,6 +24,7 @@ from rag.records import Answer, Turn
 from rag.settings import Settings
 
 from . import model_server as fake
+from .asking import asked_on_the_page
 from .conftest import ARTICLE
 from .torture.world import leave_chroma_alone
 
@@ -107,13 +108,11 @@ def by_stream(index: Path, url: str) -> Shown:
 
 
 def by_page(index: Path, url: str, turns: tuple[Turn, ...] = ()) -> Shown:
-    from rag.page.ask import AskRoom
-
     before = Talk(
         "1", "", tuple(Exchange(t.question, Answer(t.question, t.answer, "answered", (), (), (), 1, "m")) for t in turns)
     )
     with Library.open(index, settings(url), asks_once=True) as library:
-        *_, (chat, source, _, after, *_) = AskRoom(library).ask(QUESTION, before, [], 0, None, "", "")
+        chat, source, after = asked_on_the_page(library, QUESTION, before)
         answered = after.turns[len(turns) :]
     text = f"{chat[-1]['content']} {source}"
     assert answered

@@ -128,6 +128,17 @@ def test_stop_before_the_first_word(page, world: World) -> None:
     assert world.model.closed_at - stopped < 1.0
 
 
+def test_turning_to_another_conversation_ends_an_answer(page, world: World) -> None:
+    """It does not come back into the new one, and the model is not asked on."""
+    halfway(page, world)
+    page.click("#new")
+    assert world.model.closed.wait(5)
+    page.locator("#chat .asked").wait_for(state="detached")
+    page.locator("#send").wait_for()
+    page.wait_for_timeout(700)
+    assert 0 == page.locator("#chat .asked").count()
+
+
 def test_leaving_closes_the_connection(page, world: World) -> None:
     """Who closes the tab asks no more."""
     halfway(page, world)

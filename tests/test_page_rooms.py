@@ -454,3 +454,33 @@ def test_first_run_leads_to_the_documents(browser, tmp_path: Path) -> None:
     with served(tmp_path) as empty, visiting(browser, empty) as page:
         page.click("#to-documents")
         page.locator("#upload").wait_for()
+
+
+def test_a_chosen_document_that_goes(page, room: Path) -> None:
+    """Questions go on when a document they were asked of is deleted."""
+    source = room / "seeds" / "gone.md"
+    source.write_text("---\nauthor: Gone Soon\n---\nThe lighthouse of Vardø was painted in May.\n", "utf-8")
+    page.get_by_role("tab", name="Documents").click()
+    page.locator("#documents", has_text="gone.md").wait_for()
+    page.get_by_role("tab", name="Ask").click()
+    page.click("#scope button")
+    choose(page, "#where", "author: Gone Soon (1)")
+    source.unlink()
+    page.get_by_role("tab", name="Documents").click()
+    page.locator("#documents", has_text="gone.md").wait_for(state="detached")
+    page.get_by_role("tab", name="Ask").click()
+    page.locator("#scope > button", has_text="Ask all documents").wait_for()
+    ask(page, QUESTION)
+    answered(page, 1)
+    assert page.locator("sup a.chip").count() > 0
+
+
+def test_the_same_file_dropped_twice(page, tmp_path: Path) -> None:
+    """Is there once, and neither time a problem."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "twice.txt").write_text("The same words in both.", "utf-8")
+    page.get_by_role("tab", name="Documents").click()
+    page.set_input_files("#upload input[type=file]", [tmp_path / "a" / "twice.txt", tmp_path / "b" / "twice.txt"])
+    page.locator("#importing", has_text="1 there already").wait_for()
+    assert 0 == page.locator("#importing .flag").count()

@@ -108,7 +108,7 @@ class AskRoom:
         )
         for event in (asked, done, ended):
             self._kept.keep_after(event)
-        self._kept.wire(page, outputs, self.shown)
+        self._kept.wire(page, outputs, self.shown, [asked, done])
         self._scope.wire(version)
         version.change(self.refreshed, None, [self._chat, self._examples], **QUIET)
         feedback = [self._feedback, self._told, self._expected, self._passage]

@@ -10,7 +10,7 @@ from rag.library import Library
 from rag.page import show, sources
 from rag.page.talk import Exchange, Talk
 from rag.records import Document
-from rag.trace import SavedCitation
+from rag.trace import SavedCitation, Trace
 
 
 def parts(library: Library, talked: Talk) -> list[str]:
@@ -40,7 +40,10 @@ def part(library: Library, turn: int, exchange: Exchange) -> str:
             saved = SavedCitation(
                 citation.n, citation.source, citation.start, citation.end, citation.quote, citation.content_hash
             )
-            trace = library.trace(saved)
+            try:
+                trace = library.trace(saved)
+            except RagError:
+                trace = Trace("deleted")  # just now
             id_, span = library.id_of(citation.source), replace(span, start=trace.start, end=trace.end)
             if trace.state not in ("unchanged", "moved") or not stands(id_):
                 shown.append(sources.kept(turn, citation, trace))

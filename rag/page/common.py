@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rag.errors import RagError
 from rag.page.show import one_line
+
+_log = logging.getLogger(__name__)
 
 Updates = dict[Any, Any]  # component → its new value; what is not in it stays as it is
 
@@ -69,3 +72,6 @@ class Aside:
             self.outcome = problem(error)
         except OSError as error:
             self.outcome = problem(f"it cannot be read ({error.strerror})")
+        except Exception:  # a defect of ours: whoever waits is told, and the log has it
+            _log.exception("work for the page failed")
+            self.outcome = problem("rag failed; its log says how")

@@ -98,12 +98,16 @@ class DocumentsRoom:
             for state in self._told_of(path.name, lambda told, path=path: self._add_file(path, told)):  # type: ignore[misc]
                 yield f"{done}{state}{rest}"
             done += state
-            with contextlib.suppress(OSError):  # each upload lies in a folder of its own
+            with contextlib.suppress(OSError):
                 path.unlink()
                 path.parent.rmdir()
 
     def _add_file(self, path: Path, told: Callable[[Progress], None]) -> SyncReport:
-        return self._library.add_stream(path.read_bytes(), path.name, progress=told)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:  # the same file was dropped twice at once: they lie at one place
+            return SyncReport(unchanged=1)
+        return self._library.add_stream(data, path.name, progress=told)
 
     def add_page(self, url: str) -> Iterator[str]:
         """Takes a web page in."""

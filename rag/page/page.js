@@ -61,10 +61,26 @@
     if (isSample) load();
   };
 
+  const copy = async (text) => {
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else {
+      const area = document.body.appendChild(document.createElement("textarea")); // over http there is no clipboard
+      area.value = text;
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    if (!copied) return;
+    const button = copied;
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  };
+  let copied = null; // the button that was pressed last
+
   // The server writes what is to be saved, or copied, where nobody sees it.
   const save = (saved) => {
     const { name, text } = JSON.parse(saved);
-    if (!name) return navigator.clipboard.writeText(text);
+    if (!name) return copy(text);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
     link.download = name;
@@ -122,10 +138,7 @@
     else if (act === "talk") tell("do-talk", `open ${n}`);
     else if (["reread", "delete"].includes(act)) tell("do-document", `${act} ${n}`);
     else if (n) tell("do", `${act} ${n}`);
-    if (act === "copy") {
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy"), 1500);
-    }
+    if (act === "copy") copied = button;
   }, true);
 
   document.addEventListener("keydown", (event) => {

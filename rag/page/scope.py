@@ -15,6 +15,7 @@ from rag.page.common import QUIET, Updates
 from rag.records import Filter
 
 _ALL = "Ask all documents"
+_OFFERED = 1_000  # documents to choose from: a page is told of each of them at every change
 
 
 class Scope:
@@ -23,7 +24,10 @@ class Scope:
     def __init__(self, library: Library) -> None:
         self._library = library
         with gr.Accordion(_ALL, open=False, elem_id="scope") as self._fold:
-            self._only = gr.Dropdown(self._names(), label="Only these documents", multiselect=True, elem_id="only")
+            # One that is not among those offered can be named: its source is typed.
+            self._only = gr.Dropdown(
+                self._names(), label="Only these documents", multiselect=True, allow_custom_value=True, elem_id="only"
+            )
             self._where = gr.Dropdown(self._fields(), label="Only documents with", multiselect=True, elem_id="where")
             with gr.Row():
                 self._since = gr.Textbox("", label="From (date)", placeholder="2025-01-31", elem_id="since", max_length=10)
@@ -36,14 +40,18 @@ class Scope:
 
     def wire(self, version: gr.State) -> None:
         """Connects its components. What can be chosen is as the library of this version has it."""
-        version.change(self.refreshed, None, [self._only, self._where], **QUIET)
+        chosen = [self._only, self._where]
+        version.change(self.refreshed, chosen, chosen, preprocess=False, **QUIET)
         self._where.input(one_value_each, self._where, self._where, **QUIET)
         for given in self.inputs:
             given.change(self.told, self.inputs, self._fold, **QUIET)
 
-    def refreshed(self) -> Updates:
-        """What can be chosen now."""
-        return {self._only: gr.Dropdown(choices=self._names()), self._where: gr.Dropdown(choices=self._fields())}
+    def refreshed(self, only: object, where: object) -> Updates:
+        """What can be chosen now; of what was chosen what is there still: with the rest Gradio refuses the question."""
+        return {
+            self._only: _offering(self._names(), only, are_all=False),
+            self._where: _offering(self._fields(), where, are_all=True),
+        }
 
     @staticmethod
     def wanted(only: Sequence[str], where: Sequence[str], since: str, until: str) -> Filter:
@@ -64,7 +72,7 @@ class Scope:
 
     def _names(self) -> list[tuple[str, str]]:
         infos = shelf.names([info for info in self._library.documents() if info.state != "failed"])
-        return [(info.title or info.source, info.source) for info in infos.values()]
+        return [(info.title or info.source, info.source) for info in infos.values()][:_OFFERED]
 
     def _fields(self) -> list[tuple[str, str]]:
         return [(f"{name}: {value} ({n:,})", json.dumps([name, value])) for name, value, n in self._library.fields()]
@@ -78,6 +86,16 @@ def one_value_each(where: Sequence[str]) -> list[str]:
         ['["author", "B"]', '["kind", "x"]']
     """
     return list({_field(chosen)[0]: chosen for chosen in where}.values())
+
+
+def _offering(choices: list[tuple[str, str]], chosen: object, *, are_all: bool) -> Any:
+    there = {value for _, value in choices}
+    kept = (
+        [one for one in chosen if isinstance(one, str) and (one in there or not are_all)]
+        if isinstance(chosen, list)
+        else []
+    )
+    return gr.Dropdown(choices=choices, value=kept)
 
 
 def _field(chosen: str) -> tuple[str, str]:

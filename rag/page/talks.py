@@ -40,13 +40,14 @@ class KeptTalks:
         self._do = gr.Textbox("", show_label=False, label="Open", elem_id="do-talk", elem_classes=HIDDEN)
         self.saved = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
 
-    def wire(self, page: gr.Blocks, outputs: list[Any], shown: Shown) -> None:
+    def wire(self, page: gr.Blocks, outputs: list[Any], shown: Shown, running: list[Any]) -> None:
         """Connects it.
 
         Args:
             page: The page.
             outputs: The components of the room of questions.
             shown: What they hold for a conversation.
+            running: The events that answer; whoever turns to another conversation ends them.
         """
 
         def begin() -> Updates:
@@ -60,10 +61,12 @@ class KeptTalks:
         def relist(event: Any) -> None:
             event.then(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
 
-        relist(self._new.click(begin, None, outputs, **QUIET))
-        relist(self._do.change(open_it, [self._do, self._kept, self._wanted], outputs, **QUIET))
+        relist(self._new.click(begin, None, outputs, cancels=running, **QUIET))
+        relist(self._do.change(open_it, [self._do, self._kept, self._wanted], outputs, cancels=running, **QUIET))
         relist(
-            self._drop.click(self.drop, [self.talked, self._kept], self._kept, **QUIET).then(begin, None, outputs, **QUIET)
+            self._drop.click(self.drop, [self.talked, self._kept], self._kept, cancels=running, **QUIET).then(
+                begin, None, outputs, **QUIET
+            )
         )
         self._wanted.change(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
         page.load(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
