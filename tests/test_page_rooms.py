@@ -383,6 +383,8 @@ def test_light_or_dark_is_remembered(page) -> None:
     is_dark = "document.body.classList.contains('dark')"
     before = page.evaluate(is_dark)
     page.click("#theme")
+    page.locator("#examples button").first.wait_for()
+    page.wait_for_timeout(700)  # what a reload cuts off is an error in the console
     page.reload()
     page.wait_for_selector("#question textarea")
     page.locator("body:not(.dark)" if before else "body.dark").wait_for(state="attached")
