@@ -151,6 +151,8 @@ class Batches:
                 self._catalog.publish(document_id)
                 self._count(ready, tally)
         tally.passages += len(missing)
+        # All files may have been read long before: whoever wants to stop the import, or to show it, is asked here.
+        tally.report(Progress(batch[-1].document.source, tally.done, tally.total, tally.passages, tally.found))
 
     def _held(self, ready: Ready) -> Callable[[Passage], Vector | None]:
         """The vectors that passages have already, from an older revision where the same words stand under the same title.

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rag import Library
+
 from . import model_server as fake
 from .asking import Asked, Caller, flood
 from .browsing import ask, opened, served
@@ -147,3 +149,25 @@ def test_a_program_that_hangs_up_stops_the_model(stations: Path, slow_model: fak
             assert slow_model.closed_at - left < 1.0
         with ThreadPoolExecutor(25) as pool:  # more than are answered side by side
             list(pool.map(lambda _: Caller(address).ask("Who keeps it?", lambda said: "is known" in said), range(25)))
+
+
+def test_it_ends_while_documents_are_taken_in(tmp_path: Path) -> None:
+    """Ctrl-C does not wait until all are in; what is in stays."""
+    (tmp_path / "seeds").mkdir()
+    words = "The otters of lake {n} sleep in rafts, and the keeper counts them in the morning of day {k}."
+    for n in range(600):
+        text = " ".join(words.format(n=n, k=k) for k in range(120))
+        (tmp_path / "seeds" / f"{n}.txt").write_text(text, "utf-8")
+    with served(tmp_path):
+        until = time.monotonic() + 60
+        while not documents_of(tmp_path):
+            assert time.monotonic() < until
+            time.sleep(0.2)
+    assert 0 < documents_of(tmp_path) < 600
+
+
+def documents_of(room: Path) -> int:
+    if not (room / "index").exists():
+        return 0
+    with Library.open(room / "index", asks_once=True) as library:
+        return library.standing().documents
