@@ -10,15 +10,20 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+_streams: WeakKeyDictionary = WeakKeyDictionary()  # page → its requests that wait for what events bring
 
 
 class Served(str):
@@ -90,9 +95,24 @@ def fetch(address: str, path: str = "/", method: str = "GET", body: str | None =
 def opened(context, address: str):
     """A page in a browser's context, ready to be asked."""
     page = context.new_page()
+    streams = _streams[page] = set()
+    page.on("request", lambda request: streams.add(request) if "/queue/data" in request.url else None)
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda request: streams.discard(request))  # Playwright refuses a built-in
     page.goto(address)
     page.wait_for_selector("#question textarea")
     return page
+
+
+def reloaded(page) -> None:
+    """Loads it anew when its events have ended: Gradio logs those that this cuts off as errors."""
+    quiet_since, give_up = time.monotonic(), time.monotonic() + 30
+    while time.monotonic() - quiet_since < 0.5:
+        assert time.monotonic() < give_up, "the page does not come to rest"
+        page.wait_for_timeout(50)
+        if _streams[page]:
+            quiet_since = time.monotonic()
+    page.reload()
 
 
 @contextmanager

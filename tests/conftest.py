@@ -13,6 +13,8 @@ import pytest
 
 from rag import Library
 
+pytest.register_assert_rewrite(f"{__package__}.browsing")  # what it finds wrong is told in full
+
 from .browsing import CHROMIUM, FLAGS
 from .torture.world import leave_chroma_alone
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from . import model_server as fake
-from .browsing import ask, opened, served
+from .browsing import ask, opened, reloaded, served
 from .payloads import payloads
 from .web_server import WebServer, running
 
@@ -110,7 +110,7 @@ def test_in_questions_answers_sources_and_history(page, world: World) -> None:
             page.locator("sup a.chip").first.click()
         no_markup(page, "#chat")
         no_markup(page, "#source")
-    page.reload()
+    reloaded(page)
     page.locator("button.talk").nth(len(world.texts[:90]) - 1).wait_for()
     no_markup(page, "#talks")
     page.locator("button.talk").nth(3).click()

@@ -139,6 +139,25 @@ def test_turning_to_another_conversation_ends_an_answer(page, world: World) -> N
     assert 0 == page.locator("#chat .asked").count()
 
 
+def test_a_question_asked_at_once_in_a_new_conversation(page, world: World) -> None:
+    """The new conversation, when it comes, neither wipes what is being typed nor ends the answer to it."""
+    first, rest = "What did India raise", " with Sun Weidong?"
+    world.replies(fake.after("India raised it with him. ", fake.drips))
+    page.keyboard.press("Alt+n")  # the page has only just come up: the server's reply takes a second
+    page.keyboard.type(first)
+    page.wait_for_timeout(1500)
+    assert first == page.input_value("#question textarea")
+
+    page.keyboard.press("Alt+n")
+    page.keyboard.type(rest)
+    page.keyboard.press("Enter")
+    page.get_by_text("India raised it with him. word word").wait_for()
+    page.wait_for_timeout(700)
+    assert page.locator("#stop").is_visible()  # it is still being written
+    assert not world.model.closed.is_set()
+    assert first + rest in page.inner_text("#chat .asked")
+
+
 def test_leaving_closes_the_connection(page, world: World) -> None:
     """Who closes the tab asks no more."""
     halfway(page, world)

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from rag.testset import read_set
 
-from .browsing import ask, opened, served, visiting
+from .browsing import ask, opened, reloaded, served, visiting
 from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
@@ -62,13 +62,22 @@ def answered(page, n: int) -> None:
     page.locator("#chat .verdict").nth(n - 1).wait_for()
 
 
+def taken_in(page, file: Path, text: str) -> Path:
+    """Writes a document into the folder that is followed; returns to the room of questions when it is in the list."""
+    file.write_text(text, "utf-8")
+    page.get_by_role("tab", name="Documents").click()
+    page.locator("#documents", has_text=file.name).wait_for()
+    page.get_by_role("tab", name="Ask").click()
+    return file
+
+
 def test_a_conversation_is_kept_by_the_browser(page, address: str, article: str) -> None:
     """After a reload it is in the list; opened, it shows its citations, and they mark the same words."""
     ask(page, QUESTION)
     answered(page, 1)
     page.locator("button.talk").first.wait_for()
     marks = page.locator("mark.cited").all_inner_texts()
-    page.reload()
+    reloaded(page)
     page.locator("button.talk", has_text="What did India raise").first.click()
     answered(page, 1)
     page.wait_for_selector("mark.cited", state="attached")
@@ -189,7 +198,7 @@ def test_documents_come_and_go(page, tmp_path: Path) -> None:
     page.locator("#documents", has_text="no document fits").wait_for()
 
     page.get_by_role("tab", name="Ask").click()
-    page.reload()
+    reloaded(page)
     page.locator("button.talk", has_text="otter keeper").click()
     page.get_by_text("this document is no longer in your library").wait_for(state="attached")
 
@@ -384,8 +393,7 @@ def test_light_or_dark_is_remembered(page) -> None:
     before = page.evaluate(is_dark)
     page.click("#theme")
     page.locator("#examples button").first.wait_for()
-    page.wait_for_timeout(700)  # what a reload cuts off is an error in the console
-    page.reload()
+    reloaded(page)
     page.wait_for_selector("#question textarea")
     page.locator("body:not(.dark)" if before else "body.dark").wait_for(state="attached")
 
@@ -402,18 +410,13 @@ def test_what_is_in_force_is_shown(page) -> None:
 
 def test_what_changed_in_a_cited_text(page, room: Path) -> None:
     """A kept answer shows its words as they were, and what stands there now, word by word."""
-    source = room / "seeds" / "roof.txt"
-    source.write_text("The observatory roof of Hammerfell is red and made of copper.\n", "utf-8")
-    page.locator("#head", has_text="documents").wait_for()
-    page.get_by_role("tab", name="Documents").click()
-    page.locator("#documents", has_text="roof.txt").wait_for()
-    page.get_by_role("tab", name="Ask").click()
+    source = taken_in(page, room / "seeds" / "roof.txt", "The observatory roof of Hammerfell is red and made of copper.\n")
     ask(page, "What colour is the observatory roof of Hammerfell?")
     answered(page, 1)
     source.write_text("The observatory roof of Hammerfell is blue and made of copper.\n", "utf-8")
     page.get_by_role("tab", name="Documents").click()
     page.wait_for_timeout(6000)  # it is followed within seconds
-    page.reload()
+    reloaded(page)
     page.locator("button.talk", has_text="observatory").click()
     page.locator("#source section.changed").wait_for(state="attached")
     assert ["red"] == page.locator("#source del").all_inner_texts()
@@ -460,11 +463,8 @@ def test_first_run_leads_to_the_documents(browser, tmp_path: Path) -> None:
 
 def test_a_chosen_document_that_goes(page, room: Path) -> None:
     """Questions go on when a document they were asked of is deleted."""
-    source = room / "seeds" / "gone.md"
-    source.write_text("---\nauthor: Gone Soon\n---\nThe lighthouse of Vardø was painted in May.\n", "utf-8")
-    page.get_by_role("tab", name="Documents").click()
-    page.locator("#documents", has_text="gone.md").wait_for()
-    page.get_by_role("tab", name="Ask").click()
+    lighthouse = "---\nauthor: Gone Soon\n---\nThe lighthouse of Vardø was painted in May.\n"
+    source = taken_in(page, room / "seeds" / "gone.md", lighthouse)
     page.click("#scope button")
     choose(page, "#where", "author: Gone Soon (1)")
     source.unlink()

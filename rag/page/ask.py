@@ -108,7 +108,7 @@ class AskRoom:
         )
         for event in (asked, done, ended):
             self._kept.keep_after(event)
-        self._kept.wire(page, outputs, self.shown, [asked, done])
+        self._kept.wire(page, outputs, self.shown, self._editing, [asked, done])
         self._scope.wire(version)
         version.change(self.refreshed, None, [self._chat, self._examples], **QUIET)
         feedback = [self._feedback, self._told, self._expected, self._passage]
@@ -257,13 +257,18 @@ class AskRoom:
         """The conversation after Stop: what was not finished says that it was not checked."""
         return self._busy(False) if unfinished is None else self._with(unfinished, talked, parts)
 
-    def shown(self, talked: Talk) -> Updates:
-        """A conversation as it was, with what became of its sources since; an empty one is a new one."""
+    def shown(self, talked: Talk, editing: int) -> Updates:
+        """A conversation as it was, with what became of its sources since; an empty one is a new one.
+
+        Args:
+            talked: The conversation.
+            editing: The number of the exchange that was being edited before, 0 for none. What else stands in the box for
+                questions was typed for this conversation, or is kept for it.
+        """
         return {
             **self._conversation(talked, beside.parts(self._library, talked)),
             **self._busy(False),
-            self._question: "",
-            self._editing: 0,
+            **({self._question: "", self._editing: 0} if editing else {}),
             self._told: "",
             self._unfinished: None,
             self._feedback: gr.Column(visible=False),

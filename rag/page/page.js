@@ -116,6 +116,7 @@
       open(chip.getAttribute("href").slice(1));
       return;
     }
+    if (at("#new")) $("#question textarea").focus(); // whoever begins anew types at once
     if (at('a[href="/logout"]')) {
       event.preventDefault(); // Gradio opens every link of a text in a window of its own
       return location.assign("/logout");

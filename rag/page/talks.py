@@ -14,7 +14,7 @@ from rag.page.common import HIDDEN, MARKUP, QUIET, Updates, command
 from rag.page.show import escaped
 from rag.page.talk import Talk
 
-Shown = Callable[[Talk], Updates]  # a conversation → what the room of questions shows of it
+Shown = Callable[[Talk, int], Updates]  # a conversation, the number being edited → what the room of questions shows
 
 
 class KeptTalks:
@@ -40,34 +40,37 @@ class KeptTalks:
         self._do = gr.Textbox("", show_label=False, label="Open", elem_id="do-talk", elem_classes=HIDDEN)
         self.saved = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
 
-    def wire(self, page: gr.Blocks, outputs: list[Any], shown: Shown, running: list[Any]) -> None:
+    def wire(self, page: gr.Blocks, outputs: list[Any], shown: Shown, editing: gr.State, running: list[Any]) -> None:
         """Connects it.
 
         Args:
             page: The page.
             outputs: The components of the room of questions.
             shown: What they hold for a conversation.
+            editing: The number of the exchange whose question is being edited.
             running: The events that answer; whoever turns to another conversation ends them.
         """
 
-        def begin() -> Updates:
-            return shown(Talk("", ""))
+        def begin(editing: int) -> Updates:
+            return shown(Talk("", ""), editing)
 
-        def open_it(word: str, kept: object, wanted: str) -> Updates:
+        def open_it(word: str, kept: object, wanted: str, editing: int) -> Updates:
             found = talk.found(talk.all_from_json(kept), wanted)
             _, n = command(word)
-            return shown(found[n]) if 0 <= n < len(found) else gr.skip()
+            return shown(found[n], editing) if 0 <= n < len(found) else gr.skip()
+
+        def ending(event: Any) -> Any:
+            # First of all, in an event of its own: Gradio cancels after an event's function has returned, and would end
+            # a question that was asked meanwhile.
+            return event(None, cancels=running, api_visibility="private")
 
         def relist(event: Any) -> None:
             event.then(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
 
-        relist(self._new.click(begin, None, outputs, cancels=running, **QUIET))
-        relist(self._do.change(open_it, [self._do, self._kept, self._wanted], outputs, cancels=running, **QUIET))
-        relist(
-            self._drop.click(self.drop, [self.talked, self._kept], self._kept, cancels=running, **QUIET).then(
-                begin, None, outputs, **QUIET
-            )
-        )
+        relist(ending(self._new.click).then(begin, editing, outputs, **QUIET))
+        relist(ending(self._do.change).then(open_it, [self._do, self._kept, self._wanted, editing], outputs, **QUIET))
+        dropped = ending(self._drop.click).then(self.drop, [self.talked, self._kept], self._kept, **QUIET)
+        relist(dropped.then(begin, editing, outputs, **QUIET))
         self._wanted.change(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
         page.load(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
         self.keep_after(
