@@ -22,7 +22,7 @@ COOKIE = "rag-session"
 LOGIN = "/login"
 # Without a session: the way in, and what a page that lost its server asks again and again before it loads itself anew.
 _ANYONE = (LOGIN, "/gradio_api/app_id")
-_MOST_BODY = 8_000_000  # bytes a request may carry: the conversations that a browser keeps
+_MOST_BODY = 8_000_000  # bytes a request may carry: a conversation that a browser kept
 _MOST_UPLOAD = 600_000_000  # bytes of files at once
 _MOST_LOGIN = 10_000
 _UPLOAD, _ASK = "/gradio_api/upload", "/gradio_api/queue/join"

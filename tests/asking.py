@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import http.client
 import json
 import re
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rag import Library
+from rag.page.show import escaped
 from rag.page.talk import Talk
 
 
@@ -90,7 +92,7 @@ class Caller:
                 event = json.loads(line[5:]) if line.startswith(b"data:") else {}
                 if event.get("msg") in ("process_generating", "process_completed"):
                     first_s = first_s or time.monotonic() - begun
-                    said += json.dumps(event["output"], ensure_ascii=False)
+                    said += json.dumps(told(event["output"]), ensure_ascii=False)
                 if event.get("msg") == "process_completed":
                     return Asked(reply.status, said, bool(event["success"]), first_s)
                 if leave(said):
@@ -107,6 +109,19 @@ class Caller:
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.address)
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
+
+
+_KEPT = escaped('{"talks"')
+
+
+def told(output: Any) -> Any:
+    """What an answer tells: without the passages that were found for it, which are kept with it and may be any."""
+    if isinstance(output, dict):
+        return {key: [] if key == "hits" else told(value) for key, value in output.items()}
+    if isinstance(output, list):
+        return [told(value) for value in output]
+    is_kept = isinstance(output, str) and output.startswith(_KEPT)
+    return told(json.loads(html.unescape(output))) if is_kept else output
 
 
 def flood(caller: Caller, question: str, many: int) -> list[Asked]:

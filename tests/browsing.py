@@ -92,26 +92,36 @@ def fetch(address: str, path: str = "/", method: str = "GET", body: str | None =
         connection.close()
 
 
-def opened(context, address: str):
-    """A page in a browser's context, ready to be asked."""
-    page = context.new_page()
+def watched(page):
+    """A page of which `at_rest` can tell whether it is; to be called before it goes anywhere."""
     streams = _streams[page] = set()
     page.on("request", lambda request: streams.add(request) if "/queue/data" in request.url else None)
     for end in ("requestfinished", "requestfailed"):
         page.on(end, lambda request: streams.discard(request))  # Playwright refuses a built-in
+    return page
+
+
+def opened(context, address: str):
+    """A page in a browser's context, ready to be asked."""
+    page = watched(context.new_page())
     page.goto(address)
     page.wait_for_selector("#question textarea")
     return page
 
 
-def reloaded(page) -> None:
-    """Loads it anew when its events have ended: Gradio logs those that this cuts off as errors."""
+def at_rest(page) -> None:
+    """Waits until its events have ended."""
     quiet_since, give_up = time.monotonic(), time.monotonic() + 30
-    while time.monotonic() - quiet_since < 0.5:
+    while time.monotonic() - quiet_since < 0.3:
         assert time.monotonic() < give_up, "the page does not come to rest"
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(30)
         if _streams[page]:
             quiet_since = time.monotonic()
+
+
+def reloaded(page) -> None:
+    """Loads it anew at rest: Gradio logs events that this cuts off as errors."""
+    at_rest(page)
     page.reload()
 
 
@@ -131,6 +141,7 @@ def visiting(browser, address: str, **how):
 
 
 def ask(page, question: str) -> None:
-    """Types a question and presses Enter."""
+    """Types a question and presses Enter, at rest: a second one is not taken until the event that answers has ended."""
+    at_rest(page)
     page.fill("#question textarea", question)
     page.keyboard.press("Enter")

@@ -60,7 +60,7 @@ def test_ask_and_open_the_source(page, article: str) -> None:
 def test_abstaining(page) -> None:
     """The refusal, and what comes closest."""
     ask(page, "Who is the president of Brazil?")
-    page.get_by_text("Your documents don't answer this.").wait_for()
+    page.locator("#chat", has_text="Your documents don't answer this.").wait_for()
 
     assert "Closest:" in page.inner_text("#chat")
     assert "does not mention" in page.inner_text("#chat")
@@ -89,7 +89,7 @@ def test_two_visitors_do_not_mix(browser, address: str) -> None:
     ask(first, QUESTION)
     ask(second, "Who is the president of Brazil?")
     first.wait_for_selector("a.chip")
-    second.get_by_text("Your documents don't answer this.").wait_for()
+    second.locator("#chat", has_text="Your documents don't answer this.").wait_for()
 
     assert "Brazil" not in first.inner_text("#chat")
     assert "Sun Weidong" not in second.inner_text("#chat .asked")

@@ -105,7 +105,7 @@ def test_stop_closes_the_connection(page, world: World) -> None:
     stopped = time.monotonic()
     assert world.model.closed.wait(5)
     assert world.model.closed_at - stopped < 1.0
-    page.get_by_text("stopped before it was checked").wait_for()
+    page.locator("#chat", has_text="stopped before it was checked").wait_for()
     assert "India raised it with him." in page.inner_text("#chat")
     page.locator("#send").wait_for()  # there is nothing to be stopped any more
     assert not page.locator("#stop").is_visible()
@@ -129,7 +129,7 @@ def test_stop_before_the_first_word(page, world: World) -> None:
 
 
 def test_turning_to_another_conversation_ends_an_answer(page, world: World) -> None:
-    """It does not come back into the new one, and the model is not asked on."""
+    """It does not come back into the new one, the model is not asked on, and what was said is kept."""
     halfway(page, world)
     page.click("#new")
     assert world.model.closed.wait(5)
@@ -137,6 +137,10 @@ def test_turning_to_another_conversation_ends_an_answer(page, world: World) -> N
     page.locator("#send").wait_for()
     page.wait_for_timeout(700)
     assert 0 == page.locator("#chat .asked").count()
+
+    page.locator("button.talk", has_text="What did India raise").first.click()
+    page.locator("#chat", has_text="stopped before it was checked").wait_for()
+    assert "India raised it with him." in page.inner_text("#chat")
 
 
 def test_a_question_asked_at_once_in_a_new_conversation(page, world: World) -> None:

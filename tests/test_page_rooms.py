@@ -151,6 +151,84 @@ def test_a_wrong_answer_becomes_a_test_question(page, room: Path) -> None:
     assert ARTICLE.name == row.evidence[0].source
 
 
+def test_two_windows_of_one_browser(browser, address: str) -> None:
+    """Each keeps its own conversations, and lists the other's."""
+    with visiting(browser, address) as first:
+        second = opened(first.context, address)
+        for window, question in ((first, QUESTION), (second, "Who is the president of Brazil?"), (first, "Who met whom?")):
+            window.keyboard.press("Alt+n")
+            ask(window, question)
+            answered(window, 1)
+        for window in (first, second):
+            window.locator("button.talk").nth(2).wait_for()
+            titles = window.locator("button.talk").all_inner_texts()
+            assert ["Who met whom?", "Who is the president of Brazil?", QUESTION] == titles
+            assert 1 == window.locator("button.talk.open").count()
+        second.locator("button.talk", has_text="whom").click()
+        second.locator("#chat .asked", has_text="whom").wait_for()
+        second.click("#this-talk button")
+        second.click("#drop-talk")
+        first.locator("button.talk", has_text="whom").wait_for(state="detached")
+        assert 2 == first.locator("button.talk").count()
+
+
+PUT = """([many, size]) => {
+  const exchanges = [{ question: "q".repeat(size), problem: "p", rating: "", answer: null }];
+  const key = document.querySelector("ul.talks").id;
+  for (let n = 0; n < many; n++) {
+    const talk = { id: `old${n}`, begun: "2026-01-01", named: "", title: `Old ${n}`, exchanges, changed: 1e12 + n };
+    try { localStorage.setItem(`${key}-${talk.id}`, JSON.stringify(talk)) } catch { return }
+  }
+}"""
+
+
+@pytest.mark.parametrize(("many", "size", "most"), [(150, 10, 100), (9, 1_000_000, 6)], ids=["so many", "so large"])
+def test_a_browser_keeps_so_many(page, many: int, size: int, most: int) -> None:
+    """The newest; whatever else is in its storage stays."""
+    page.evaluate("localStorage.setItem('other', 'x'.repeat(3000))")
+    page.evaluate(PUT, [many, size])
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.locator("button.talk.open").wait_for()
+    titles = page.locator("button.talk").all_inner_texts()
+    there = page.evaluate("Object.keys(localStorage).filter(key => key.includes('-old'))")
+
+    assert QUESTION == titles[0]
+    numbers = [int(title.removeprefix("Old ")) for title in titles[1:]]
+    assert sorted(numbers, reverse=True) == numbers
+    assert most >= len(titles) > 1
+    assert len(there) == len(numbers)
+    assert 3000 == page.evaluate("localStorage.getItem('other').length")
+
+
+HOLLOW = {"id": "4", "title": "Hollow", "begun": "x", "changed": 1, "exchanges": [{"question": "q", "answer": None}]}
+NONE = ["{", "null", "[]", '{"exchanges": 3}', json.dumps(HOLLOW), '{"exchanges": [null]}']
+
+
+def test_what_a_browser_kept_wrongly(page) -> None:
+    """An entry that is no conversation is not listed; one that only looks like one is not opened."""
+    key = page.locator("ul.talks").get_attribute("id")
+    for n, entry in enumerate(NONE):
+        page.evaluate("([key, entry]) => localStorage.setItem(key, entry)", [f"{key}-{n}", entry])
+    page.fill("#find-talk input, #find-talk textarea", "hollow")
+    page.locator("button.talk").click()
+    page.wait_for_timeout(500)
+    assert 1 == page.locator("button.talk").count()
+    assert 0 == page.locator("#chat .asked").count()
+    ask(page, QUESTION)
+    answered(page, 1)
+
+
+def test_a_button_works_while_another_answer_is_asked_for(page) -> None:
+    """Copying does not wait for a retry."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.locator("#chat button[id^=retry]").click()
+    page.locator("#chat button[id^=copy]").click()
+    page.locator("#chat button[id^=copy]", has_text="Copied").wait_for()
+
+
 def test_export_and_copy(page, article: str) -> None:
     """Markdown and JSON of the whole conversation; an answer is copied with its sources."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -226,7 +304,7 @@ def test_a_question_is_asked_of_documents_that_say_so(page) -> None:
     assert 0 == page.locator("sup a.chip").count()
     page.fill("#since input, #since textarea", "last May")
     ask(page, QUESTION)
-    page.get_by_text("'last May' is not a date").wait_for()
+    page.locator("#chat", has_text="'last May' is not a date").wait_for()
 
 
 def test_the_whole_document_opens_at_the_words(page) -> None:
@@ -365,6 +443,26 @@ def test_focus_goes_in_reading_order(page) -> None:
     assert page.evaluate("document.activeElement.id") == "c1-1"
     page.keyboard.press("Escape")
     assert "chip" in page.evaluate("document.activeElement.className")
+
+
+HERE = """(e => {
+  const box = e.getBoundingClientRect();
+  const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return { what: e === document.body ? "" : `${e.tagName} ${e.id} ${e.title}`, isSeen: e.contains(top) };
+})(document.activeElement)"""
+
+
+@pytest.mark.parametrize("tab", ROOMS)
+def test_focus_is_always_seen(page, tab: str) -> None:
+    """No stop of Tab is at something that nobody sees."""
+    page.get_by_role("tab", name=tab).click()
+    page.wait_for_timeout(700)
+    stops = []
+    for _ in range(50):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(HERE))
+    assert len({stop["what"] for stop in stops}) > 4
+    assert [stop["what"] for stop in stops if stop["what"] and not stop["isSeen"]] == []
 
 
 def test_reduced_motion_is_honoured(browser, address: str) -> None:

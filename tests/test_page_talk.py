@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag.page import talk
 from rag.page.talk import Exchange, Talk
+from rag.page.talks import to_save
 from rag.records import Answer, Citation, Flag, Hit, Ranks
 
 
@@ -56,7 +58,7 @@ def test_whatever_a_browser_sends_is_taken_or_left(data: st.DataObject) -> None:
         holder = holder[step]
     holder[last] = data.draw(json_values)
 
-    for one in talk.all_from_json([whole, data.draw(json_values)]):
+    for one in filter(None, (talk.from_json(whole), talk.from_json(data.draw(json_values)))):
         talk.as_markdown(one)
         assert talk.from_json(json.loads(json.dumps(talk.to_json(one)))) == one or one.exchanges
 
@@ -67,36 +69,24 @@ def _places(value: object, way: tuple = ()):
         yield from _places(inner, (*way, key))
 
 
-@pytest.mark.parametrize("kept", [None, 3, "x", {}, [None], [{}], [{"id": 1}], [[]]])
-def test_what_is_no_conversation_is_left_out(kept: object) -> None:
+@pytest.mark.parametrize("kept", ["", "null", "3", '"x"', "{}", "[]", '{"id": 1}', "{", "[" * 100_000, "\ud800"])
+def test_what_is_no_conversation_is_left_out(kept: str) -> None:
     """Nothing comes of it."""
-    assert [] == talk.all_from_json(kept)
+    assert talk.from_text(kept) is None
 
 
-def test_a_browser_keeps_so_many() -> None:
-    """The changed one first, a hundred at most, and of long ones as many as there is room for."""
-    talks: list[Talk] = []
-    for n in range(150):
-        talks = talk.with_talk(talks, Talk(str(n), "", (exchange(f"Question {n}?"),)))
-    assert ["149", *map(str, range(148, 49, -1))] == [one.id for one in talks]
-
-    talks = talk.with_talk(talks, Talk("80", "", (exchange("Changed?"),)))
-    assert ["80", "149"] == [one.id for one in talks][:2]
-    assert 100 == len(talks)
-
-    long, more = (Talk(name, "", (exchange(text="x" * size),)) for name, size in (("long", 2_000_000), ("more", 990_000)))
-    kept = talk.with_talk([long, *talks], more)
-    assert ["more", "long"] == [one.id for one in kept][:2]
-    assert len(kept) < 10
+def test_one_without_a_question_is_none() -> None:
+    """It is not kept, and not opened."""
+    assert talk.from_text(json.dumps(talk.to_json(Talk("1", "2026-01-02")))) is None
 
 
-def test_they_are_searched_by_what_was_said() -> None:
-    """All words, in title, questions or answers, whatever their case."""
-    talks = [Talk("1", "", (exchange("About tigers?", "They roar."),)), Talk("2", "", (exchange(),), "Zebra")]
-    assert ["1"] == [one.id for one in talk.found(talks, "TIGERS roar")]
-    assert ["2"] == [one.id for one in talk.found(talks, "zebra")]
-    assert ["1", "2"] == [one.id for one in talk.found(talks, " ")]
-    assert [] == talk.found(talks, "tigers zebra")
+@given(st.text())
+@example("".join(map(chr, [*range(160), *range(0x2000, 0x2070), 0xFEFF, 0xFFFD])))
+def test_the_script_is_told_to_the_character(text: str) -> None:
+    """A quote that a browser keeps is that of the document, whatever stands in it."""
+    said = to_save("name", text)
+    assert said.isascii()
+    assert text == json.loads(html.unescape(said))["text"]
 
 
 def test_until_cuts_and_turns_are_what_was_answered() -> None:

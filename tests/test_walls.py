@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from rag.account import Rate
 from rag.walls import COOKIE, client_of, session_of
 
-from .browsing import ask, fetch, served
+from .browsing import ask, fetch, served, watched
 from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
@@ -259,7 +259,7 @@ def test_a_browser_is_led_to_the_login(guarded: str) -> None:
 
 def test_in_a_browser(browser, guarded: str) -> None:
     """The way in, with a wrong password and the right one; a question; the way out, after which nothing is there."""
-    page = browser.new_page()
+    page = watched(browser.new_page())
     page.goto(guarded)
     for password in ("wrong horse battery", PASSWORD):
         page.fill("[name=user]", USER)

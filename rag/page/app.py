@@ -69,7 +69,7 @@ def build(library: Library, uploads: Path, in_step: threading.Event | None = Non
                 evaluate = EvaluateRoom(library, Path.cwd())
             with gr.Tab("Settings", id="settings") as settings_tab:
                 facts_shown = gr.Markdown("", elem_id="facts", **MARKUP)
-        ask.wire(page, version)
+        ask.wire(version)
         documents.wire(version)
         evaluate.wire(page)
         settings_tab.select(lambda: facts.shown(library.standing(), library.settings), None, facts_shown, **QUIET)

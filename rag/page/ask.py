@@ -82,33 +82,33 @@ class AskRoom:
                 gr.Markdown(_BAR, elem_id="bar", **MARKUP)
                 self._source = gr.Markdown("", elem_id="source", **MARKUP)
         gr.Markdown(_KEYS, elem_id="keys", **MARKUP)
-        self._do = gr.Textbox("", show_label=False, label="Do", elem_id="do", elem_classes=HIDDEN)
+        self._again, self._do = (
+            gr.Textbox("", show_label=False, label="Do", elem_id=box, elem_classes=HIDDEN) for box in ("do-again", "do")
+        )
 
-    def wire(self, page: gr.Blocks, version: gr.State) -> None:
+    def wire(self, version: gr.State) -> None:
         """Connects its components.
 
         Args:
-            page: The page.
             version: The library's, as this page knows it.
         """
         talked = self._kept.talked
         outputs = [
-            self._chat, self._source, self._question, talked, self._parts, self._editing, self._told, self._unfinished,
-            self._send, self._stop, self._feedback, self._rated,
+            self._chat, self._source, self._question, self._parts, self._editing, self._told, self._unfinished,
+            self._send, self._stop, self._feedback, self._rated, *self._kept.outputs,
         ]  # fmt: skip
         about = [talked, self._parts, *self._scope.inputs]
         asking: dict[str, Any] = {"concurrency_limit": AT_ONCE, "concurrency_id": "ask", **QUIET}
         asked = gr.on(
             [self._question.submit, self._send.click], self.ask, [self._question, self._editing, *about], outputs, **asking
         )
-        done = self._do.change(self.act, [self._do, *about], [*outputs, self._kept.saved], **asking)
+        again = self._again.change(self.ask_again, [self._again, *about], outputs, **asking)
         # Only when the answer has ended is the last of it there to be marked.
-        ended = self._stop.click(None, cancels=[asked, done], api_visibility="private").then(
+        self._stop.click(None, cancels=[asked, again], api_visibility="private").then(
             self.stopped, [self._unfinished, talked, self._parts], outputs, **QUIET
         )
-        for event in (asked, done, ended):
-            self._kept.keep_after(event)
-        self._kept.wire(page, outputs, self.shown, self._editing, [asked, done])
+        self._do.change(self.act, [self._do, talked], outputs, **QUIET)
+        self._kept.wire(outputs, self.shown, self._editing, self._unfinished, [asked, again])
         self._scope.wire(version)
         version.change(self.refreshed, None, [self._chat, self._examples], **QUIET)
         feedback = [self._feedback, self._told, self._expected, self._passage]
@@ -165,12 +165,11 @@ class AskRoom:
         """The conversation with one exchange more, which has ended."""
         talked = talked.with_exchange(exchange)
         parts = [beside.part(self._library, len(talked.exchanges), exchange), *parts]
-        return self._conversation(talked, parts) | {self._unfinished: None} | self._busy(False)
+        kept = self._kept.now(talked, talked)
+        return {**self._conversation(talked, parts), **kept, self._unfinished: None, **self._busy(False)}
 
     def _conversation(self, talked: Talk, parts: list[str]) -> Updates:
-        return {
-            self._chat: _messages(talked), self._source: "".join(parts), self._kept.talked: talked, self._parts: parts
-        }  # fmt: skip
+        return {self._chat: _messages(talked), self._source: "".join(parts), self._parts: parts}
 
     def _busy(self, is_busy: bool) -> Updates:
         """The buttons to ask and to stop: one of them is there."""
@@ -206,26 +205,31 @@ class AskRoom:
             if self._in_step.wait(0.1):
                 return
 
-    def act(self, word: str, talked: Talk, parts: list[str], *scope: Any) -> Iterator[Updates]:
-        """Does what a button of an answer asks for: "retry 2 …", "edit", "copy", "good" and "bad" alike."""
+    def ask_again(self, word: str, talked: Talk, parts: list[str], *scope: Any) -> Iterator[Updates]:
+        """Answers the question of an exchange anew, "retry 2 …", and drops what followed it."""
+        _, turn = command(word)
+        if 1 <= turn <= len(talked.exchanges):
+            yield from self.ask(talked.exchanges[turn - 1].question, turn, talked, parts, *scope)
+
+    def act(self, word: str, talked: Talk) -> Updates:
+        """Does what a button of an answer asks for: "edit 2 …", "copy", "good" and "bad" alike."""
         act, turn = command(word)
         if not 1 <= turn <= len(talked.exchanges):
-            return
+            return {self._told: gr.skip()}
         exchange = talked.exchanges[turn - 1]
-        if act == "retry":
-            yield from self.ask(exchange.question, turn, talked, parts, *scope)
-        elif act == "edit":
+        if act == "edit":
             note = f"editing question {turn}: what follows it is answered anew" if turn < len(talked.exchanges) else ""
-            yield {self._question: exchange.question, self._editing: turn, self._told: show.escaped(note)}
-        elif act in ("good", "bad"):
-            yield {
-                self._kept.talked: talked.rated(turn, act),
+            return {self._question: exchange.question, self._editing: turn, self._told: show.escaped(note)}
+        if act in ("good", "bad"):
+            rated = talked.rated(turn, act)
+            return {
+                **self._kept.now(rated, rated),
                 self._told: "thank you" if act == "good" else "",
                 self._feedback: gr.Column(visible=act == "bad"),
                 self._rated: turn,
             }
-        elif act == "copy":
-            yield {self._kept.saved: to_save("", talk.exchange_as_markdown(exchange))}
+        copied = to_save("", talk.exchange_as_markdown(exchange))
+        return {self._kept.saved: copied if act == "copy" else gr.skip()}
 
     def save_feedback(self, turn: int, talked: Talk, expected: str, passage: str) -> Updates:
         """Keeps a question whose answer was wrong as a row of a test set."""

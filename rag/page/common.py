@@ -17,7 +17,7 @@ Updates = dict[Any, Any]  # component → its new value; what is not in it stays
 FEEDBACK = "feedback.jsonl"  # in the index: answers that readers found wrong, as a test set
 QUIET: Mapping[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 MARKUP: Mapping[str, Any] = {"latex_delimiters": [], "sanitize_html": True}
-HIDDEN = ["unseen"]  # a class: nobody sees it, and the script finds it
+HIDDEN = ["behind"]  # a class: for the script alone, out of the way of who looks, tabs or listens
 _LOOKED_S = 0.25  # how often work is looked at; at first more often
 _FIRST_LOOKS_S = (0.05,) * 5
 

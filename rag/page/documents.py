@@ -67,13 +67,16 @@ class DocumentsRoom:
         for event in (version.change, self._wanted.change, self._order.change):
             event(**relist)
         importing: dict[str, Any] = {"outputs": self._progress, "concurrency_limit": 4, **QUIET}
+        for done, box in (
+            (self._upload.upload(self.take_in, self._upload, **importing), self._upload),
+            (gr.on([self._add.click, self._url.submit], self.add_page, self._url, **importing), self._url),
+        ):
+            done.then(lambda count: (None, count + 1), self._count, [box, self._count], **QUIET)  # it is emptied
         for done in (
-            self._upload.upload(self.take_in, self._upload, **importing),
-            gr.on([self._add.click, self._url.submit], self.add_page, self._url, **importing),
             self._sample.click(self.load_sample, None, **importing),
             self._do.change(self.read_again, [self._do, self._listed], **importing),
         ):
-            done.then(lambda count: (None, "", count + 1), self._count, [self._upload, self._url, self._count], **QUIET)
+            done.then(lambda count: count + 1, self._count, self._count, **QUIET)
         asking = [self._deleting, self._question, self._doomed]
         self._do.change(self.ask_to_delete, [self._do, self._listed], asking, **QUIET)
         self._keep.click(lambda: {self._deleting: gr.Column(visible=False), self._doomed: ""}, None, asking, **QUIET)

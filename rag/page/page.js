@@ -77,9 +77,61 @@
   };
   let copied = null; // the button that was pressed last
 
-  // The server writes what is to be saved, or copied, where nobody sees it.
+  // The conversations of this browser, each under a key of its own: two windows do not overwrite each other's.
+  const MOST = 100;
+  let opened = ""; // the id of the one that is shown
+  const shelf = () => $("ul.talks");
+  const keyOf = (id) => `${shelf().id}-${id}`;
+  const kept = () => Object.keys(localStorage)
+    .filter((key) => key.startsWith(keyOf("")))
+    .flatMap((key) => {
+      try {
+        const talk = JSON.parse(localStorage.getItem(key));
+        return Array.isArray(talk.exchanges) && talk.exchanges.every(Boolean) ? [{ ...talk, key }] : [];
+      } catch {
+        return []; // not ours
+      }
+    })
+    .sort((a, b) => b.changed - a.changed);
+  const keep = (talk) => {
+    const older = kept().filter(({ id }) => id !== talk.id);
+    older.splice(MOST - 1).forEach(({ key }) => localStorage.removeItem(key));
+    for (;;) {
+      try {
+        return localStorage.setItem(keyOf(talk.id), JSON.stringify({ ...talk, changed: Date.now() }));
+      } catch {
+        if (!older.length) return; // it alone is more than a browser keeps
+        localStorage.removeItem(older.pop().key);
+      }
+    }
+  };
+  const said = (talk) => [talk.title, ...talk.exchanges.flatMap((one) => [one.question, one.answer ? one.answer.answer : ""])];
+  const list = () => {
+    if (!shelf()) return;
+    const wanted = $("#find-talk input, #find-talk textarea");
+    const words = wanted ? wanted.value.toLowerCase().split(/\s+/) : [];
+    const found = kept().filter((talk) => words.every((word) => said(talk).join("\n").toLowerCase().includes(word)));
+    shelf().replaceChildren(...found.map(({ id, title, begun }) => {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", id: `talk-${id}`, className: "talk", title: String(begun).slice(0, 10), textContent: title });
+      button.classList.toggle("open", id === opened);
+      const item = document.createElement("li");
+      item.append(button);
+      return item;
+    }));
+  };
+  addEventListener("storage", list); // another window kept one
+  document.addEventListener("input", (event) => event.target.closest("#find-talk") && list());
+
+  // The server writes where nobody sees it what is to be saved, copied, or kept of conversations.
   const save = (saved) => {
-    const { name, text } = JSON.parse(saved);
+    const { name, text, talks } = JSON.parse(saved);
+    if (talks) {
+      if (talks.keep) keep(talks.keep);
+      if (talks.forget) localStorage.removeItem(keyOf(talks.forget));
+      opened = talks.open;
+      return list();
+    }
     if (!name) return copy(text);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
@@ -88,7 +140,12 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
   let last = "";
+  let listed = null;
   new MutationObserver((changes) => {
+    if (shelf() !== listed) {
+      listed = shelf();
+      list();
+    }
     const place = $("#saved");
     if (!place || !changes.some((change) => place.contains(change.target))) return;
     const saved = place.textContent.trim();
@@ -136,9 +193,9 @@
       localStorage.setItem("rag-theme", document.body.classList.contains("dark") ? "light" : "dark");
       dress();
     }
-    else if (act === "talk") tell("do-talk", `open ${n}`);
+    else if (act === "talk") tell("do-talk", localStorage.getItem(keyOf(n)));
     else if (["reread", "delete"].includes(act)) tell("do-document", `${act} ${n}`);
-    else if (n) tell("do", `${act} ${n}`);
+    else if (n) tell(act === "retry" ? "do-again" : "do", `${act} ${n}`);
     if (act === "copy") copied = button;
   }, true);
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from rag.page.show import escaped, one_line
-from rag.page.talk import Talk
+from rag.page.show import one_line
 from rag.records import DocumentInfo, Progress, SyncReport
 
 _LISTED = 100  # documents; the others are searched for
-_TALKS = 100
 ORDERS: Mapping[str, tuple[Callable[[DocumentInfo], Any], bool]] = {  # name → (key, the largest first)
     "by name": (lambda info: (info.title or info.source).casefold(), False),
     "newest first": (lambda info: info.added, True),
@@ -119,17 +117,3 @@ def imported(report: SyncReport) -> str:
         what = f"✗ {one_line(failure.source)}: {one_line(failure.error)}"
         lines.append(f'<p class="flag">{what} <span class="about">{one_line(failure.hint)}</span></p>')
     return "".join(lines) or '<p class="about">nothing new</p>'
-
-
-def talks(kept: Iterable[Talk], opened: str) -> str:
-    """The conversations that a browser keeps, each a button; the script reads from its id which."""
-    lines = []
-    for n, talk in enumerate(kept):
-        if n == _TALKS:
-            break
-        here = " open" if talk.id == opened else ""
-        day = escaped(talk.begun[:10])
-        lines.append(
-            f'<li><button class="talk{here}" type="button" id="talk-{n}" title="{day}">{one_line(talk.title)}</button></li>'
-        )
-    return f"<ul class='talks'>{''.join(lines)}</ul>" if lines else '<p class="about">none yet</p>'

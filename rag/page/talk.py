@@ -1,12 +1,12 @@
 """Conversations as the page holds them: kept as JSON by each browser, exported as Markdown. Pure; it knows no Gradio.
 
-What comes back from a browser may be anything: `from_json` takes what is whole, and leaves out the rest.
+What comes back from a browser may be anything: `from_text` takes what is whole, and nothing else.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
@@ -18,8 +18,6 @@ _NAME = 100  # code points of a name
 _TITLE = 60  # code points of a title made from the first question
 _HITS = 3  # kept of each answer: those that an abstention names
 _HIT_TEXT = 400
-_MOST = 100  # conversations that a browser keeps; the oldest go
-_MOST_CHARACTERS = 3_000_000  # of all of them: browsers keep 5 MB
 _SPECIAL = "\\`*_{}[]()#+!|~"
 
 
@@ -72,9 +70,9 @@ class Talk:
 
 
 def to_json(talk: Talk) -> dict[str, Any]:
-    """As a browser keeps it; also its export."""
+    """As a browser keeps it, `title` for its list; also its export."""
     return {
-        "id": talk.id, "begun": talk.begun, "named": talk.named,
+        "id": talk.id, "begun": talk.begun, "named": talk.named, "title": visible(talk.title),
         "exchanges": [
             {"question": one.question, "problem": one.problem, "rating": one.rating,
              "answer": None if one.answer is None else ask_json(_slim(one.answer))}
@@ -88,12 +86,21 @@ def _slim(answer: Answer) -> Answer:
     return replace(answer, hits=hits, read=answer.read or len(answer.hits))
 
 
-def from_json(kept: object) -> Talk | None:
+def from_text(kept: str) -> Talk | None:
     """A conversation that a browser kept; None if it is none."""
     try:
-        return _talk(kept)
+        return from_json(json.loads(kept))
+    except (ValueError, RecursionError):
+        return None
+
+
+def from_json(kept: object) -> Talk | None:
+    """The same, parsed."""
+    try:
+        talk = _talk(kept)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         return None
+    return talk if talk.exchanges else None
 
 
 def _talk(kept: Any) -> Talk:
@@ -148,35 +155,6 @@ def _verdict(value: object) -> str:
     if value not in get_args(Verdict):
         raise ValueError(value)
     return str(value)
-
-
-def all_from_json(kept: object) -> list[Talk]:
-    """The conversations that a browser kept, the newest first."""
-    talks = [talk for one in kept if (talk := from_json(one)) is not None] if isinstance(kept, list) else []
-    return [talk for talk in talks if talk.exchanges]
-
-
-def with_talk(talks: Sequence[Talk], changed: Talk) -> list[Talk]:
-    """The conversations with one added or changed, which comes first; so many as a browser can keep."""
-    kept: list[Talk] = []
-    room = _MOST_CHARACTERS
-    for talk in [changed, *(talk for talk in talks if talk.id != changed.id)][:_MOST]:
-        room -= len(json.dumps(to_json(talk), ensure_ascii=False))
-        if room < 0 and kept:
-            break
-        kept.append(talk)
-    return kept
-
-
-def found(talks: Iterable[Talk], wanted: str) -> list[Talk]:
-    """Those in whose title, questions or answers all the words stand."""
-    words = wanted.casefold().split()
-    return [talk for talk in talks if all(word in _all_of(talk).casefold() for word in words)]
-
-
-def _all_of(talk: Talk) -> str:
-    said = (text for one in talk.exchanges for text in (one.question, one.answer.text if one.answer else ""))
-    return "\n".join((talk.title, *said))
 
 
 def as_markdown(talk: Talk) -> str:

@@ -1,4 +1,8 @@
-"""The conversations that a browser keeps: their list, found by words, opened, renamed, exported, deleted. Thin handlers."""
+"""The conversations that a browser keeps: begun, opened, renamed, exported, deleted. Thin handlers.
+
+The script of the page has them, each under a key of its own in the browser's storage, and lists and searches them there.
+The server has the one that is shown, and tells the script what becomes of it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from typing import Any
 
 import gradio as gr
 
-from rag.page import shelf, talk
-from rag.page.common import HIDDEN, MARKUP, QUIET, Updates, command
+from rag.page import talk
+from rag.page.common import HIDDEN, MARKUP, QUIET, Updates
 from rag.page.show import escaped
-from rag.page.talk import Talk
+from rag.page.talk import Exchange, Talk
 
 Shown = Callable[[Talk, int], Updates]  # a conversation, the number being edited → what the room of questions shows
 
@@ -21,94 +25,92 @@ class KeptTalks:
     """The left column. Constructed within a `gr.Blocks`, it lays itself out.
 
     Args:
-        key: What the browser keeps them under; each library has its own.
+        key: What the browser's keys begin with; each library has its own.
     """
 
     def __init__(self, key: str) -> None:
         self.talked = gr.State(Talk("", ""))
-        self._kept = gr.BrowserState([], storage_key=key, secret=key)  # no secret: it is kept where the page is shown
         with gr.Column(scale=0, min_width=210, elem_id="talks"):
             self._new = gr.Button("New conversation", size="sm", elem_id="new")
-            self._wanted = gr.Textbox("", show_label=False, label="Search conversations", container=False,
-                                      placeholder="Search conversations", elem_id="find-talk")  # fmt: skip
-            self._list = gr.Markdown("", elem_id="kept", **MARKUP)
+            gr.Textbox("", show_label=False, label="Search conversations", container=False,
+                       placeholder="Search conversations", elem_id="find-talk")  # fmt: skip
+            gr.Markdown(f'<ul class="talks" id="{key}"></ul>', elem_id="kept", **MARKUP)
             with gr.Accordion("This conversation", open=False, elem_id="this-talk"):
-                self._name = gr.Textbox("", label="Name", elem_id="rename", max_length=100)
-                self._as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="export-markdown")
-                self._as_json = gr.Button("Save as JSON", size="sm", elem_id="export-json")
-                self._drop = gr.Button("Delete", size="sm", elem_id="drop-talk")
+                self._name = gr.Textbox("", label="Name", elem_id="rename", max_length=100, interactive=False)
+                self._as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="export-markdown", interactive=False)
+                self._as_json = gr.Button("Save as JSON", size="sm", elem_id="export-json", interactive=False)
+                self._drop = gr.Button("Delete", size="sm", elem_id="drop-talk", interactive=False)
         self._do = gr.Textbox("", show_label=False, label="Open", elem_id="do-talk", elem_classes=HIDDEN)
         self.saved = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
 
-    def wire(self, page: gr.Blocks, outputs: list[Any], shown: Shown, editing: gr.State, running: list[Any]) -> None:
+    @property
+    def outputs(self) -> list[Any]:
+        """What `now` updates."""
+        return [self.talked, self.saved, self._name, self._as_markdown, self._as_json, self._drop]
+
+    def now(self, talked: Talk, keep: Talk | None = None, forget: str = "") -> Updates:
+        """The conversation that is shown, and what the script is told.
+
+        Args:
+            talked: The conversation.
+            keep: One that the browser is to keep as it is now.
+            forget: The id of one that it is to keep no longer.
+        """
+        there = bool(talked.exchanges)
+        told = {"open": talked.id, "keep": talk.to_json(keep) if keep else None, "forget": forget}
+        return {
+            self.talked: talked,
+            self.saved: _told({"talks": told}),
+            self._name: gr.Textbox(value=talked.title if there else "", interactive=there),
+            **{button: gr.Button(interactive=there) for button in (self._as_markdown, self._as_json, self._drop)},
+        }
+
+    def wire(self, outputs: list[Any], shown: Shown, editing: gr.State, unfinished: gr.State, running: list[Any]) -> None:
         """Connects it.
 
         Args:
-            page: The page.
-            outputs: The components of the room of questions.
+            outputs: The components of the room of questions, ours among them.
             shown: What they hold for a conversation.
             editing: The number of the exchange whose question is being edited.
+            unfinished: The exchange that is being answered.
             running: The events that answer; whoever turns to another conversation ends them.
         """
 
-        def begin(editing: int) -> Updates:
-            return shown(Talk("", ""), editing)
+        def turn(to: Talk, editing: int, left: Talk | None = None, forget: str = "") -> Updates:
+            return shown(to, editing) | self.now(to, left, forget=forget)
 
-        def open_it(word: str, kept: object, wanted: str, editing: int) -> Updates:
-            found = talk.found(talk.all_from_json(kept), wanted)
-            _, n = command(word)
-            return shown(found[n], editing) if 0 <= n < len(found) else gr.skip()
+        def begin(talked: Talk, unfinished: Exchange | None, editing: int) -> Updates:
+            return turn(Talk("", ""), editing, ended(talked, unfinished))
+
+        def open_it(word: str, talked: Talk, unfinished: Exchange | None, editing: int) -> Updates:
+            chosen, left = talk.from_text(word.rpartition(" ")[0]), ended(talked, unfinished)
+            if chosen is None:
+                return {self.saved: gr.skip()}
+            return turn(left if left and left.id == chosen.id else chosen, editing, left)
+
+        def ended(talked: Talk, unfinished: Exchange | None) -> Talk | None:
+            # What is left amid an answer; else the browser has it already, and its place in the list stays.
+            return talked.with_exchange(unfinished) if unfinished else None
+
+        def drop(talked: Talk, editing: int) -> Updates:
+            return turn(Talk("", ""), editing, forget=talked.id)
 
         def ending(event: Any) -> Any:
             # First of all, in an event of its own: Gradio cancels after an event's function has returned, and would end
             # a question that was asked meanwhile.
             return event(None, cancels=running, api_visibility="private")
 
-        def relist(event: Any) -> None:
-            event.then(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
-
-        relist(ending(self._new.click).then(begin, editing, outputs, **QUIET))
-        relist(ending(self._do.change).then(open_it, [self._do, self._kept, self._wanted, editing], outputs, **QUIET))
-        dropped = ending(self._drop.click).then(self.drop, [self.talked, self._kept], self._kept, **QUIET)
-        relist(dropped.then(begin, editing, outputs, **QUIET))
-        self._wanted.change(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
-        page.load(self.listed, [self._kept, self.talked, self._wanted], self._listing, **QUIET)
-        self.keep_after(
-            self._name.submit(lambda name, talked: talked.called(name), [self._name, self.talked], self.talked, **QUIET)
-        )
+        ending(self._new.click).then(begin, [self.talked, unfinished, editing], outputs, **QUIET)
+        ending(self._do.change).then(open_it, [self._do, self.talked, unfinished, editing], outputs, **QUIET)
+        ending(self._drop.click).then(drop, [self.talked, editing], outputs, **QUIET)
+        self._name.submit(self.rename, [self._name, self.talked], self.outputs, **QUIET)
         self._as_markdown.click(self.as_markdown, self.talked, self.saved, **QUIET)
         self._as_json.click(self.as_json, self.talked, self.saved, **QUIET)
 
-    def keep_after(self, event: Any) -> None:
-        """After that event the browser keeps the conversation, and the list shows it."""
-        event.then(
-            self.keep, [self.talked, self._kept, self._wanted], [self._kept, *self._listing], **QUIET
-        )  # fmt: skip
-
-    @property
-    def _listing(self) -> list[Any]:
-        return [self._list, self._name, self._as_markdown, self._as_json, self._drop]
-
-    def keep(self, talked: Talk, kept: object, wanted: str) -> Updates:
-        """Keeps the conversation in the browser, and lists it."""
-        if not talked.exchanges:
-            return self.listed(kept, talked, wanted)
-        talks = [talk.to_json(one) for one in talk.with_talk(talk.all_from_json(kept), talked)]
-        return {self._kept: talks} | self.listed(talks, talked, wanted)
-
-    def listed(self, kept: object, talked: Talk, wanted: str) -> Updates:
-        """The list of conversations, and what can be done with this one."""
-        there = bool(talked.exchanges)
-        return {
-            self._list: shelf.talks(talk.found(talk.all_from_json(kept), wanted), talked.id),
-            self._name: gr.Textbox(value=talked.title if there else "", interactive=there),
-            **{button: gr.Button(interactive=there) for button in (self._as_markdown, self._as_json, self._drop)},
-        }
-
-    @staticmethod
-    def drop(talked: Talk, kept: object) -> list[dict[str, Any]]:
-        """The conversations without this one."""
-        return [talk.to_json(one) for one in talk.all_from_json(kept) if one.id != talked.id]
+    def rename(self, name: str, talked: Talk) -> Updates:
+        """Gives the conversation another name."""
+        called = talked.called(name)
+        return self.now(called, called)
 
     @staticmethod
     def as_markdown(talked: Talk) -> str:
@@ -123,8 +125,12 @@ class KeptTalks:
 
 def to_save(name: str, text: str) -> str:
     """Tells the script to save a text as a file; without a name, to copy it."""
-    # The script waits for a change: two that are alike must differ.
-    return escaped(json.dumps({"name": name, "text": text, "n": secrets.token_hex(4)}))
+    return _told({"name": name, "text": text})
+
+
+def _told(what: dict[str, Any]) -> str:
+    # The script waits for a change: two that are alike must differ. ASCII alone: what cannot be seen is shown otherwise.
+    return escaped(json.dumps({**what, "n": secrets.token_hex(4)}).replace("\x7f", "\\u007f"))
 
 
 def _slug(title: str) -> str:
