@@ -108,6 +108,7 @@
   const said = (talk) => [talk.title, ...talk.exchanges.flatMap((one) => [one.question, one.answer ? one.answer.answer : ""])];
   const list = () => {
     if (!shelf()) return;
+    $("#talks").classList.toggle("fresh", !opened);
     const wanted = $("#find-talk input, #find-talk textarea");
     const words = wanted ? wanted.value.toLowerCase().split(/\s+/) : [];
     const found = kept().filter((talk) => words.every((word) => said(talk).join("\n").toLowerCase().includes(word)));

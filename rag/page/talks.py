@@ -36,17 +36,17 @@ class KeptTalks:
                        placeholder="Search conversations", elem_id="find-talk")  # fmt: skip
             gr.Markdown(f'<ul class="talks" id="{key}"></ul>', elem_id="kept", **MARKUP)
             with gr.Accordion("This conversation", open=False, elem_id="this-talk"):
-                self._name = gr.Textbox("", label="Name", elem_id="rename", max_length=100, interactive=False)
-                self._as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="export-markdown", interactive=False)
-                self._as_json = gr.Button("Save as JSON", size="sm", elem_id="export-json", interactive=False)
-                self._drop = gr.Button("Delete", size="sm", elem_id="drop-talk", interactive=False)
+                self._name = gr.Textbox("", label="Name", elem_id="rename", max_length=100)
+                self._as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="export-markdown")
+                self._as_json = gr.Button("Save as JSON", size="sm", elem_id="export-json")
+                self._drop = gr.Button("Delete", size="sm", elem_id="drop-talk")
         self._do = gr.Textbox("", show_label=False, label="Open", elem_id="do-talk", elem_classes=HIDDEN)
         self.saved = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
 
     @property
     def outputs(self) -> list[Any]:
         """What `now` updates."""
-        return [self.talked, self.saved, self._name, self._as_markdown, self._as_json, self._drop]
+        return [self.talked, self.saved, self._name]
 
     def now(self, talked: Talk, keep: Talk | None = None, forget: str = "") -> Updates:
         """The conversation that is shown, and what the script is told.
@@ -56,14 +56,8 @@ class KeptTalks:
             keep: One that the browser is to keep as it is now.
             forget: The id of one that it is to keep no longer.
         """
-        there = bool(talked.exchanges)
         told = {"open": talked.id, "keep": talk.to_json(keep) if keep else None, "forget": forget}
-        return {
-            self.talked: talked,
-            self.saved: _told({"talks": told}),
-            self._name: gr.Textbox(value=talked.title if there else "", interactive=there),
-            **{button: gr.Button(interactive=there) for button in (self._as_markdown, self._as_json, self._drop)},
-        }
+        return {self.talked: talked, self.saved: _told({"talks": told}), self._name: talked.title}
 
     def wire(self, outputs: list[Any], shown: Shown, editing: gr.State, unfinished: gr.State, running: list[Any]) -> None:
         """Connects it.
