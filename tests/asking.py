@@ -104,7 +104,11 @@ class Caller:
 
     def _handler(self, elem_id: str, event: str) -> int:
         (component,) = (c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
-        return next(d["id"] for d in self.config["dependencies"] if [component, event] in d["targets"])
+        handlers = self.config["dependencies"]
+        handler = next(d for d in handlers if [component, event] in d["targets"])
+        if not handler["backend_fn"]:  # it only ends others; what it does comes then
+            handler = next(d for d in handlers if d["trigger_after"] == handler["id"])
+        return int(handler["id"])
 
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.address)

@@ -112,7 +112,7 @@ def opened(context, address: str):
 def at_rest(page) -> None:
     """Waits until its events have ended."""
     quiet_since, give_up = time.monotonic(), time.monotonic() + 30
-    while time.monotonic() - quiet_since < 0.3:
+    while time.monotonic() - quiet_since < 0.15:
         assert time.monotonic() < give_up, "the page does not come to rest"
         page.wait_for_timeout(30)
         if _streams[page]:

@@ -127,7 +127,7 @@ def test_paths_that_were_never_dropped(address: Served, room: Path, path: str) -
         before, documents = there(room), len(fetch_list(room))
         said = take_in(caller, wanted)
         # Whatever else takes a value: a conversation that the browser kept, a question.
-        said += caller.call("find-talk", "change", [[file_named(wanted)], None, ""]).conversation
+        said += caller.call("do-talk", "change", [file_named(wanted), None, None, 0]).conversation
         said += caller.call("question", "submit", [file_named(wanted), 0, None, None, None, None, "", ""]).conversation
         assert [] == evil.asked
     assert documents == len(fetch_list(room))
@@ -145,7 +145,9 @@ def test_values_a_program_makes_up(address: Served, names: list[str]) -> None:
         for elem_id, event, data in (
             ("do-document", "change", [f"delete {name}", [name]]),
             ("do-document", "change", [name, None]),
-            ("do", "change", [f"retry {name}", None, None, None, None, "", ""]),
+            ("do-again", "change", [f"retry {name}", None, None, None, None, "", ""]),
+            ("do", "change", [f"copy {name}", None]),
+            ("do-talk", "change", [f"{name} 1", None, None, 0]),
             ("run-set", "click", [name, None]),
             ("run-set", "click", [None, {"path": name, "meta": {"_type": "gradio.FileData"}}]),
         ):
