@@ -140,6 +140,12 @@ def visiting(browser, address: str, **how):
     assert errors == []
 
 
+def put(page, number: str, entry: str) -> None:
+    """Writes what is kept of a conversation into the browser's storage, as another window might."""
+    key = page.locator("ul.talks").get_attribute("id")
+    page.evaluate("([key, entry]) => localStorage.setItem(key, entry)", [f"{key}-{number}", entry])
+
+
 def ask(page, question: str) -> None:
     """Types a question and presses Enter, at rest: a second one is not taken until the event that answers has ended."""
     at_rest(page)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from . import model_server as fake
-from .browsing import ask, opened, served
+from .browsing import ask, opened, put, served
 from .conftest import ARTICLE
 from .test_injection import attacks
 
@@ -141,6 +141,19 @@ def test_turning_to_another_conversation_ends_an_answer(page, world: World) -> N
     page.locator("button.talk", has_text="What did India raise").first.click()
     page.locator("#chat", has_text="stopped before it was checked").wait_for()
     assert "India raised it with him." in page.inner_text("#chat")
+
+
+def test_what_cannot_be_opened_ends_an_answer_no_worse(page, world: World) -> None:
+    """What was said stays, says that it was not checked, and the next question can be asked."""
+    halfway(page, world)
+    put(page, "x", '{"id": "x", "title": "Hollow", "exchanges": []}')
+    page.fill("#find-talk input, #find-talk textarea", "hollow")
+    page.locator("button.talk").click()
+    page.locator("#chat", has_text="stopped before it was checked").wait_for()
+    page.locator("#send").wait_for()
+    world.replies(SAID)
+    ask(page, QUESTION)
+    page.wait_for_selector("a.chip")
 
 
 def test_a_question_asked_at_once_in_a_new_conversation(page, world: World) -> None:

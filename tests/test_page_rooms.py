@@ -12,9 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from rag.page import talk
+from rag.page.talk import Exchange, Talk
+from rag.records import Answer
 from rag.testset import read_set
 
-from .browsing import ask, opened, reloaded, served, visiting
+from .browsing import ask, opened, put, reloaded, served, visiting
 from .conftest import ARTICLE
 
 pytestmark = pytest.mark.page
@@ -201,15 +204,36 @@ def test_a_browser_keeps_so_many(page, many: int, size: int, most: int) -> None:
     assert 3000 == page.evaluate("localStorage.getItem('other').length")
 
 
+TIGERS = Talk(
+    "1", "2026-01-02", (Exchange("About tigers?", Answer("", "They roar.", "answered", (), (), (), 1.0, "", "")),)
+)
+ZEBRA = Talk("2", "2026-01-02", (Exchange("Who met him?", problem="no"),), "Zebra")
+
+
+def test_they_are_searched_by_what_was_said(page) -> None:
+    """All words, in title, questions or answers, whatever their case; the one that changed last comes first."""
+    for n, one in enumerate((ZEBRA, TIGERS)):
+        put(page, one.id, json.dumps(talk.to_json(one) | {"changed": n}))
+    for wanted, titles in (("TIGERS roar", [TIGERS.title]), ("zebra", ["Zebra"]), ("tigers zebra", []), ("him", ["Zebra"]),
+                           (" ", [TIGERS.title, "Zebra"])):  # fmt: skip
+        page.fill("#find-talk input, #find-talk textarea", wanted)
+        assert titles == page.locator("button.talk").all_inner_texts()
+    page.locator("button.talk", has_text="Zebra").click()
+    page.locator("#chat .asked", has_text="Who met him?").wait_for()
+    ask(page, QUESTION)
+    answered(page, 1)
+    page.locator("button.talk.open").wait_for()
+    assert ["Zebra", TIGERS.title] == page.locator("button.talk").all_inner_texts()
+
+
 HOLLOW = {"id": "4", "title": "Hollow", "begun": "x", "changed": 1, "exchanges": [{"question": "q", "answer": None}]}
 NONE = ["{", "null", "[]", '{"exchanges": 3}', json.dumps(HOLLOW), '{"exchanges": [null]}']
 
 
 def test_what_a_browser_kept_wrongly(page) -> None:
     """An entry that is no conversation is not listed; one that only looks like one is not opened."""
-    key = page.locator("ul.talks").get_attribute("id")
     for n, entry in enumerate(NONE):
-        page.evaluate("([key, entry]) => localStorage.setItem(key, entry)", [f"{key}-{n}", entry])
+        put(page, str(n), entry)
     page.fill("#find-talk input, #find-talk textarea", "hollow")
     page.locator("button.talk").click()
     page.wait_for_timeout(500)
@@ -520,6 +544,17 @@ def test_what_changed_in_a_cited_text(page, room: Path) -> None:
     assert ["red"] == page.locator("#source del").all_inner_texts()
     assert ["blue"] == page.locator("#source ins").all_inner_texts()
     assert "red" in page.locator("#source mark").inner_text()
+
+
+def test_an_address_is_added_and_the_box_is_empty(page) -> None:
+    """After one that cannot be taken in, pressing Add once more says what an address is."""
+    page.get_by_role("tab", name="Documents").click()
+    page.fill("#url input, #url textarea", "https://127.0.0.1:1/x")
+    page.keyboard.press("Enter")
+    page.locator("#importing .flag").wait_for()
+    expect(page.locator("#url input, #url textarea")).to_have_value("")
+    page.click("#add-url")
+    page.locator("#importing .flag", has_text="that is no address of a page").wait_for()
 
 
 def test_too_many_files_at_once(page, tmp_path: Path) -> None:

@@ -67,11 +67,11 @@ class DocumentsRoom:
         for event in (version.change, self._wanted.change, self._order.change):
             event(**relist)
         importing: dict[str, Any] = {"outputs": self._progress, "concurrency_limit": 4, **QUIET}
-        for done, box in (
-            (self._upload.upload(self.take_in, self._upload, **importing), self._upload),
-            (gr.on([self._add.click, self._url.submit], self.add_page, self._url, **importing), self._url),
+        for done, box, empty in (
+            (self._upload.upload(self.take_in, self._upload, **importing), self._upload, None),
+            (gr.on([self._add.click, self._url.submit], self.add_page, self._url, **importing), self._url, ""),
         ):
-            done.then(lambda count: (None, count + 1), self._count, [box, self._count], **QUIET)  # it is emptied
+            done.then(lambda count, empty=empty: (empty, count + 1), self._count, [box, self._count], **QUIET)
         for done in (
             self._sample.click(self.load_sample, None, **importing),
             self._do.change(self.read_again, [self._do, self._listed], **importing),

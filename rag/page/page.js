@@ -3,11 +3,12 @@
   const $ = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
   const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const field = (id) => $(`#${id} textarea, #${id} input`);
   let count = 0;
 
   // Tells the server what a button asks for, through a text box that nobody sees.
   const tell = (box, words) => {
-    const area = $(`#${box} textarea, #${box} input`);
+    const area = field(box);
     if (!area) return;
     area.value = `${words} ${++count}`; // never the same twice, or nothing would have changed
     area.dispatchEvent(new Event("input", { bubbles: true }));
@@ -48,7 +49,7 @@
     if (chip) chip.focus();
   };
   const ask = (words) => {
-    const area = $("#question textarea");
+    const area = field("question");
     area.value = words;
     area.dispatchEvent(new Event("input", { bubbles: true }));
     area.focus();
@@ -105,13 +106,16 @@
       }
     }
   };
-  const said = (talk) => [talk.title, ...talk.exchanges.flatMap((one) => [one.question, one.answer ? one.answer.answer : ""])];
+  const said = ({ title, exchanges }) =>
+    [title, ...exchanges.flatMap((one) => [one.question, one.answer ? one.answer.answer : ""])].join("\n").toLowerCase();
   const list = () => {
     if (!shelf()) return;
     $("#talks").classList.toggle("fresh", !opened);
-    const wanted = $("#find-talk input, #find-talk textarea");
-    const words = wanted ? wanted.value.toLowerCase().split(/\s+/) : [];
-    const found = kept().filter((talk) => words.every((word) => said(talk).join("\n").toLowerCase().includes(word)));
+    const words = field("find-talk") ? field("find-talk").value.toLowerCase().split(/\s+/) : [];
+    const found = kept().filter((talk) => {
+      const text = said(talk);
+      return words.every((word) => text.includes(word));
+    });
     shelf().replaceChildren(...found.map(({ id, title, begun }) => {
       const button = document.createElement("button");
       Object.assign(button, { type: "button", id: `talk-${id}`, className: "talk", title: String(begun).slice(0, 10), textContent: title });
@@ -174,7 +178,7 @@
       open(chip.getAttribute("href").slice(1));
       return;
     }
-    if (at("#new")) $("#question textarea").focus(); // whoever begins anew types at once
+    if (at("#new")) field("question").focus(); // whoever begins anew types at once
     if (at('a[href="/logout"]')) {
       event.preventDefault(); // Gradio opens every link of a text in a window of its own
       return location.assign("/logout");
@@ -213,7 +217,7 @@
       return;
     } else if (event.key === "/") {
       event.preventDefault();
-      $("#question textarea").focus();
+      field("question").focus();
     } else if (event.key === "[") step(-1);
     else if (event.key === "]") step(1);
     else if (event.key === "?") $("#keys").classList.toggle("shown");

@@ -77,9 +77,10 @@ class KeptTalks:
             return turn(Talk("", ""), editing, ended(talked, unfinished))
 
         def open_it(word: str, talked: Talk, unfinished: Exchange | None, editing: int) -> Updates:
-            chosen, left = talk.from_text(word.rpartition(" ")[0]), ended(talked, unfinished)
-            if chosen is None:
-                return {self.saved: gr.skip()}
+            chosen = (
+                talk.from_text(word.rpartition(" ")[0]) or talked
+            )  # one that is none changes nothing but an answer's end
+            left = ended(talked, unfinished)
             return turn(left if left and left.id == chosen.id else chosen, editing, left)
 
         def ended(talked: Talk, unfinished: Exchange | None) -> Talk | None:
