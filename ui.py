@@ -1,8 +1,8 @@
 """The page: `python ui.py`, `gradio ui.py` or `rag ui`. Settings as for the command line (rag.toml, RAG_*)."""
 
+from rag.configuration import settings_in_force, untrusted_addresses
 from rag.errors import RagError
-from rag.serve import serve
-from rag.startup import settings_in_force, untrusted_addresses
+from rag.server.application import serve
 
 if __name__ == "__main__":
     try:

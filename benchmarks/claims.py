@@ -15,11 +15,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from rag.claims import ENOUGH, Support, support
-from rag.embed import MiniLM
-from rag.sentences import sentences
+from rag.answering.claims import ENOUGH, Support, support
+from rag.index.splitting import SentencePacker
+from rag.models.embedder import MiniLM
 from rag.settings import Settings
-from rag.split import SentencePacker
+from rag.text.sentences import sentences
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def theirs(python: Path, home: Path, script: str, *given: object) -> Any:
 def formats(data: Path) -> dict[Path, str]:
     """Reads every file; prints what is refused and why; path → text of all its documents."""
     from rag.errors import ReadError
-    from rag.read.process import Reader
+    from rag.sources.parser_process import Reader
 
     texts: dict[Path, str] = {}
     for kind in ("plain", "hard"):
@@ -142,7 +142,7 @@ def against_markitdown(texts: dict[Path, str], python: Path, home: Path) -> None
 def filings(data: Path, python: Path, home: Path) -> None:
     import pypdfium2
 
-    from rag.read import contents
+    from rag.sources.parsers import contents
 
     paths = sorted((data / "qa" / "kg_rag_sec10q" / "files").glob("*.pdf"))
     by_pypdf = theirs(python, home, PYPDF, *paths)
@@ -165,7 +165,7 @@ def filings(data: Path, python: Path, home: Path) -> None:
 
 def taken_in(folder: Path) -> dict[str, float]:
     from rag import Library
-    from rag.embed import MiniLM
+    from rag.models.embedder import MiniLM
 
     embedder = MiniLM()
     embedder.embed(["warm"])

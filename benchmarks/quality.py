@@ -23,8 +23,9 @@ from pathlib import Path
 import opponent
 import sets
 
-from rag import Library, metrics, scoring, stats, testset
-from rag.measured import RowJSON, RunJSON, group_of
+from rag import Library
+from rag.evaluation import metrics, scoring, statistics, test_sets
+from rag.evaluation.records import RowJSON, RunJSON, group_of
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "benchmarks" / "README.md"
@@ -68,7 +69,7 @@ class Measured:
 def _difference(first: Sequence[RowJSON], second: Sequence[RowJSON], one: str, other: str) -> str:
     parts = [[row["measures"].get(name, (0.0, 0.0)) for row in rows] for rows, name in ((first, one), (second, other))]
     values = [sum(part[0] for part in side) / max(1e-9, sum(part[1] for part in side)) for side in parts]
-    interval = stats.Bootstrap([group_of(row) for row in first]).difference(*parts)
+    interval = statistics.Bootstrap([group_of(row) for row in first]).difference(*parts)
     return _shown(values[1] - values[0], interval, sign="+")
 
 
@@ -101,7 +102,7 @@ class Halves:
 def measured(data: Path, name: str, folder: Path, most: int) -> Measured:
     """Asks both sides."""
     if name == SEED:
-        questions, corpus = testset.read_set(ROOT / "tests" / "sets" / "seed.yaml"), None
+        questions, corpus = test_sets.read_set(ROOT / "tests" / "sets" / "seed.yaml"), None
     else:
         questions, corpus = sets.read(data, name)
         if name not in WHOLE:

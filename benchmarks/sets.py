@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag import Library, testset
-from rag.measured import Corpus, Question, QuestionSet
+from rag import Library
+from rag.evaluation import test_sets
+from rag.evaluation.records import Corpus, Question, QuestionSet
 
 SQUAD, NQ, CLAPNQ, CHUNKING = "squad20_dev", "nq_litm_oracle", "clapnq_dev", "chunking_eval"
 MULTIHOP_NEWS, MULTIHOP_WIKI = "multihop_rag_500", "multihop_wiki_200"
@@ -19,7 +20,7 @@ _FEW = 10  # documents
 
 def read(data: Path, name: str) -> tuple[QuestionSet, Corpus]:
     """A set and its documents."""
-    questions = testset.read_set(data / "qa" / name)
+    questions = test_sets.read_set(data / "qa" / name)
     assert questions.corpus is not None
     return questions, questions.corpus
 

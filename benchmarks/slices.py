@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sets
 
-from rag.measured import Question
+from rag.evaluation.records import Question
 from rag.records import Document
 
 SLICES = Path(__file__).parent.parent / "tests" / "sets"

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from rag import Document
-from rag.embed import MiniLM
-from rag.sentences import sentences
+from rag.models.embedder import MiniLM
+from rag.text.sentences import sentences
 
 SETS = ("squad20_dev", "nq_litm_oracle", "multihop_wiki_200")
 CLUSTERS = 3_000

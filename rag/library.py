@@ -21,14 +21,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rag import __version__
-from rag.answer import EXTRACTION, Ask, Event, Finished
-from rag.catalog import FILE, Catalog, restore
-from rag.dense import Dense
+from rag.answering.answerer import EXTRACTION, Ask, Event, Finished
+from rag.answering.citation_trace import STATES, SavedCitation, Trace, trace
+from rag.answering.explain import Why
 from rag.errors import IndexBusyError, RagError, ReadError, SourceError, StorageError
-from rag.files import is_url, look_at, read_bytes, walk
-from rag.ingest import Ingest
-from rag.languages import language_of, unserved
-from rag.locks import NamedLock
+from rag.index.catalog import FILE, Catalog, restore
+from rag.index.chroma import ChromaFolder
+from rag.index.ingest import Ingest
+from rag.index.locks import NamedLock
+from rag.index.reindex import Reindex
+from rag.index.vector_search import Dense
 from rag.ports import Embedder, Splitter, Writer
 from rag.records import (
     Answer,
@@ -44,19 +46,17 @@ from rag.records import (
     SyncReport,
     Turn,
 )
-from rag.reindex import Reindex
-from rag.search import Search
+from rag.retrieval.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
-from rag.stored import Found, Held, storable
-from rag.trace import STATES, SavedCitation, Trace, trace
-from rag.vectors import ChromaFolder
-from rag.why import Why
+from rag.sources.files import is_url, look_at, read_bytes, walk
+from rag.sources.records import Found, Held, storable
+from rag.text.language import language_of, unserved
 
 if TYPE_CHECKING:
-    from rag.embed import MiniLM
-    from rag.evaluate import Circumstances, Evaluations
-    from rag.measured import QuestionSet, RunJSON
-    from rag.read.process import Reader
+    from rag.evaluation.records import QuestionSet, RunJSON
+    from rag.evaluation.runner import Circumstances, Evaluations
+    from rag.models.embedder import MiniLM
+    from rag.sources.parser_process import Reader
 
 _log = logging.getLogger(__name__)
 
@@ -126,9 +126,10 @@ class Library:
             settings: The defaults if left out; no file and no environment is read here.
             asks_once: The process ends after a question or two: Chroma is only loaded where it pays.
             as_it_is: Go on with a catalog that lost acknowledged changes; `check` tells which.
-            writer: Writes the answers in place of the model of the settings; `rag.llama.LlamaWriter` takes any of
+            writer: Writes the answers in place of the model of the settings; `LlamaWriter` of
+                `rag.integrations.llama_index` takes any of LlamaIndex's.
+            splitter: Cuts documents taken in from here on, in place of the shipped one; `rag.integrations.llama_index` has
                 LlamaIndex's.
-            splitter: Cuts documents taken in from here on, in place of the shipped one; `rag.llama` has LlamaIndex's.
             embedder: Makes the vectors, in place of that of the settings; its name tells whose an index's vectors are.
 
         Raises:
@@ -291,7 +292,7 @@ class Library:
 
     def _fetched(self, urls: Iterable[str]) -> Iterator[Held]:
         """Pages as they come; those that did not change are left out."""
-        from rag.fetch import Fetcher, normal
+        from rag.sources.web_pages import Fetcher, normal
 
         fetch = Fetcher(private=self.settings.private_urls == "allow")
         for source in [normal(url) for url in urls]:  # a wrong one is told before any is fetched
@@ -450,12 +451,12 @@ class Library:
     @cached_property
     def evaluations(self) -> Evaluations:
         """Runs of test sets, and the threshold that was fitted by one."""
-        from rag.evaluate import Evaluations
+        from rag.evaluation.runner import Evaluations
 
         return Evaluations(self, self._catalog, self._answer_anyway, self._circumstances)
 
     def _circumstances(self) -> Circumstances:
-        from rag.evaluate import Circumstances
+        from rag.evaluation.runner import Circumstances
 
         edition, settings = self._catalog.current(), self.settings
         return Circumstances(
@@ -641,7 +642,7 @@ class Library:
         if self.settings.embedder == SHIPPED_EMBEDDER:
             return self._shipped
         with self._making:
-            from rag.endpoint import EndpointEmbedder
+            from rag.models.embeddings_endpoint import EndpointEmbedder
 
             url = self.settings.embedder_url or self.settings.base_url
             return EndpointEmbedder(self.settings.embedder.removeprefix("openai:"), url, self.settings.api_key)
@@ -650,7 +651,7 @@ class Library:
     def _shipped(self) -> MiniLM:
         """The embedder that is shipped: counts tokens and reads sentences, whichever finds passages."""
         with self._making:
-            from rag.embed import MiniLM
+            from rag.models.embedder import MiniLM
 
             return MiniLM()
 
@@ -658,27 +659,27 @@ class Library:
     def _splitter(self) -> Splitter:
         if self._given_splitter is not None:
             return self._given_splitter
-        from rag.split import SentencePacker
+        from rag.index.splitting import SentencePacker
 
         return SentencePacker(self.settings.passage_tokens, self._shipped.token_starts)
 
     @cached_property
     def _reader(self) -> Reader:
-        from rag.read.process import Reader
+        from rag.sources.parser_process import Reader
 
         return Reader(ocr=self.settings.ocr == "on")
 
     @cached_property
     def _drawer(self) -> Reader:
         """Draws pages: another than reads, so that nobody who looks waits for an import."""
-        from rag.read.process import Reader
+        from rag.sources.parser_process import Reader
 
         return Reader()
 
     @cached_property
     def _ingest(self) -> Ingest:
-        from rag.read import VERSION
-        from rag.read.scanned import is_installed
+        from rag.sources.decoding.ocr import is_installed
+        from rag.sources.parsers import VERSION
 
         most_mb = self.settings.max_file_mb
         readers = f"{VERSION} with ocr" if self.settings.ocr == "on" and is_installed() else VERSION
@@ -692,7 +693,7 @@ class Library:
         model = self.settings.writes_with()
         if self._given_writer is not None or not model:
             return self._given_writer
-        from rag.llm import OpenAIWriter
+        from rag.models.chat_model import OpenAIWriter
 
         return OpenAIWriter(
             model, self.settings.base_url, self.settings.api_key,
@@ -744,7 +745,7 @@ def _versions() -> dict[str, str]:
 
 def _common_stems() -> list[str]:
     """The commonest stems of English, commonest first (weights/README.md)."""
-    return (Path(__file__).parent / "weights" / "common-stems.txt").read_text(encoding="utf-8").split()
+    return (Path(__file__).parent / "models" / "weights" / "common-stems.txt").read_text(encoding="utf-8").split()
 
 
 def _import_lock(folder: Path) -> NamedLock:

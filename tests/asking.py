@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rag import Library
-from rag.page.show import escaped
-from rag.page.talk import Talk
+from rag.server.page.views.answer_view import escaped
+from rag.server.page.views.conversations import Talk
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ NEW = Talk("", "")
 
 def asked_on_the_page(library: Library, question: str, before: Talk = NEW) -> tuple[list[dict[str, str]], str, Talk]:
     """The chat, the panel of sources and the conversation after a question: its handler called in this process."""
-    from rag.page.ask import AskRoom, gr
+    from rag.server.page.chat_tab import AskRoom, gr
 
     async def laid_out() -> AskRoom:  # outside a running loop Gradio makes loops of its own, and leaves them open
         with gr.Blocks(analytics_enabled=False):

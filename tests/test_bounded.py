@@ -14,20 +14,20 @@ import pytest
 
 from rag import Document, Filter
 from rag import records as r
-from rag.addresses import without_foreign
-from rag.catalog import Catalog
-from rag.characters import visible
-from rag.check import MARKER, claims_of
-from rag.claims import support
-from rag.page import show, sources
-from rag.prompts import refuses
-from rag.quotes import find_quotation, find_quote, quotations
-from rag.read.markdown import read as read_markdown
-from rag.read.text import canonical, find_author, find_date, name_as_title
-from rag.sentences import sentences
-from rag.split import SentencePacker
-from rag.terminal import Live, one_line, plain
-from rag.terms import terms
+from rag.answering.answer_check import MARKER, claims_of
+from rag.answering.claims import support
+from rag.answering.prompts import refuses
+from rag.answering.url_filter import without_foreign
+from rag.cli.rendering import Live, one_line, plain
+from rag.index.catalog import Catalog
+from rag.index.splitting import SentencePacker
+from rag.server.page.views import answer_view, source_view
+from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
+from rag.sources.parsers.markdown import read as read_markdown
+from rag.text.quotes import find_quotation, find_quote, quotations
+from rag.text.sentences import sentences
+from rag.text.terms import terms
+from rag.text.unicode_text import visible
 
 SMALL, FACTOR = 3_000, 8
 
@@ -75,11 +75,11 @@ WORK: dict[str, Callable[[str], object]] = {
     "claims of an answer": claims_of,
     "markers": lambda text: (MARKER.sub("", text), refuses(text)),
     "addresses": lambda text: without_foreign(text, ["nothing"]),
-    "escape for the page": show.escaped,
-    "answer on the page": lambda text: show.answer(0, answered(text)),
-    "answer as it is written": show.writing,
-    "source beside it": lambda text: sources.section(
-        Document(text, "t", source="s"), 0, [sources.cited(0, citation(text))]
+    "escape for the page": answer_view.escaped,
+    "answer on the page": lambda text: answer_view.answer(0, answered(text)),
+    "answer as it is written": answer_view.writing,
+    "source beside it": lambda text: source_view.section(
+        Document(text, "t", source="s"), 0, [source_view.cited(0, citation(text))]
     ),
     "to the terminal": lambda text: (plain(text), one_line(text)),
     "to the terminal, live": through_live,

@@ -15,16 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from rag import Document, Filter, Library, terminal
-from rag.answer import Said
-from rag.page import show
-from rag.prompts import REFUSAL, SYSTEM
+from rag import Document, Filter, Library
+from rag.answering.answerer import Said
+from rag.answering.prompts import REFUSAL, SYSTEM
+from rag.cli import rendering
 from rag.records import Answer
+from rag.server.page.views import answer_view
 from rag.settings import Settings
 
 from . import corpus
 from . import model_server as fake
-from .test_outage import command
+from .models.test_outage import command
 from .torture.world import leave_chroma_alone
 
 SECRET = "PELICAN-4471"
@@ -156,14 +157,14 @@ def planted(text: str, attack: Attack, beginning: str, position: int, hidden: bo
 
 def seen_by_a_reader(events: list) -> tuple[Answer, str, str]:
     """The answer, and all that the terminal and the page show of it, while it is written and when it is done."""
-    live, said, on_page = terminal.Live(), "", ""
+    live, said, on_page = rendering.Live(), "", ""
     answer = events[-1].answer
     for event in events:
         if isinstance(event, Said):
             said += event.text
-            on_page += show.writing(said[-400:])
-    in_terminal = live.shown(said) + "\n".join([answer.notice, *terminal.footnotes(answer, with_claims=True)])
-    return answer, in_terminal, on_page + show.answer(1, answer)
+            on_page += answer_view.writing(said[-400:])
+    in_terminal = live.shown(said) + "\n".join([answer.notice, *rendering.footnotes(answer, with_claims=True)])
+    return answer, in_terminal, on_page + answer_view.answer(1, answer)
 
 
 def told(library: Library, answer: Answer) -> str:

@@ -1,4 +1,4 @@
-"""The house: who may import whom, and where each vendor lives."""
+"""The rooms: which package may import which, and where each vendor lives."""
 
 from __future__ import annotations
 
@@ -11,53 +11,52 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "rag"
-FLOORS = {
-    0: {"errors", "records", "stored", "measured"},
-    1: {"ports", "settings", "prompts", "quotes", "fuse", "metrics", "terms", "sentences", "scan",
-        "characters", "claims", "check", "thoughts", "addresses", "kinds", "followup", "ahead", "frames", "trace",
-        "stats", "scoring", "compare", "calibrate", "plots"},
-    2: {"read", "split", "embed", "endpoint", "catalog", "vectors", "llm", "files", "fetch", "watch", "locks",
-        "local_models", "languages", "ingest", "batches", "reindex", "search", "dense", "align", "extract", "overview",
-        "answer", "evaluate", "judge", "testset", "why", "account"},
-    3: {"library"},
-    4: {"cli", "cli_evaluate", "command", "chat", "llama", "page", "serve", "contracts", "contracts_evaluate", "report",
-        "startup", "terminal", "terminal_evaluate", "walls"},
-}  # fmt: skip
-ADAPTERS = {
-    "read",
-    "split",
-    "embed",
-    "endpoint",
-    "catalog",
-    "vectors",
-    "llm",
-    "files",
-    "fetch",
-    "watch",
-    "locks",
-    "local_models",
-    "languages",
-    "testset",
-}
+# A module imports from its own package and from lower ranks; packages of one rank do not know each other.
+RANKS = (
+    ("errors",),
+    ("records", "settings", "ports", "child_process"),
+    ("text", "configuration", "index.records", "index.prefetch", "index.exact_scan"),
+    ("sources.records", "sources.decoding"),
+    ("sources.parsers",),
+    ("sources", "models", "index.catalog", "index.chroma", "index.locks"),
+    ("index",),
+    ("retrieval",),
+    ("answering",),
+    ("evaluation",),
+    ("library",),
+    ("schemas",),
+    ("integrations", "server.accounts"),
+    ("server.page.views",),
+    ("server.page",),
+    ("server",),
+    ("cli",),
+)  # fmt: skip
+RANK_OF = {package: rank for rank, packages in enumerate(RANKS) for package in packages}
 HOMES = {
-    "chromadb": {"vectors"}, "apsw": {"catalog"}, "sqlite3": set(), "onnxruntime": {"embed"}, "tokenizers": {"embed"},
-    "llama_index": {"llama"}, "openai": {"llm", "endpoint"}, "gradio": {"page"},
-    "typer": {"cli", "cli_evaluate", "command"},
-    "fastapi": {"serve", "page"}, "uvicorn": {"serve"}, "starlette": {"walls"}, "pypdfium2": {"read"},
-    "trafilatura": {"read"},
-    "rapidocr": {"read"}, "charset_normalizer": {"read"}, "http": {"fetch"},
-    "watchfiles": {"watch"}, "pathspec": {"files"}, "lxml": {"read"}, "olefile": {"read"}, "python_calamine": {"read"},
-    "striprtf": {"read"}, "oxmsg": {"read"}, "filelock": {"locks"}, "Stemmer": {"terms"}, "yaml": {"testset"},
-    "py3langid": {"languages"}, "babel": {"languages"}, "PIL": {"read"},
+    "chromadb": "index.chroma", "apsw": "index.catalog", "sqlite3": "nowhere", "filelock": "index.locks",
+    "onnxruntime": "models", "tokenizers": "models", "openai": "models", "llama_index": "integrations",
+    "gradio": "server.page", "fastapi": "server", "uvicorn": "server", "starlette": "server", "typer": "cli",
+    "watchfiles": "sources", "pathspec": "sources", "http": "sources", "pypdfium2": "sources.parsers",
+    "trafilatura": "sources.parsers", "python_calamine": "sources.parsers", "striprtf": "sources.parsers",
+    "oxmsg": "sources.parsers", "PIL": "sources.parsers", "rapidocr": "sources.decoding", "lxml": "sources",
+    "olefile": "sources.decoding", "charset_normalizer": "sources.decoding", "Stemmer": "text", "py3langid": "text",
+    "babel": "text", "yaml": "evaluation",
 }  # fmt: skip
-FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
+_TOP = {"rag", "rag.__version__"}
 
 
-def sources() -> Iterator[tuple[str, Path]]:
+def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        if parts[0] not in ("__init__", "weights"):
-            yield parts[0], path
+        if "weights" not in parts and parts != ("__init__",):
+            yield ".".join(parts).removesuffix(".__init__"), path
+
+
+def package_of(module: str) -> str:
+    """The longest name in the table that a module lies under."""
+    parts = module.split(".")
+    names = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next(name for name in names if name in RANK_OF)
 
 
 def imported(path: Path, *, running: bool) -> set[str]:
@@ -74,50 +73,45 @@ def imported(path: Path, *, running: bool) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "rag" else {node.module}
+            is_package = (ROOT.parent / Path(*node.module.split("."))).is_dir()
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if is_package else {node.module}
     return names
 
 
-@pytest.mark.parametrize(("module", "path"), list(sources()), ids=lambda value: getattr(value, "stem", value))
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
 def test_imports_go_downwards(module: str, path: Path) -> None:
-    """No module imports from a floor above its own, and adapters do not know each other."""
-    own = {name.split(".")[1] for name in imported(path, running=True) if name.startswith("rag.")} - {module, "__version__"}
+    """No module imports from a package of its own rank or above."""
+    own = package_of(module)
+    used = {
+        package_of(name.removeprefix("rag.")) for name in imported(path, running=True) - _TOP if name.startswith("rag.")
+    }
 
-    assert [name for name in own if FLOOR_OF[name] > FLOOR_OF[module]] == []
-    if module in ADAPTERS:
-        assert set() == own & (ADAPTERS - {module})
-
-
-@pytest.mark.parametrize(
-    "module",
-    sorted(
-        {"ingest", "batches", "reindex", "search", "dense", "extract", "overview", "answer", "evaluate", "judge", "why"}
-    ),
-)
-def test_use_cases_know_no_adapter(module: str) -> None:
-    """Use cases receive adapters; at run time they import none."""
-    own = {name.split(".")[1] for name in imported(ROOT / f"{module}.py", running=True) if name.startswith("rag.")}
-
-    assert set() == own & ADAPTERS
+    assert {name for name in used - {own} if RANK_OF[name] >= RANK_OF[own]} == set()
 
 
-@pytest.mark.parametrize(("module", "path"), list(sources()), ids=lambda value: getattr(value, "stem", value))
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
 def test_vendors_stay_home(module: str, path: Path) -> None:
     """Each vendor is imported in its home only."""
-    vendors = {name.split(".")[0] for name in imported(path, running=False)}
+    vendors = {name.split(".")[0] for name in imported(path, running=False)} & HOMES.keys()
 
-    assert {v: module for v in vendors & HOMES.keys() if module not in HOMES[v]} == {}
+    assert {v for v in vendors if not f"{module}.".startswith(f"{HOMES[v]}.")} == set()
 
 
-def test_every_module_has_a_floor() -> None:
-    """A new module is given its place on purpose."""
-    assert set() == {module for module, _ in sources()} ^ set(FLOOR_OF)
+def test_every_package_fits_in_one_glance() -> None:
+    """A package has fifteen modules at most, the root about ten names."""
+    sizes = {
+        folder.relative_to(ROOT.parent).as_posix(): sum(path.name != "__init__.py" for path in folder.glob("*.py"))
+        for folder in {path.parent for _, path in modules()}
+    }
+
+    assert {name: size for name, size in sizes.items() if size > 15} == {}
+    assert sizes["rag"] <= 10
 
 
 def test_a_command_waits_for_nothing_it_does_not_need() -> None:
     """What every command imports is little: `rag --help` and `rag ls` load no numbers, no search, no vendor of either."""
-    heavy = ("numpy", "rag.search", "rag.answer", "openai", "gradio")
-    script = f"import sys, rag.cli; print([m for m in {heavy} if m in sys.modules])"
+    heavy = ("numpy", "rag.retrieval.search", "rag.answering.answerer", "openai", "gradio")
+    script = f"import sys, rag.cli.app; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert "[]\n" == done.stdout

@@ -19,10 +19,10 @@ from rag.errors import (
     SettingsError,
     SourceError,
 )
-from rag.locks import NamedLock
+from rag.index.locks import NamedLock
+from rag.index.records import NewPassage
 from rag.records import Passage
 from rag.settings import Settings
-from rag.stored import NewPassage
 
 from . import model_server as fake
 from .conftest import ARTICLE
@@ -245,8 +245,8 @@ def test_an_answer_says_that_not_all_is_taken_in(library: Library, monkeypatch: 
 
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long new document is searchable while its vectors follow; a long changed one is replaced whole."""
-    monkeypatch.setattr("rag.ingest.LONG", 20)
-    monkeypatch.setattr("rag.batches.TOGETHER", 10)
+    monkeypatch.setattr("rag.index.ingest.LONG", 20)
+    monkeypatch.setattr("rag.index.batch_writer.TOGETHER", 10)
     seen: list[tuple[int, int]] = []
     embed = library._embedder.embed
 
@@ -454,8 +454,8 @@ def test_a_long_one_removed_while_it_is_imported(
     library: Library, other: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of it is left behind, though its words were being stored."""
-    monkeypatch.setattr("rag.ingest.LONG", 4)
-    monkeypatch.setattr("rag.batches._WORDS_AT_ONCE", 4)
+    monkeypatch.setattr("rag.index.ingest.LONG", 4)
+    monkeypatch.setattr("rag.index.batch_writer._WORDS_AT_ONCE", 4)
     text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(40))
     (folder / "long.txt").write_text("Short at first.", "utf-8")
     library.sync(folder)
@@ -514,7 +514,7 @@ def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, mo
     def broken(data: bytes, name: str) -> Document:
         raise StopIteration
 
-    monkeypatch.setattr("rag.read.markdown.read", broken)
+    monkeypatch.setattr("rag.sources.parsers.markdown.read", broken)
     report = library.sync(folder)
 
     assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])
@@ -525,8 +525,8 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
     """Its SentenceSplitter and its LLM objects take the places of ours; citations stay exact."""
     from llama_index.core.llms import MockLLM
 
-    from rag.embed import MiniLM
-    from rag.llama import LlamaSentenceSplitter, LlamaWriter
+    from rag.integrations.llama_index import LlamaSentenceSplitter, LlamaWriter
+    from rag.models.embedder import MiniLM
 
     splitter = LlamaSentenceSplitter(80, 0, MiniLM().token_starts)
     writer = LlamaWriter(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given

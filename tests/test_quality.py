@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rag import Library, compare
-from rag.measured import RunJSON, checked_run
+from rag import Library
+from rag.evaluation import comparison
+from rag.evaluation.records import RunJSON, checked_run
 from rag.settings import Settings
 
 from .sets import baselines
@@ -25,7 +26,10 @@ def stored(name: str) -> RunJSON:
 def failures(run: RunJSON, baseline: RunJSON) -> list[str]:
     auroc = baseline["figures"].get("auroc")
     gates = ["citation_exact>=1", *([f"auroc>={auroc - MARGIN:.3f}"] if auroc is not None else [])]
-    results = [*compare.no_worse(run, baseline, MARGIN), *(compare.gated(compare.parse_gate(gate), run) for gate in gates)]
+    results = [
+        *comparison.no_worse(run, baseline, MARGIN),
+        *(comparison.gated(comparison.parse_gate(gate), run) for gate in gates),
+    ]
     return [f"{one.words}: {one.detail}" for one in results if not one.passed]
 
 

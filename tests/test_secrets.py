@@ -121,13 +121,13 @@ def holding(room: Path) -> list[str]:
 def test_an_unexpected_error_shows_no_key(tmp_path: Path) -> None:
     """Not even where a part of the program fails that has the key at hand."""
     script = (
-        "import rag.llm, rag.cli, sys\n"
+        "import rag.models.chat_model, rag.cli.app, sys\n"
         "def fails(self, *words):\n"
         "    key = self._api_key\n"
         "    raise RuntimeError('broken')\n"
-        "rag.llm.OpenAIWriter.write = fails\n"
+        "rag.models.chat_model.OpenAIWriter.write = fails\n"
         f"sys.argv = ['rag', 'ask', {QUESTION!r}]\n"
-        "rag.cli.run()\n"
+        "rag.cli.app.run()\n"
     )
     (tmp_path / "seeds").mkdir()
     shutil.copy(ARTICLE, tmp_path / "seeds")

@@ -9,8 +9,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from rag import Library, testset
-from rag.measured import RunJSON
+from rag import Library
+from rag.evaluation import test_sets
+from rag.evaluation.records import RunJSON
 
 HERE = Path(__file__).parent
 SEEDS = HERE.parent.parent / "seeds"
@@ -20,7 +21,7 @@ WITHIN = ("clapnq",)  # asked of the passages that the set names for each questi
 
 def run(name: str, library: Library) -> RunJSON:
     """Takes a set's documents in, and asks its questions."""
-    questions = testset.read_set(SETS[name])
+    questions = test_sets.read_set(SETS[name])
     if questions.corpus is None:
         library.sync(SEEDS)
     else:

@@ -21,120 +21,120 @@ _MOST_S = 240
 # name → (file, the line, without the guard, the test that must fail)
 GUARDS = {
     "a private host is not asked": (
-        "rag/fetch.py", "if not self._private and not all(map(is_public, addresses)):", "if False:",
-        "tests/test_fetch.py -k no_private_host",
+        "rag/sources/web_pages.py", "if not self._private and not all(map(is_public, addresses)):", "if False:",
+        "tests/sources/test_web_pages.py -k no_private_host",
     ),
     "the address that was looked at is asked": (
-        "rag/fetch.py", "socket.create_connection((address, port)", "socket.create_connection((socket.getaddrinfo(host, port)[0][4][0], port)",
-        "tests/test_fetch.py -k changes_its_mind",
+        "rag/sources/web_pages.py", "socket.create_connection((address, port)", "socket.create_connection((socket.getaddrinfo(host, port)[0][4][0], port)",
+        "tests/sources/test_web_pages.py -k changes_its_mind",
     ),
     "robots.txt is heard": (
-        "rag/fetch.py", "if not self._robots[host].can_fetch(AGENT, url):", "if False:", "tests/test_fetch.py -k robots",
+        "rag/sources/web_pages.py", "if not self._robots[host].can_fetch(AGENT, url):", "if False:", "tests/sources/test_web_pages.py -k robots",
     ),
     "a page has an end": (
-        "rag/fetch.py", "if len(body) > most or (unpack and unpack.unconsumed_tail):", "if False:",
-        "tests/test_fetch.py -k may_do_to_us",
+        "rag/sources/web_pages.py", "if len(body) > most or (unpack and unpack.unconsumed_tail):", "if False:",
+        "tests/sources/test_web_pages.py -k may_do_to_us",
     ),
     "a zip bomb is not unpacked": (
-        "rag/read/archive.py", "if part.file_size > _MOST_BYTES or (", "if False and (",
-        "tests/test_formats.py -k bomb",
+        "rag/sources/decoding/zipped_xml.py", "if part.file_size > _MOST_BYTES or (", "if False and (",
+        "tests/sources/parsers/test_formats.py -k bomb",
     ),
     "nothing outside a file is read": (
-        "rag/read/archive.py", "resolve_entities=False, no_network=True, load_dtd=False", "resolve_entities=True, load_dtd=True",
-        "tests/test_formats.py -k outside",
+        "rag/sources/decoding/zipped_xml.py", "resolve_entities=False, no_network=True, load_dtd=False", "resolve_entities=True, load_dtd=True",
+        "tests/sources/parsers/test_formats.py -k outside",
     ),
     "a reader has an end": (
-        "rag/read/process.py", "            ended.start()", "            pass", "tests/torture/test_mixed.py -k hangs",
+        "rag/sources/parser_process.py", "            ended.start()", "            pass", "tests/torture/test_mixed.py -k hangs",
     ),
     "pages have checksums": (
-        "rag/catalog/connection.py", 'vfs="cksmvfs")', 'vfs="unix")',
+        "rag/index/catalog/connection.py", 'vfs="cksmvfs")', 'vfs="unix")',
         "tests/torture/test_damage.py -k never_answered_from",
     ),
     "acknowledged commits are counted beside the catalog": (
-        "rag/catalog/connection.py", "acknowledged[1] > commits", "acknowledged[1] > commits + 10**9",
+        "rag/index/catalog/connection.py", "acknowledged[1] > commits", "acknowledged[1] > commits + 10**9",
         "tests/torture/test_damage.py -k lost_log",
     ),
     "an empty catalog is no new one": (
-        "rag/catalog/connection.py", "if acknowledged and not is_there else", "if acknowledged and False else",
+        "rag/index/catalog/connection.py", "if acknowledged and not is_there else", "if acknowledged and False else",
         "tests/torture/test_damage.py -k never_answered_from",
     ),
     "a file cut off at its end is seen": (
-        "rag/catalog/connection.py", "if self._is_cut_off():", "if False:",
+        "rag/index/catalog/connection.py", "if self._is_cut_off():", "if False:",
         "tests/torture/test_damage.py -k never_answered_from",
     ),
     "another program's file is refused": (
-        "rag/catalog/schema.py", "if (version == 0 and tables)", "if (version < 0 and tables)",
+        "rag/index/catalog/schema.py", "if (version == 0 and tables)", "if (version < 0 and tables)",
         "tests/torture/test_damage.py -k another_file",
     ),
     "a newer catalog is refused": (
-        "rag/catalog/schema.py", "if version > VERSION:", "if version > 10**6:", "tests/test_upgrade.py -k newer",
+        "rag/index/catalog/schema.py", "if version > VERSION:", "if version > 10**6:", "tests/index/catalog/test_schema.py -k newer",
     ),
     "a generation is trusted to the byte": (
-        "rag/vectors/seal.py", 'sealed["files"] == _files(self._folder)', "True",
-        "tests/test_dense.py -k differs",
+        "rag/index/chroma/seal.py", 'sealed["files"] == _files(self._folder)', "True",
+        "tests/index/test_vector_search.py -k differs",
     ),
     "an unsealed generation is not opened": (
-        "rag/vectors/seal.py", "        except (OSError, ValueError, KeyError, TypeError):\n            return None",
+        "rag/index/chroma/seal.py", "        except (OSError, ValueError, KeyError, TypeError):\n            return None",
         '        except (OSError, ValueError, KeyError, TypeError):\n            return ":3"',
-        "tests/test_dense.py -k differs",
+        "tests/index/test_vector_search.py -k differs",
     ),
     "the child keeps the lock": (
-        "rag/vectors/process.py", 'keep = [lock] if lock is not None and sys.platform != "win32" else []', "keep = []",
-        "tests/test_dense.py -k outlives",
+        "rag/index/chroma/process.py", 'keep = [lock] if lock is not None and sys.platform != "win32" else []', "keep = []",
+        "tests/index/test_vector_search.py -k outlives",
     ),
     "a hang of Chroma is ended": (
-        "rag/vectors/process.py", "            if deadline is not None and time.monotonic() > deadline:", "            if False:",
-        "tests/test_dense.py -k hang",
+        "rag/index/chroma/process.py", "            if deadline is not None and time.monotonic() > deadline:", "            if False:",
+        "tests/index/test_vector_search.py -k hang",
     ),
     "a crash of Chroma is answered through": (
-        "rag/dense.py", "                self._fail(error)\n                return self.nearest(vector, k)", "                raise",
-        "tests/test_dense.py -k crash",
+        "rag/index/vector_search.py", "                self._fail(error)\n                return self.nearest(vector, k)", "                raise",
+        "tests/index/test_vector_search.py -k crash",
     ),
     "the scan follows the log": (
-        "rag/dense.py", "        while entries := self._catalog.log(self._scanned, _SCANNED):", "        while entries := []:",
-        "tests/test_dense.py -k second_process",
+        "rag/index/vector_search.py", "        while entries := self._catalog.log(self._scanned, _SCANNED):", "        while entries := []:",
+        "tests/index/test_vector_search.py -k second_process",
     ),
     "a cleared log makes scans begin anew": (
-        "rag/dense.py", " and self._scanned >= trimmed", "", "tests/test_dense.py -k copies_what_is_there",
+        "rag/index/vector_search.py", " and self._scanned >= trimmed", "", "tests/index/test_vector_search.py -k copies_what_is_there",
     ),
     "another edition makes scans begin anew": (
-        "rag/dense.py", "self._scanned_edition == edition and ", "", "tests/test_reindex.py -k scans_follows",
+        "rag/index/vector_search.py", "self._scanned_edition == edition and ", "", "tests/index/test_reindex.py -k scans_follows",
     ),
     "a search is of one moment": (
-        "rag/search.py", "with self._catalog.snapshot():", "if True:", "tests/test_library.py -k during_a_search",
+        "rag/retrieval/search.py", "with self._catalog.snapshot():", "if True:", "tests/test_library.py -k during_a_search",
     ),
     "an answer is quoted again when its document changed": (
-        "rag/answer.py", "if not self._has_changed(found):", "if True:", "tests/test_library.py -k while_it_is_quoted",
+        "rag/answering/answerer.py", "if not self._has_changed(found):", "if True:", "tests/test_library.py -k while_it_is_quoted",
     ),
     "a removal during an import holds": (
-        "rag/ingest.py", "                if self._catalog.is_forgotten(ready.root_id, ready.document.source):", "                if False:",
+        "rag/index/ingest.py", "                if self._catalog.is_forgotten(ready.root_id, ready.document.source):", "                if False:",
         "tests/test_library.py -k removed_while_it_is_imported",
     ),
     "nothing is stored for what was removed": (
-        "rag/catalog/writing.py", "                return []  # removed by hand meanwhile", "                pass",
+        "rag/index/catalog/writing.py", "                return []  # removed by hand meanwhile", "                pass",
         "tests/test_library.py -k long_one_removed",
     ),
     "many vanished documents are held": (
-        "rag/ingest.py", "held = lost if many and not prune else []", "held = []", "tests/test_sources.py",
+        "rag/index/ingest.py", "held = lost if many and not prune else []", "held = []", "tests/index/test_ingest.py",
     ),
     "the time of an entry's change counts": (
-        "rag/ingest.py", "same = (found.size, found.mtime_ns, found.ctime_ns) == (seen.size, seen.mtime_ns, seen.ctime_ns)",
-        "same = (found.size, found.mtime_ns) == (seen.size, seen.mtime_ns)", "tests/test_sources.py -k old_time",
+        "rag/index/ingest.py", "same = (found.size, found.mtime_ns, found.ctime_ns) == (seen.size, seen.mtime_ns, seen.ctime_ns)",
+        "same = (found.size, found.mtime_ns) == (seen.size, seen.mtime_ns)", "tests/index/test_ingest.py -k old_time",
     ),
     "names are forgotten": (
-        "rag/catalog/schema.py", "return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()",
-        "return name.encode()", "tests/test_forget.py -k means_gone",
+        "rag/index/catalog/schema.py", "return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()",
+        "return name.encode()", "tests/index/test_compaction.py -k means_gone",
     ),
     "a backup is not restored under others": (
-        "rag/catalog/upkeep.py", "    if fcntl is None:\n        return", "    return", "tests/torture/test_damage.py -k under_others",
+        "rag/index/catalog/backup.py", "    if fcntl is None:\n        return", "    return", "tests/torture/test_damage.py -k under_others",
     ),
     "onnxruntime reports nothing": (
-        "rag/embed.py", 'os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"', "",
+        "rag/models/embedder.py", 'os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"', "",
         "tests/test_network.py -k no_traces",
     ),
-    "runs of stops are read once": ("rag/sentences.py", "(?<![.!?…])", "", "tests/test_bounded.py -k sentences"),
+    "runs of stops are read once": ("rag/text/sentences.py", "(?<![.!?…])", "", "tests/test_bounded.py -k sentences"),
     "changes are committed together": (
-        "rag/catalog/connection.py", 'connection.execute("BEGIN IMMEDIATE")\n            try:\n                yield\n',
+        "rag/index/catalog/connection.py", 'connection.execute("BEGIN IMMEDIATE")\n            try:\n                yield\n',
         'connection.execute("BEGIN IMMEDIATE")\n            try:\n                connection.execute("COMMIT")\n'
         '                yield\n                connection.execute("BEGIN IMMEDIATE")\n',
         "tests/torture/test_kill.py -k any_point",

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 import numpy as np
 
-from rag.scan import ExactScan
+from rag.index.exact_scan import ExactScan
 from tests.torture.world import DIMENSION, open_library
 
 

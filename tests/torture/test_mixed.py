@@ -21,7 +21,7 @@ import pytest
 
 from rag import Library
 from rag.errors import ReadError
-from rag.read.process import Reader
+from rag.sources.parser_process import Reader
 from tests.making import pdf, zipped
 
 from .world import open_library

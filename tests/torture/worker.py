@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from rag.catalog import Catalog, connection
-from rag.catalog.receipt import Receipt
-from rag.vectors import ChromaFolder, ChromaProcess
+from rag.index.catalog import Catalog, connection
+from rag.index.catalog.receipt import Receipt
+from rag.index.chroma import ChromaFolder, ChromaProcess
 from tests.torture.world import PASSAGE_TOKENS, open_library, text_of
 
 NAMES = [f"doc{n}" for n in range(12)]

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag import Filter, Library, dense
-from rag.batches import embedded_text
+from rag import Filter, Library
+from rag.index import vector_search
+from rag.index.batch_writer import embedded_text
 from rag.settings import Settings
 
-dense._SCAN_FASTER = 0  # so that libraries as small as these are asked through Chroma all the same
+vector_search._SCAN_FASTER = 0  # so that libraries as small as these are asked through Chroma all the same
 DIMENSION = 128
 WORDS = """river stone winter garden letter market bridge engine music harbour paper winter island window silver
 copper forest thunder bottle ladder candle basket mirror saddle anchor barrel blanket button

@@ -1,0 +1,1 @@
+"""Turns a question and its passages into a checked, cited answer."""

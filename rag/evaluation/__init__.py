@@ -1,0 +1,1 @@
+"""Measures answers on test sets: runs, metrics, statistics, comparison, calibration, reports."""

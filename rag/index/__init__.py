@@ -1,0 +1,1 @@
+"""The index on disk: the catalog, Chroma, and everything that writes documents into them."""

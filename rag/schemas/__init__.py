@@ -1,0 +1,1 @@
+"""The JSON that outside programs rely on."""

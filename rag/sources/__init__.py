@@ -1,0 +1,1 @@
+"""Where documents come from: files, folders and web pages, and the parsers that turn their bytes into text."""

@@ -1,0 +1,92 @@
+"""The words on pages that are pictures, by optical character recognition. The home of rapidocr; off unless turned on.
+
+The engine comes with the `ocr` extra, its models with the package: nothing is fetched. It is turned on for a whole process,
+since the process that reads files does nothing else (`rag.sources.parser_child`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from rag.errors import ReadError
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+HINT = "run OCR over it first, or have rag do it: pip install 'rag[ocr]' and the setting ocr = \"on\""
+
+_LEAST_SCORE = 0.6  # below it a line is mostly a drawing taken for letters
+_SAME_LINE = 0.5  # of the lower one's height: how far two pieces overlap that stand on one line
+
+
+@dataclass
+class _Switch:
+    on: bool = False
+    after_page: Callable[[], None] = field(default=lambda: None)
+
+
+_switch = _Switch()
+
+
+def is_installed() -> bool:
+    """Whether the `ocr` extra is there."""
+    return find_spec("rapidocr") is not None
+
+
+def turn_on(after_page: Callable[[], None]) -> None:
+    """Has the pages of this process's files recognised from here on.
+
+    Args:
+        after_page: Told that a page is done: pages take seconds each, and whoever waits may want to know.
+    """
+    _switch.on, _switch.after_page = True, after_page
+
+
+def is_on() -> bool:
+    """Whether pages are to be recognised."""
+    return _switch.on
+
+
+def rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
+    """The words of a page and where they stand: row by row from the top, the pieces of each from the left.
+
+    Args:
+        picture: Its pixels, an array of shape (height, width, 3), blue before red.
+        scale: Pixels for each of the units of the boxes; these count from the lower left corner.
+
+    Raises:
+        ReadError: The engine is not installed.
+    """
+    found = _engine()(picture)
+    _switch.after_page()
+    if found.boxes is None:
+        return []
+    height = picture.shape[0] / scale
+    pieces: list[tuple[str, Box]] = []
+    for corners, text, score in zip(found.boxes, found.txts, found.scores, strict=True):
+        if score >= _LEAST_SCORE and text.strip():
+            (left, top), (right, bottom) = (corners.min(axis=0) / scale).tolist(), (corners.max(axis=0) / scale).tolist()
+            pieces.append((text.strip(), (left, height - bottom, right, height - top)))
+    level: list[list[tuple[str, Box]]] = []
+    for piece in sorted(pieces, key=lambda piece: -piece[1][3]):
+        row = next((row for row in reversed(level[-4:]) if _is_level(row[-1][1], piece[1])), None)
+        if row is None:
+            level.append([piece])
+        else:
+            row.append(piece)
+    return [sorted(row, key=lambda piece: piece[1][0]) for row in level]
+
+
+def _is_level(a: Box, b: Box) -> bool:
+    return min(a[3], b[3]) - max(a[1], b[1]) > _SAME_LINE * min(a[3] - a[1], b[3] - b[1])
+
+
+@cache
+def _engine() -> Any:
+    try:
+        from rapidocr import RapidOCR
+    except ImportError:
+        raise ReadError("it is a scan, and OCR is on but not installed", "pip install 'rag[ocr]'") from None
+    return RapidOCR(params={"Global.log_level": "critical"})

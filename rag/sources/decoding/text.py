@@ -1,0 +1,148 @@
+"""Bytes into canonical text, whatever their encoding, and the author and date that a text names.
+
+The home of charset-normalizer.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from pathlib import PurePosixPath
+
+import charset_normalizer
+
+from rag.errors import ReadError
+
+_BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
+)  # fmt: skip
+_GOOD_FOR_A_BAD = 10  # characters beyond ASCII that are whole, for each broken one, in what is still UTF-8
+_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
+_MOST_ACCENTED = 0.3  # of all letters, in any language that is written in it
+_GUESS_BYTES = 64_000  # enough to tell an encoding; guessing is slow
+_MOST_CONTROLS = 0.02  # of the characters, in text; beyond it is something else under a text's name
+
+_MONTHS = "january february march april may june july august september october november december".split()
+_MONTH = "(?P<month>" + "|".join(f"{m[:3]}(?:{m[3:]})?" if m[3:] else m for m in _MONTHS) + r"|sept)\.?"
+_DATE = re.compile(
+    rf"(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})|{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})"
+    rf"|(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\s+{_MONTH.replace('month', 'month2')},?\s+(?P<year2>\d{{4}})",
+    re.IGNORECASE,
+)
+_DATE_LINE = re.compile(
+    r"^[^\w\n]{0,20}(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_AUTHOR_LINE = re.compile(
+    r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n\[\]{}<>|]{2,60})$", re.IGNORECASE | re.MULTILINE
+)
+EDGE = 1500  # code points at either end of a text in which its date and author are looked for
+
+
+def canonical(text: str) -> str:
+    """The text as it is stored and counted: NFC, lines ended by a line feed, nothing else changed."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def decode(data: bytes) -> str:
+    """Text from bytes in an encoding that has to be found out.
+
+    Raises:
+        ReadError: They are not text.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return _checked(data.decode(encoding, errors="replace"))
+    try:
+        return _checked(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        first_bad = error.start
+    lenient = data.decode("utf-8", errors="replace")
+    bad = lenient.count("\ufffd")
+    if bad * _GOOD_FOR_A_BAD <= sum(c > "\x7f" for c in lenient) - bad:  # UTF-8 with a few bytes broken
+        return _checked(lenient)
+    around = max(0, first_bad - _GUESS_BYTES // 2)
+    looked_at = data[around : around + _GUESS_BYTES]
+    guess = charset_normalizer.from_bytes(looked_at).best()
+    if guess is None or b"\0" in data[:_GUESS_BYTES]:
+        raise ReadError("it is not text in any known encoding", "if it is, save it as UTF-8")
+    encoding = "cp1252" if _is_western(looked_at) else guess.encoding
+    return _checked(data.decode(encoding, errors="replace"))
+
+
+def _is_western(data: bytes) -> bool:
+    """Whether bytes are ordinary writing in the code page of Western Europe, which is guessed too seldom.
+
+    Of several pages that fit, the guess is the first by name, and "à" becomes "ŕ". Hungarian looks Western but for two
+    letters, which pass for others there.
+    """
+    text = data.decode("cp1252", errors="replace")
+    unusual = [character for character in text if character > "\x7f"]
+    letters = sum(map(str.isalpha, text))
+    if set("õûÕÛ") & set(unusual) and set("áéÁÉ") & set(unusual) and not set("ãàçèêëîïÃÀÇÈÊËÎÏ") & set(unusual):
+        return False
+    return all(c in _WESTERN for c in unusual) and sum(map(str.isalpha, unusual)) <= _MOST_ACCENTED * letters
+
+
+def _checked(text: str) -> str:
+    sample = text[:_GUESS_BYTES]
+    controls = sum((c < " " and c not in "\t\n\r\f\x1b") or c in "\x7f\ufffd" for c in sample)
+    if controls > max(4, _MOST_CONTROLS * len(sample)):
+        raise ReadError("it is not text (too many control characters)", "if it is, save it as UTF-8")
+    return text
+
+
+def find_date(text: str) -> str:
+    """The date a text says it is of ("Published on June 13, 2025"), ISO 8601; empty if it says none.
+
+    Example:
+        >>> find_date("Published on June 13, 2025")
+        '2025-06-13'
+    """
+    for line in _DATE_LINE.finditer(text):
+        if found := iso_date(line.group(1)):
+            return found
+    return ""
+
+
+def iso_date(words: str) -> str:
+    """The first date in some words as ISO 8601; empty if there is none that exists.
+
+    Example:
+        >>> iso_date("Thursday, 3 Feb. 2022"), iso_date("99 May 2020")
+        ('2022-02-03', '')
+    """
+    match = _DATE.search(words)
+    if not match:
+        return ""
+    try:
+        if match["iso"]:
+            return date.fromisoformat(match["iso"]).isoformat()
+        month = (match["month"] or match["month2"]).casefold()[:3]
+        number = next(i for i, m in enumerate(_MONTHS, start=1) if m.startswith(month))
+        return date(int(match["year"] or match["year2"]), number, int(match["day"] or match["day2"])).isoformat()
+    except ValueError:
+        return ""
+
+
+def find_author(text: str) -> str:
+    """The name in a byline that stands on a line of its own; empty if there is none."""
+    match = _AUTHOR_LINE.search(text)
+    if not match or match.group(1).rstrip().endswith((".", ":", ",")):
+        return ""
+    return match.group(1).strip()
+
+
+def name_as_title(name: str) -> str:
+    """A title made from a file's name.
+
+    Example:
+        >>> name_as_title("notes/rare-earth_talks.txt")
+        'Rare earth talks'
+    """
+    stem = re.sub(r"[-_\s]+", " ", PurePosixPath(name).stem).strip()
+    return stem[:1].upper() + stem[1:]

@@ -1,0 +1,212 @@
+"""(X)HTML into Markdown-like text, whole: nothing is taken for a menu. For chapters, letters and stubborn pages. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from lxml import etree, html
+
+from rag.errors import ReadError
+from rag.sources.decoding.tables import lines
+from rag.sources.decoding.text import decode
+from rag.sources.decoding.zipped_xml import local
+
+_DEEPEST = 250  # elements inside each other: beyond it is no page that somebody wrote
+_DECLARED = re.compile(rb"(?:charset|encoding)\s*=", re.IGNORECASE)
+_LOOKED_AT = 2048  # bytes, for what a page says of its encoding
+_WIDEST = 100  # columns or rows that a cell may span
+_BLOCKS = frozenset(
+    """address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer
+    form header hr html main nav p pre section summary ul ol li title h1 h2 h3 h4 h5 h6""".split()
+)
+_PASSED_OVER = frozenset("script style head noscript template svg math object iframe".split())
+_HEADING = re.compile(r"h([1-6])$")
+
+
+def parsed(data: bytes | str) -> etree._Element:
+    """A page's tree. UTF-8 is what it is, whatever the page says; else that is believed, and guessed where it says nothing.
+
+    Raises:
+        ReadError: There is none in it.
+    """
+    if isinstance(data, str):
+        data = data.encode("utf-8", "replace")
+    elif not _is_utf8(data) and not _DECLARED.search(data[:_LOOKED_AT]):
+        data = decode(data).encode()
+    try:
+        encoding = "utf-8" if _is_utf8(data) else None
+        parser = html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, encoding=encoding)
+        root = html.document_fromstring(data, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        raise ReadError("the page cannot be parsed", "save it again from a browser") from error
+    return root
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def text_of(root: etree._Element, without: Sequence[str] = ()) -> str:
+    """All text below an element: blocks apart, headings marked with `#`, tables a row a line.
+
+    Args:
+        root: The element.
+        without: Names of elements that are passed over.
+    """
+    return "\n\n".join(block.strip("\n ") for block in _Walk(without).blocks(root) if block.strip())
+
+
+class _Walk:
+    """One walk over a tree, without recursion: pages can be nested as deep as somebody likes."""
+
+    def __init__(self, without: Sequence[str]) -> None:
+        self._passed_over = _PASSED_OVER.union(without)
+        self._inline: list[str] = []  # of the block at hand
+        self._prefix = ""  # what the block begins with
+        self._fixed = 0  # how many <pre> it is in
+        self._depth = 0
+
+    def blocks(self, root: etree._Element) -> Iterator[str]:
+        """The blocks of a tree, in order; some are empty."""
+        skipped: etree._Element | None = None
+        for event, element in etree.iterwalk(root, events=("start", "end")):
+            if skipped is not None:
+                if event == "end" and element is skipped:
+                    skipped = None
+                    self._inline.append(element.tail or "")
+                continue
+            name = local(element).lower()
+            if event == "start" and (name in self._passed_over or name == "table" or self._depth >= _DEEPEST):
+                skipped = element
+                if name == "table":
+                    yield self._flushed()
+                    yield "\n".join(_table(element))
+            elif event == "start":
+                yield self._opened(name, element)
+            else:
+                yield self._closed(name, element, element is root)
+        yield self._flushed()
+
+    def _opened(self, name: str, element: etree._Element) -> str:
+        self._depth += 1
+        before = self._flushed() if name in _BLOCKS else ""
+        if name in _BLOCKS:
+            heading = _HEADING.match(name)
+            self._prefix = f"{'#' * int(heading.group(1))} " if heading else "- " if name == "li" else self._prefix
+        self._fixed += name == "pre"
+        self._inline.append(("\x0b" if name == "br" else "") + (element.text or ""))
+        return before
+
+    def _closed(self, name: str, element: etree._Element, is_root: bool) -> str:
+        self._depth -= 1
+        before = self._flushed() if name in _BLOCKS else ""
+        if name in _BLOCKS:
+            self._prefix = ""
+        self._fixed -= name == "pre"
+        self._inline.append("" if is_root else element.tail or "")
+        return before
+
+    def _flushed(self) -> str:
+        raw = "".join(self._inline)
+        self._inline.clear()
+        text = raw.strip("\n") if self._fixed else "\n".join(" ".join(line.split()) for line in raw.split("\x0b")).strip()
+        if not text:
+            return ""
+        prefix, self._prefix = self._prefix, ""
+        return prefix + text
+
+
+def square(root: etree._Element) -> None:
+    """Makes plain tables of those whose cells span rows or whose columns are named by several rows.
+
+    What spans rows is repeated in each; names above each other become one, "Sales 2023". Tables that hold tables are there
+    to lay out a page, and left alone.
+    """
+    for table in list(root.iter("table")):
+        if next(table.iterdescendants("table"), None) is not None:
+            continue
+        rows = list(table.iter("tr"))
+        heads = len(list(takewhile(_is_head, rows)))
+        spans = any(_span(cell, "rowspan") > 1 for row in rows for cell in row)
+        if heads < 2 and not spans:
+            continue
+        grid = _grid(rows, heads)
+        width = max(map(len, grid), default=0)
+        titles = [n for n, cells in enumerate(grid[:heads]) if len(set(cells)) == 1 and width > 1]  # over the whole table
+        naming = [cells for n, cells in enumerate(grid[:heads]) if n not in titles]
+        names = [
+            " ".join(dict.fromkeys(cells[column] for cells in naming if column < len(cells) and cells[column]))
+            for column in range(width)
+        ]
+        made = [[grid[n][0]] for n in titles] + ([names] if naming else []) + grid[heads:]
+        for row in rows[len(made) :]:
+            row.getparent().remove(row)
+        for n, (row, cells) in enumerate(zip(rows, made, strict=False)):
+            row.clear()
+            for cell in cells:
+                etree.SubElement(row, "th" if n == len(titles) and naming else "td").text = cell
+
+
+def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
+    """The text of each cell, at every place that it covers downwards; in the first `heads` rows to the right, too."""
+    grid: list[list[str]] = []
+    reaching: dict[int, tuple[int, str]] = {}  # column → how many rows more a cell reaches, and its text
+    for n, row in enumerate(rows):
+        cells: list[str] = []
+        for cell in _cells(row):
+            _reach(cells, reaching)
+            text, wide, high = _flat(cell), _span(cell, "colspan"), _span(cell, "rowspan")
+            for beside in range(wide):
+                shown = text if beside == 0 or n < heads else ""
+                if high > 1:
+                    reaching[len(cells)] = (high - 1, shown)
+                cells.append(shown)
+        _reach(cells, reaching)
+        grid.append(cells)
+    return grid
+
+
+def _reach(cells: list[str], reaching: dict[int, tuple[int, str]]) -> None:
+    """Goes on with what reaches down from rows above, from the end of a row on."""
+    while (found := reaching.pop(len(cells), None)) is not None:
+        more, text = found
+        if more > 1:
+            reaching[len(cells)] = (more - 1, text)
+        cells.append(text)
+
+
+def _table(table: etree._Element) -> list[str]:
+    rows = [row for row in table.iter() if local(row).lower() == "tr"]
+    cells = [
+        [cell for found in _cells(row) for cell in (_flat(found), *[""] * (_span(found, "colspan") - 1))] for row in rows
+    ]
+    titles = len(list(takewhile(lambda row: len(row) == 1, cells)))  # what stands over the whole table
+    named = titles < len(rows) and _is_head(rows[titles])
+    return [line for line in (*lines(cells[:titles]), *lines(cells[titles:], named=named)) if line]
+
+
+def _cells(row: etree._Element) -> list[etree._Element]:
+    return [cell for cell in row if local(cell).lower() in ("td", "th")]
+
+
+def _is_head(row: etree._Element) -> bool:
+    """Whether a row names columns: by its cells, all of them, or by where it stands."""
+    cells = _cells(row)
+    parent = row.getparent()
+    is_in_head = parent is not None and local(parent).lower() == "thead"
+    return len(cells) > 0 and (is_in_head or all(local(cell).lower() == "th" for cell in cells))
+
+
+def _span(cell: etree._Element, name: str) -> int:
+    words = str(cell.get(name, "1"))
+    return min(int(words), _WIDEST) if words.isascii() and words.isdigit() and words != "0" else 1
+
+
+def _flat(cell: etree._Element) -> str:
+    return " ".join(" ".join(cell.itertext()).split())

@@ -1,0 +1,77 @@
+"""Source code, reStructuredText and LaTeX: kept character by character; found by line, or by section."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rag.records import Document, Landmark
+from rag.sources.decoding.text import canonical, decode, find_author, find_date, iso_date, name_as_title
+
+_LANDMARK_EVERY = 500  # lines: a line's number is counted from the landmark before it
+_TEX_SECTION = re.compile(
+    r"^[ \t]*\\(?:part|chapter|section|subsection|subsubsection)\*?\s*(?:\[[^\]\n]*\])?\{(.+?)\}\s*(?:\\label.*)?$",
+    re.MULTILINE,
+)
+_TEX_FIELD = r"\\{}(?:\[[^\]]*\])?\{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}"
+_TEX_COMMAND = re.compile(r"\\[A-Za-z]+\*?|[{}~\\]")
+_TEX_ASIDE = re.compile(r"\\(?:inst|orcidID|orcid|thanks|footnote|footnotemark|email|fnm|textsuperscript)\*?\{[^{}]*\}")
+_UNDERLINE = re.compile(r"^ ?(?P<title>\S.*)\n(?P<line>([!-/:-@\[-`{-~])\3{2,})[ \t]*$", re.MULTILINE)
+_RST_FIELD = re.compile(r"^:([A-Za-z]+):[ \t]+(.+)$", re.MULTILINE)
+
+
+def read(data: bytes, name: str) -> Document:
+    """Reads source code.
+
+    Raises:
+        ReadError: The bytes are not text.
+    """
+    text = canonical(decode(data))
+    landmarks, at = [], 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        if number % _LANDMARK_EVERY == 1:
+            landmarks.append(Landmark(at, counts="line", first=number))
+        at += len(line) + 1
+    return Document(text, name.rpartition("/")[2], landmarks=tuple(landmarks), media_type="text/x-source")
+
+
+def read_tex(data: bytes, name: str) -> Document:
+    """Reads LaTeX as it was written.
+
+    Raises:
+        ReadError: The bytes are not text.
+    """
+    text = canonical(decode(data))
+    title, author, date = (_plain(_TEX_ASIDE.sub("", _field(text, key))) for key in ("title", "author", "date"))
+    sections = ((found.start(), _plain(found.group(1))) for found in _TEX_SECTION.finditer(text))
+    return Document(text, title or name_as_title(name), author, iso_date(date), _named(sections), media_type="text/x-tex")
+
+
+def read_rst(data: bytes, name: str) -> Document:
+    """Reads reStructuredText as it was written.
+
+    Raises:
+        ReadError: The bytes are not text.
+    """
+    text = canonical(decode(data))
+    titles = [
+        (found.start(), found["title"].strip()) for found in _UNDERLINE.finditer(text)
+        if len(found["line"]) >= len(found["title"].rstrip()) - 1
+    ]  # fmt: skip
+    fields = {key.lower(): value.strip() for key, value in _RST_FIELD.findall(text[:1500])}
+    title = titles[0][1] if titles else name_as_title(name)
+    author, date = fields.get("author", "") or find_author(text[:1500]), iso_date(fields.get("date", ""))
+    return Document(text, title, author, date or find_date(text[:1500]), _named(iter(titles)), media_type="text/x-rst")
+
+
+def _named(sections: Iterator[tuple[int, str]]) -> tuple[Landmark, ...]:
+    return tuple(Landmark(start, f"§ {title}") for start, title in sections if title)
+
+
+def _field(text: str, name: str) -> str:
+    found = re.search(_TEX_FIELD.format(name), text)
+    return found.group(1) if found else ""
+
+
+def _plain(words: str) -> str:
+    return " ".join(_TEX_COMMAND.sub(" ", words).split())[:200]

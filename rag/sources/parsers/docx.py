@@ -1,0 +1,160 @@
+"""Word documents: headings, paragraphs, lists, tables, text boxes, notes and comments, in their order.
+
+Own code over the parts of the package: python-docx, and what is built on it, leaves out text boxes, content controls and
+accepted insertions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from rag.records import Document
+from rag.sources.decoding.tables import lines
+from rag.sources.decoding.text import canonical, find_date, name_as_title
+from rag.sources.decoding.zipped_xml import Package, attribute, children, first, local, words
+from rag.sources.parsers.attachments import with_attached
+from rag.sources.records import Contents
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+# Deleted text, codes of fields, and the second spelling of a drawing for old programs.
+_PASSED_OVER = frozenset({"del", "moveFrom", "instrText", "Fallback", "txbxContent", "pPr", "rPr", "delText"})
+_BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
+_NOTES = ("footnotes", "endnotes", "comments")
+
+
+def read(data: bytes, name: str, within: int = 0) -> Contents:
+    """Reads a Word document, and what is embedded in it.
+
+    Raises:
+        ReadError: It is damaged, locked, or a bomb.
+    """
+    package = Package(data)
+    main = next((part for kind, part in package.related("").values() if kind == "officeDocument"), "word/document.xml")
+    levels = _levels(package.find(f"{main.rpartition('/')[0]}/styles.xml"))
+    paragraphs = list(_blocks(package.xml(main), levels))
+    for part in sorted({part for kind, part in package.related(main).values() if kind in _NOTES and part in package.names}):
+        for note in package.xml(part):
+            said = " ".join(block for block in _blocks(note, levels) if block)
+            by = attribute(note, "author")
+            paragraphs.append(f"Comment by {by}: {said}" if by and said else said)
+    body = "\n\n".join(block for block in paragraphs if block)
+    edges = sorted({part for kind, part in package.related(main).values() if kind in ("header", "footer")} & package.names)
+    around = dict.fromkeys(block for part in edges for block in _blocks(package.xml(part), levels))
+    text = canonical("\n\n".join([body, *(block for block in around if len(block.split()) > 2 and block not in body)]))
+    title, author, created = properties(package)
+    first_heading = next((line.lstrip("# ") for line in paragraphs if line.startswith("# ")), "")
+    own = Document(
+        text,
+        title or first_heading or name_as_title(name),
+        author,
+        find_date(text[:3000]) or created,
+        media_type=MEDIA_TYPE,
+    )
+    return with_attached(own, package.embedded(), within)
+
+
+def properties(package: Package) -> tuple[str, str, str]:
+    """Title, author and date of creation, as the program kept them; "" each where there is none."""
+    about = package.find("docProps/core.xml")
+    title, author, created = (canonical(words(first(about, tag))) for tag in ("title", "creator", "created"))
+    return title, author, created[:10]
+
+
+def _levels(styles: etree._Element | None) -> dict[str, int]:
+    """Style id → level of heading."""
+    found, above = {}, {}
+    for style in children(styles, "style") if styles is not None else ():
+        id_, name = attribute(style, "styleId"), _value(style, "name")
+        above[id_] = _value(style, "basedOn")
+        kind, _, number = name.lower().partition(" ")
+        if kind == "heading" and number.isdigit():
+            found[id_] = min(6, int(number))
+        elif kind == "title":
+            found[id_] = 1
+    for id_ in above:
+        parent, steps = above[id_], 0
+        while id_ not in found and parent and steps < 10:
+            if parent in found:
+                found[id_] = found[parent]
+            parent, steps = above.get(parent, ""), steps + 1
+    return found
+
+
+def _value(element: etree._Element, name: str) -> str:
+    """The value of a setting below an element; "" if it is not set."""
+    found = first(element, name)
+    return attribute(found, "val") if found is not None else ""
+
+
+def _blocks(container: etree._Element, levels: dict[str, int]) -> Iterator[str]:
+    """Paragraphs and tables, in order; a text box follows the paragraph it is anchored in."""
+    for child in container:
+        kind = local(child)
+        if kind == "p":
+            yield _paragraph(child, levels)
+            for box in _boxes(child):
+                yield from _blocks(box, levels)
+        elif kind == "tbl":
+            yield "\n".join(line for line in lines(_rows(child, levels)) if line)
+        elif kind not in _PASSED_OVER and kind not in ("sectPr", "tblPr", "tcPr", "trPr"):
+            yield from _blocks(child, levels)
+
+
+def _paragraph(paragraph: etree._Element, levels: dict[str, int]) -> str:
+    text = "".join(_runs(paragraph)).strip()
+    about = next(children(paragraph, "pPr"), None)
+    style = next(children(about, "pStyle"), None) if about is not None else None
+    level = levels.get(attribute(style, "val"), 0) if style is not None else 0
+    if text and level:
+        return f"{'#' * level} {' '.join(text.split())}"
+    is_item = about is not None and next(children(about, "numPr"), None) is not None
+    return f"- {text}" if text and is_item else text
+
+
+def _runs(element: etree._Element) -> Iterator[str]:
+    for child in element:
+        kind = local(child)
+        if kind == "t":
+            yield child.text or ""
+        elif kind in _BREAKS:
+            yield _BREAKS[kind]
+        elif kind not in _PASSED_OVER:
+            yield from _runs(child)
+
+
+def _boxes(element: etree._Element) -> Iterator[etree._Element]:
+    for child in element:
+        if local(child) == "txbxContent":
+            yield child
+        elif local(child) != "Fallback":
+            yield from _boxes(child)
+
+
+def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
+    """Cells; one that spans columns is followed by empty ones, one that spans rows stands in each."""
+    rows: list[list[str]] = []
+    for row in _inside(table, "tr"):
+        cells: list[str] = []
+        for cell in _inside(row, "tc"):
+            about = next(children(cell, "tcPr"), None)
+            merge = next(children(about, "vMerge"), None) if about is not None else None
+            span = next(children(about, "gridSpan"), None) if about is not None else None
+            text = " ".join(block.lstrip("#- ") for block in _blocks(cell, levels) if block)
+            if merge is not None and attribute(merge, "val") != "restart" and rows and len(rows[-1]) > len(cells):
+                text = rows[-1][len(cells)]
+            cells.append(text)
+            wide = attribute(span, "val") if span is not None else "1"
+            cells += [""] * (min(int(wide), 100) - 1 if wide.isdigit() else 0)
+        rows.append(cells)
+    return rows
+
+
+def _inside(element: etree._Element, name: str) -> Iterator[etree._Element]:
+    """Children of this name, through content controls and the like."""
+    for child in element:
+        if local(child) == name:
+            yield child
+        elif local(child) in ("sdt", "sdtContent", "customXml", "ins", "smartTag"):
+            yield from _inside(child, name)

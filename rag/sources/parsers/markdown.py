@@ -1,0 +1,29 @@
+"""Markdown: kept as it stands, markup included; title, author and date come from its front matter or headings."""
+
+from __future__ import annotations
+
+import re
+
+from rag.records import Document
+from rag.sources.decoding.text import canonical, decode, find_author, find_date, iso_date, name_as_title
+
+_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)(?:\n|\Z)", re.DOTALL)
+_FIELD = re.compile(r"^([A-Za-z][\w -]{0,40}):[ \t]+(.+)$", re.MULTILINE)
+_FIRST_HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
+_EDGE = 1500
+
+
+def read(data: bytes, name: str) -> Document:
+    """Reads Markdown.
+
+    Raises:
+        ReadError: The bytes are not text.
+    """
+    text = canonical(decode(data))
+    matter = _FRONT_MATTER.match(text)
+    fields = {key.strip().lower(): value.strip(" \"'") for key, value in _FIELD.findall(matter.group(1) if matter else "")}
+    heading = _FIRST_HEADING.search(text)
+    title = fields.pop("title", "") or (heading.group(1) if heading else "") or name_as_title(name)
+    author = fields.pop("author", "") or find_author(text[:_EDGE])
+    date = iso_date(fields.pop("date", "")) or find_date(text[:_EDGE] + "\n" + text[-_EDGE:])
+    return Document(text, title, author, date, media_type="text/markdown", metadata=fields)

@@ -1,0 +1,135 @@
+"""OpenDocument texts and presentations (ODT, ODP): headings, paragraphs, lists, tables, notes; a slide is a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from rag.errors import ReadError
+from rag.records import Document
+from rag.sources.decoding.pages import paged
+from rag.sources.decoding.tables import lines
+from rag.sources.decoding.text import canonical, find_date, name_as_title
+from rag.sources.decoding.zipped_xml import Package, attribute, children, first, local, words
+
+_PASSED_OVER = frozenset({
+    "tracked-changes", "forms", "sequence-decls", "settings", "alphabetical-index-source", "table-of-content-source",
+})  # fmt: skip
+_MOST_REPEATS = 50  # of a cell or row: thousands of empty ones are how a program fills a page
+_BREAKS = {"tab": "\t", "line-break": "\n"}
+
+
+def read(data: bytes, name: str) -> Document:
+    """Reads ODT and ODP.
+
+    Raises:
+        ReadError: It is damaged, locked, or a bomb.
+    """
+    package = Package(data)
+    manifest = package.find("META-INF/manifest.xml")
+    if first(manifest, "encryption-data") is not None:
+        raise ReadError("it is locked with a password", "save a copy without the password")
+    body = first(package.xml("content.xml"), "body")
+    styles = package.find("styles.xml")
+    slides = [page for page in body.iter() if local(page) == "page"] if body is not None else []
+    if slides:
+        parts = ["\n\n".join(filter(None, _blocks(slide))) for slide in slides]
+        masters = [found for found in styles.iter() if local(found) == "master-page"] if styles is not None else []
+        common = dict.fromkeys(block for master in masters for block in _blocks(master) if block and "<" not in block)
+        parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)  # what stands on all is said once
+        text, landmarks = paged(parts, "slide")
+        media_type = "application/vnd.oasis.opendocument.presentation"
+    else:
+        blocks = [block for block in _blocks(body) if block] if body is not None else []
+        edges = [found for found in styles.iter() if local(found) in ("header", "footer")] if styles is not None else []
+        around = dict.fromkeys(block for edge in edges for block in _blocks(edge) if len(block.split()) > 2)
+        text, landmarks = canonical("\n\n".join([*blocks, *(block for block in around if block not in blocks)])), ()
+        media_type = "application/vnd.oasis.opendocument.text"
+    about = package.find("meta.xml")
+    title, author = words(first(first(about, "meta"), "title")), words(first(about, "creator"))
+    author = words(first(about, "initial-creator")) or author
+    created = words(first(about, "creation-date"))[:10]
+    heading = next((line.lstrip("# ") for line in text.split("\n") if line.startswith("# ")), "")
+    return Document(
+        text, canonical(title or heading) or name_as_title(name), canonical(author), find_date(text[:3000]) or created,
+        landmarks, media_type,
+    )  # fmt: skip
+
+
+def _blocks(element: etree._Element, item: str = "") -> Iterator[str]:
+    """Paragraphs and tables, in order."""
+    for child in element:
+        kind = local(child)
+        if kind in ("p", "h"):
+            text = "".join(_runs(child)).strip()
+            level = attribute(child, "outline-level") if kind == "h" else ""
+            if text and kind == "h":
+                text = f"{'#' * min(6, int(level) if level.isdigit() and int(level) else 1)} {' '.join(text.split())}"
+            yield f"{item}{text}" if text else ""
+            item = " " * len(item)
+            for box in _boxes(child):
+                yield from _blocks(box)
+        elif kind == "list-item":
+            yield from _blocks(child, "- ")
+        elif kind == "table":
+            yield "\n".join(line for line in lines(list(_rows(child))) if line)
+        elif kind in ("title", "desc"):  # what a picture shows
+            yield f"[{words(child)}]" if words(child) else ""
+        elif kind == "notes":  # of a slide
+            said = [block for block in _blocks(child) if block]
+            yield "\n".join([f"Notes: {said[0]}", *said[1:]]) if said else ""
+        elif kind not in _PASSED_OVER:
+            yield from _blocks(child, item)
+
+
+def _runs(element: etree._Element) -> Iterator[str]:
+    """A paragraph's text; notes in brackets where they are called, comments behind."""
+    yield element.text or ""
+    for child in element:
+        kind = local(child)
+        if kind == "s":
+            count = attribute(child, "c")
+            yield " " * min(int(count) if count.isdigit() else 1, 100)
+        elif kind in _BREAKS:
+            yield _BREAKS[kind]
+        elif kind == "note":
+            yield f" [{words(first(child, 'note-body'))}]"
+        elif kind == "annotation":
+            said = " ".join(words(one) for one in children(child, "p"))
+            yield f" [Comment by {words(first(child, 'creator'))}: {said}]" if said else ""
+        elif kind not in ("frame", "g", "custom-shape", "text-box", *_PASSED_OVER):
+            yield from _runs(child)
+        yield child.tail or ""
+
+
+def _boxes(paragraph: etree._Element) -> Iterator[etree._Element]:
+    """Frames and shapes that are anchored in a paragraph, the outermost."""
+    for child in paragraph:
+        if local(child) in ("frame", "custom-shape", "g"):
+            yield child
+        else:
+            yield from _boxes(child)
+
+
+def _rows(table: etree._Element) -> Iterator[list[str]]:
+    for row in table.iter():
+        if local(row) != "table-row" or _table_of(row) is not table:
+            continue
+        cells: list[str] = []
+        for cell in children(row, "table-cell", "covered-table-cell"):
+            text = " ".join(block.lstrip("#- ") for block in _blocks(cell) if block)
+            cells += [text] * _repeats(cell, "number-columns-repeated")
+        while cells and not cells[-1]:
+            cells.pop()
+        for _ in range(_repeats(row, "number-rows-repeated") if cells else 1):
+            yield cells
+
+
+def _table_of(row: etree._Element) -> etree._Element | None:
+    return next((above for above in row.iterancestors() if local(above) == "table"), None)
+
+
+def _repeats(element: etree._Element, name: str) -> int:
+    count = attribute(element, name)
+    return min(int(count), _MOST_REPEATS) if count.isdigit() else 1

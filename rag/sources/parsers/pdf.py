@@ -1,0 +1,511 @@
+"""PDF: the text layer in reading order, page by page, and where on a page its characters stand. The home of pypdfium2.
+
+pdfium gives a page's text in the order in which it was drawn, which mostly is the order in which it is read. What is mended
+here: columns drawn line by line across the page, letters drawn one by one, ligatures, hyphens at the ends of lines, headers
+and footers that stand between the halves of a sentence. Every step keeps for each character where it came from, so that a
+citation can be shown on the page. Pages that are pictures are recognised where that is turned on (`scanned`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from itertools import islice, pairwise
+from statistics import median
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from rag.errors import ReadError
+from rag.records import Document, Landmark
+from rag.sources.decoding import ocr
+from rag.sources.decoding.text import canonical, find_date, name_as_title
+from rag.sources.parsers.attachments import base_name, with_attached
+from rag.sources.records import Contents
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in points from the page's lower left corner
+
+_FAR: Box = (0.0, 0.0, 0.0, 0.0)
+_MOST_PAGES = 20_000
+_MOST_RECOGNISED = 2_000  # pages, of seconds each
+_MOST_ATTACHED = 100
+_LIGATURES = dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
+_HYPHENS = "\ufffe\x02"  # how pdfium marks a hyphen that only ends a line
+_INVISIBLE = "\xad\u200b\ufeff"
+_CHANGED = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_INVISIBLE}\0]")
+_SENTENCE_ENDS = (".", "!", "?", ":", "”", '"', ")", ";", "。", "！", "？")
+_EDGE_LINES = 3  # at the top and at the bottom of a page, among which headers and footers are looked for
+_RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3  # of the pages, and pages: what repeats that often runs along
+_PAGE_NUMBER = re.compile(r"[-–—\s|]*(?:page\s*)?#(?:\s*(?:of|/)\s*#)?[-–—\s|]*$", re.IGNORECASE)
+_PROSE = 25  # code points from which a line is prose rather than a cell
+_ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # of the lines: how many stand right of the one before if columns were drawn across
+_APART = 0.55  # of a line's height: more room than usual between two lines parts paragraphs
+_PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
+_PICTURE_PIXELS, _PICTURE_SCALE = 2_000, 4.0  # of the longer side of a page that is recognised; pixels a point, at most
+_SHOWN_PIXELS, _SHOWN_SCALE = 2_200, 2.0  # the same of a page that is shown
+_MARKER = (253, 230, 138)  # red, green, blue
+_FEW = 60  # characters: what a scanning app stamps on a picture is no text layer
+_NO_TITLE = re.compile(r"untitled|\.\w{3,4}$|^Microsoft", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a page.
+
+    Attributes:
+        text: As it is shown, without its end.
+        origins: For each character of `text`, its place in pdfium's text of the page.
+        box: Where it stands; None where pdfium does not say.
+        broken: Whether the last word goes on in the next line.
+        apart: Whether a paragraph ends before it.
+    """
+
+    text: str
+    origins: Sequence[int]
+    box: Box | None
+    broken: bool = False
+    apart: bool = False
+
+
+def read(data: bytes, name: str, within: int = 0) -> Contents:
+    """Reads a PDF's text layer, and the files attached to it.
+
+    Raises:
+        ReadError: It is damaged, locked by a password, or holds pictures of text only.
+    """
+    with _opened(data) as pdf:
+        pages, recognised = _recognised(pdf, _pages(pdf))
+        about = pdf.get_metadata_dict(skip_empty=True)
+        attached = list(_attached(pdf))
+    text, starts = _together(pages)
+    if not text.strip():
+        if not attached:
+            hint = "OCR found no words on them either" if ocr.is_on() else ocr.HINT
+            raise ReadError("no text layer (scanned pages?)", hint)
+        return with_attached(None, attached, within)
+    # Titles that programs leave behind ("Microsoft Word - x.doc", "untitled") tell less than the file's name.
+    title = canonical(about.get("Title", "")).strip()
+    title = title if re.search(r"[^\W\d_]{3}", title) and not _NO_TITLE.search(title) else name_as_title(name)
+    marked = {
+        "pages_without_text": [n for n, page in enumerate(pages, start=1) if not page],
+        "pages_recognised": [n + 1 for n in recognised],
+    }
+    own = Document(
+        text,
+        title,
+        author=canonical(about.get("Author", "")).strip(),
+        date=find_date(text[:3000]) or _created(about.get("CreationDate", "")),
+        landmarks=tuple(Landmark(start, f"p. {n}", n) for n, start in enumerate(starts, start=1)),
+        media_type="application/pdf",
+        metadata={name: ", ".join(map(str, numbers)) for name, numbers in marked.items() if numbers},
+    )
+    return with_attached(own, attached, within)
+
+
+def boxes(data: bytes, landmarks: Sequence[Landmark], start: int, end: int) -> list[tuple[int, Box]]:
+    """Where on its pages a span of a PDF's canonical text stands: (1-based page, box), line by line.
+
+    Args:
+        data: The file's bytes, as they were when the text was read.
+        landmarks: Of the document: where its pages begin.
+        start: First code point.
+        end: One past the last.
+
+    Returns:
+        Nothing for pages that were recognised: they have no characters, only a picture.
+
+    Raises:
+        ReadError: It cannot be read.
+    """
+    found: list[tuple[int, Box]] = []
+    starts = [mark.start for mark in landmarks]
+    with _opened(data) as pdf:
+        for number, (begin, page) in enumerate(zip(starts, _pages(pdf), strict=False)):
+            if begin >= end or (number + 1 < len(starts) and starts[number + 1] <= start):
+                continue
+            at, spans = begin, []
+            for line, ending in _with_endings(page):
+                first, last = max(start - at, 0), min(end - at, len(line.text))
+                if first < last:
+                    spans.append((line.origins[first], line.origins[last - 1] + 1))
+                at += len(line.text) + len(ending)
+            if spans:
+                with _text_page(pdf, number) as text_page:
+                    lines = (_around(list(_boxes(text_page, a, b))) for a, b in spans)
+                    found += [(number + 1, box) for box in lines if box is not None]
+    return found
+
+
+def picture(data: bytes, landmarks: Sequence[Landmark], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
+    """A page as it is printed, as a PNG, with the lines of some spans of the canonical text marked.
+
+    Args:
+        data: The file's bytes, as they were when the text was read.
+        landmarks: Of the document: where its pages begin.
+        page: 1-based.
+        spans: (start, end) in the document's text; what stands on other pages is passed over.
+
+    Raises:
+        ReadError: It cannot be read, or has no such page.
+    """
+    from PIL import Image
+
+    marked = [box for start, end in spans for on, box in boxes(data, landmarks, start, end) if on == page]
+    with _opened(data) as pdf:
+        if not 1 <= page <= len(pdf):
+            raise ReadError(f"it has no page {page}")
+        try:
+            printed = pdf[page - 1]
+            scale = min(_SHOWN_SCALE, _SHOWN_PIXELS / max(*printed.get_size(), 1.0))
+            left, bottom = printed.get_mediabox()[:2]
+            pixels = printed.render(scale=scale, rev_byteorder=True, may_draw_forms=False).to_numpy()[:, :, :3].copy()
+        except pypdfium2.PdfiumError as error:
+            raise ReadError(f"page {page} cannot be drawn") from error
+    for box in marked:
+        x0, y0, x1, y1 = (at * scale for at in (box[0] - left, box[1] - bottom, box[2] - left, box[3] - bottom))
+        rows = slice(max(0, int(pixels.shape[0] - y1) - 1), max(0, int(pixels.shape[0] - y0) + 1))
+        part = pixels[rows, max(0, int(x0) - 1) : max(0, int(x1) + 1)]
+        part[:] = (part.astype("uint16") * _MARKER // 255).astype("uint8")  # as a marker on paper: what is dark stays dark
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    try:
+        pdf = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if "assword" in str(error):
+            raise ReadError("it is locked with a password", "save a copy without the password") from None
+        raise ReadError("it is damaged, or no PDF", "open it and save it again") from error
+    try:
+        yield pdf
+    finally:
+        pdf.close()
+
+
+def _pages(pdf: pypdfium2.PdfDocument) -> list[list[_Line]]:
+    """The lines of each page, in reading order, without what runs along on every page."""
+    count = len(pdf)
+    if count > _MOST_PAGES:
+        raise ReadError(f"it claims {count:,} pages", "save it in parts")
+    return _without_running([_page(pdf, number) for number in range(count)])
+
+
+@contextmanager
+def _text_page(pdf: pypdfium2.PdfDocument, number: int) -> Iterator[pypdfium2.PdfTextPage]:
+    page = pdf[number]
+    text_page = page.get_textpage()
+    try:
+        yield text_page
+    finally:
+        text_page.close()
+        page.close()
+
+
+def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
+    try:
+        with _text_page(pdf, number) as text_page:
+            text = text_page.get_text_range()
+            boxed, at = [], 0
+            for raw in text.split("\r\n"):
+                if raw.strip():
+                    boxed.append((raw, at, list(_boxes(text_page, at, at + len(raw)))))
+                at += len(raw) + 2
+            lines = list(_split_at_gutter(text_page, boxed))
+    except pypdfium2.PdfiumError:  # one broken page does not cost the others
+        return []
+    return _parted([_cleaned(line) for line in _in_columns(_spelled(lines))])
+
+
+def _recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tuple[list[list[_Line]], list[int]]:
+    """Pages with the words that stand on those that are pictures, and which these are; as they were if that is off."""
+    if not ocr.is_on():
+        return pages, []
+    pictures = islice((n for n, page in enumerate(pages) if _is_picture(pdf, n, page)), _MOST_RECOGNISED)
+    found = {n: lines for n in pictures if (lines := _recognised_page(pdf, n))}
+    kept = dict(zip(found, _without_running(list(found.values())), strict=True))
+    return [kept.get(n, page) for n, page in enumerate(pages)], list(kept)
+
+
+def _is_picture(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[_Line]) -> bool:
+    """Whether a page has no text, or next to none over a picture that fills most of it."""
+    if not lines:
+        return True
+    if sum(len(line.text) for line in lines) > _FEW:
+        return False
+    try:
+        page = pdf[number]
+        width, height = page.get_size()
+        around = (picture.get_bounds() for picture in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3))
+        return any((right - left) * (top - bottom) > 0.5 * width * height for left, bottom, right, top in around)
+    except pypdfium2.PdfiumError:
+        return False
+
+
+def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
+    try:
+        page = pdf[number]
+        scale = min(_PICTURE_SCALE, _PICTURE_PIXELS / max(*page.get_size(), 1.0))
+        picture = page.render(scale=scale, may_draw_forms=False).to_numpy()
+    except pypdfium2.PdfiumError:  # one broken page does not cost the others
+        return []
+    lines: list[_Line] = []
+    for row in ocr.rows(picture[:, :, :3], scale):
+        text, box = row[0]
+        for later, at in row[1:]:
+            if at[0] - box[2] > box[3] - box[1] and _is_prose(text) and _is_prose(later):  # of two columns
+                lines.append(_Line(text, range(len(text)), box))
+                text, box = later, at
+            else:
+                text, box = f"{text} {later}", _around([box, at]) or at
+        lines.append(_Line(text, range(len(text)), box))
+    lines = _in_columns(lines)
+    goes_on = [a.text.endswith("-") and a.text[-2:-1].isalpha() and b.text[:1].islower() for a, b in pairwise(lines)]
+    for n in (n for n, is_broken in enumerate(goes_on) if is_broken):
+        lines[n] = replace(lines[n], text=lines[n].text[:-1] + _HYPHENS[0])
+    return _parted([_cleaned(line) for line in lines])
+
+
+def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[Box]:
+    """The boxes of characters [start, end) of a page's text."""
+    first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, start)
+    last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, end - 1)
+    if first < 0 or last < first:
+        return
+    left, top, right, bottom = (ctypes.c_double() for _ in range(4))
+    for n in range(pdfium.FPDFText_CountRects(text_page.raw, first, last - first + 1)):
+        if pdfium.FPDFText_GetRect(text_page.raw, n, left, top, right, bottom):
+            yield left.value, bottom.value, right.value, top.value
+
+
+def _around(found: Sequence[Box]) -> Box | None:
+    if not found:
+        return None
+    left, bottom, right, top = zip(*found, strict=True)
+    return min(left), min(bottom), max(right), max(top)
+
+
+def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str, int, Sequence[Box]]]) -> Iterator[_Line]:
+    """Lines (text, place in the page's text, boxes); those that run over the room between two columns are cut there.
+
+    pdfium joins what stands side by side. A table is left as it is: it has no words enough on both sides.
+    """
+    gaps = [_widest_gap(found) for _, _, found in boxed]
+    wide = [gap for gap in gaps if gap is not None]
+    gutter = median((left + right) / 2 for left, right in wide) if len(wide) >= _ACROSS_LEAST else 0.0
+    cut = [
+        _place_right_of(text_page, text, at, gap[1]) if gap is not None and gap[0] < gutter < gap[1] else 0
+        for (text, at, _), gap in zip(boxed, gaps, strict=True)
+    ]
+    halves = [(text[:place], text[place:]) for (text, _, _), place in zip(boxed, cut, strict=True) if place]
+    prose = [_is_prose(left) and _is_prose(right) for left, right in halves]
+    are_columns = len(prose) >= max(_ACROSS_LEAST, _ACROSS_SHARE * len(boxed)) and sum(prose) > 0.7 * len(prose)
+    for (text, at, found), place in zip(boxed, cut, strict=True):
+        if are_columns and place:
+            for half, begin in ((text[:place], at), (text[place:], at + place)):
+                end = begin + len(half)
+                yield _Line(half, range(begin, end), _around(list(_boxes(text_page, begin, end))))
+        else:
+            yield _Line(text, range(at, at + len(text)), _around(found))
+
+
+def _widest_gap(found: Sequence[Box]) -> tuple[float, float] | None:
+    """The room (left, right) between two boxes of a line, wider than the line is high."""
+    gaps = [(a[2], b[0]) for a, b in pairwise(found) if b[0] - a[2] > 1.2 * max(a[3] - a[1], b[3] - b[1])]
+    return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
+
+
+def _place_right_of(text_page: pypdfium2.PdfTextPage, text: str, at: int, x: float) -> int:
+    """The first word of a line that stands right of x, as a place in its text; 0 if none does."""
+
+    def is_right(place: int) -> bool:
+        return next(_boxes(text_page, at + place, at + place + 1), _FAR)[0] >= x - 1
+
+    places = [found.end() for found in re.finditer(r"\s+", text) if found.end() < len(text)]
+    found = bisect_left(places, True, key=is_right)
+    return places[found] if found < len(places) else 0
+
+
+def _is_prose(text: str) -> bool:
+    return len(text) > _PROSE and sum(map(str.isalpha, text)) > 0.6 * len(text)
+
+
+def _spelled(lines: Sequence[_Line]) -> list[_Line]:
+    """Letters that were drawn one by one, joined into words where they stand on one line."""
+    joined: list[_Line] = []
+    for line in lines:
+        before = joined[-1] if joined else None
+        if before is None or before.box is None or line.box is None or len(line.text.strip()) > 1:
+            joined.append(line)
+            continue
+        height = max(before.box[3] - before.box[1], line.box[3] - line.box[1], 1.0)
+        gap = line.box[0] - before.box[2]
+        level = before.box[1] < line.box[3] and line.box[1] < before.box[3]
+        is_letter = line.text.strip().isalpha() and (before.text[-1:].isalpha() or before.text[-1:] == " ")
+        if not (level and is_letter and -0.5 * height < gap < 1.2 * height and _letters_only(before.text)):
+            joined.append(line)
+            continue
+        space = " " if gap > 0.3 * height else ""
+        text, origins = (
+            before.text + space + line.text,
+            [*before.origins, *[before.origins[-1]] * len(space), *line.origins],
+        )
+        joined[-1] = _Line(text, origins, _around([before.box, line.box]))
+    return joined
+
+
+def _letters_only(text: str) -> bool:
+    """Whether a line is made of letters drawn one by one so far: a letter, or words that were joined here."""
+    return len(text) < 80 and all(character.isalpha() or character == " " for character in text)
+
+
+def _in_columns(lines: list[_Line]) -> list[_Line]:
+    """Lines drawn across two columns, put column after column; else as they are."""
+    placed = [line for line in lines if line.box is not None]
+    across = [
+        (a, b) for a, b in pairwise(placed)
+        if _is_prose(a.text) and _is_prose(b.text) and _right_of(a.box, b.box)
+    ]  # fmt: skip
+    if len(across) < max(_ACROSS_LEAST, _ACROSS_SHARE * len(lines)):
+        return lines
+    middle = median(b.box[0] for _, b in across if b.box is not None) - 1.0
+    ordered: list[_Line] = []
+    left: list[_Line] = []
+    right: list[_Line] = []
+    for line in lines:
+        if (
+            line.box is not None and line.box[0] < middle < line.box[2] - 2.0
+        ):  # over both columns: what is above comes first
+            ordered += [*left, *right, line]
+            left, right = [], []
+        elif line.box is not None and line.box[0] >= middle:
+            right.append(line)
+        else:
+            left.append(line)
+    return [*ordered, *left, *right]
+
+
+def _right_of(a: Box | None, b: Box | None) -> bool:
+    return a is not None and b is not None and b[0] > a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _cleaned(line: _Line) -> _Line:
+    """Ligatures spelled out, marks left out; each character keeps its origin."""
+    text, origins = line.text, line.origins
+    broken = False
+    if _CHANGED.search(text):
+        made: list[str] = []
+        kept: list[int] = []
+        for character, origin in zip(text, origins, strict=True):
+            if character in _HYPHENS:
+                broken = True
+                continue
+            spelled = "" if character in _INVISIBLE or character == "\0" else _LIGATURES.get(character, character)
+            broken = (broken and character.isspace()) or (character == "\xad")
+            made.append(spelled)
+            kept += [origin] * len(spelled)
+        text, origins = "".join(made), kept
+    stripped = text.rstrip()
+    lead = len(stripped) - len(stripped.lstrip())
+    text, origins = stripped[lead:], origins[lead : len(stripped)]
+    normal = canonical(text)
+    if len(normal) != len(text) and text:  # composed: a line's characters keep their order, if not their number
+        origins = [origins[min(i * len(text) // max(1, len(normal)), len(text) - 1)] for i in range(len(normal))]
+    return replace(line, text=normal, origins=origins, broken=broken)
+
+
+def _parted(lines: list[_Line]) -> list[_Line]:
+    """Marks lines before which a paragraph ends: more room than usual, or a new column after a sentence's end."""
+    steps = [a.box[1] - b.box[1] for a, b in pairwise(lines) if a.box and b.box and a.box[1] > b.box[1]]
+    usual = median(steps) if steps else 0.0
+    parted = lines[:1]
+    for before, line in pairwise(lines):
+        apart = False
+        if before.box and line.box:
+            step, height = before.box[1] - line.box[1], max(before.box[3] - before.box[1], line.box[3] - line.box[1])
+            over = step < -height  # up again: a new column, or something set aside
+            apart = step > usual + _APART * height or (over and before.text.endswith(_SENTENCE_ENDS))
+        parted.append(replace(line, apart=apart))
+    return [line for line in parted if line.text]
+
+
+def _without_running(pages: list[list[_Line]]) -> list[list[_Line]]:
+    """Pages without their headers, footers and numbers; what runs along is kept where it stands first."""
+    if len(pages) < _RUNNING_LEAST:
+        return pages
+    edges = [{_worn(line.text) for line in _edges(page)} for page in pages]
+    counts = Counter(text for page in edges for text in page)
+    least = max(_RUNNING_LEAST, _RUNNING_SHARE * len(pages))
+    running = {text for text, count in counts.items() if count >= least}
+    kept, seen = [], set()
+    for page in pages:
+        at_edge = {id(line) for line in _edges(page)}
+        rest = []
+        for line in page:
+            worn = _worn(line.text)
+            if id(line) in at_edge and worn in running:
+                if worn in seen or _PAGE_NUMBER.match(worn):
+                    continue
+                seen.add(worn)
+            rest.append(line)
+        kept.append(rest)
+    return kept
+
+
+def _edges(page: Sequence[_Line]) -> list[_Line]:
+    """The topmost and the lowest lines."""
+    placed = sorted((line for line in page if line.box), key=lambda line: -line.box[3] if line.box else 0.0)
+    return [*placed[:_EDGE_LINES], *placed[max(_EDGE_LINES, len(placed) - _EDGE_LINES) :]]
+
+
+def _worn(text: str) -> str:
+    """A line by which it is known again on another page: numbers do not count."""
+    return re.sub(r"\d+|\b[ivxl]{1,6}\b", "#", " ".join(text.lower().split()))
+
+
+def _together(pages: Sequence[Sequence[_Line]]) -> tuple[str, list[int]]:
+    """The text of all pages, and where each begins. A sentence that runs on is not cut by the end of its page."""
+    parts: list[str] = []
+    starts: list[int] = []
+    at = 0
+    for n, page in enumerate(pages):
+        starts.append(at)
+        for line, ending in _with_endings(page, next((later[0] for later in pages[n + 1 :] if later), None)):
+            parts += [line.text, ending]
+            at += len(line.text) + len(ending)
+    return "".join(parts).rstrip("\n"), starts
+
+
+def _with_endings(page: Sequence[_Line], following: _Line | None = None) -> Iterator[tuple[_Line, str]]:
+    """Each line, and what stands between it and the next one."""
+    for n, line in enumerate(page):
+        later = page[n + 1] if n + 1 < len(page) else following
+        if line.broken and later is not None:
+            yield line, ""
+        elif n + 1 < len(page):
+            yield line, "\n\n" if page[n + 1].apart else "\n"
+        else:
+            goes_on = following is not None and following.text[:1].islower() and not line.text.endswith(_SENTENCE_ENDS)
+            yield line, "\n" if goes_on else "\n\n"
+
+
+def _attached(pdf: pypdfium2.PdfDocument) -> Iterator[tuple[str, bytes]]:
+    try:
+        for n in range(min(pdf.count_attachments(), _MOST_ATTACHED)):
+            attachment = pdf.get_attachment(n)
+            yield base_name(attachment.get_name(), f"attachment {n + 1}"), bytes(attachment.get_data())
+    except pypdfium2.PdfiumError:  # a broken attachment does not cost the pages
+        return
+
+
+def _created(words: str) -> str:
+    match = _PDF_DATE.match(words)
+    return "-".join(part for part in match.groups() if part) if match else ""

@@ -1,0 +1,42 @@
+"""Rich text. The home of striprtf."""
+
+from __future__ import annotations
+
+import re
+
+from striprtf.striprtf import rtf_to_text
+
+from rag.errors import ReadError
+from rag.records import Document
+from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
+
+_INFO = re.compile(r"\{\\info\b(.{0,4000})", re.DOTALL)
+_FIELD = r"\{{\\(?:\*\\)?{}\s+([^{{}}\\]+)\}}"
+_CREATED = re.compile(r"\{\\creatim\\yr(\d{4})\\mo(\d{1,2})\\dy(\d{1,2})")
+_PAGE = re.compile(r"\n{3,}")
+
+
+def read(data: bytes, name: str) -> Document:
+    """Reads rich text.
+
+    Raises:
+        ReadError: It is damaged.
+    """
+    source = data.decode("latin-1")  # RTF is ASCII; other bytes are escaped, or in the code page that it names
+    try:
+        text = canonical(rtf_to_text(source, errors="replace")).replace("\0", "")
+    except (ValueError, LookupError, IndexError, KeyError) as error:
+        raise ReadError(f"the rich text cannot be read ({type(error).__name__})", "save it again as DOCX") from error
+    about = _INFO.search(source)
+    fields = {key: _field(about.group(1), key) if about else "" for key in ("title", "author")}
+    created = _CREATED.search(about.group(1)) if about else None
+    date = "-".join(part.zfill(2) for part in created.groups()) if created and created[1] != "0000" else ""
+    return Document(
+        _PAGE.sub("\n\n", text), fields["title"] or name_as_title(name), fields["author"] or find_author(text[:1500]),
+        find_date(text[:3000]) or date, media_type="application/rtf",
+    )  # fmt: skip
+
+
+def _field(info: str, name: str) -> str:
+    found = re.search(_FIELD.format(name), info)
+    return canonical(found.group(1)).strip() if found else ""

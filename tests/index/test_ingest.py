@@ -1,0 +1,316 @@
+"""Folders that vanish, move and change under an index: what is gone for a moment is not forgotten."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rag import Library
+from rag.errors import SourceError
+from rag.settings import Settings
+from rag.sources.watching import changes
+
+from ..torture.world import OwnDirections, open_library, text_of
+
+
+@pytest.fixture
+def ten(tmp_path: Path) -> Path:
+    """A folder of ten documents, three of them in a subfolder."""
+    folder = tmp_path / "ten"
+    (folder / "sub").mkdir(parents=True)
+    for n in range(10):
+        (folder / ("sub" if n > 6 else "") / f"doc{n}").write_text(text_of(f"doc{n}", 1))
+    return folder
+
+
+@pytest.fixture
+def synced(tmp_path: Path, ten: Path) -> Iterator[Library]:
+    with open_library(tmp_path / "index") as library:
+        assert library.sync(ten).added == 10
+        yield library
+
+
+def count(library: Library) -> int:
+    return len(library.documents())
+
+
+def test_an_emptied_folder(synced: Library, ten: Path) -> None:
+    """A disk that is not mounted is an empty folder: all is held, and nothing embedded again once it is back."""
+    ten.rename(ten.with_name("away"))
+    ten.mkdir()
+    report = synced.sync(ten)
+    assert (0, 10, 10) == (report.removed, len(report.held), count(synced))
+    assert synced.search("uniquedoc3v1p1")
+
+    ten.rmdir()
+    ten.with_name("away").rename(ten)
+    report = synced.sync(ten)
+    assert (10, 0, ()) == (report.unchanged, report.passages, report.held)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: folder.rename(folder.with_name("away")),
+        lambda folder: (folder.rename(folder.with_name("away")), folder.write_text("a file in its place")),
+        lambda folder: (folder.rename(folder.with_name("away")), folder.symlink_to("nowhere")),
+        lambda folder: (folder.rename(folder.with_name("away")), folder.symlink_to(folder.name)),
+    ],
+    ids=["renamed", "a file", "a link to nowhere", "a link to itself"],
+)
+def test_a_root_that_is_not_there(synced: Library, ten: Path, harm: Callable[[Path], object]) -> None:
+    """It is an error that says so, and nothing is removed."""
+    harm(ten)
+    with pytest.raises(SourceError):
+        synced.sync(ten)
+
+    assert count(synced) == 10
+
+
+@pytest.mark.parametrize(("gone", "held"), [(1, False), (2, False), (3, True), (9, True), (10, True)])
+def test_how_many_may_go(synced: Library, ten: Path, gone: int, held: bool) -> None:
+    """Up to a fifth goes at once; more is held until it is confirmed."""
+    for path in sorted(path for path in ten.rglob("doc*"))[:gone]:
+        path.unlink()
+    report = synced.sync(ten)
+    assert ((0, gone) if held else (gone, 0)) == (report.removed, len(report.held))
+    assert synced.sync(ten, prune=True).removed == (gone if held else 0)
+    assert count(synced) == 10 - gone
+
+
+def test_the_only_document(tmp_path: Path) -> None:
+    """All of one is much, too."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "doc0").write_text(text_of("doc0", 1))
+    with open_library(tmp_path / "index") as library:
+        library.sync(tmp_path / "one")
+        (tmp_path / "one" / "doc0").unlink()
+        assert library.sync(tmp_path / "one").held == ("doc0",)
+
+
+def test_a_subfolder_that_is_not_mounted(synced: Library, ten: Path) -> None:
+    """Three of ten at once are held, wherever they were."""
+    shutil.rmtree(ten / "sub")
+    assert len(synced.sync(ten).held) == 3
+    assert count(synced) == 10
+
+
+def test_moved_files_are_not_vanished(synced: Library, ten: Path) -> None:
+    """Half of a folder renamed is no loss: the same contents are there under new names."""
+    for n in range(5):
+        (ten / f"doc{n}").rename(ten / f"moved{n}")
+    report = synced.sync(ten)
+    assert (5, 5, ()) == (report.added, report.removed, report.held)
+    assert count(synced) == 10
+
+
+def test_two_roots_with_the_same_names(synced: Library, ten: Path, tmp_path: Path) -> None:
+    """What happens to one does not touch the other."""
+    shutil.copytree(ten, tmp_path / "copy")
+    (tmp_path / "copy" / "doc0").write_text(text_of("doc0", 2))
+    synced.sync(tmp_path / "copy")
+    assert count(synced) == 20
+    shutil.rmtree(tmp_path / "copy")
+    (tmp_path / "copy").mkdir()
+    synced.sync(tmp_path / "copy", prune=True)
+    assert count(synced) == 10
+    assert synced.document("doc0").text == text_of("doc0", 1)
+
+
+AS_NOBODY = """
+import os, sys; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from rag.errors import SourceError
+from rag.settings import Settings
+from rag.sources.watching import changes
+from tests.torture.world import *
+room = Path(sys.argv[2])
+ten = room / "ten"
+with open_library(Path(sys.argv[3])) as library: library.sync(ten); library.search("warm")
+with open_library(room / "index") as library: library.sync(ten)
+for path in [room, *room.rglob("*")]: os.chown(path, 65534, 65534) if os.geteuid() == 0 else None
+if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)
+with open_library(room / "index") as library:
+    (ten / "sub").chmod(0)
+    report = library.sync(ten)
+    print(report.removed, report.held, len(library.documents()))
+    (ten / "sub").chmod(0o755); ten.chmod(0)
+    try: library.sync(ten)
+    except SourceError as error: print(error.hint, len(library.documents()))
+    ten.chmod(0o755)
+    print(library.sync(ten).unchanged)
+"""
+
+
+@pytest.mark.process
+def test_no_permission(ten: Path, tmp_path: Path) -> None:
+    """A root or a subfolder that may not be read is not empty."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        room = Path(folder) / "room"
+        shutil.copytree(ten, room / "ten")
+        root = str(Path(__file__).parent.parent.parent)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, root, str(room), str(tmp_path / "warm")],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    assert done.stdout.splitlines() == [
+        "0 () 10",
+        "check its permissions; nothing was removed from the index 10",
+        "10",
+    ], done.stderr
+
+
+@pytest.mark.process
+def test_a_disk_that_is_unmounted(tmp_path: Path) -> None:
+    """For real: the folder is there, and empty."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount here")
+    try:
+        for n in range(4):
+            (disk / f"doc{n}").write_text(text_of(f"doc{n}", 1))
+        with open_library(tmp_path / "index") as library:
+            library.sync(disk)
+            subprocess.run(["umount", str(disk)], check=True)
+            assert len(library.sync(disk).held) == 4
+            assert count(library) == 4
+    finally:
+        subprocess.run(["umount", "-q", str(disk)], check=False)
+
+
+@pytest.mark.parametrize("hours", [-30 * 24, -1, 1, 30 * 24])
+def test_clocks_that_jump(synced: Library, ten: Path, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    """Whatever the clock says, a changed file is seen, an unchanged one is not embedded again."""
+    now = time.time_ns
+    monkeypatch.setattr("rag.index.ingest.time.time_ns", lambda: now() + hours * 3_600_000_000_000)
+    assert (10, 0) == ((report := synced.sync(ten)).unchanged, report.passages)
+    (ten / "doc0").write_text(text_of("doc0", 2))
+    assert synced.sync(ten).updated == 1
+    monkeypatch.undo()
+    (ten / "doc0").write_text(text_of("doc0", 3))
+    assert synced.sync(ten).updated == 1
+    assert synced.document("doc0").text == text_of("doc0", 3)
+
+
+def test_a_change_with_the_old_time_and_size(synced: Library, ten: Path) -> None:
+    """A program that sets the time back after its change is seen all the same."""
+    path = ten / "doc0"
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+    synced.sync(ten)
+    changed = text_of("doc0", 1).replace("stamped", "changed")
+    assert len(changed) == path.stat().st_size
+    path.write_text(changed)
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+    assert synced.sync(ten).updated == 1
+    assert synced.document("doc0").text == changed
+
+
+def test_what_patterns_leave_out(tmp_path: Path, ten: Path) -> None:
+    """`.ragignore`, include and exclude, as git reads them: what they leave out goes, and comes back when they go."""
+    index = tmp_path / "index"
+    with open_library(index) as library:
+        library.sync(ten)
+        (ten / ".ragignore").write_text("# drafts\nsub/\n!sub/doc9\ndoc1\n")
+        report = library.sync(ten)
+        left = {info.source for info in library.documents()}
+        assert {"sub/doc9", *(f"doc{n}" for n in (0, 2, 3, 4, 5, 6))} == left
+        assert (3, ()) == (report.removed, report.held)
+        (ten / ".ragignore").write_text("sub/doc7\n")
+        assert 2 == library.sync(ten).added
+    with Library.open(index, Settings(include="sub/, doc3", exclude="*8"), asks_once=True) as library:
+        library.__dict__["_embedder"] = OwnDirections()
+        library.sync(ten)
+        assert {"doc3", "sub/doc9"} == {info.source for info in library.documents()}
+        (ten / ".ragignore").unlink()
+        (ten / ".ragignore").mkdir()
+        with pytest.raises(SourceError, match="cannot be read"):
+            library.sync(ten)
+
+
+def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
+    """A renamed file not at all, of a changed one the passages that changed; its answers are those of the new one."""
+    embedder = synced._embedder
+    embedder.embedded = 0
+    (ten / "doc1").rename(ten / "sub" / "renamed.txt")
+    report = synced.sync(ten)
+    assert (1, 1, 0) == (report.added, report.removed, embedder.embedded)
+    assert "renamed.txt" in {hit.source.rpartition("/")[2] for hit in synced.search("doc1 stamped v1w")}
+
+    text = (ten / "doc2").read_text()
+    (ten / "doc2").write_text(
+        text + "\n\nA paragraph about a lighthouse keeper and her radio was added at the end of this."
+    )
+    assert 1 == synced.sync(ten).updated
+    assert 1 <= embedder.embedded <= 2 < len(synced._catalog.passages_over(synced._catalog.find("doc2"), 0, 10_000))
+    ids = [id_ for id_, *_ in synced._catalog.passages_over(synced._catalog.find("doc2"), 0, 10_000)]
+    assert len(ids) == len(synced._catalog.vectors(ids))
+    assert synced.check().problems == ()
+
+
+@pytest.mark.process
+def test_a_folder_is_followed(tmp_path: Path, ten: Path) -> None:
+    """As editors write, as folders go and come back; what comes close together is one change."""
+    ended, seen = threading.Event(), []
+    watcher = threading.Thread(target=lambda: seen.extend(time.monotonic() for _ in changes(ten, ended)))
+    watcher.start()
+
+    def until(count: int) -> None:
+        begun = time.monotonic()
+        while len(seen) < count and time.monotonic() - begun < 10:
+            time.sleep(0.05)
+        assert len(seen) >= count
+
+    until(1)  # once at the beginning
+    time.sleep(1.0)
+    (ten / "doc1.tmp").write_text("written beside")
+    (ten / "doc1.tmp").replace(ten / "doc1")
+    until(2)
+    time.sleep(1.0)
+    before = len(seen)
+    for n in range(50):
+        (ten / "doc2").write_text(f"saved again and again {n}")
+    until(before + 1)
+    time.sleep(1.0)
+    assert len(seen) <= before + 3
+    before = len(seen)
+    shutil.rmtree(ten)
+    until(before + 1)
+    ten.mkdir()
+    until(before + 2)
+    time.sleep(1.5)
+    before = len(seen)
+    (ten / "new").write_text("in the folder that came back")
+    until(before + 1)
+    ended.set()
+    watcher.join(5)
+    assert not watcher.is_alive()
+
+
+@pytest.mark.process
+def test_the_command_that_follows(tmp_path: Path, ten: Path) -> None:
+    """`rag watch` takes in what is written while it runs; another process finds it; Ctrl-C ends it without a word."""
+    index = tmp_path / "index"
+    command = [sys.executable, "-m", "rag.cli", "--index", str(index)]
+    watching = subprocess.Popen([*command, "watch", str(ten)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "10 added" in watching.stdout.readline()
+    (ten / "lighthouse.txt").write_text("The lighthouse of Kemi was sold for 310 euros.")
+    assert "1 added" in watching.stdout.readline()
+    found = subprocess.run([*command, "search", "lighthouse of Kemi", "--json"], capture_output=True, text=True, check=True)
+    assert "310 euros" in found.stdout
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=20)
+    assert 130 == watching.returncode
+    assert "Traceback" not in errors

@@ -1,0 +1,85 @@
+"""Working ahead: in order, never far, ending when nobody wants more, failing where it failed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+
+import pytest
+
+from rag.index.prefetch import Ahead
+
+
+def one(_: object) -> int:
+    return 1
+
+
+def test_it_is_not_far_ahead() -> None:
+    """Results that wait have room for so much; one that is larger waits alone."""
+    made: list[int] = []
+
+    def numbers() -> Generator[int]:
+        for n in range(20):
+            made.append(n)
+            yield n
+
+    with Ahead(numbers(), one, 3) as ahead:
+        taken = []
+        for n in ahead:
+            time.sleep(0.005)
+            taken.append(n)
+            assert len(made) <= len(taken) + 4  # three wait, and the next is made
+    assert list(range(20)) == taken
+
+    with Ahead((n for n in [100, 1, 100]), lambda n: n, 3) as ahead:
+        assert [100, 1, 100] == list(ahead)
+
+
+def test_it_works_beside() -> None:
+    """The next result is made while the one before is used."""
+    second_is_made = threading.Event()
+
+    def two() -> Generator[str]:
+        yield "first"
+        second_is_made.set()
+        yield "second"
+
+    with Ahead(two(), one, 5) as ahead:
+        taken = iter(ahead)
+        assert "first" == next(taken)
+        assert second_is_made.wait(5)
+
+
+def test_an_error_comes_where_it_happened() -> None:
+    """What was made before it is not lost."""
+
+    def breaks() -> Generator[int]:
+        yield 1
+        yield 2
+        raise OSError("the disk is gone")
+
+    with Ahead(breaks(), one, 5) as ahead:
+        taken = iter(ahead)
+        assert [1, 2] == [next(taken), next(taken)]
+        with pytest.raises(OSError, match="disk"):
+            next(taken)
+
+
+def test_nobody_wants_more() -> None:
+    """Leaving ends the generator, which can clean up after itself."""
+    ended = threading.Event()
+
+    def forever() -> Generator[int]:
+        try:
+            n = 0
+            while True:
+                yield (n := n + 1)
+        finally:
+            ended.set()
+
+    before = threading.active_count()
+    with Ahead(forever(), one, 2) as ahead:
+        assert 1 == next(iter(ahead))
+    assert threading.active_count() == before
+    assert ended.wait(5)

@@ -1,0 +1,118 @@
+"""Reading: canonical text, and what a document says of itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.errors import ReadError
+from rag.sources.decoding.text import canonical, find_date
+from rag.sources.parsers import read
+
+from ...conftest import ARTICLE, DATA
+
+
+def test_the_article() -> None:
+    """Title from its name, date from its last line, the text as it stands."""
+    document = read(ARTICLE.read_bytes(), ARTICLE.name)
+
+    assert document.title == "India raises rare earth curbs with china"
+    assert document.date == "2025-06-13"
+    assert document.text == ARTICLE.read_text(encoding="utf-8")
+
+
+@given(st.text(max_size=200))
+def test_canonical_is_stable(text: str) -> None:
+    """Canonical text is NFC with line feeds only, and stays as it is."""
+    once = canonical(text)
+
+    assert "\r" not in once
+    assert once == canonical(once)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("crlf\r\nand\rcr".encode(), "crlf\nand\ncr"),
+        ("\ufeffbom first".encode(), "bom first"),
+        ("Grüße".encode("utf-16"), "Grüße"),
+        ("e\u0301te\u0301".encode(), "été"),
+        ("Der Käse aus Österreich schmeckt köstlich; müde Wanderer lieben ihn über alles.".encode("cp1252"),
+         "Der Käse aus Österreich schmeckt köstlich; müde Wanderer lieben ihn über alles."),
+        (b"a nul \0 inside", "a nul \0 inside"),
+    ],
+)  # fmt: skip
+def test_encodings(data: bytes, expected: str) -> None:
+    """Text is text in whatever encoding it was saved."""
+    assert expected == read(data, "note.txt").text
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b"", "a.txt", "empty"),
+        (b" \n\t", "a.txt", "empty"),
+        (bytes(range(256)) * 40, "a.txt", "not text"),
+        (b"PK\x03\x04rest", "a.docx", "damaged"),
+        (bytes(range(256)), "a.xlsx", "named .xlsx and is none"),
+        (b"%PDF-1.7 garbage", "a.pdf", "damaged"),
+        (b"\x89PNG\r\n", "a.txt", "picture"),
+        (b"<html><body></body></html>", "a.html", "no text"),
+    ],
+)
+def test_what_cannot_be_read(data: bytes, name: str, words: str) -> None:
+    """One clear reason each."""
+    with pytest.raises(ReadError, match=words) as raised:
+        read(data, name)
+
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Published on June 13, 2025", "2025-06-13"),
+        ("Posted: 3 Feb. 2022", "2022-02-03"),
+        ("Date: 2021-12-31", "2021-12-31"),
+        ("We met on June 13, 2025 in Delhi", ""),
+        ("Published on February 31, 2025", ""),
+    ],
+)
+def test_dates(text: str, expected: str) -> None:
+    """Only a line that says it is the document's date counts, and only a date that exists."""
+    assert expected == find_date(text)
+
+
+def test_markdown_front_matter() -> None:
+    """Title, author and date come from the front matter; other fields are kept."""
+    document = read(b"---\ntitle: Tea\nauthor: Ann Lee\ndate: 2020-05-01\ntopic: drinks\n---\n# Other\n\nText.", "x.md")
+
+    assert ("Tea", "Ann Lee", "2020-05-01", {"topic": "drinks"}) == (
+        document.title, document.author, document.date, dict(document.metadata),
+    )  # fmt: skip
+
+
+def test_html_main_text() -> None:
+    """The main text of a page is kept, its menu is not."""
+    body = "<p>" + "The council approved the bridge on Monday after a long debate. " * 8 + "</p>"
+    page = f"<html><head><title>Bridge</title></head><body><nav>Home About</nav><article>{body}</article></body></html>"
+    document = read(page.encode(), "page.html")
+
+    assert "Bridge" == document.title
+    assert "approved the bridge" in document.text
+    assert "Home About" not in document.text
+
+
+def test_real_pdf() -> None:
+    """A filing's text layer, with a page map that finds the page of a quote."""
+    files = sorted((DATA / "qa" / "kg_rag_sec10q" / "files").glob("*.pdf")) if DATA.is_dir() else []
+    if not files:
+        pytest.skip("no shared data beside this checkout")
+    document = read(files[0].read_bytes(), files[0].name)
+
+    starts = [landmark.start for landmark in document.landmarks]
+    assert len(starts) > 20
+    assert document.page_at(0) == 1
+    assert document.page_at(len(document.text) - 1) == len(starts)
+    assert sorted(starts) == starts

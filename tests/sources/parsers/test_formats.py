@@ -1,0 +1,455 @@
+"""Every format is read, and a question is answered from it with a citation that opens at the right place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from rag import Library
+from rag.errors import RagError, ReadError
+from rag.records import Landmark
+from rag.sources.decoding.tables import lines
+from rag.sources.parser_process import Reader
+from rag.sources.parsers import contents
+from rag.sources.parsers.pdf import boxes
+from rag.sources.records import Contents
+
+from ...conftest import DATA
+from ...making import pdf, zipped
+
+FORMATS = Path(__file__).parent.parent.parent / "data" / "formats"
+MADE = {
+    "staff.json": json.dumps({"office": {"city": "Tartu", "staff": [{"name": "Ene Kask", "room": 214}]}}),
+    "orders.jsonl": '{"order": 7, "item": "copper kettle", "price": 31.5}\n{"order": 8, "item": "oak bench", "price": 120}\n',
+    "guide.rst": "Harbour guide\n=============\n\n:Author: Nele Prins\n\nMoorings\n--------\n\nThe west quay has forty moorings.\n",
+    "kiln.py": '"""Kiln control."""\n\n\ndef fire():\n    # the glaze melts at 1240 degrees\n    return 1240\n',
+    "sales.tsv": "Region\t2023\t2024\nLapland\t310\t342\nUusimaa\t990\t1010\n",
+    "page.html": "<html><head><title>Bees</title></head><body><main><h1>Bees</h1><p>The Hagen roof has nine beehives, and each"
+    " of them is looked after by a member of the choir.</p></main></body></html>",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """All of them in one library."""
+    folder = tmp_path_factory.mktemp("formats")
+    shutil.copytree(FORMATS, folder / "documents")
+    (folder / "documents" / "SOURCES.md").unlink()
+    for name, text in MADE.items():
+        (folder / "documents" / name).write_text(text, "utf-8")
+    tunnels = [[(60, 700, f"The {name} tunnel is {long} metres long.")] for name, long in
+               (("Drava", "1,130"), ("Sava", "2,410"), ("Mura", "760"))]  # fmt: skip
+    (folder / "documents" / "tunnels.pdf").write_bytes(pdf(tunnels))
+    with Library.open(folder / "index", asks_once=True) as opened:
+        report = opened.sync(folder / "documents")
+        assert () == report.failed
+        yield opened
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("question", "source", "locator", "words"),
+    [
+        ("What is the square of record number 7?", "squares.xlsx", "sheet testing, row 9", "Square of the Record Number: 49"),
+        ("What address does John Smith12 have?", "addresses.xls", "sheet Sheet1, row 13", "12 Corporate HQ"),
+        ("How many freshwater ducks were there in 2021?", "ducks.ods", "sheet Sheet1, row 7", "Freshwater Ducks: 150"),
+        ("What is the value of alpha?", "entries.csv", "row 2", "value: 1"),
+        ("How much did Lapland sell in 2024?", "sales.tsv", "row 2", "2024: 342"),
+        ("What do the notes on the second slide say?", "slides.pptx", "slide 2", "Some notes on the second slide."),
+        ("What is the Impress file an example of?", "example.odp", "slide 1", "An example Impress file"),
+        ("Which content follows the header image?", "report.docx", "Page 3 - Image at Start", "follows the header image"),
+        ("What list of phone numbers is in the test document?", "phones.odt", "", "list of phone numbers"),
+        ("Jaký text obsahuje část svitku?", "isaiah.rtf", "", "svitku s textem Knihy"),
+        ("What does the test paragraph of chapter 1 contain?", "book.epub", "Chapter 1: Test Content", "test paragraph"),
+        ("Who wants to have a look at mime4j?", "jira.eml", "", "mime4j"),
+        ("What should a mapper emit before the reducer works?", "hadoop.mbox#2", "", "<key, value> pairs"),
+        ("What does Alice Example tell Bob?", "simple.msg", "", "Bob"),
+        ("Whose framework d'indexation des documents is it?", "framework.xml", "", "indexation"),
+        ("What does the notebook print?", "notebook.ipynb", "cell 2", "markitdown"),
+        ("How many heads had the multi-head-attention-over-parameters sublayer in the first experiment?", "attention.tex",
+         "§ Two Feed-Forward Layers = Attention over Parameters", "$h_p=8$ heads"),
+        ("Should the text contain all letters of the alphabet?", "outline.pdf", "p. ", "all letters of the alphabet"),
+        ("How long is the Sava tunnel?", "tunnels.pdf", "p. 2", "2,410 metres"),
+        ("Which room does Ene Kask have?", "staff.json", "", "214"),
+        ("What is the price of the copper kettle?", "orders.jsonl", "line 1", "price: 31.5"),
+        ("How many moorings has the west quay?", "guide.rst", "§ Moorings", "forty moorings"),
+        ("At how many degrees does the glaze melt?", "kiln.py", "line 5", "1240 degrees"),
+        ("How many beehives has the Hagen roof?", "page.html", "Bees", "nine beehives"),
+        ("By how much is inference with OTSL faster than with HTML?", "otsl.html", "5.1 Hyper Parameter Optimization", "2x speed"),
+        ("Which exception was thrown because content extraction is not allowed?", "access.json", "item 1", "AccessPermission"),
+        ("What does the forecasting procedure calculate for seasons?", "forecasting.jsonl", "line 1", "seasonal index"),
+        ("Why does six place proxy objects that lazily load modules?", "six.rst", "§ Renamed modules and attributes compat",
+         "lazily load"),
+        ("What is the actual metaclass in six.py?", "six.py", "line 865", "the actual metaclass"),
+        ("What is rtf_meta:emb_class called now?", "overlay.tsv", "row 44", "rtf:embedded-class"),
+    ],
+)  # fmt: skip
+def test_a_question_is_answered_from_it(library: Library, question: str, source: str, locator: str, words: str) -> None:
+    """The cited characters are the document's, hold the answer, and say where they stand."""
+    answer = library.ask(question)
+
+    for citation in answer.citations:
+        assert library.document(citation.source).text[citation.start : citation.end] == citation.quote
+    cited = [c for c in answer.citations if c.source == source and words in c.quote]
+    assert cited, answer
+    assert any(locator in citation.locator for citation in cited), cited
+
+
+def test_a_cell_of_a_web_page_is_found_by_its_names() -> None:
+    """Also where names take several rows, cells span rows, a title stands over the table, and menus surround it."""
+    report = "<p>" + "The regional report was published on Monday and tells how sales went in the north. " * 6 + "</p>"
+    menu = "".join(f"<li><a href='/{n}'>Another page that has number {n}</a></li>" for n in range(60))
+    table = (
+        "<table><thead><tr><th colspan=4>Our sales</th></tr><tr><th rowspan=2>Region</th><th rowspan=2># Shops</th>"
+        "<th colspan=2>Sales</th></tr><tr><th>2023</th><th>2024</th></tr></thead>"
+        "<tbody><tr><td rowspan=2>North</td><td>3</td><td>1,200</td><td>1,350</td></tr>"
+        "<tr><td>5</td><td>900</td><td>1,010</td></tr></tbody></table>"
+    )
+    page = f"<html><title>Sales</title><body><nav><ul>{menu}</ul></nav><article><h1>Sales</h1>{report}<h2>By region</h2>{table}{report}</article></body></html>"
+    for data in (page, f"<html><body>{table}</body></html>"):
+        text = contents(data.encode(), "sales.html").documents[0].text
+
+        assert "Region: North | # Shops: 5 | Sales 2023: 900 | Sales 2024: 1,010" in text
+        assert "Another page" not in text
+        assert "Our sales" in text
+    document = contents(page.encode(), "sales.html").documents[0]
+    assert "\n## By region\n" in document.text
+    shops = "| # Shops: 7" in contents(b"<table><tr><th># Shops<th>Sum<tr><td>7<td>1</table>", "x.html").documents[0].text
+    assert shops, "else it would pass for a heading"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp1252", "Un été à la plage, où les élèves préfèrent nager. Ça va bien, naïve grand-mère."),
+        ("cp1252", "The “quoted” text costs £5 – not €6."),
+        ("cp1252", "Não há informações sobre a situação, mas à noite não é possível."),
+        ("cp1252", "Õhtul läheme metsa, kus öö on külm ja mõnus."),
+        ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Chtěl bych se zeptat, kolik to stojí."),
+        ("cp1250", "Az erdő szélén a kőműves házat épít. A bíróság döntése szerint a szerződés érvénytelen."),
+        ("cp1251", "Привет, как дела? Сегодня хорошая погода."),
+        ("cp1253", "Καλημέρα κόσμε, τι κάνετε σήμερα;"),
+    ],
+)
+def test_old_encodings(encoding: str, words: str) -> None:
+    """In text, in pages that say nothing of it, and in those that do."""
+    said = f"<html><head><meta charset={encoding}></head><body><p>{words}</p></body></html>"
+    silent = f"<html><body><p>{words}</p></body></html>"
+    for text, name in ((words, "x.txt"), (silent, "x.html"), (said, "x.html")):
+        assert words in contents(text.encode(encoding), name).documents[0].text
+    wrong = said.replace(encoding, "iso-8859-1").encode()  # it says so, and is UTF-8
+    assert words in contents(wrong, "x.html").documents[0].text
+
+
+@pytest.mark.process
+def test_messages_and_attachments_are_documents_of_their_own(tmp_path: Path) -> None:
+    """Each is named behind its holder, linked to it, and follows it: changed, vanished, removed."""
+    attached = (
+        b"From: Ida <ida@example.org>\r\nTo: Bo <bo@example.org>\r\nSubject: Minutes\r\nDate: Mon, 3 Feb 2025 10:00:00 +0000\r\n"
+        b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n'
+        b"The minutes are attached.\r\n--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=votes.csv\r\n\r\n"
+        b"motion,yes,no\r\nnew roof,12,3\r\n--b\r\nContent-Type: application/zip\r\n"
+        b"Content-Disposition: attachment; filename=all.zip\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBA==\r\n--b--\r\n"
+    )
+    folder = tmp_path / "mail"
+    folder.mkdir()
+    (folder / "minutes.eml").write_bytes(attached)
+    (folder / "note.txt").write_text("The choir meets on Tuesdays.", "utf-8")
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        report = library.sync(folder)
+        assert (3, 1) == (report.added, len(report.failed))
+        assert "minutes.eml#all.zip" == report.failed[0].source
+        votes = library.document("minutes.eml#votes.csv")
+        assert ("2025-02-03", "Minutes") == (votes.date, votes.metadata["attached_to"])
+        assert "votes.csv" in library.document("minutes.eml").metadata["attachments"]
+        assert "yes: 12" in library.ask("How many said yes to the new roof?").text
+
+        (folder / "minutes.eml").write_bytes(attached.replace(b"new roof,12,3", b"new roof,14,1"))
+        again = library.sync(folder)
+        assert (0, 2) == (again.added, again.updated)  # the message holds the attachment
+        assert "yes: 14" in library.document("minutes.eml#votes.csv").text
+
+        (folder / "minutes.eml").write_bytes(attached.replace(b"votes.csv", b"ballot.csv"))
+        library.sync(folder)
+        sources = {info.source for info in library.documents() if info.state == "ready"}
+        assert {"minutes.eml", "minutes.eml#ballot.csv", "note.txt"} == sources
+        assert 0 == library.sync(folder).added
+
+        (folder / "minutes.eml").unlink()
+        library.sync(folder, prune=True)
+        assert {"note.txt"} == {info.source for info in library.documents()}
+
+
+@pytest.mark.process
+def test_only_new_messages_of_a_mailbox_are_embedded(tmp_path: Path) -> None:
+    """A mailbox grows at its end; what is in already is not done again."""
+    letter = "From ada@example.org Mon Jan 06 10:00:00 2025\nSubject: Letter {n}\nFrom: ada@example.org\n\nThe ferry number {n} is late.\n\n"
+    box = tmp_path / "mail" / "box.mbox"
+    box.parent.mkdir()
+    box.write_text("".join(letter.format(n=n) for n in range(5)))
+    with Library.open(tmp_path / "index", asks_once=True) as library:
+        assert 5 == library.sync(box.parent).passages
+        box.write_text("".join(letter.format(n=n) for n in range(6)))
+        report = library.sync(box.parent)
+        assert (1, 5, 1) == (report.added, report.unchanged, report.passages)
+        assert "The ferry number 5 is late." in library.document("box.mbox#6").text
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([["Region", "2023"], ["North", "5"]], ["Region | 2023", "Region: North | 2023: 5"]),
+        ([["Name", "Alice"], ["City", "Paris"]], ["Name | Alice", "City | Paris"]),  # names and values side by side
+        ([["a", "b", "c"], ["x", "", "z"]], ["a | b | c", "a: x | c: z"]),
+        ([["Sales 2024"], ["Item", "Sum"], ["Tea", "4"]], ["Sales 2024", "Item | Sum", "Item: Tea | Sum: 4"]),
+        ([["1", "2"], ["3", "4"]], ["1 | 2", "3 | 4"]),
+        ([["k", "v"], ["a", "1"], [], ["p", "q", "r"], ["b", "2", "3"]], ["k | v", "k: a | v: 1", "", "p | q | r", "p: b | q: 2 | r: 3"]),
+        ([["Name", "Sum"], ["line\nbreak", "1"]], ["Name | Sum", "Name: line break | Sum: 1"]),
+    ],
+)  # fmt: skip
+def test_a_cell_stands_beside_the_name_of_its_column(rows: list[list[str]], expected: list[str]) -> None:
+    """Where there are names; a row is one line, an empty one too."""
+    assert expected == list(lines(rows))
+
+
+def test_rows_are_counted_past_empty_ones() -> None:
+    """The row that is named is the row that a reader sees."""
+    made = contents(b"a,b\n1,2\n\n\n\n3,4\n", "t.csv").documents[0]
+    at = made.text.index("3 | 4")
+    landmark = max((m for m in made.landmarks if m.start <= at), key=lambda m: m.start)
+
+    assert "row 6" == landmark.locator(made.text.count("\n", landmark.start, at))
+
+
+def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
+    """What stands on the page is read as it is meant, and every character still knows where it stands."""
+    pages = [
+        [
+            (60, 800, "Annual Report of the Bridge Society"),
+            *[line for n in range(6) for line in (
+                (60, 700 - 14 * n, f"left column sentence number {n} goes here"),
+                (320, 700 - 14 * n, f"right column sentence number {n} goes here"),
+            )],
+            (60, 500, "The arch of the old bridge over the river was refilled when the water was low, in spring and the"),
+            (60, 40, f"Page {page} of 4"),
+        ]
+        for page in range(1, 5)
+    ]  # fmt: skip
+    pages[1].insert(1, (60, 760, "keystone was set in June."))
+    data = pdf(pages)
+    document = contents(data, "bridge.pdf").documents[0]
+
+    first = document.text[: document.landmarks[1].start]
+    assert first.index("left column sentence number 5") < first.index("right column sentence number 0")
+    assert 1 == document.text.count("Annual Report of the Bridge Society")
+    assert "Page 2 of 4" not in document.text
+    assert "in spring and the\nkeystone was set in June." in document.text
+    at = document.text.index("keystone was set")
+    ((page, (left, bottom, right, top)),) = boxes(data, document.landmarks, at, at + len("keystone was set"))
+    assert (2, True, True) == (page, 58 < left < 62 and 120 < right < 200, 755 < bottom < top < 775)
+    assert [1, 2] == [page for page, _ in boxes(data, document.landmarks, at - len("in spring and the\n"), at + 8)]
+
+
+def test_a_filing_has_its_boxes() -> None:
+    """On a real page, too: the box of a figure holds that figure."""
+    files = sorted((DATA / "qa" / "kg_rag_sec10q" / "files").glob("*AAPL*.pdf")) if DATA.is_dir() else []
+    if not files:
+        pytest.skip("no shared data beside this checkout")
+    import pypdfium2
+
+    data = files[0].read_bytes()
+    document = contents(data, files[0].name).documents[0]
+    for words in ("Total non-current assets 224,017 216,166", "Term debt 94,700 109,106"):
+        at = document.text.index(words)
+        ((page, (left, bottom, right, top)),) = boxes(data, document.landmarks, at, at + len(words))
+        assert page == document.page_at(at)
+        shown = (
+            pypdfium2.PdfDocument(data)[page - 1].get_textpage().get_text_bounded(left - 1, bottom - 1, right + 1, top + 1)
+        )
+        assert words == " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "remedy"),
+    [
+        ("tika--simple_normal_case.doc", "old Word file", "DOCX"),
+        ("tika--testPPT_various.ppt", "old PowerPoint file", "PPTX"),
+        ("tika--testODTEncrypted.odt", "password", "without the password"),
+        ("tika--protect.xlsx", "password", "without the password"),
+        ("tika--testWORD_truncated.docx", "damaged or cut off", "save it again"),
+        ("docling--DeepSeek.pdf", "no text layer", "OCR"),
+        ("pypdf--r6-user-password.pdf", "password", "without the password"),
+    ],
+)
+def test_what_is_refused_says_why(name: str, reason: str, remedy: str) -> None:
+    """One clear line, and what to do about it."""
+    found = [path for kind in ("plain", "hard") if (path := DATA / "formats" / kind / name).exists()]
+    if not found:
+        pytest.skip("no shared data beside this checkout")
+    with pytest.raises(ReadError, match=reason) as raised:
+        contents(found[0].read_bytes(), name)
+
+    assert remedy in raised.value.hint
+
+
+@pytest.mark.process
+def test_all_plain_files_are_read() -> None:
+    """None is refused but what is out of scope; every text is canonical, every landmark inside it."""
+    folder = DATA / "formats" / "plain"
+    if not folder.is_dir():
+        pytest.skip("no shared data beside this checkout")
+    reader, refused = Reader(), {}
+    for path in sorted(folder.iterdir()):
+        try:
+            found = reader(path.read_bytes(), path.name)
+        except ReadError as error:
+            refused[path.name] = str(error)
+            continue
+        for document in found.documents:
+            starts = [mark.start for mark in document.landmarks]
+            assert sorted(starts) == starts
+            assert all(0 <= start <= len(document.text) for start in starts)
+            assert document.title
+    reader.close()
+
+    assert all(name.endswith((".doc", ".ppt")) or "password" in reason for name, reason in refused.items()), refused
+
+
+def test_a_wrong_suffix_does_not_matter() -> None:
+    """What a file is, its bytes say."""
+    assert "Test EPUB Document" == contents((FORMATS / "book.epub").read_bytes(), "x.docx").documents[0].title
+    assert "p. 1" == contents((FORMATS / "outline.pdf").read_bytes(), "x.txt").documents[0].landmarks[0].name
+    assert "<b>" not in contents(b"<!DOCTYPE html><p><b>Bold</b> words stand here.</p>", "x.txt").documents[0].text
+    with pytest.raises(ReadError, match="archive"):
+        contents(zipped({"a.txt": b"hello"}), "x.docx")
+
+
+def test_locators_of_landmarks() -> None:
+    """In the words of their kind."""
+    assert "slide 4" == Landmark(0, "slide 4", 4).locator(3)
+    assert "line 12" == Landmark(0, counts="line", first=10).locator(2)
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    """What a zip claims is looked at first."""
+    data = zipped({"word/document.xml": b"<a>" + b"a" * 60_000_000 + b"</a>"})
+    with pytest.raises(ReadError, match="zip bomb"):
+        contents(data, "bomb.docx")
+
+
+NAMES = [
+    "../secret.txt", "../../secret.txt", "..\\secret.txt", "..%2fsecret.txt", "....//secret.txt", "/etc/passwd", "//etc/passwd",
+    "C:\\secret.txt", "\\\\host\\share\\x.txt", "~/secret.txt", "$HOME/secret.txt", "file:///etc/passwd", "a/../../secret.txt",
+    "./../secret.txt", "secret.txt\0.png", ".\0./secret.txt", "con.txt", "nul", ".", "..", "", " ", "a" * 300 + ".txt", "-rf.txt",
+    "`id`.txt", "$(id).txt", "x;id.txt", "x|id.txt", "x\ny.txt", "\u202egnp.txt", "<img src=x>.txt", "%00.txt", "secret.txt#1",
+    "#", "x#y#z.txt", "\ud800.txt", "sécret.txt", "../index/catalog.sqlite3", "index/../../secret.txt", "{secret}.txt",
+]  # fmt: skip
+
+
+@pytest.mark.process
+def test_no_name_leads_outside(tmp_path: Path) -> None:
+    """Of an attachment, a part of a zip, standard input, a document that is asked for: nothing outside is read or written."""
+    (tmp_path / "secret.txt").write_text("The canary sings at noon.")
+    inner = tmp_path / "room"
+    (inner / "mail").mkdir(parents=True)
+    for n, name in enumerate(NAMES):
+        printable = name.encode("utf-8", "replace").decode()
+        letter = (
+            "From: a@example.org\nSubject: hello\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+            "Content-Type: text/plain\n\nSee below.\n--b\nContent-Type: text/plain\n"
+            f"Content-Disposition: attachment; filename*=utf-8''{quote(printable, safe='')}\n\nThe kettle is copper.\n--b--\n"
+        )
+        (inner / "mail" / f"{n}.eml").write_text(letter, "utf-8")
+        item = f'<item id="i" href="{escape(printable, quote=True)}"/>'.replace("\0", "")
+        parts = {
+            "mimetype": b"application/epub+zip",
+            "META-INF/container.xml": b'<c><rootfile full-path="o.opf"/></c>',
+            "o.opf": f'<p><manifest>{item}</manifest><spine><itemref idref="i"/></spine></p>'.encode(),
+            (printable.replace("\0", "") or "x"): b"<p>A chapter of words.</p>",
+        }
+        (inner / "mail" / f"{n}.epub").write_bytes(zipped(parts))
+    before = {path for path in tmp_path.rglob("*") if inner not in path.parents}
+    with Library.open(inner / "index", asks_once=True) as library:
+        assert library.sync(inner / "mail").added > 1.5 * len(NAMES)
+        for name in NAMES:
+            with contextlib.suppress(RagError):
+                library.add_stream(b"The ladder is oak.", name.encode("utf-8", "replace").decode() or "x")
+            with contextlib.suppress(RagError):
+                assert b"canary" not in library.original(name)
+            with contextlib.suppress(RagError):
+                assert "canary" not in library.document(name).text
+        texts = " ".join(library.document_by_id(id_).text for id_, _ in library._catalog.live_documents())
+
+    assert "copper" in texts
+    assert "oak" in texts
+    assert "canary" not in texts
+    assert "root:" not in texts
+    assert before == {path for path in tmp_path.rglob("*") if inner not in path.parents}
+
+
+def test_nothing_outside_a_file_is_read(tmp_path: Path) -> None:
+    """No entity leads to another file."""
+    (tmp_path / "secret.txt").write_text("The canary sings at noon.")
+    data = f'<!DOCTYPE r [<!ENTITY x SYSTEM "{(tmp_path / "secret.txt").as_uri()}">]><r>hello there &x; again</r>'.encode()
+
+    assert "canary" not in contents(data, "a.xml").documents[0].text
+    held = zipped({"word/document.xml": data.replace(b"<r>", b"<r><p><r><t>").replace(b"</r>", b"</t></r></p></r>", 1)})
+    with contextlib.suppress(ReadError):
+        assert "canary" not in contents(held, "a.docx").documents[0].text
+
+
+@pytest.mark.process
+def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its name is given, and when rag has learned to read more; otherwise not before it changes."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "a.csv").write_text("name,sum\nkettle,31\n")
+    os.utime(folder / "a.csv", (1e9, 1e9))  # one that changed a moment ago would be looked at twice anyway
+    asked: list[str] = []
+
+    def refuses(data: bytes, name: str) -> Contents:
+        asked.append(name)
+        raise ReadError("not yet", "wait")
+
+    def opened(readers: str) -> Library:
+        monkeypatch.setattr("rag.sources.parsers.VERSION", readers)
+        return Library.open(tmp_path / "index", asks_once=True)
+
+    for readers, times in (("1", 1), ("1", 1), ("2", 2)):
+        with opened(readers) as library:
+            library.__dict__["_reader"] = refuses
+            refuses.close = lambda: None  # type: ignore[attr-defined]
+            assert 1 == len(library.sync(folder).failed)
+            library.sync(folder)
+        assert times == len(asked)
+    with opened("2") as library:
+        assert (1, ()) == ((report := library.add(folder / "a.csv")).added, report.failed)
+
+
+@pytest.mark.process
+def test_ctrl_c_while_a_file_is_read(tmp_path: Path) -> None:
+    """Ends at once; the file is not held to be unreadable, but read next time."""
+    reader = Reader()
+    good = json.dumps({"note": "the kettle is copper"}).encode()
+    reader(good, "a.json")
+    child = reader._child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    threading.Timer(0.3, reader.close).start()
+    begun = time.monotonic()
+    with pytest.raises(RagError) as raised:
+        reader(good, "b.json")
+
+    assert not isinstance(raised.value, ReadError)
+    assert time.monotonic() - begun < 5
