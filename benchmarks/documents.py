@@ -49,9 +49,9 @@ import pypdf
 texts, begun, pages = {}, time.perf_counter(), 0
 for path in sys.argv[1:]:
     try:
-        reader = pypdf.PdfReader(path)
-        texts[path] = "\\n".join(page.extract_text() for page in reader.pages)
-        pages += len(reader.pages)
+        parser = pypdf.PdfReader(path)
+        texts[path] = "\\n".join(page.extract_text() for page in parser.pages)
+        pages += len(parser.pages)
     except Exception as error:
         texts[path] = None
 print(json.dumps({"texts": texts, "pages": pages, "seconds": time.perf_counter() - begun}))
@@ -97,23 +97,23 @@ def theirs(python: Path, home: Path, script: str, *given: object) -> Any:
 def formats(data: Path) -> dict[Path, str]:
     """Reads every file; prints what is refused and why; path → text of all its documents."""
     from rag.errors import ReadError
-    from rag.sources.parser_process import Reader
+    from rag.sources.parser_process import Parser
 
     texts: dict[Path, str] = {}
     for kind in ("plain", "hard"):
-        reader, refused, slowest, most = Reader(), Counter[str](), (0.0, ""), 0
+        parser, refused, slowest, most = Parser(), Counter[str](), (0.0, ""), 0
         paths = sorted((data / "formats" / kind).iterdir())
         for path in paths:
             begun = time.perf_counter()
             try:
-                texts[path] = "\n".join(document.text for document in reader(path.read_bytes(), path.name).documents)
+                texts[path] = "\n".join(document.text for document in parser.parse(path.read_bytes(), path.name).documents)
             except ReadError as error:
                 refused[f"{path.suffix}: {error}"] += 1
             slowest = max(slowest, (time.perf_counter() - begun, path.name))
-            if reader._child is not None and (status := Path(f"/proc/{reader._child.pid}/status")).exists():
+            if parser._child is not None and (status := Path(f"/proc/{parser._child.pid}/status")).exists():
                 peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())
                 most = max(most, int(peak.group(1)) if peak else 0)
-        reader.close()
+        parser.close()
         read = sum(1 for path in paths if path in texts)
         print(f"{kind}: {read} of {len(paths)} read; most memory {most / 1000:.0f} MB")
         print(f"    slowest {slowest[0]:.2f} s: {slowest[1]}")
@@ -149,7 +149,7 @@ def filings(data: Path, python: Path, home: Path) -> None:
     begun, texts, pages = time.perf_counter(), {}, 0
     for path in paths:
         (document, *_) = contents(path.read_bytes(), path.name).documents
-        texts[path], pages = document.text, pages + len(document.landmarks)
+        texts[path], pages = document.text, pages + len(document.anchors)
     ours = time.perf_counter() - begun
     begun = time.perf_counter()
     for path in paths:
@@ -174,7 +174,7 @@ def taken_in(folder: Path) -> dict[str, float]:
         with Library.open(Path(database) / "index", embedder=embedder) as library:
             library.sync(folder)
         seconds = time.perf_counter() - begun
-        with Library.open(Path(database) / "index", asks_once=True) as library:
+        with Library.open(Path(database) / "index", short_lived=True) as library:
             infos = [info for info in library.documents() if info.state != "failed"]
     files = len({info.source.split("#")[0] for info in infos})
     return {"seconds": seconds, "characters": sum(info.characters for info in infos), "files": files}
@@ -187,7 +187,7 @@ def folders(data: Path, python: Path, home: Path, rounds: int) -> None:
             folder.mkdir()
         reports = sorted((data / "qa" / "kg_rag_sec10q" / "files").glob("*.pdf"))
         for path in [*(data / "formats" / "plain").iterdir(), *reports[:1]]:
-            if path.suffix != ".pptx":  # of which the quickstart dies: its reader's metadata are none that its store takes
+            if path.suffix != ".pptx":  # of which the quickstart dies: its parser's metadata are none that its store takes
                 shutil.copy(path, mixed)
         lines = (data / "qa" / "squad20_dev" / "corpus.jsonl").read_text("utf-8").splitlines()[:TEXTS]
         for n, line in enumerate(lines):

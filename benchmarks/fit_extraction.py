@@ -54,7 +54,7 @@ def asked(library: Library, question: Question, kind: str, answerable: bool, rep
     library._prepare_search()
     wanted = Filter(tuple(map(glob.escape, question.within))) if kind == sets.CLAPNQ else None
     found = library._search(question.question, 8, wanted)
-    read = extraction._read(question.question, found.rarities, found.hits[:5], library._shipped, None)
+    read = extraction._read(question.question, found.idf, found.hits[:5], library._shipped, None)
     if read is None:
         return
     gold = {one.source for one in question.evidence}
@@ -96,7 +96,7 @@ def four_paragraphs(questions: QuestionSet, corpus: Corpus) -> Iterator[Case]:
     for paragraphs in articles.values():
         for begin in range(0, len(paragraphs) - 7, 16):
             group, others = paragraphs[begin : begin + 4], paragraphs[begin + 4 : begin + 8]
-            with tempfile.TemporaryDirectory() as folder, Library.open(folder, asks_once=True) as library:
+            with tempfile.TemporaryDirectory() as folder, Library.open(folder, short_lived=True) as library:
                 library._changed = False
                 library.add_documents(group)
                 library._changed = False  # Chroma is of no use to four paragraphs

@@ -172,8 +172,8 @@ def retrieve(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
         from rag import Library
 
         with Library.open(where) as library:
-            library.warm()
-            library.fill()
+            library.preload()
+            library.sync_vectors()
             times = _timed(lambda question: library.search(question, K), every)
             return {**percentiles(times), "memory_mb": round(memory_mb(os.getpid()))}
     retriever = opponent.retriever(Path(where), keep=side == "quickstart, model kept")
@@ -199,8 +199,8 @@ def answer(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
     del side
     every = questions(Path(data), int(asked) + 20)
     with Library.open(where) as library:
-        library.warm()
-        library.fill()
+        library.preload()
+        library.sync_vectors()
         times = _timed(library.ask, every)
         return {**percentiles(times), "memory_mb": round(memory_mb(os.getpid()))}
 
@@ -263,7 +263,7 @@ def recall(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
     del side
     found, wanted = 0, 0
     with Library.open(where) as library:
-        library.fill()
+        library.sync_vectors()
         vectors = np.concatenate([rows for _, rows in library._search._all_vectors(None)])
         ids = np.array([id_ for part, _ in library._search._all_vectors(None) for id_ in part])
         for question in questions(Path(data), int(asked)):
@@ -307,7 +307,7 @@ def unchanged(side: str, folder: str) -> dict[str, Any]:
     from rag import Library
 
     del side
-    with tempfile.TemporaryDirectory() as database, Library.open(Path(database) / "index", asks_once=True) as library:
+    with tempfile.TemporaryDirectory() as database, Library.open(Path(database) / "index", short_lived=True) as library:
         library.sync(folder)
         library._changed = False
         time.sleep(2.5)  # files that were changed a moment ago are looked at twice

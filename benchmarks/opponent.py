@@ -137,7 +137,7 @@ class Quickstart:
     def ask(self, question: str, *, wanted: Filter | None = None) -> Answer:
         """Its best passage."""
         begun = time.perf_counter()
-        hits = self.search(question, wanted=wanted)
+        hits = self.search(question, filters=wanted)
         taken = {"total": (time.perf_counter() - begun) * 1000}
         if not hits:
             return Answer(question, "", "abstained", (), (), (), 0.0, "quickstart", timings_ms=taken)

@@ -107,8 +107,8 @@ def settle(room: Path) -> None:
     from rag import Library
 
     while True:
-        with Library.open(room / "index", asks_once=True) as library:
-            standing = library.standing()
+        with Library.open(room / "index", short_lived=True) as library:
+            standing = library.status()
             if len(library.documents()) >= FILES and not standing.waiting:
                 return
         time.sleep(0.5)

@@ -108,13 +108,13 @@ def measured(data: Path, name: str, folder: Path, most: int) -> Measured:
         if name not in WHOLE:
             questions = sets.part(questions, reported=True, most=most)
     within = name in WITHIN
-    with Library.open(folder / f"{name}-rag", asks_once=True) as library:
+    with Library.open(folder / f"{name}-rag", short_lived=True) as library:
         if corpus is None:
             library.sync(ROOT / "seeds")
         else:
             library.add_documents(corpus.documents)
         halves = None if within or name == SEED else Halves(library)
-        run = library.evaluations.run(questions, within=within, judge=halves, progress=_progress(name))
+        run = library.evaluations.run(questions, within=within, judge=halves, on_progress=_progress(name))
         documents = [library.document(info.source) for info in library.documents()]
     quickstart = opponent.Quickstart(documents, folder / f"{name}-quickstart")
     rows = list(scoring.rows(quickstart, questions.questions, within=within, told=lambda _: None))

@@ -47,6 +47,6 @@ def evenly(rows: Sequence[Any], n: int) -> list[Any]:
 
 def opened(corpus: Corpus, folder: Path, **how: Any) -> Library:
     """A library that holds these documents; it is built when it is not there."""
-    library = Library.open(folder, asks_once=True, **how)
+    library = Library.open(folder, short_lived=True, **how)
     library.add_documents(corpus.documents)
     return library

@@ -10,14 +10,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rag.errors import SettingsError
-from rag.settings import Resolved, resolve
+from rag.settings import ResolvedSettings, resolve
 
 FILE = Path("rag.toml")
 _ECOSYSTEM = {"OPENAI_API_KEY": "api_key", "OPENAI_BASE_URL": "base_url"}  # usual name → setting
 _NOT_SETTINGS = {"RAG_DEBUG", "RAG_STATE"}
 
 
-def settings_in_force(flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> Resolved:
+def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> ResolvedSettings:
     """The settings: defaults, then rag.toml of the working folder, then the environment, then flags.
 
     Args:
@@ -50,7 +50,7 @@ def _from_file() -> Mapping[str, object]:
     return values
 
 
-def untrusted_addresses(resolved: Resolved) -> list[str]:
+def untrusted_addresses(resolved: ResolvedSettings) -> list[str]:
     """Hosts that text would be sent to because a rag.toml says so, and that this user has not agreed to."""
     from_file = {name for name, origin in resolved.origins.items() if origin == str(FILE)}
     if not from_file & {"model", "base_url", "embedder", "embedder_url"}:

@@ -21,42 +21,45 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rag import __version__
-from rag.answering.answerer import EXTRACTION, Ask, Event, Finished
-from rag.answering.citation_trace import STATES, SavedCitation, Trace, trace
-from rag.answering.explain import Why
-from rag.errors import IndexBusyError, RagError, ReadError, SourceError, StorageError
+from rag.answering.answerer import EXTRACTION, Answerer
+from rag.answering.citation_trace import STATES, CitationTrace, SavedCitation, trace
+from rag.answering.explain import Explainer
+from rag.errors import IndexBusyError, RagError, ReadError, SettingsError, SourceError, StorageError
 from rag.index.catalog import FILE, Catalog, restore
 from rag.index.chroma import ChromaFolder
 from rag.index.ingest import Ingest
 from rag.index.locks import NamedLock
-from rag.index.reindex import Reindex
-from rag.index.vector_search import Dense
-from rag.ports import Embedder, Splitter, Writer
+from rag.index.reindex import Reindexer
+from rag.index.vector_search import VectorSearch
+from rag.ports import ChatModel, Embedder, Splitter
 from rag.records import (
     Answer,
+    AnswerDone,
     Document,
     DocumentInfo,
+    Event,
+    Explanation,
     Filter,
     Health,
     Hit,
+    IndexStatus,
     Progress,
-    Reason,
     ReindexReport,
-    Standing,
+    SearchResult,
     SyncReport,
     Turn,
 )
 from rag.retrieval.search import Search
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
 from rag.sources.files import is_url, look_at, read_bytes, walk
-from rag.sources.records import Found, Held, storable
-from rag.text.language import language_of, unserved
+from rag.sources.records import FoundFile, RawDocument, storable
+from rag.text.language import language_notice, language_of
 
 if TYPE_CHECKING:
     from rag.evaluation.records import QuestionSet, RunJSON
-    from rag.evaluation.runner import Circumstances, Evaluations
+    from rag.evaluation.runner import Evaluations, RunConditions
     from rag.models.embedder import MiniLM
-    from rag.sources.parser_process import Reader
+    from rag.sources.parser_process import Parser
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +70,7 @@ _FILL_AT_LEAST = 1_000
 _SCAN_UNASKED = 200_000
 
 
-def _quiet(progress: Progress) -> None:
+def _quiet(on_progress: Progress) -> None:
     """Reports to nobody."""
 
 
@@ -83,22 +86,22 @@ class Library:
         settings: Settings,
         catalog: Catalog,
         *,
-        asks_once: bool,
-        writer: Writer | None,
+        short_lived: bool,
+        chat_model: ChatModel | None,
         splitter: Splitter | None,
         embedder: Embedder | None,
     ) -> None:
         self.folder = folder
-        self._given_writer = writer
+        self._given_chat_model = chat_model
         self._given_splitter = splitter
         self._given_embedder = embedder
         self.settings = settings
         self._catalog = catalog
-        self._asks_once = asks_once
+        self._asks_once = short_lived
         lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
-        self._dense = Dense(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock.fileno()))
+        self._dense = VectorSearch(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock.fileno()))
         common = _common_stems()
-        unserved_by = partial(unserved, common=frozenset(common))
+        unserved_by = partial(language_notice, common=frozenset(common))
         self._search = Search(catalog, self._dense, lambda: self._embedder, common, unserved_by)
         self._making = threading.RLock()
         self._tried_chroma = False
@@ -113,9 +116,9 @@ class Library:
         index: str | Path = "index",
         settings: Settings | None = None,
         *,
-        asks_once: bool = False,
-        as_it_is: bool = False,
-        writer: Writer | None = None,
+        short_lived: bool = False,
+        accept_data_loss: bool = False,
+        chat_model: ChatModel | None = None,
         splitter: Splitter | None = None,
         embedder: Embedder | None = None,
     ) -> Library:
@@ -124,9 +127,9 @@ class Library:
         Args:
             index: Its folder.
             settings: The defaults if left out; no file and no environment is read here.
-            asks_once: The process ends after a question or two: Chroma is only loaded where it pays.
-            as_it_is: Go on with a catalog that lost acknowledged changes; `check` tells which.
-            writer: Writes the answers in place of the model of the settings; `LlamaWriter` of
+            short_lived: The process ends after a question or two: Chroma is only loaded where it pays.
+            accept_data_loss: Go on with a catalog that lost acknowledged changes; `check` tells which.
+            chat_model: Writes the answers in place of the model of the settings; `LlamaIndexChatModel` of
                 `rag.integrations.llama_index` takes any of LlamaIndex's.
             splitter: Cuts documents taken in from here on, in place of the shipped one; `rag.integrations.llama_index` has
                 LlamaIndex's.
@@ -138,11 +141,35 @@ class Library:
             IndexBusyError: Another process was using it all the time.
         """
         folder = Path(index)
-        catalog = Catalog.open(folder, _import_lock(folder).holder, as_it_is=as_it_is)
+        catalog = Catalog.open(folder, _import_lock(folder).holder, accept_data_loss=accept_data_loss)
         return cls(
             folder, settings or Settings(), catalog,
-            asks_once=asks_once, writer=writer, splitter=splitter, embedder=embedder,
+            short_lived=short_lived, chat_model=chat_model, splitter=splitter, embedder=embedder,
         )  # fmt: skip
+
+    @classmethod
+    def from_environment(cls, *, trust: bool = False, **settings: object) -> Library:
+        """Opens the index that `rag.toml` of the working folder and the environment name, as the command line does.
+
+        Args:
+            trust: Accept the hosts that `rag.toml` names.
+            settings: Settings that take precedence, by name: `k=5`.
+
+        Raises:
+            SettingsError: An unknown name, an impossible value, or a `rag.toml` that names a host nobody has accepted yet.
+            StorageError: The folder cannot be made or written.
+            IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
+            IndexBusyError: Another process was using it all the time.
+        """
+        from rag.configuration import load_settings, untrusted_addresses
+
+        resolved = load_settings(settings)
+        hosts = [] if trust else untrusted_addresses(resolved)
+        if hosts:
+            raise SettingsError(
+                f"rag.toml sends text to {', '.join(hosts)}", "accept it with trust=True, or run a command with --trust"
+            )
+        return cls.open(resolved.settings.index, resolved.settings)
 
     def __enter__(self) -> Library:
         return self
@@ -157,10 +184,10 @@ class Library:
             self._filling.join()
         try:
             if self._changed and (not self._asks_once or self._dense.is_new() or self._dense.waiting() >= _FILL_AT_LEAST):
-                self.fill()
+                self.sync_vectors()
             self._dense.release()
         finally:
-            for child in {"_reader", "_drawer"} & self.__dict__.keys():
+            for child in {"_parser", "_drawer"} & self.__dict__.keys():
                 getattr(self, child).close()
             self._catalog.close()
 
@@ -169,16 +196,16 @@ class Library:
         folder: str | Path,
         *,
         prune: bool = False,
-        progress: Callable[[Progress], None] = _quiet,
-        patience_s: float = _PATIENCE_S,
+        on_progress: Callable[[Progress], None] = _quiet,
+        timeout_s: float = _PATIENCE_S,
     ) -> SyncReport:
         """Makes the library's documents of a folder equal to its files. Other documents are not touched.
 
         Args:
             folder: The folder; `source` of its documents is their path relative to it.
             prune: Remove documents whose files vanished even if many did at once.
-            progress: Told how far it is.
-            patience_s: How long to wait while another process imports, seconds.
+            on_progress: Told how far it is.
+            timeout_s: How long to wait while another process imports, seconds.
 
         Raises:
             SourceError: The folder is not there or cannot be read.
@@ -188,12 +215,12 @@ class Library:
         """
         root = Path(os.path.realpath(Path(folder).expanduser()))
         seen = walk(root, self.folder, patterns(self.settings.include), patterns(self.settings.exclude))
-        with self._importing(patience_s):
-            report = self._ingest.sync(root, seen, prune, progress)
+        with self._importing(timeout_s):
+            report = self._ingest.sync(root, seen, prune, on_progress)
         self._changed |= bool(report.added or report.updated or report.removed or report.passages)
         return report
 
-    def add(self, *paths: str | Path, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+    def add(self, *paths: str | Path, on_progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Takes in files, all files of folders, or web pages by their addresses; nothing is removed.
 
         A page that is in already is fetched again, if its server says that it changed.
@@ -217,28 +244,28 @@ class Library:
         if files or not urls:
             with self._importing():
                 named = [self._named(given, found) for given, found in files]
-                report = self._ingest.add(named, ignored, progress)
+                report = self._ingest.add(named, ignored, on_progress)
         for page in self._fetched(urls):  # nobody's import waits while a server thinks
-            report = report.joined(self._add_bytes("url", page, progress))
+            report = report.joined(self._add_bytes("url", page, on_progress))
         self._changed |= bool(report.added or report.updated or report.passages)
         return report
 
-    def _add_bytes(self, kind: str, held: Held, progress: Callable[[Progress], None]) -> SyncReport:
+    def _add_bytes(self, kind: str, held: RawDocument, on_progress: Callable[[Progress], None]) -> SyncReport:
         with self._importing():
-            report = self._ingest.add_bytes(self._catalog.root_id(kind, ""), [held], progress)
+            report = self._ingest.add_bytes(self._catalog.root_id(kind, ""), [held], on_progress)
         self._changed |= bool(report.added or report.updated or report.passages)
         return report
 
-    def trace(self, saved: SavedCitation) -> Trace:
+    def trace_citation(self, saved: SavedCitation) -> CitationTrace:
         """What became of the words of a saved citation: as they were, moved, changed, or gone with their document."""
         ids = [id_ for id_, source in self._catalog.live_documents() if source == saved.source]
         documents = [self._catalog.document(id_) for id_ in ids]
         # Two folders may hold a document of that name: the one in which the words fare best is meant.
         traces = [trace(saved, document.text, document.content_hash) for document in documents]
-        return min(traces, key=lambda found: STATES.index(found.state), default=Trace("deleted"))
+        return min(traces, key=lambda found: STATES.index(found.state), default=CitationTrace("deleted"))
 
-    def add_stream(
-        self, data: bytes, name: str = "standard input.txt", *, progress: Callable[[Progress], None] = _quiet
+    def add_bytes(
+        self, data: bytes, name: str = "standard input.txt", *, on_progress: Callable[[Progress], None] = _quiet
     ) -> SyncReport:
         """Takes in bytes that are no file, such as standard input, under a name; the suffix says what they are.
 
@@ -247,28 +274,28 @@ class Library:
             EmbedderChangedError: The index was built with another embedder.
             EmbedderError: The embedder failed; documents can be found by their words.
         """
-        return self._add_bytes("stream", Held(name, name, data), progress)
+        return self._add_bytes("stream", RawDocument(name, name, data), on_progress)
 
-    def reread(self, source: str, *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+    def reload(self, source: str, *, on_progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Reads a document's file again, or fetches its page again.
 
         Raises:
             SourceError: There is no such document, or its file is gone.
         """
         if is_url(source):
-            return self.add(source, progress=progress)
+            return self.add(source, on_progress=on_progress)
         roots = {root_id: path for kind in ("sync", "add") for root_id, path in self._catalog.roots(kind)}
         paths = [Path(roots[root_id], file) for root_id, file in self._catalog.failed_files(source) if root_id in roots]
         if not paths:
             kind, root, file, _ = self._catalog.file_of(self._catalog.find(source))
             if kind not in ("sync", "add"):
-                return self.add_stream(self.original(source), file, progress=progress)
+                return self.add_bytes(self.original(source), file, on_progress=on_progress)
             paths = [Path(root, file)]
-        return self.add(*paths, progress=progress)
+        return self.add(*paths, on_progress=on_progress)
 
-    def refresh(self, *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+    def refresh(self, *, on_progress: Callable[[Progress], None] = _quiet) -> SyncReport:
         """Fetches every page anew that its server says has changed. What is gone there is kept, and named as failed."""
-        return self.add(*self._catalog.sources_of("url"), progress=progress)
+        return self.add(*self._catalog.sources_of("url"), on_progress=on_progress)
 
     def original(self, source: str) -> bytes:
         """The bytes of the file that a document came in, as they were when it was read.
@@ -290,23 +317,23 @@ class Library:
             raise SourceError(f"the file of {source!r} is gone, or has changed since it was read", "sync it again")
         return data
 
-    def _fetched(self, urls: Iterable[str]) -> Iterator[Held]:
+    def _fetched(self, urls: Iterable[str]) -> Iterator[RawDocument]:
         """Pages as they come; those that did not change are left out."""
         from rag.sources.web_pages import Fetcher, normal
 
-        fetch = Fetcher(private=self.settings.private_urls == "allow")
+        fetcher = Fetcher(private=self.settings.private_urls == "allow")
         for source in [normal(url) for url in urls]:  # a wrong one is told before any is fetched
             known = self._catalog.facts_of("url", source)
             try:
-                page = fetch(source, known.get("etag", ""), known.get("modified", ""))
+                page = fetcher.fetch(source, known.get("etag", ""), known.get("modified", ""))
             except ReadError as error:
-                yield Held(source, source, b"", error=str(error), hint=error.hint)
+                yield RawDocument(source, source, b"", error=str(error), hint=error.hint)
                 continue
             if page is not None:
                 about = {"url": page.url, "etag": page.etag, "modified": page.modified}
-                yield Held(source, page.name, page.data, {name: value for name, value in about.items() if value})
+                yield RawDocument(source, page.name, page.data, {name: value for name, value in about.items() if value})
 
-    def picture(self, document_id: int, page: int, spans: Sequence[tuple[int, int]] = ()) -> bytes:
+    def page_image(self, document_id: int, page: int, spans: Sequence[tuple[int, int]] = ()) -> bytes:
         """A page of a PDF as it is printed, as a PNG, with the lines of some spans of the document's text marked.
 
         Raises:
@@ -316,9 +343,11 @@ class Library:
         document = self._catalog.document(document_id)
         if document.media_type != "application/pdf":
             raise SourceError(f"{document.source!r} has no printed pages")
-        return self._drawer.picture(self._original(document_id, document.source), document.landmarks, page, spans)
+        return self._drawer.picture(self._original(document_id, document.source), document.anchors, page, spans)
 
-    def add_documents(self, documents: Iterable[Document], *, progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+    def add_documents(
+        self, documents: Iterable[Document], *, on_progress: Callable[[Progress], None] = _quiet
+    ) -> SyncReport:
         """Takes in documents that are no files; each needs a `source`. One with a known source replaces the older.
 
         Raises:
@@ -327,7 +356,7 @@ class Library:
             EmbedderError: The embedder failed; documents can be found by their words.
         """
         with self._importing():
-            report = self._ingest.add_documents(self._catalog.root_id("memory", ""), documents, progress)
+            report = self._ingest.add_documents(self._catalog.root_id("memory", ""), documents, on_progress)
         self._changed |= bool(report.added or report.updated or report.passages)
         return report
 
@@ -392,57 +421,57 @@ class Library:
         """
         return self._catalog.document(document_id)
 
-    def search(self, question: str, k: int | None = None, *, wanted: Filter | None = None) -> list[Hit]:
+    def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
         """The k best passages for a question, best first.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
-        return list(self.retrieve(question, k, wanted=wanted)[0])
+        return list(self.search_with_timings(question, k, filters=filters).hits)
 
-    def retrieve(
-        self, question: str, k: int | None = None, *, wanted: Filter | None = None
-    ) -> tuple[tuple[Hit, ...], dict[str, float], str]:
-        """Like `search`: hits, milliseconds a stage, and what the reader must know ("" when all went well)."""
+    def search_with_timings(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> SearchResult:
+        """Like `search`, with the time each stage took and what the reader must know."""
         self._prepare_search()
-        found = self._search(question, k or self.settings.k, wanted)
-        return found.hits, dict(found.timings_ms), found.notice
+        found = self._search.find(question, k or self.settings.k, filters)
+        return SearchResult(found.hits, found.timings_ms, found.notice)
 
     def ask(
-        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, wanted: Filter | None = None
+        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Answer:
         """Answers a question, with citations that resolve to exact characters.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
-        for event in self.stream(question, history=history, k=k, wanted=wanted):
-            if isinstance(event, Finished):
+        for event in self.stream(question, history=history, k=k, filters=filters):
+            if isinstance(event, AnswerDone):
                 return event.answer
-        raise AssertionError("an answer always ends with Finished")
+        raise AssertionError("an answer always ends with AnswerDone")
 
     def stream(
-        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, wanted: Filter | None = None
+        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Generator[Event]:
         """Like `ask`, as it comes: what was found, then text, then the whole answer. Closing it stops the model."""
         self._prepare_search()
-        yield from self._ask(question, k or self.settings.k, wanted, history)
+        yield from self._answerer.answer(question, k or self.settings.k, filters, history)
 
-    def why(self, question: str, expected: str, *, k: int | None = None, wanted: Filter | None = None) -> Reason:
+    def explain(self, question: str, expected: str, *, k: int | None = None, filters: Filter | None = None) -> Explanation:
         """Asks a question, and says at which stage an expected text was lost on its way into the answer.
 
         Args:
             question: What is asked.
             expected: Words as they stand in a document.
             k: Passages an answer may rest on; as set if left out.
-            wanted: Which documents are asked; all if left out.
+            filters: Which documents are asked; all if left out.
 
         Raises:
             QuestionError: The question or the expected text is empty, or the question is too long.
         """
         k = k or self.settings.k
-        follow = Why(self._catalog, self._search)
-        return follow(expected, self.ask(question, k=k, wanted=wanted), self._ask.searches(question, k), wanted)
+        explainer = Explainer(self._catalog, self._search)
+        return explainer.explain(
+            expected, self.ask(question, k=k, filters=filters), self._answerer.searches(question, k), filters
+        )
 
     def evaluate(self, questions: QuestionSet) -> RunJSON:
         """Asks every question of a test set and measures the answers; `evaluations` keeps runs, and has more to choose."""
@@ -455,12 +484,12 @@ class Library:
 
         return Evaluations(self, self._catalog, self._answer_anyway, self._circumstances)
 
-    def _circumstances(self) -> Circumstances:
-        from rag.evaluation.runner import Circumstances
+    def _circumstances(self) -> RunConditions:
+        from rag.evaluation.runner import RunConditions
 
         edition, settings = self._catalog.current(), self.settings
-        return Circumstances(
-            {"model": settings.writes_with() or EXTRACTION, "embedder": edition.embedder, "splitter": edition.splitter,
+        return RunConditions(
+            {"model": settings.chat_model_name() or EXTRACTION, "embedder": edition.embedder, "splitter": edition.splitter,
              "k": settings.k, "sentences": settings.sentences, "evidence": self._threshold()},
             {"documents": self._document_count(), "passages": edition.passages},
             _versions(),
@@ -469,7 +498,7 @@ class Library:
     def _document_count(self) -> int:
         return sum(info.state != "failed" for info in self.documents())
 
-    def fill(self) -> int:
+    def sync_vectors(self) -> int:
         """Passes what Chroma has not seen on to it, unless another process holds it; returns how many changes.
 
         Raises:
@@ -481,15 +510,15 @@ class Library:
         if self._dense.hold():
             self._dense.fill(self._closing.is_set)
 
-    def warm(self) -> None:
+    def preload(self) -> None:
         """Loads what the first question would otherwise wait for."""
         self._embedder.embed(["warm"])
         self._prepare_search()
 
-    def standing(self) -> Standing:
+    def status(self) -> IndexStatus:
         """What is in the index, and what it is kept with."""
         edition = self._catalog.current()
-        return Standing(
+        return IndexStatus(
             str(self.folder), self._document_count(), edition.passages, self._catalog.pending_count(), _size(self.folder),
             edition.embedder, self._threshold(), _versions(),
         )  # fmt: skip
@@ -507,11 +536,11 @@ class Library:
             found = self._difference()
             if found and repair:
                 self._dense.rebuild()
-                self.fill()
+                self.sync_vectors()
                 repaired.append(f"{found}: built anew from the catalog")
             elif found:
                 problems.append(f"{found}; `rag doctor --repair` builds it anew")
-        now = self.standing()
+        now = self.status()
         return Health(
             now.index, now.documents, now.passages, now.waiting, len(self._dense) if held else None, now.embedder,
             now.versions, tuple(problems), tuple(repaired), "" if held else self._dense.holder(),
@@ -546,7 +575,7 @@ class Library:
         with _turn_to_import(folder, 0):
             return restore(Path(backup), folder / FILE)
 
-    def reindex(self, *, progress: Callable[[Progress], None] = _quiet, patience_s: float = _PATIENCE_S) -> ReindexReport:
+    def reindex(self, *, on_progress: Callable[[Progress], None] = _quiet, timeout_s: float = _PATIENCE_S) -> ReindexReport:
         """Cuts and embeds all documents anew as the settings say, while questions are answered from what is there.
 
         The switch is one moment. What was there is kept until `compact`: with the old settings, the same call goes back.
@@ -556,8 +585,8 @@ class Library:
             IndexBusyError: Another process is still importing; the message names it.
             EmbedderError: The embedder failed; what is done is kept, and the old edition is asked as before.
         """
-        with _turn_to_import(self.folder, patience_s):
-            report = Reindex(self._catalog, self._splitter, self._embedder)(progress)
+        with _turn_to_import(self.folder, timeout_s):
+            report = Reindexer(self._catalog, self._splitter, self._embedder).run(on_progress)
         self._changed |= report.switched
         return report
 
@@ -579,21 +608,21 @@ class Library:
                     f"another process is searching through Chroma ({self._dense.holder()})", "end it, and repeat"
                 )
             self._catalog.sweep(unfinished_too=True)
-            former = self._catalog.other_edition()
+            former = self._catalog.other_index_version()
             if former is not None:
-                self._catalog.drop_edition(former)
+                self._catalog.drop_index_version(former)
             for old in self.folder.glob("replaced-*"):
                 shutil.rmtree(old)
             self._dense.rebuild()
             self._catalog.clean()
-            self.fill()
+            self.sync_vectors()
         return before, _size(self.folder)
 
     def _difference(self) -> str:
         """How Chroma differs from the catalog once it is filled; others may be writing meanwhile."""
         found = ""
         for _ in range(3):
-            self.fill()
+            self.sync_vectors()
             found = self._dense.difference()
             if not found:
                 break
@@ -615,16 +644,16 @@ class Library:
                 self._filling.start()
 
     @contextmanager
-    def _importing(self, patience_s: float = _PATIENCE_S) -> Iterator[None]:
-        with _turn_to_import(self.folder, patience_s):
+    def _importing(self, timeout_s: float = _PATIENCE_S) -> Iterator[None]:
+        with _turn_to_import(self.folder, timeout_s):
             edition = self._catalog.current()
             edition.check(self._embedder.name)
             if not edition.passages and (edition.embedder, edition.splitter) != (self._embedder.name, self._splitter.name):
-                self._catalog.name_edition(self._embedder.name, self._splitter.name)
+                self._catalog.name_index_version(self._embedder.name, self._splitter.name)
             # Passages of two sizes can be searched together: another size holds for what comes from here on.
             yield
 
-    def _named(self, given: str, found: Found) -> tuple[int, Found]:
+    def _named(self, given: str, found: FoundFile) -> tuple[int, FoundFile]:
         """The root and source of a file named by hand: those of the synced folder it lies in, if it lies in one."""
         path = found.path.resolve()
         for root_id, root in self._catalog.roots("sync"):
@@ -664,17 +693,17 @@ class Library:
         return SentencePacker(self.settings.passage_tokens, self._shipped.token_starts)
 
     @cached_property
-    def _reader(self) -> Reader:
-        from rag.sources.parser_process import Reader
+    def _parser(self) -> Parser:
+        from rag.sources.parser_process import Parser
 
-        return Reader(ocr=self.settings.ocr == "on")
+        return Parser(ocr=self.settings.ocr == "on")
 
     @cached_property
-    def _drawer(self) -> Reader:
+    def _drawer(self) -> Parser:
         """Draws pages: another than reads, so that nobody who looks waits for an import."""
-        from rag.sources.parser_process import Reader
+        from rag.sources.parser_process import Parser
 
-        return Reader()
+        return Parser()
 
     @cached_property
     def _ingest(self) -> Ingest:
@@ -684,42 +713,42 @@ class Library:
         most_mb = self.settings.max_file_mb
         readers = f"{VERSION} with ocr" if self.settings.ocr == "on" and is_installed() else VERSION
         return Ingest(
-            self._catalog, self._reader, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder,
+            self._catalog, self._parser.parse, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder,
             language_of, readers,
         )  # fmt: skip
 
     @cached_property
-    def _writer(self) -> Writer | None:
-        model = self.settings.writes_with()
-        if self._given_writer is not None or not model:
-            return self._given_writer
-        from rag.models.chat_model import OpenAIWriter
+    def _chat_model(self) -> ChatModel | None:
+        model = self.settings.chat_model_name()
+        if self._given_chat_model is not None or not model:
+            return self._given_chat_model
+        from rag.models.chat_model import OpenAIChatModel
 
-        return OpenAIWriter(
+        return OpenAIChatModel(
             model, self.settings.base_url, self.settings.api_key,
             first_token_s=self.settings.first_token_s, total_s=self.settings.total_s,
         )  # fmt: skip
 
     @property
-    def writer(self) -> Writer | None:
+    def chat_model(self) -> ChatModel | None:
         """The model that writes answers; None where they are extracted."""
-        return self._writer
+        return self._chat_model
 
     @cached_property
-    def _ask(self) -> Ask:
-        return self._made_ask(self._threshold, self._writer)
+    def _answerer(self) -> Answerer:
+        return self._made_answerer(self._threshold, self._chat_model)
 
-    def _made_ask(self, threshold: Callable[[], float], writer: Writer | None) -> Ask:
-        return Ask(
-            self._search, lambda: self._shipped, self._catalog.text, self._located, self._openings, writer,
+    def _made_answerer(self, threshold: Callable[[], float], chat_model: ChatModel | None) -> Answerer:
+        return Answerer(
+            self._search, lambda: self._shipped, self._catalog.text, self._located, self._openings, chat_model,
             prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, threshold=threshold,
         )  # fmt: skip
 
-    def _answer_anyway(self, question: str, wanted: Filter | None) -> Answer:
+    def _answer_anyway(self, question: str, filters: Filter | None) -> Answer:
         """The answer by quoting, however thin its evidence."""
         self._prepare_search()
-        events = self._made_ask(lambda: 0.0, None)(question, self.settings.k, wanted, ())
-        return next(event.answer for event in events if isinstance(event, Finished))
+        events = self._made_answerer(lambda: 0.0, None).answer(question, self.settings.k, filters, ())
+        return next(event.answer for event in events if isinstance(event, AnswerDone))
 
     def _threshold(self) -> float:
         """Below which evidence nothing is answered: as set, else as fitted for this index, else as shipped."""
@@ -732,9 +761,9 @@ class Library:
         """The page of a character, where to look for it in words, and the content hash of its document."""
         return *self._catalog.locate(document_id, offset), self._catalog.hash_of(document_id)
 
-    def _openings(self, wanted: Filter, most: int, characters: int) -> tuple[int, list[Hit]]:
+    def _openings(self, filters: Filter, most: int, characters: int) -> tuple[int, list[Hit]]:
         """How many documents pass a filter, and how the first of them begin."""
-        return self._catalog.openings(self._catalog.matching(wanted), most, characters)
+        return self._catalog.openings(self._catalog.matching(filters), most, characters)
 
 
 def _versions() -> dict[str, str]:
@@ -754,10 +783,10 @@ def _import_lock(folder: Path) -> NamedLock:
 
 
 @contextmanager
-def _turn_to_import(folder: Path, patience_s: float) -> Iterator[None]:
+def _turn_to_import(folder: Path, timeout_s: float) -> Iterator[None]:
     """Waits for the turn to import into an index, and gives it on."""
     lock = _import_lock(folder)
-    lock.acquire(patience_s)
+    lock.acquire(timeout_s)
     try:
         yield
     finally:

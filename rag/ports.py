@@ -74,13 +74,13 @@ class Delta:
     usage: tuple[tuple[str, int], ...] = ()
 
 
-class Writer(Protocol):
+class ChatModel(Protocol):
     """A language model that writes an answer."""
 
     name: str
     address: str  # the host that text is sent to
 
-    def write(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
+    def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
         """Streams the reply to (role, content) messages. Closing the iterator closes the connection.
 
         Raises:

@@ -39,7 +39,7 @@ _WITH_HEADINGS = frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class Landmark:
+class Anchor:
     """Where a part of a document begins that people would look up: a page, a slide, a sheet, a chapter.
 
     Attributes:
@@ -63,7 +63,7 @@ class Landmark:
             lines: How many lines of it come before what is looked for.
 
         Example:
-            >>> Landmark(0, "Budget", counts="row", first=1).locator(11), Landmark(0, "p. 3", 3).locator(4)
+            >>> Anchor(0, "Budget", counts="row", first=1).locator(11), Anchor(0, "p. 3", 3).locator(4)
             ('Budget, row 12', 'p. 3')
         """
         number = f"{self.counts} {self.first + lines}" if self.counts else ""
@@ -79,7 +79,7 @@ class Document:
         title: The document's own title, else one made from its name.
         author: As given in the document; empty if it names none.
         date: When it was published, ISO 8601 (YYYY, YYYY-MM or YYYY-MM-DD); empty if it does not say.
-        landmarks: Where its pages, slides, sheets or chapters begin, ascending; empty for text without any.
+        anchors: Where its pages, slides, sheets or chapters begin, ascending; empty for text without any.
         media_type: Such as "text/plain".
         metadata: Further fields of the document itself, name → value.
         source: Its stable address: the path relative to the synced folder, or as given; for a part of a file (a message,
@@ -91,7 +91,7 @@ class Document:
     title: str
     author: str = ""
     date: str = ""
-    landmarks: tuple[Landmark, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
     media_type: str = "text/plain"
     metadata: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
@@ -104,19 +104,19 @@ class Document:
 
     def page_at(self, offset: int) -> int | None:
         """The 1-based page or slide that holds an offset; None for text without pages."""
-        landmark = landmark_at(self.landmarks, offset)
-        return landmark.page if landmark else None
+        anchor = anchor_at(self.anchors, offset)
+        return anchor.page if anchor else None
 
 
-def landmark_at(landmarks: Sequence[Landmark], offset: int) -> Landmark | None:
-    """The landmark that an offset lies behind; the first one for what comes before it, None if there are none.
+def anchor_at(anchors: Sequence[Anchor], offset: int) -> Anchor | None:
+    """The anchor that an offset lies behind; the first one for what comes before it, None if there are none.
 
     Example:
-        >>> landmark_at((Landmark(0, "p. 1", 1), Landmark(100, "p. 2", 2)), 100).name
+        >>> anchor_at((Anchor(0, "p. 1", 1), Anchor(100, "p. 2", 2)), 100).name
         'p. 2'
     """
-    at = bisect_right(landmarks, offset, key=lambda landmark: landmark.start)
-    return landmarks[max(0, at - 1)] if landmarks else None
+    at = bisect_right(anchors, offset, key=lambda anchor: anchor.start)
+    return anchors[max(0, at - 1)] if anchors else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,21 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        hits: Best first.
+        timings_ms: Stage → milliseconds.
+        notice: What the reader must know; empty when all went well.
+    """
+
+    hits: tuple[Hit, ...]
+    timings_ms: Mapping[str, float]
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A numbered reference from an answer to exact characters of a document: `document.text[start:end] == quote`.
 
@@ -281,7 +296,31 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourcesFound:
+    """What was found, before anything is answered."""
+
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the answer's text, markers included; empty now and then while nothing comes."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDone:
+    """The whole answer."""
+
+    answer: Answer
+
+
+Event = SourcesFound | TextDelta | AnswerDone  # an answer as it comes; the last event is the whole answer
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPlace:
     """Where the expected text stands, and how far the passage that holds it came.
 
     Attributes:
@@ -309,7 +348,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Explanation:
     """Why an expected text is, or is not, in an answer.
 
     Attributes:
@@ -324,7 +363,7 @@ class Reason:
     stage: Stage
     why: str
     hint: str
-    places: tuple[Place, ...]
+    places: tuple[ExpectedPlace, ...]
     searched: tuple[str, ...]
     answer: Answer
 
@@ -438,7 +477,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class IndexStatus:
     """What is in an index, and what it is kept with.
 
     Attributes:

@@ -39,7 +39,7 @@ class Settings:
     ocr: str = "off"  # "on" recognises the words of pages that are pictures; takes the ocr extra, and seconds a page
     max_file_mb: int = 512  # larger files are refused with a reason, not read
 
-    def writes_with(self) -> str:
+    def chat_model_name(self) -> str:
         """The model that answers, or "" when answers are extracted."""
         if self.model == NO_MODEL:
             return ""
@@ -47,14 +47,14 @@ class Settings:
 
     def prompt_tokens(self) -> int:
         """Room for question, passages and history, tokens; the rest of the model's window is left to its answer."""
-        known = (tokens for start, tokens in _WINDOWS if self.writes_with().lower().startswith(start))
+        known = (tokens for start, tokens in _WINDOWS if self.chat_model_name().lower().startswith(start))
         window = self.context_tokens or next(known, _SMALLEST_WINDOW)
         return max(window // 2, window - _ANSWER_TOKENS)
 
     def remote_addresses(self) -> dict[str, str]:
         """Where text is sent, purpose → address; empty when nothing leaves this machine."""
         where = {}
-        if self.writes_with():
+        if self.chat_model_name():
             where["questions and passages"] = self.base_url or OPENAI_URL
         if self.embedder != SHIPPED_EMBEDDER:
             where["every document"] = self.embedder_url or self.base_url or OPENAI_URL
@@ -62,7 +62,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedSettings:
     """Settings with the origin of each, name → "default", "rag.toml", "RAG_MODEL", "--model"."""
 
     settings: Settings
@@ -89,7 +89,7 @@ _CHOICES = {"private_urls": ("refuse", "allow"), "ocr": ("off", "on")}
 _LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions less title and markers
 
 
-def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> Resolved:
+def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> ResolvedSettings:
     """Lays settings over each other.
 
     Args:
@@ -116,7 +116,7 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> Resolved:
         raise SettingsError(
             f"{origins['base_url']}: there is a base_url but no model", "name one: --model NAME; or 'none' to quote instead"
         )
-    return Resolved(settings, origins)
+    return ResolvedSettings(settings, origins)
 
 
 def _checked(name: str, value: object, kind: type, origin: str) -> object:

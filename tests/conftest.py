@@ -89,7 +89,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
     """An empty library."""
-    with Library.open(tmp_path / "index", asks_once=True) as opened:
+    with Library.open(tmp_path / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         yield opened
 
@@ -97,7 +97,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 @pytest.fixture(scope="session")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """A library of the sample article, shared by tests that only read."""
-    with Library.open(tmp_path_factory.mktemp("seeds") / "index", asks_once=True) as opened:
+    with Library.open(tmp_path_factory.mktemp("seeds") / "index", short_lived=True) as opened:
         opened.sync(ARTICLE.parent)
         yield opened
 

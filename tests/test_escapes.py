@@ -105,7 +105,7 @@ def test_names_of_dropped_files(address: Served, room: Path, names: list[str]) -
 def fetch_list(room: Path) -> list[str]:
     from rag import Library
 
-    with Library.open(room / "index", asks_once=True) as library:
+    with Library.open(room / "index", short_lived=True) as library:
         return [info.source for info in library.documents()]
 
 

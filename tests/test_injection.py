@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from rag import Document, Filter, Library
-from rag.answering.answerer import Said
 from rag.answering.prompts import REFUSAL, SYSTEM
 from rag.cli import rendering
-from rag.records import Answer
+from rag.records import Answer, TextDelta
 from rag.server.page.views import answer_view
 from rag.settings import Settings
 
@@ -160,7 +159,7 @@ def seen_by_a_reader(events: list) -> tuple[Answer, str, str]:
     live, said, on_page = rendering.Live(), "", ""
     answer = events[-1].answer
     for event in events:
-        if isinstance(event, Said):
+        if isinstance(event, TextDelta):
             said += event.text
             on_page += answer_view.writing(said[-400:])
     in_terminal = live.shown(said) + "\n".join([answer.notice, *rendering.footnotes(answer, with_claims=True)])
@@ -180,7 +179,7 @@ def library(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Li
     obedient = Obedient(attacks())
     with fake.model_server(obedient) as server:
         settings = Settings(model="m", base_url=server.url, k=4)
-        with Library.open(tmp_path / "index", settings, asks_once=True) as opened:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as opened:
             leave_chroma_alone(opened)
             opened.add_documents(corpus.documents())
             opened.add_documents([

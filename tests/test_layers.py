@@ -24,6 +24,7 @@ RANKS = (
     ("answering",),
     ("evaluation",),
     ("library",),
+    ("async_library",),
     ("schemas",),
     ("integrations", "server.accounts"),
     ("server.page.views",),

@@ -32,7 +32,7 @@ from .torture.world import OwnDirections, leave_chroma_alone
 @pytest.fixture
 def other(library: Library) -> Iterator[Library]:
     """The same index, as another process has it open."""
-    with Library.open(library.folder, asks_once=True) as opened:
+    with Library.open(library.folder, short_lived=True) as opened:
         leave_chroma_alone(opened)
         yield opened
 
@@ -144,7 +144,7 @@ def test_filters(library: Library, folder: Path) -> None:
     library.sync(folder)
 
     def found(wanted: Filter) -> set[str]:
-        return {hit.source for hit in library.search("Danube", wanted=wanted)}
+        return {hit.source for hit in library.search("Danube", filters=wanted)}
 
     assert {"rivers.txt"} == found(Filter(sources=("riv*",)))
     assert {"sub/bread.txt"} == found(Filter(sources=("sub/*",)))
@@ -273,11 +273,11 @@ def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: 
 @pytest.mark.process
 def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
     """The same hits whether this process holds Chroma or scans."""
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         library.sync(folder)
         scanned = library.search("Which sea does the river reach?")
     with Library.open(tmp_path / "index") as library:
-        library.fill()
+        library.sync_vectors()
         through_chroma = library.search("Which sea does the river reach?")
         assert library._dense.holds_chroma
         assert 0 == library._dense.waiting()
@@ -295,7 +295,7 @@ def test_chroma_may_vanish(tmp_path: Path, folder: Path) -> None:
     """Its folder is derived: removed, it is built anew."""
     import shutil
 
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         library.sync(folder)
     shutil.rmtree(tmp_path / "index" / "chroma")
     with Library.open(tmp_path / "index") as library:
@@ -309,7 +309,7 @@ def test_a_second_import_names_the_first(library: Library, folder: Path) -> None
     lock.acquire()
     try:
         with pytest.raises(IndexBusyError, match=rf"pid {os.getpid()}"):
-            library.sync(folder, patience_s=0)
+            library.sync(folder, timeout_s=0)
     finally:
         lock.release()
     assert 3 == library.sync(folder).added
@@ -338,23 +338,23 @@ def test_a_newer_catalog_is_refused(tmp_path: Path) -> None:
 
 def test_another_embedder_is_refused(tmp_path: Path, folder: Path) -> None:
     """Vectors of two embedders are never mixed."""
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         leave_chroma_alone(library)
         library.sync(folder)
     with fake.model_server(fake.embeds()) as server:
         remote = Settings(embedder="openai:e", embedder_url=server.url)
-        with Library.open(tmp_path / "index", remote, asks_once=True) as library, pytest.raises(EmbedderChangedError):
+        with Library.open(tmp_path / "index", remote, short_lived=True) as library, pytest.raises(EmbedderChangedError):
             library.search("Danube")
 
 
 def test_an_embedder_of_ones_own(tmp_path: Path, folder: Path) -> None:
     """Any object with its methods makes the vectors; the index remembers by its name whose they are."""
-    with Library.open(tmp_path / "index", asks_once=True, embedder=OwnDirections("mine")) as opened:
+    with Library.open(tmp_path / "index", short_lived=True, embedder=OwnDirections("mine")) as opened:
         leave_chroma_alone(opened)
         opened.sync(folder)
         assert opened.search("The Eiffel Tower is 330 metres tall.")[0].ranks.dense is not None
         assert "mine" == opened.check().embedder
-    with Library.open(tmp_path / "index", asks_once=True) as other, pytest.raises(EmbedderChangedError, match="mine"):
+    with Library.open(tmp_path / "index", short_lived=True) as other, pytest.raises(EmbedderChangedError, match="mine"):
         other.search("tower")
 
 
@@ -362,14 +362,15 @@ def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
     """Any compatible endpoint embeds; if it is down, words are found and the notice says so."""
     with fake.model_server(fake.embeds()) as server:
         settings = Settings(embedder="openai:e", embedder_url=server.url, api_key="k")
-        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as library:
             leave_chroma_alone(library)
             assert 3 == library.sync(folder).passages
             assert library.search("Danube")[0].ranks.dense is not None
             library._embedder._client.max_retries = 0
             server.replies.clear()
             server.replies.append(fake.fails(500))
-            hits, _, notice = library.retrieve("Danube")
+            found = library.search_with_timings("Danube")
+            hits, notice = found.hits, found.notice
 
     assert "rivers.txt" == hits[0].source
     assert "by words only" in notice
@@ -479,17 +480,18 @@ def test_a_long_one_removed_while_it_is_imported(
 def test_a_document_changed_while_it_is_quoted(library: Library, other: Library, folder: Path) -> None:
     """The answer is from its new revision, not a refusal because the old one is gone."""
     library.sync(folder)
-    search, changed = library._ask._search, []
+    search = library._answerer._search
+    find, changed = search.find, []
 
     def interrupted(*given):
-        found = search(*given)
+        found = find(*given)
         if not changed:
             changed.append(True)
             (folder / "rivers.txt").write_text("The Danube ends in the Black Sea, at Sulina.", "utf-8")
             other.sync(folder)
         return found
 
-    library._ask._search = interrupted
+    search.find = interrupted
     answer = library.ask("Where does the Danube end?")
 
     assert ("answered", "The Danube ends in the Black Sea, at Sulina. [1]") == (answer.status, answer.text)
@@ -525,12 +527,12 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
     """Its SentenceSplitter and its LLM objects take the places of ours; citations stay exact."""
     from llama_index.core.llms import MockLLM
 
-    from rag.integrations.llama_index import LlamaSentenceSplitter, LlamaWriter
+    from rag.integrations.llama_index import LlamaIndexChatModel, LlamaSentenceSplitter
     from rag.models.embedder import MiniLM
 
     splitter = LlamaSentenceSplitter(80, 0, MiniLM().token_starts)
-    writer = LlamaWriter(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given
-    with Library.open(tmp_path / "index", asks_once=True, writer=writer, splitter=splitter) as library:
+    writer = LlamaIndexChatModel(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given
+    with Library.open(tmp_path / "index", short_lived=True, writer=writer, splitter=splitter) as library:
         leave_chroma_alone(library)
         library.sync(ARTICLE.parent)
         answer = library.ask("What did India raise with Sun Weidong?")
@@ -544,7 +546,7 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
 
 def test_fields_that_can_be_asked_for(tmp_path: Path) -> None:
     """Each with how many documents have it; a filter that asks for one finds those."""
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         library.add_documents(
             Document(
                 f"The {n}. report of the otter station.",
@@ -556,7 +558,7 @@ def test_fields_that_can_be_asked_for(tmp_path: Path) -> None:
             for n, author, kind in ((1, "Ann", "yearly"), (2, "Ann", "monthly"), (3, "", "monthly"))
         )
         found = library.fields()
-        ann = library.search("otter station", wanted=Filter(metadata={"author": "Ann", "kind": "monthly"}))
+        ann = library.search("otter station", filters=Filter(metadata={"author": "Ann", "kind": "monthly"}))
 
     assert {("author", "Ann", 2), ("kind", "monthly", 2), ("kind", "yearly", 1)} <= set(found)
     assert found[0][2] >= found[-1][2]

@@ -169,5 +169,5 @@ def test_it_ends_while_documents_are_taken_in(tmp_path: Path) -> None:
 def documents_of(room: Path) -> int:
     if not (room / "index").exists():
         return 0
-    with Library.open(room / "index", asks_once=True) as library:
-        return library.standing().documents
+    with Library.open(room / "index", short_lived=True) as library:
+        return library.status().documents

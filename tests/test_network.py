@@ -25,7 +25,7 @@ WORK = """
 import sys
 from rag import Library
 with Library.open("index") as library:
-    library.sync("seeds"); library.fill()
+    library.sync("seeds"); library.sync_vectors()
     print(library.ask("What did India raise with Sun Weidong?").status)
 """
 

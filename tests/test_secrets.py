@@ -67,7 +67,7 @@ def test_no_log_and_no_error_holds_a_key(name: str, tmp_path: Path, caplog: pyte
     said = []
     with fake.model_server(SERVERS[name]) as server:
         settings = Settings(model="m", base_url=server.url, api_key=KEY, embedder="openai:e", first_token_s=3, total_s=6)
-        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as library:
             leave_chroma_alone(library)
             try:
                 library.sync(ARTICLE.parent)
@@ -75,8 +75,8 @@ def test_no_log_and_no_error_holds_a_key(name: str, tmp_path: Path, caplog: pyte
                 said.append(traceback.format_exc())
             said += [
                 repr(library.ask(QUESTION)),
-                repr(library.retrieve(QUESTION)),
-                repr(library.why(QUESTION, "Sun Weidong")),
+                repr(library.search_with_timings(QUESTION)),
+                repr(library.explain(QUESTION, "Sun Weidong")),
             ]
         keys = {request["key"] for request in server.requests}
     assert {f"Bearer {KEY}"} == keys, "the key was never sent, so this shows nothing"
@@ -125,7 +125,7 @@ def test_an_unexpected_error_shows_no_key(tmp_path: Path) -> None:
         "def fails(self, *words):\n"
         "    key = self._api_key\n"
         "    raise RuntimeError('broken')\n"
-        "rag.models.chat_model.OpenAIWriter.write = fails\n"
+        "rag.models.chat_model.OpenAIChatModel.stream = fails\n"
         f"sys.argv = ['rag', 'ask', {QUESTION!r}]\n"
         "rag.cli.app.run()\n"
     )

@@ -28,7 +28,7 @@ _PASSAGE = 1_000  # code points that a model is shown as one
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ComposedAnswer:
     """An answer made by rag itself.
 
     Attributes:
@@ -41,7 +41,7 @@ class Told:
     hits: tuple[Hit, ...] = ()
 
 
-class Lines:
+class AnswerBuilder:
     """A text in the making, each part cited as it is added."""
 
     def __init__(self) -> None:
@@ -74,12 +74,12 @@ class Lines:
         self._hits.append(replace(hit, start=begin, end=end, text=quote))
         self.text += f" [{n}]"
 
-    def told(self, notice: str = "") -> Told:
+    def told(self, notice: str = "") -> ComposedAnswer:
         """The text as it is now."""
-        return Told(self.text, tuple(self.citations), notice, tuple(self._hits))
+        return ComposedAnswer(self.text, tuple(self.citations), notice, tuple(self._hits))
 
 
-def spoken(kind: str, count: int, openings: Sequence[Hit]) -> Told:
+def spoken(kind: str, count: int, openings: Sequence[Hit]) -> ComposedAnswer:
     """What is said to a greeting, to thanks, or to somebody who does not know what to ask.
 
     Args:
@@ -88,13 +88,13 @@ def spoken(kind: str, count: int, openings: Sequence[Hit]) -> Told:
         openings: How some of them begin.
     """
     if kind == "thanks":
-        return Told(prompts.WELCOME)
+        return ComposedAnswer(prompts.WELCOME)
     if not openings:
-        return Told(prompts.NOTHING_HERE)
-    return Told(prompts.GREETING.format(count=_counted(count, "document"), some=_named(openings)))
+        return ComposedAnswer(prompts.NOTHING_HERE)
+    return ComposedAnswer(prompts.GREETING.format(count=_counted(count, "document"), some=_named(openings)))
 
 
-def contents(count: int, openings: Sequence[Hit]) -> Told:
+def contents(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
     """The documents, each with author and date, citing how it begins.
 
     Args:
@@ -102,8 +102,8 @@ def contents(count: int, openings: Sequence[Hit]) -> Told:
         openings: How the first of them begin; no more than these are named.
     """
     if not openings:
-        return Told(prompts.NOTHING_HERE)
-    lines = Lines()
+        return ComposedAnswer(prompts.NOTHING_HERE)
+    lines = AnswerBuilder()
     lines.add(f"There {'is' if count == 1 else 'are'} {_counted(count, 'document')} here:")
     for hit in openings:
         about = ", ".join(part for part in (hit.author, hit.date) if part)
@@ -114,12 +114,12 @@ def contents(count: int, openings: Sequence[Hit]) -> Told:
     return lines.told()
 
 
-def which_one(count: int, openings: Sequence[Hit]) -> Told:
+def which_one(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
     """Asks back which document is meant."""
-    return Told(prompts.WHICH_ONE.format(count=count, some=_named(openings)))
+    return ComposedAnswer(prompts.WHICH_ONE.format(count=count, some=_named(openings)))
 
 
-def authorship(opening: Hit, *, who: bool, when: bool) -> Told:
+def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
     """Who wrote a document and when, cited where it says so, else as its metadata; without citations it says neither.
 
     Args:
@@ -128,7 +128,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> Told:
         when: The date is.
     """
     title = opening.title or opening.source
-    lines = Lines()
+    lines = AnswerBuilder()
     for asked, fact, said, missing in (
         (who, opening.author, f"“{title}” is by {opening.author}", f"“{title}” does not name its author."),
         (when, opening.date, f"“{title}” is dated {opening.date}", f"“{title}” is not dated."),
@@ -177,7 +177,7 @@ def _ways_to_write(fact: str) -> list[str]:
     return written
 
 
-def summary(parts: Sequence[Hit], embedder: Embedder, most: int = _SUMMED_UP) -> Told:
+def summary(parts: Sequence[Hit], embedder: Embedder, most: int = _SUMMED_UP) -> ComposedAnswer:
     """The sentences that say most of some documents, in reading order.
 
     Args:
@@ -185,7 +185,7 @@ def summary(parts: Sequence[Hit], embedder: Embedder, most: int = _SUMMED_UP) ->
         embedder: Tells what is central.
         most: Sentences in all; each document has at least one.
     """
-    lines = Lines()
+    lines = AnswerBuilder()
     for hit in parts:
         if len(parts) > 1:
             lines.add(f"{hit.title or hit.source}:", before="\n")

@@ -59,7 +59,7 @@ def checked(answer: str, shown: Sequence[Hit], text: Text, question: str) -> Che
         text: (document id, start, end) → those characters of a document as it is now.
         question: What was asked; its words may be quoted.
     """
-    return _Check(shown, text, question)(answer)
+    return _AnswerCheck(shown, text, question).check(answer)
 
 
 def numbers(marker: re.Match[str]) -> list[int]:
@@ -86,7 +86,7 @@ class _Claim:
     support: dict[int, claims.Support] = field(default_factory=dict)  # passage → what it says to it
 
 
-class _Check:
+class _AnswerCheck:
     def __init__(self, shown: Sequence[Hit], text: Text, question: str) -> None:
         self._shown = shown
         self._text = text
@@ -94,7 +94,7 @@ class _Check:
         self._citations: list[Citation] = []
         self._flags: list[Flag] = []
 
-    def __call__(self, answer: str) -> Checked:
+    def check(self, answer: str) -> Checked:
         written, at = "", 0  # the text as it will be read; how far the model's text has been read
         for begin, end in claims_of(answer):
             sentence = answer[begin:end]

@@ -15,14 +15,14 @@ from itertools import zip_longest
 
 from rag.answering import about_documents, answer_check, prompts
 from rag.answering.answer_check import Checked
-from rag.answering.extraction import Chosen, Extract, extract
+from rag.answering.extraction import ChosenSentence, Extraction, extract
 from rag.answering.follow_up import standalone
-from rag.answering.intent import Kind, facts_asked, is_of_all, kind_of, sides, subject
+from rag.answering.intent import Intent, facts_asked, intent_of, is_of_all, sides, subject
 from rag.answering.reasoning_tags import spoken
 from rag.answering.url_filter import Cleaner, known_addresses
 from rag.errors import ModelError, PromptTooLongError
-from rag.ports import TokenEmbedder, Writer
-from rag.records import Answer, Filter, Hit, Status, Turn
+from rag.ports import ChatModel, TokenEmbedder
+from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, Status, TextDelta, Turn
 from rag.retrieval.search import Retrieval, Search, checked_question
 from rag.text.unicode_text import visible
 
@@ -49,34 +49,12 @@ _SUMMED_UP = 400_000  # code points of a document that a summary is made from
 _NAMED_ONE = re.compile(r"\b(?:about|on|called|titled|named)\s+(.+?)[?.!]*$|[\"“](.+?)[\"”]", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What was found, before anything is answered."""
-
-    hits: tuple[Hit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The next piece of the answer's text, markers included; empty now and then while nothing comes."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The whole answer."""
-
-    answer: Answer
-
-
-Event = Sources | Said | Finished
 # (documents asked about, how many of them, code points of each) → how many there are, and how the first begin.
 Openings = Callable[[Filter, int, int], tuple[int, list[Hit]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class _Request:
     """A question with all that belongs to it.
 
     Attributes:
@@ -86,9 +64,9 @@ class _Asking:
 
     question: str
     meant: str
-    kind: Kind
+    kind: Intent
     k: int
-    wanted: Filter
+    filters: Filter
     history: Sequence[Turn]
     begun: float
 
@@ -99,7 +77,7 @@ class _Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Retrieved:
     """What was found for a question; for a comparison of two things, for each of them.
 
     Attributes:
@@ -111,7 +89,7 @@ class _Found:
     hits: tuple[Hit, ...]
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> _Found:
+    def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> _Retrieved:
         in_turn = [hit for row in zip_longest(*(found.hits for _, found in parts)) for hit in row if hit is not None]
         return cls(tuple(parts), tuple({(hit.document_id, hit.start): hit for hit in reversed(in_turn)}.values())[::-1])
 
@@ -124,7 +102,7 @@ class _Found:
         return self.parts[0][1].timings_ms
 
 
-class Ask:
+class Answerer:
     """Answers questions from one library.
 
     Args:
@@ -133,7 +111,7 @@ class Ask:
         text: (document id, start, end) → those characters of the document, to check a citation by.
         locate: (document id, offset) → the page there, where to look in words, and the document's content hash.
         openings: How documents begin.
-        writer: The model that writes answers; None for extraction.
+        chat_model: The model that writes answers; None for extraction.
         prompt_tokens: Room for what the model is asked, tokens.
         sentences: Most sentences of an extracted answer.
         threshold: The evidence below which an extracted answer abstains, in [0, 1]; asked anew for each question.
@@ -146,7 +124,7 @@ class Ask:
         text: Callable[[int, int, int], str],
         locate: Callable[[int, int], tuple[int | None, str, str]],
         openings: Openings,
-        writer: Writer | None,
+        chat_model: ChatModel | None,
         *,
         prompt_tokens: int,
         sentences: int,
@@ -157,21 +135,21 @@ class Ask:
         self._text = text
         self._locate = locate
         self._openings = openings
-        self._writer = writer
+        self._chat_model = chat_model
         self._prompt_tokens = prompt_tokens
         self._sentences = sentences
         self._threshold = threshold
 
-    def __call__(self, question: str, k: int, wanted: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
+    def answer(self, question: str, k: int, filters: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
         """Answers one question. Closing the iterator stops the model.
 
         Raises:
             QuestionError: It is empty or too long.
         """
-        events = self._events(question, k, wanted, history)
+        events = self._events(question, k, filters, history)
         try:
             for event in events:
-                yield Finished(self._located(event.answer)) if isinstance(event, Finished) else event
+                yield AnswerDone(self._located(event.answer)) if isinstance(event, AnswerDone) else event
         finally:
             events.close()
 
@@ -186,18 +164,18 @@ class Ask:
             citations.append(replace(citation, page=page, locator=locator, content_hash=content_hash))
         return replace(answer, citations=tuple(citations))
 
-    def _events(self, question: str, k: int, wanted: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
+    def _events(self, question: str, k: int, filters: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
         begun = time.perf_counter()
         question = checked_question(question)
         meant = checked_question(standalone(question, history))
-        asking = _Asking(question, meant, kind_of(question), k, wanted or Filter(), history, begun)
+        asking = _Request(question, meant, intent_of(question), k, filters or Filter(), history, begun)
         if asking.kind in _ABOUT_DOCUMENTS:
             yield from self._about_documents(asking)
             return
         found = self._found(asking)
-        yield Sources(found.hits)
-        if self._writer is not None and found.hits:
-            yield from self._written(self._writer, asking, found)
+        yield SourcesFound(found.hits)
+        if self._chat_model is not None and found.hits:
+            yield from self._written(self._chat_model, asking, found)
         else:
             yield from _whole(self._quoting(asking, found))
 
@@ -208,17 +186,17 @@ class Ask:
             QuestionError: It is empty or too long.
         """
         question = checked_question(question)
-        kind = kind_of(question)
+        kind = intent_of(question)
         return [] if kind in _ABOUT_DOCUMENTS else _searches(kind, question, k)
 
-    def _found(self, asking: _Asking) -> _Found:
+    def _found(self, asking: _Request) -> _Retrieved:
         searches = _searches(asking.kind, asking.meant, asking.k)
-        return _Found.of([(searched, self._search(searched, k, asking.wanted)) for searched, k in searches])
+        return _Retrieved.of([(searched, self._search.find(searched, k, asking.filters)) for searched, k in searches])
 
-    def _about_documents(self, asking: _Asking) -> Generator[Event]:
+    def _about_documents(self, asking: _Request) -> Generator[Event]:
         """What is asked about the documents rather than of them."""
         near: tuple[Hit, ...] = ()
-        count, openings = self._openings(asking.wanted, _NAMED, _OPENING)
+        count, openings = self._openings(asking.filters, _NAMED, _OPENING)
         if asking.kind in ("greeting", "thanks", "help"):
             told = about_documents.spoken(asking.kind, count, openings)
         elif asking.kind == "contents" or not openings:
@@ -234,19 +212,19 @@ class Ask:
         else:
             who, when = facts_asked(asking.question)
             told = about_documents.authorship(meant, who=who, when=when)
-            near = self._search(asking.meant, asking.k, asking.wanted).hits
-        yield Sources((*told.hits, *near))
+            near = self._search.find(asking.meant, asking.k, asking.filters).hits
+        yield SourcesFound((*told.hits, *near))
         yield from _whole(_own(asking, told, near))
 
-    def _document_meant(self, asking: _Asking, count: int) -> Hit | None:
+    def _document_meant(self, asking: _Request, count: int) -> Hit | None:
         """How the document begins that "it" or "this article" is; None where that cannot be told."""
         if count == 1:
-            return self._openings(asking.wanted, 1, _OPENING)[1][0]
+            return self._openings(asking.filters, 1, _OPENING)[1][0]
         named = _NAMED_ONE.search(asking.question)
         words = (named.group(1) or named.group(2)) if named else ""
         if asking.history and not words:
             words = standalone(asking.history[-1].question, asking.history[:-1])
-        hits = self._search(words, 1, asking.wanted).hits if words else ()
+        hits = self._search.find(words, 1, asking.filters).hits if words else ()
         return self._beginning(hits[0], _OPENING) if hits else None
 
     def _beginning(self, hit: Hit, characters: int) -> Hit:
@@ -256,21 +234,21 @@ class Ask:
         return Hit(hit.source, hit.title, page, 0, len(text), 0.0, text, "", hit.author, hit.date,
                    hit.ranks, hit.document_id, locator=locator)  # fmt: skip
 
-    def _summary(self, asking: _Asking, openings: Sequence[Hit]) -> Generator[Event]:
+    def _summary(self, asking: _Request, openings: Sequence[Hit]) -> Generator[Event]:
         """What documents say in short: by the model where there is one, else by the sentences that say most."""
         parts = [self._beginning(hit, _SUMMED_UP // len(openings)) for hit in openings]
-        if self._writer is None:
+        if self._chat_model is None:
             told = about_documents.summary(parts, self._embedder())
-            yield Sources(told.hits)
+            yield SourcesFound(told.hits)
             yield from _whole(_own(asking, told))
             return
         room = prompts.characters(self._prompt_tokens) // (2 * len(parts))
         passages = [passage for part in parts for passage in about_documents.cut(part, room)]
-        found = _Found.of([(asking.meant, Retrieval(tuple(passages), None, {}, {}))])
-        yield Sources(found.hits)
-        yield from self._written(self._writer, asking, found)
+        found = _Retrieved.of([(asking.meant, Retrieval(tuple(passages), None, {}, {}))])
+        yield SourcesFound(found.hits)
+        yield from self._written(self._chat_model, asking, found)
 
-    def _quoting(self, asking: _Asking, found: _Found) -> Answer:
+    def _quoting(self, asking: _Request, found: _Retrieved) -> Answer:
         """The answer by quoting, again if a document was replaced while it was being quoted."""
         answer = self._extracted(asking, found)
         for _ in range(_TRIES):
@@ -280,10 +258,10 @@ class Ask:
             answer = self._extracted(asking, found)
         return answer
 
-    def _extracted(self, asking: _Asking, found: _Found, failed: str = "") -> Answer:
+    def _extracted(self, asking: _Request, found: _Retrieved, failed: str = "") -> Answer:
         """The answer by quoting. `failed` says why a model did not write it."""
         started = time.perf_counter()
-        lines = about_documents.Lines()
+        lines = about_documents.AnswerBuilder()
         evidence, read = 0.0, 0
         # No one sentence answers "List every …": what comes near is shown, and called that.
         threshold = self._threshold() * (_FOR_A_LIST if asking.kind == "list" else 1)
@@ -312,23 +290,23 @@ class Ask:
             searched=asking.searched, read=min(read, len(found.hits)),
         )  # fmt: skip
 
-    def _extract(self, asking: _Asking, searched: str, found: Retrieval) -> Extract:
+    def _extract(self, asking: _Request, searched: str, found: Retrieval) -> Extraction:
         most = {"list": _LIST_SENTENCES, "comparison": _SIDE_SENTENCES}.get(asking.kind, self._sentences)
         return extract(searched, found, self._embedder(), most, gathers=asking.kind == "list")
 
-    def _stands(self, sentence: Chosen) -> bool:
+    def _stands(self, sentence: ChosenSentence) -> bool:
         """Whether a sentence is in its document still."""
         return self._text(sentence.hit.document_id, sentence.start, sentence.end) == sentence.quote
 
-    def _written(self, writer: Writer, asking: _Asking, found: _Found) -> Generator[Event]:
+    def _written(self, chat_model: ChatModel, asking: _Request, found: _Retrieved) -> Generator[Event]:
         """The answer by a model, as it is written; extracted if the model says nothing."""
         started = time.perf_counter()
         hits, turns = prompts.fitting(asking.question, found.hits, asking.history[-_TURNS:], self._prompt_tokens)
-        told = _Told(known_addresses(asking.question, [hit.text for hit in found.hits]))
+        told = _ReplyStream(known_addresses(asking.question, [hit.text for hit in found.hits]))
         failed = ""
         while True:
             try:
-                yield from told.by(writer, prompts.messages(asking.question, hits, turns, asking.searched), started)
+                yield from told.by(chat_model, prompts.messages(asking.question, hits, turns, asking.searched), started)
             except PromptTooLongError as error:
                 if not told.text and len(hits) > 1:
                     hits, turns = hits[: len(hits) // 2], ()
@@ -340,7 +318,7 @@ class Ask:
             break
         yield told.rest()
         if not told.text.strip():
-            failed = failed or f"{writer.name} sent an empty answer"
+            failed = failed or f"{chat_model.name} sent an empty answer"
             yield from _whole(self._extracted(asking, found, f"{failed[0].upper()}{failed[1:]}."))
             return
         cut = f"The answer was cut off: {failed}." if failed else _CUT.get(told.finish, "")
@@ -353,21 +331,22 @@ class Ask:
         timings = {
             **found.timings_ms, "first_token": told.first_ms, "answer": _ms(started), "total": _ms(asking.begun),
         }  # fmt: skip
-        yield Finished(
+        yield AnswerDone(
             Answer(
                 asking.question, checked.text, status, checked.citations, checked.flags, found.hits,
                 0.0 if status == "abstained" else 1.0,  # a model says only whether the documents answer
-                writer.name, " ".join(part for part in (cut, found.notice) if part), timings, told.usage, asking.searched,
+                chat_model.name, " ".join(part for part in (cut, found.notice) if part), timings, told.usage,
+                asking.searched,
                 len(hits),
             )
         )  # fmt: skip
 
 
-_ABOUT_DOCUMENTS: tuple[Kind, ...] = ("greeting", "thanks", "help", "contents", "authorship", "summary")
+_ABOUT_DOCUMENTS: tuple[Intent, ...] = ("greeting", "thanks", "help", "contents", "authorship", "summary")
 _QUOTED = {"list": prompts.QUOTED_LIST, "comparison": prompts.QUOTED_SIDES}
 
 
-def _searches(kind: Kind, meant: str, k: int) -> list[tuple[str, int]]:
+def _searches(kind: Intent, meant: str, k: int) -> list[tuple[str, int]]:
     """What is searched for, and how many passages: both sides of a comparison, more of them for a list."""
     both = sides(meant) if kind == "comparison" else None
     if both:
@@ -375,7 +354,7 @@ def _searches(kind: Kind, meant: str, k: int) -> list[tuple[str, int]]:
     return [(subject(meant), max(k, _LIST_PASSAGES))] if kind == "list" else [(meant, k)]
 
 
-def _own(asking: _Asking, told: about_documents.Told, near: tuple[Hit, ...] = ()) -> Answer:
+def _own(asking: _Request, told: about_documents.ComposedAnswer, near: tuple[Hit, ...] = ()) -> Answer:
     """An answer in rag's own words, or of sentences it chose without a search; `near` is what a search finds beside it."""
     timings = {"answer": _ms(asking.begun), "total": _ms(asking.begun)}
     says_nothing = asking.kind == "authorship" and not told.citations
@@ -387,11 +366,11 @@ def _own(asking: _Asking, told: about_documents.Told, near: tuple[Hit, ...] = ()
 
 def _whole(answer: Answer) -> Iterator[Event]:
     """An answer that comes in one piece."""
-    yield Said(answer.text)
-    yield Finished(answer)
+    yield TextDelta(answer.text)
+    yield AnswerDone(answer)
 
 
-class _Told:
+class _ReplyStream:
     """What a model has said so far.
 
     Args:
@@ -405,13 +384,13 @@ class _Told:
         self.usage: Mapping[str, int] = {}
         self.first_ms = 0.0
 
-    def by(self, writer: Writer, messages: Sequence[tuple[str, str]], started: float) -> Iterator[Said]:
+    def by(self, chat_model: ChatModel, messages: Sequence[tuple[str, str]], started: float) -> Iterator[TextDelta]:
         """Passes on what a model says, without what nobody sees and without foreign addresses.
 
         Raises:
             ModelError: It said no more, or nothing.
         """
-        written = writer.write(messages)
+        written = chat_model.stream(messages)
         try:
             for delta in spoken(written):
                 self.finish = delta.finish or self.finish
@@ -426,13 +405,13 @@ class _Told:
             if isinstance(written, Generator):
                 written.close()  # which closes the connection
 
-    def rest(self) -> Said:
+    def rest(self) -> TextDelta:
         """What was held back of the last word, at the end."""
         return self._said(self._cleaner.rest())
 
-    def _said(self, text: str) -> Said:
+    def _said(self, text: str) -> TextDelta:
         self.text += text
-        return Said(text)  # empty while nothing comes: whoever reads may stop it then, too
+        return TextDelta(text)  # empty while nothing comes: whoever reads may stop it then, too
 
 
 def _ms(since: float) -> float:

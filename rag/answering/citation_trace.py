@@ -29,7 +29,7 @@ class SavedCitation:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class CitationTrace:
     """What became of cited words.
 
     Attributes:
@@ -44,7 +44,7 @@ class Trace:
     now: str = ""
 
 
-def trace(saved: SavedCitation, text: str, content_hash: str) -> Trace:
+def trace(saved: SavedCitation, text: str, content_hash: str) -> CitationTrace:
     """Follows cited words into the text as it is now.
 
     Args:
@@ -55,15 +55,15 @@ def trace(saved: SavedCitation, text: str, content_hash: str) -> Trace:
     Example:
         >>> saved = SavedCitation(1, "a.txt", 0, 15, "The roof is red", "then")
         >>> trace(saved, "In May: The roof is red.", "now")
-        Trace(state='moved', start=8, end=23, now='The roof is red')
+        CitationTrace(state='moved', start=8, end=23, now='The roof is red')
     """
     if text[saved.start : saved.end] == saved.quote:
         same = saved.content_hash == content_hash or not saved.content_hash
-        return Trace("unchanged" if same else "moved", saved.start, saved.end, saved.quote)
+        return CitationTrace("unchanged" if same else "moved", saved.start, saved.end, saved.quote)
     places = [found.start() for found in re.finditer(re.escape(saved.quote), text)] if saved.quote else []
     if places:
         nearest = min(places, key=lambda place: abs(place - saved.start))
-        return Trace("moved", nearest, nearest + len(saved.quote), saved.quote)
+        return CitationTrace("moved", nearest, nearest + len(saved.quote), saved.quote)
     said = set(terms(saved.quote))
     best, share = (0, 0), 0.0
     for begin, end in sentences(text):
@@ -72,8 +72,8 @@ def trace(saved: SavedCitation, text: str, content_hash: str) -> Trace:
         if found > share:
             best, share = (begin, end), found
     if share < _COUNTERPART:
-        return Trace("changed")
-    return Trace("changed", *best, text[best[0] : best[1]])
+        return CitationTrace("changed")
+    return CitationTrace("changed", *best, text[best[0] : best[1]])
 
 
 def difference(was: str, now: str) -> list[tuple[Literal["=", "-", "+"], str]]:

@@ -1,4 +1,4 @@
-"""Why not? Finds the stage at which an expected passage was lost on its way into an answer.
+"""Explainer not? Finds the stage at which an expected passage was lost on its way into an answer.
 
 It asks the question as anybody would, and then looks where the passage stands at each step.
 """
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from rag.answering.answerer import EXTRACTION
 from rag.errors import QuestionError
-from rag.records import STAGES, Answer, Citation, Filter, Place, Reason, Stage
-from rag.retrieval.search import Standing
+from rag.records import STAGES, Answer, Citation, ExpectedPlace, Explanation, Filter, Stage
+from rag.retrieval.search import PassageRank
 from rag.text.quotes import find_quote
 from rag.text.terms import terms
 
@@ -35,19 +35,19 @@ class _Occurrence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Trial:
     """What was asked and answered. `allowed` are the documents that the filter lets pass; None when it lets all pass."""
 
     answer: Answer
     searches: Sequence[tuple[str, int]]
-    wanted: Filter | None
+    filters: Filter | None
     allowed: frozenset[int] | None
 
     def lets_pass(self, document_id: int) -> bool:
         return self.allowed is None or document_id in self.allowed
 
 
-class Why:
+class Explainer:
     """Follows an expected text through one library.
 
     Args:
@@ -59,30 +59,32 @@ class Why:
         self._catalog = catalog
         self._search = search
 
-    def __call__(
-        self, expected: str, answer: Answer, searches: Sequence[tuple[str, int]], wanted: Filter | None = None
-    ) -> Reason:
+    def explain(
+        self, expected: str, answer: Answer, searches: Sequence[tuple[str, int]], filters: Filter | None = None
+    ) -> Explanation:
         """Follows it.
 
         Args:
             expected: Words as they stand in a document; white space and quotation marks may differ.
             answer: What the question was answered.
             searches: (What was searched for, how many passages) to answer it.
-            wanted: Which documents were asked; all if left out.
+            filters: Which documents were asked; all if left out.
 
         Raises:
             QuestionError: Nothing is expected.
         """
         if not expected.strip():
             raise QuestionError("no expected text was given", '--expect "words as they stand in a document"')
-        among = self._catalog.matching(wanted or Filter())
-        asked = _Asked(answer, searches, wanted, None if among is None else frozenset(among))
+        among = self._catalog.matching(filters or Filter())
+        asked = _Trial(answer, searches, filters, None if among is None else frozenset(among))
         places = [self._place(one, asked) for one in self._occurrences(expected)]
         places.sort(key=lambda place: (-STAGES.index(place.stage), place.rank or _LAST))
         why, hint = self._explained(places[0], asked) if places else self._why_not_read()
         said = tuple(what for what, _ in searches)
-        return Reason(answer.question, expected, places[0].stage if places else "not read", why, hint, tuple(places), said,
-                      answer)  # fmt: skip
+        return Explanation(
+            question=answer.question, expected=expected, stage=places[0].stage if places else "not read", why=why,
+            hint=hint, places=tuple(places), searched=said, answer=answer,
+        )  # fmt: skip
 
     def _occurrences(self, expected: str) -> list[_Occurrence]:
         """Where the text stands: looked for where its words are first, and in all documents if it is not there."""
@@ -101,7 +103,7 @@ class Why:
                 return found
         return []
 
-    def _place(self, one: _Occurrence, asked: _Asked) -> Place:
+    def _place(self, one: _Occurrence, asked: _Trial) -> ExpectedPlace:
         over = self._catalog.passages_over(one.document_id, one.start, one.end)
         whole = [id_ for id_, start, end in over if start <= one.start and one.end <= end]
         ids = whole or [id_ for id_, _, _ in over]
@@ -111,22 +113,22 @@ class Why:
         begins = (kept.document_id, kept.passage.start)
         nth = next((n for n, hit in enumerate(asked.answer.hits, 1) if (hit.document_id, hit.start) == begins), None)
         spread = 1 if whole else len(over)
-        return Place(
+        return ExpectedPlace(
             one.source, *self._catalog.locate(one.document_id, one.start), one.start, one.end, spread, best.rank,
             best.dense_rank, best.lexical_rank, kept.source if kept.id != of else "",
             self._stage(one, asked, best, spread, nth if k else None),
         )  # fmt: skip
 
-    def _best(self, passage_ids: Sequence[int], asked: _Asked) -> tuple[Standing, int, int]:
-        """(Standing, passage id, passages wanted) where one of these passages came furthest."""
+    def _best(self, passage_ids: Sequence[int], asked: _Trial) -> tuple[PassageRank, int, int]:
+        """(rank, passage id, passages wanted) where one of these passages came furthest."""
         stands = [
             (standing, id_, k)
             for searched, k in asked.searches
-            for id_, standing in self._search.standings(searched, k, passage_ids, asked.wanted).items()
+            for id_, standing in self._search.standings(searched, k, passage_ids, asked.filters).items()
         ]
         return min(stands, key=lambda one: _order(one[0]), default=(_NOWHERE, passage_ids[0], 0))
 
-    def _stage(self, one: _Occurrence, asked: _Asked, best: Standing, spread: int, nth: int | None) -> Stage:
+    def _stage(self, one: _Occurrence, asked: _Trial, best: PassageRank, spread: int, nth: int | None) -> Stage:
         """Where it was lost; `nth` is its place among the hits."""
         answer = asked.answer
         unsure = answer.model == EXTRACTION and not answer.citations
@@ -142,8 +144,8 @@ class Why:
         )
         return next((stage for stage, here in lost if here), "not cited")
 
-    def _explained(self, place: Place, asked: _Asked) -> tuple[str, str]:
-        """(Why, what may help) for people."""
+    def _explained(self, place: ExpectedPlace, asked: _Trial) -> tuple[str, str]:
+        """(Explainer, what may help) for people."""
         answer = asked.answer
         extracted = answer.model == EXTRACTION
         most = max((k for _, k in asked.searches), default=0)
@@ -189,10 +191,10 @@ class Why:
         return why, "rag ls lists the documents, rag search finds what is like it" if infos else "rag add FILE takes one in"
 
 
-_NOWHERE = Standing(None, None, None, 0)
+_NOWHERE = PassageRank(None, None, None, 0)
 
 
-def _order(standing: Standing) -> tuple[int, int]:
+def _order(standing: PassageRank) -> tuple[int, int]:
     """What comes first is furthest on its way into the answer."""
     return standing.rank or _LAST, min(standing.dense_rank or _LAST, standing.lexical_rank or _LAST)
 

@@ -38,7 +38,7 @@ _HEADING = re.compile(r"#{1,6} ")
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenSentence:
     """A sentence of the answer: exact characters [start, end) of the hit's document."""
 
     hit: Hit
@@ -48,10 +48,10 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Extract:
+class Extraction:
     """What extraction found: sentences in reading order, how well they answer, in [0, 1], and from how many hits."""
 
-    chosen: tuple[Chosen, ...]
+    chosen: tuple[ChosenSentence, ...]
     evidence: float
     read: int
 
@@ -78,7 +78,7 @@ class _Read:
     alignment: Alignment
 
 
-def extract(question: str, found: Retrieval, embedder: TokenEmbedder, most: int, *, gathers: bool = False) -> Extract:
+def extract(question: str, found: Retrieval, embedder: TokenEmbedder, most: int, *, gathers: bool = False) -> Extraction:
     """Chooses at most `most` sentences of the best hits.
 
     Args:
@@ -89,9 +89,9 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, most: int,
         gathers: Many places may hold a part of the answer: all hits are considered, and more is taken from them.
     """
     hits = found.hits if gathers else found.hits[:_PASSAGES]
-    read = _read(question, found.rarities, hits, embedder, None if gathers else _LOOKED_AT)
+    read = _read(question, found.idf, hits, embedder, None if gathers else _LOOKED_AT)
     if read is None:
-        return Extract((), 0.0, len(hits))
+        return Extraction((), 0.0, len(hits))
     scored = read.sentences
     taken: list[_Sentence] = []
     for sentence in scored[: _gathered(scored) if gathers else _enough(scored)]:
@@ -105,8 +105,8 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, most: int,
     # Documents in the order of their best sentence, sentences as they stand in each.
     first = {id_: i for i, id_ in reversed(list(enumerate(s.hit.document_id for s in taken)))}
     taken.sort(key=lambda s: (first[s.hit.document_id], s.hit.start + s.start))
-    chosen = tuple(Chosen(s.hit, s.hit.start + s.start, s.hit.start + s.end, s.quote) for s in taken)
-    return Extract(chosen, _evidence(question, read), len(hits))
+    chosen = tuple(ChosenSentence(s.hit, s.hit.start + s.start, s.hit.start + s.end, s.quote) for s in taken)
+    return Extraction(chosen, _evidence(question, read), len(hits))
 
 
 def _enough(scored: Sequence[_Sentence]) -> int:
@@ -141,7 +141,7 @@ def _leans_on(sentence: _Sentence, scored: Sequence[_Sentence]) -> _Sentence | N
 
 
 def _read(
-    question: str, rarities: Mapping[str, float], hits: Sequence[Hit], embedder: TokenEmbedder, most: int | None
+    question: str, idf: Mapping[str, float], hits: Sequence[Hit], embedder: TokenEmbedder, most: int | None
 ) -> _Read | None:
     """Scores every sentence of some hits; the `most` likeliest, or all, are read token by token. None: there is none."""
     from rag.answering.late_interaction import Alignment
@@ -153,11 +153,11 @@ def _read(
     places = [place for place in places if not _is_heading(*place)] or places
     if not places:
         return None
-    features = list(_plain_features(question, rarities, places))
+    features = list(_plain_features(question, idf, places))
     # Reading them all takes most of an answer's time, and what has neither words nor passage is not chosen anyhow.
     likely = sorted(range(len(places)), key=lambda i: -_weighed(_SENTENCE, features[i]))[:most]
     titled = [_under_its_titles(*places[i]) for i in likely]
-    alignment = Alignment(question, titled, rarities, embedder)
+    alignment = Alignment(question, titled, idf, embedder)
     numbers = {i: number for number, i in enumerate(likely)}
     for i, number in numbers.items():
         features[i] |= {"matched": alignment.matched([number]), "least_matched": alignment.least_matched([number])}
@@ -175,11 +175,11 @@ def _under_its_titles(hit: Hit, start: int, end: int) -> str:
 
 
 def _plain_features(
-    question: str, rarities: Mapping[str, float], places: Sequence[tuple[Hit, int, int]]
+    question: str, idf: Mapping[str, float], places: Sequence[tuple[Hit, int, int]]
 ) -> Iterator[dict[str, float]]:
     """What can be said of each sentence without a model; places of the best hit first."""
-    kind, best_score = answer_kind(question), places[0][0].score
-    asked = set(rarities)
+    kind, best_score = expected_type(question), places[0][0].score
+    asked = set(idf)
     before: tuple[int, set[str]] = (-1, set())  # start of the hit, and words, of the sentence before
     for hit, start, end in places:
         sentence = hit.text[start:end]
@@ -189,8 +189,8 @@ def _plain_features(
         yield {
             "matched": 0.0,
             "least_matched": 0.0,
-            "words": _share(asked & words, rarities),
-            "words_before": _share(asked & (titled_words | near), rarities),
+            "words": _share(asked & words, idf),
+            "words_before": _share(asked & (titled_words | near), idf),
             "passage": hit.score - best_score,
             "kind": _has_kind(kind, sentence, asked),
         }
@@ -224,9 +224,9 @@ def _weighed(weights: Mapping[str, float], features: Mapping[str, float]) -> flo
     return sum(weight * features[name] for name, weight in weights.items())
 
 
-def _share(words: set[str], rarities: Mapping[str, float]) -> float:
-    total = sum(rarities.values())
-    return sum(rarities[word] for word in words) / total if total else 0.0
+def _share(words: set[str], idf: Mapping[str, float]) -> float:
+    total = sum(idf.values())
+    return sum(idf[word] for word in words) / total if total else 0.0
 
 
 def _says_something(sentence: str) -> bool:
@@ -269,7 +269,7 @@ _REASON = re.compile(
 )
 
 
-def answer_kind(question: str) -> str:
+def expected_type(question: str) -> str:
     """What kind of answer a question wants: "when", "number", "name", "reason", or "" when it does not say."""
     return next((kind for kind, pattern in _KINDS if pattern.search(question)), "")
 

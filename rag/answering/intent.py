@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Kind = Literal["question", "greeting", "thanks", "help", "contents", "authorship", "summary", "list", "comparison"]
+Intent = Literal["question", "greeting", "thanks", "help", "contents", "authorship", "summary", "list", "comparison"]
 
 _POLITE = r"(?:(?:please|hi|hello|hey|so|ok(?:ay)?|now|and)[\s,!]+)*(?:(?:can|could|would|will) you (?:please )?|i(?:['’]d| would) like (?:you )?to |please )?"
 _DOCUMENT = r"(?:document|article|text|paper|report|file|story|piece|page|book|letter|e-?mail|memo|note|essay|post)"
@@ -17,8 +17,8 @@ _THIS = rf"(?:it|this|that|(?:this|that|the|my)\s+{_DOCUMENT}(?:\s+(?:about|on|c
 _ALL = rf"(?:(?:all|all of|any of|each of)?\s*(?:these|those|the|my|your|our|this)?\s*(?:{_DOCUMENT}s|library|index|collection|corpus|folder|documentation))"
 _END = r"\s*(?:please|for me|now)?\s*[?.!]*$"
 
-_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"^\s*{pattern}", re.IGNORECASE))  # type: ignore[misc]  # the literals of Kind
+_PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"^\s*{pattern}", re.IGNORECASE))  # type: ignore[misc]  # the literals of Intent
     for kind, pattern in (
         ("greeting", rf"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|hallo|hola|bonjour|salut|ciao|namaste)"
                      rf"(?:[\s,]+(?:there|all|everyone|rag|bot|again|how are you(?: doing)?(?: today)?))*{_END}"),
@@ -60,11 +60,11 @@ _SIDES = tuple(
 _LONGEST = 300  # code points; whoever writes more asks the documents
 
 
-def kind_of(question: str) -> Kind:
+def intent_of(question: str) -> Intent:
     """What is asked for.
 
     Example:
-        >>> kind_of("Hello there!"), kind_of("Who wrote it and when?"), kind_of("Who wrote Faust?")
+        >>> intent_of("Hello there!"), intent_of("Who wrote it and when?"), intent_of("Who wrote Faust?")
         ('greeting', 'authorship', 'question')
     """
     if len(question) > _LONGEST:

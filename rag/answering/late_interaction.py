@@ -23,11 +23,11 @@ class Alignment:
     Args:
         question: What is asked.
         texts: What may answer it.
-        rarities: Word of the question → how much it tells.
+        idf: Word of the question → how much it tells.
         embedder: Embeds the tokens of both.
     """
 
-    def __init__(self, question: str, texts: Sequence[str], rarities: Mapping[str, float], embedder: TokenEmbedder) -> None:
+    def __init__(self, question: str, texts: Sequence[str], idf: Mapping[str, float], embedder: TokenEmbedder) -> None:
         asked, *read = embedder.embed_tokens([question, *texts])
         # (n, q): the cosine of each token of the question with its nearest in each text; 0 where a text has none.
         self._nearest = np.zeros((len(texts), max(1, len(asked.vectors))), np.float32)
@@ -37,7 +37,7 @@ class Alignment:
             # Not by BLAS: its threads go on spinning when they are done, and the model's next run takes half as long again.
             cosines = np.einsum("qd,td->qt", asked.vectors, np.concatenate([read[text].vectors for text in with_tokens]))
             self._nearest[with_tokens] = np.maximum.reduceat(cosines, begins, axis=1).T
-        self._weights = _weights(question, asked.starts, rarities) if len(asked.vectors) else np.zeros(1, np.float32)
+        self._weights = _weights(question, asked.starts, idf) if len(asked.vectors) else np.zeros(1, np.float32)
 
     def matched(self, texts: Iterable[int]) -> float:
         """The mean over the question's tokens of how near the nearest in any of these texts is, in [-1, 1]."""
@@ -57,7 +57,7 @@ class Alignment:
         return found
 
 
-def _weights(question: str, starts: Sequence[int], rarities: Mapping[str, float]) -> NDArray[np.float32]:
+def _weights(question: str, starts: Sequence[int], idf: Mapping[str, float]) -> NDArray[np.float32]:
     """How much each token of a question tells, (q,): a word's rarity, shared out among its tokens; 0 for the others."""
     words = list(located_terms(question))
     tokens_of: list[list[int]] = [[] for _ in words]
@@ -69,5 +69,5 @@ def _weights(question: str, starts: Sequence[int], rarities: Mapping[str, float]
             tokens_of[at].append(token)
     weights = np.zeros(len(starts), np.float32)
     for (_, word), tokens in zip(words, tokens_of, strict=True):
-        weights[tokens] = rarities.get(word, 0.0) / max(1, len(tokens))
+        weights[tokens] = idf.get(word, 0.0) / max(1, len(tokens))
     return weights

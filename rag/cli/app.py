@@ -17,10 +17,10 @@ import typer
 
 from rag.cli import evaluation, rendering
 from rag.cli.session import Json, NoSync, import_progress, opened, print_json, say, show_lines
-from rag.configuration import agree, settings_in_force, untrusted_addresses
+from rag.configuration import agree, load_settings, untrusted_addresses
 from rag.errors import EmbedderError, IndexBusyError, RagError, SettingsError, SourceError, StorageError
 from rag.records import Answer, Filter, SyncReport
-from rag.settings import Resolved, masked
+from rag.settings import ResolvedSettings, masked
 
 _INTERRUPTED = 130
 
@@ -48,7 +48,7 @@ def main(
 ) -> None:
     """Answers questions from your own documents, every claim with a citation to the exact characters."""
     flags = {"index": index, "model": model, "base_url": base_url}
-    context.obj = lambda: _trusted(settings_in_force(flags), trust)
+    context.obj = lambda: _trusted(load_settings(flags), trust)
 
 
 @app.command(epilog='Example: rag ask "Who met Sun Weidong in New Delhi?" --since 2025-06')
@@ -64,16 +64,16 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer a question, with citations; first bring the index in step with the folder of `documents`."""
-    from rag.answering.answerer import Finished, Said
+    from rag.records import AnswerDone, TextDelta
     from rag.retrieval.search import checked_question
 
     question = checked_question(question)  # before anything is looked for
     with opened(context, sync_first=not no_sync, quiet=as_json) as library:
         live = rendering.Live() if not as_json and sys.stdout.isatty() else None
-        for event in library.stream(question, k=k, wanted=_filter(source, since, until, meta)):
-            if isinstance(event, Said) and live:
+        for event in library.stream(question, k=k, filters=_filter(source, since, until, meta)):
+            if isinstance(event, TextDelta) and live:
                 print(live.shown(event.text), end="", flush=True)
-            elif isinstance(event, Finished):
+            elif isinstance(event, AnswerDone):
                 print(live.rest() if live else "", end="")
                 _show_answer(event.answer, as_json=as_json, said=live is not None)
         sys.stdout.flush()
@@ -92,9 +92,9 @@ def chat(
     """Ask, and ask on: follow-ups are understood, Ctrl-C stops an answer, Ctrl-D ends."""
     from rag.cli.chat import Chat
 
-    wanted = _filter(source, since, until, meta)
+    filters = _filter(source, since, until, meta)
     with opened(context, sync_first=not no_sync) as library:
-        Chat(library, k, wanted, say).run()
+        Chat(library, k, filters, say).run()
 
 
 @app.command(epilog="Example: rag search 'rare earth magnets' -k 3 --json")
@@ -114,17 +114,20 @@ def search(
 
     question = checked_question(question)
     with opened(context, sync_first=not no_sync, quiet=as_json) as library:
-        hits, timings, notice = library.retrieve(question, k, wanted=_filter(source, since, until, meta))
+        found = library.search_with_timings(question, k, filters=_filter(source, since, until, meta))
         if as_json:
             from rag.schemas.answers import SCHEMA_VERSION, hit_json
 
-            found = [hit_json(hit) for hit in hits]
-            print_json({"schema_version": SCHEMA_VERSION, "question": question, "notice": notice, "hits": found,
-                         "timings_ms": timings})  # fmt: skip
+            print_json({"schema_version": SCHEMA_VERSION, "question": question, "notice": found.notice,
+                        "hits": [hit_json(hit) for hit in found.hits], "timings_ms": found.timings_ms})  # fmt: skip
             return
-        for n, hit in enumerate(hits, start=1):
+        for n, hit in enumerate(found.hits, start=1):
             print(rendering.hit(n, hit))
-        say(notice if hits else notice or "nothing was found: the index is empty, or the filter lets nothing pass")
+        say(
+            found.notice
+            if found.hits
+            else found.notice or "nothing was found: the index is empty, or the filter lets nothing pass"
+        )
 
 
 @app.command(epilog='Example: rag why "Who met Sun Weidong?" --expect "the curbs were raised"')
@@ -142,7 +145,7 @@ def why(
 ) -> None:
     """Ask, and say at which stage an expected passage was lost on its way into the answer."""
     with opened(context, sync_first=not no_sync, quiet=as_json) as library:
-        reason = library.why(question, expect, k=k, wanted=_filter(source, since, until, meta))
+        reason = library.explain(question, expect, k=k, filters=_filter(source, since, until, meta))
     if as_json:
         from rag.schemas.answers import why_json
 
@@ -161,10 +164,10 @@ def add(
     """Take in files, all files of folders, web pages, or standard input. Nothing is removed."""
     with opened(context) as library, import_progress(as_json) as progress:
         named = [path for path in paths if path != "-"]
-        report = library.add(*named, progress=progress)
+        report = library.add(*named, on_progress=progress)
         if len(named) < len(paths):
             data = sys.stdin.buffer.read()
-            report = report.joined(library.add_stream(data, name or "standard input.txt", progress=progress))
+            report = report.joined(library.add_bytes(data, name or "standard input.txt", on_progress=progress))
     _show_report(report, as_json)
 
 
@@ -172,7 +175,7 @@ def add(
 def refresh(context: typer.Context, as_json: Json = False) -> None:
     """Fetch again the web pages that have changed."""
     with opened(context) as library, import_progress(as_json) as progress:
-        report = library.refresh(progress=progress)
+        report = library.refresh(on_progress=progress)
     _show_report(report, as_json)
 
 
@@ -185,7 +188,7 @@ def sync(
 ) -> None:
     """Make the index equal to a folder: new, changed, and gone."""
     with opened(context) as library, import_progress(as_json) as progress:
-        report = library.sync(_named_folder(folder, library, "sync"), prune=prune, progress=progress)
+        report = library.sync(_named_folder(folder, library, "sync"), prune=prune, on_progress=progress)
     _show_report(report, as_json)
 
 
@@ -206,8 +209,8 @@ def watch(
         for _ in changes(Path(folder).expanduser(), threading.Event()):
             try:
                 with import_progress(as_json) as progress:
-                    report = library.sync(folder, progress=progress)
-                library.fill()
+                    report = library.sync(folder, on_progress=progress)
+                library.sync_vectors()
             except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
                 if first and isinstance(error, SourceError):
                     raise
@@ -256,7 +259,7 @@ def verify(
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{file!r} cannot be read ({error})", "check the path") from None
     with opened(context) as library:
-        traces = [(one, library.trace(one)) for one in saved]
+        traces = [(one, library.trace_citation(one)) for one in saved]
     if as_json:
         print_json(verify_json(question, traces))
     for one, found in traces if not as_json else ():
@@ -302,7 +305,7 @@ def remove(
 def reindex(context: typer.Context, as_json: Json = False) -> None:
     """Cut and embed all documents anew as the settings say, beside the old; with the old settings it goes back."""
     with opened(context) as library, import_progress() as progress:
-        report = library.reindex(progress=progress)
+        report = library.reindex(on_progress=progress)
     if as_json:
         from rag.schemas.answers import reindex_json
 
@@ -368,7 +371,7 @@ def models(as_json: Json = False) -> None:
 @app.command(epilog="Example: RAG_K=5 rag config")
 def config(context: typer.Context, as_json: Json = False) -> None:
     """Print the settings in force, and where each comes from."""
-    resolved: Resolved = context.obj()
+    resolved: ResolvedSettings = context.obj()
     shown = {
         field.name: masked(value) if field.name == "api_key" else value
         for field in fields(resolved.settings)
@@ -392,7 +395,7 @@ def doctor(
     """Look the index over."""
     from rag.schemas.answers import doctor_json
 
-    with opened(context, as_it_is=repair) as library:
+    with opened(context, accept_data_loss=repair) as library:
         health = library.check(repair=repair)
     if as_json:
         print_json(doctor_json(health))
@@ -419,7 +422,7 @@ def ui(
     """Open the page: a chat beside its sources. Beyond this machine (--host) it demands the account of `rag account`."""
     from rag.server.application import serve
 
-    resolved: Resolved = context.obj()
+    resolved: ResolvedSettings = context.obj()
     serve(resolved.settings, host, port, names=tuple(name or ()), certificate=certificate, key=key)
 
 
@@ -434,7 +437,7 @@ def account(
     """Make the account that the page demands where others can reach it, or give it another password."""
     from rag.server.accounts import create
 
-    resolved: Resolved = context.obj()
+    resolved: ResolvedSettings = context.obj()
     if password_stdin:
         password = sys.stdin.readline().rstrip("\n")
     else:
@@ -494,7 +497,7 @@ def _unexpected(error: Exception) -> int:
     return 4
 
 
-def _trusted(resolved: Resolved, trust: bool) -> Resolved:
+def _trusted(resolved: ResolvedSettings, trust: bool) -> ResolvedSettings:
     hosts = untrusted_addresses(resolved)
     if not hosts:
         return resolved

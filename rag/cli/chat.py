@@ -9,11 +9,10 @@ import contextlib
 import sys
 from collections.abc import Callable
 
-from rag.answering.answerer import Finished, Said
 from rag.cli import rendering
 from rag.errors import RagError
 from rag.library import Library
-from rag.records import Answer, Filter, Turn
+from rag.records import Answer, AnswerDone, Filter, TextDelta, Turn
 
 _HELP = """Ask in your own words; a follow-up may lean on what was said before.
 /new begins a new conversation, /passages shows what the last answer was chosen from, /quit (or Ctrl-D) ends."""
@@ -25,14 +24,14 @@ class Chat:
     Args:
         library: Who is asked.
         k: Passages an answer may rest on.
-        wanted: Which documents are asked.
+        filters: Which documents are asked.
         say: Prints a line that is no answer.
     """
 
-    def __init__(self, library: Library, k: int | None, wanted: Filter, say: Callable[[str], None]) -> None:
+    def __init__(self, library: Library, k: int | None, filters: Filter, say: Callable[[str], None]) -> None:
         self._library = library
         self._k = k
-        self._wanted = wanted
+        self._filters = filters
         self._say = say
         self._turns: list[Turn] = []
         self._last: Answer | None = None
@@ -83,14 +82,14 @@ class Chat:
 
     def _ask(self, question: str) -> None:
         printer, said = rendering.Live(), ""
-        events = self._library.stream(question, history=self._turns, k=self._k, wanted=self._wanted)
+        events = self._library.stream(question, history=self._turns, k=self._k, filters=self._filters)
         try:
             for event in events:
-                if isinstance(event, Said):
+                if isinstance(event, TextDelta):
                     said += event.text
                     if self._live:
                         print(printer.shown(event.text), end="", flush=True)
-                elif isinstance(event, Finished):
+                elif isinstance(event, AnswerDone):
                     print(printer.rest(), end="")
                     self._last = event.answer
                     self._show(event.answer)

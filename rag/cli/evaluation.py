@@ -14,7 +14,7 @@ import typer
 
 from rag.cli.session import Json, NoSync, count_progress, import_progress, opened, print_json, say, show_lines
 from rag.errors import SetError, SettingsError
-from rag.settings import Resolved
+from rag.settings import ResolvedSettings
 
 EVAL_EXAMPLE = 'Example: rag eval questions.yaml --gate "citation_exact>=1.0" --report report.html'
 _Corpus = Annotated[str, typer.Option(help="The set's own documents: a folder, or a JSONL of {id, title, text}.")]
@@ -57,7 +57,7 @@ def evaluate(
     with opened(context, sync_first=not no_sync and questions.corpus is None, quiet=as_json) as library:
         with _over_corpus(context, library, questions) as asked, count_progress(as_json) as progress:
             judge = _judge(asked, repeats) if judged else None
-            run = asked.evaluations.run(questions, within=within, prices=prices, judge=judge, progress=progress)
+            run = asked.evaluations.run(questions, within=within, prices=prices, judge=judge, on_progress=progress)
         number = None if no_keep else library.evaluations.keep(run)
     results = [comparing.gated(one, run) for one in gates]
     if baseline is not None:
@@ -142,7 +142,7 @@ def calibrate(
         with _over_corpus(context, library, questions) as asked, count_progress(as_json) as progress:
             fitted = asked.evaluations.calibrate(
                 questions, error_rate=None if least_cost else error_rate, abstain_cost=abstain_cost, within=within,
-                progress=progress,
+                on_progress=progress,
             )  # fmt: skip
         if not dry_run:
             library.evaluations.keep_calibration(fitted)
@@ -238,15 +238,15 @@ def _over_corpus(context: typer.Context, library: Any, questions: Any) -> Iterat
         return
     from rag.library import Library
 
-    resolved: Resolved = context.obj()
+    resolved: ResolvedSettings = context.obj()
     settings = resolved.settings
     made_of = f"{questions.corpus.digest} {settings.embedder} {settings.passage_tokens} {settings.ocr}"
     folder = Path(settings.index) / "corpora" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
-    with Library.open(folder, settings, asks_once=True) as over, import_progress() as progress:
+    with Library.open(folder, settings, short_lived=True) as over, import_progress() as progress:
         if questions.corpus.folder:
-            report = over.sync(questions.corpus.folder, progress=progress)
+            report = over.sync(questions.corpus.folder, on_progress=progress)
         else:
-            report = over.add_documents(questions.corpus.documents, progress=progress)
+            report = over.add_documents(questions.corpus.documents, on_progress=progress)
         for one in report.failed:
             say(f"{one.source}: {one.error}")
         yield over
@@ -255,10 +255,10 @@ def _over_corpus(context: typer.Context, library: Any, questions: Any) -> Iterat
 def _judge(library: Any, repeats: int) -> Any:
     from rag.evaluation.judge import Judge
 
-    writer = library.writer
-    if writer is None:
+    chat_model = library.chat_model
+    if chat_model is None:
         raise SettingsError("a judge takes a model, and none is set", "set OPENAI_API_KEY, or --base-url and --model")
-    return Judge(writer, repeats)
+    return Judge(chat_model, repeats)
 
 
 def _prices(words: str) -> tuple[float, float] | None:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rag.answering.answer_check import MARKER, without_markers
-from rag.answering.citation_trace import SavedCitation, Trace, difference
+from rag.answering.citation_trace import CitationTrace, SavedCitation, difference
 from rag.models.local_servers import LocalServer
-from rag.records import Answer, DocumentInfo, Health, Hit, Progress, Reason, ReindexReport, SyncReport
+from rag.records import Answer, DocumentInfo, Explanation, Health, Hit, Progress, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BEGUN_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
@@ -86,7 +86,7 @@ def hit(n: int, found: Hit) -> str:
     return f"{n}. {place}  {found.score:.3f}: {meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
 
 
-def reason(found: Reason) -> Iterator[str]:
+def reason(found: Explanation) -> Iterator[str]:
     """Why an expected text is, or is not, in an answer."""
     yield f"{found.stage}: {found.why}" + (f" ({found.hint})" if found.hint else "")
     for place in found.places:
@@ -98,7 +98,7 @@ def reason(found: Reason) -> Iterator[str]:
             yield f"    {_nth(place.rank, 'not looked at')}: {', '.join(ranks)}{folded}"
 
 
-def trace(saved: SavedCitation, found: Trace) -> Iterator[str]:
+def trace(saved: SavedCitation, found: CitationTrace) -> Iterator[str]:
     """What became of a saved citation; where its words changed, gone ones stand in [-…-], new ones in {+…+}."""
     where = f", characters {found.start}–{found.end}" if found.now else ""
     yield f"[{saved.n}] {one_line(saved.source)}{where}: {found.state}"

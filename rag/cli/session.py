@@ -14,7 +14,7 @@ import typer
 from rag.cli import rendering
 from rag.errors import EmbedderError, IndexBusyError, SourceError, StorageError
 from rag.records import Progress, SyncReport
-from rag.settings import Resolved
+from rag.settings import ResolvedSettings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
 _BEAT_S = 0.2  # between two lines of progress
@@ -26,13 +26,15 @@ NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not look for changed
 
 @contextmanager
 def opened(
-    context: typer.Context, *, sync_first: bool = False, quiet: bool = False, as_it_is: bool = False
+    context: typer.Context, *, sync_first: bool = False, quiet: bool = False, accept_data_loss: bool = False
 ) -> Iterator[Any]:
     """The library, open; in step with the folder of `documents` where that is asked for."""
     from rag.library import Library
 
-    resolved: Resolved = context.obj()
-    with Library.open(resolved.settings.index, resolved.settings, asks_once=True, as_it_is=as_it_is) as library:
+    resolved: ResolvedSettings = context.obj()
+    with Library.open(
+        resolved.settings.index, resolved.settings, short_lived=True, accept_data_loss=accept_data_loss
+    ) as library:
         if sync_first and resolved.settings.documents:
             _keep_in_step(library, resolved, quiet)
         if sync_first and not library.documents():
@@ -40,12 +42,12 @@ def opened(
         yield library
 
 
-def _keep_in_step(library: Any, resolved: Resolved, quiet: bool) -> None:
+def _keep_in_step(library: Any, resolved: ResolvedSettings, quiet: bool) -> None:
     """Syncs before a question. What stands in its way is said, and the question answered from what is there."""
     folder = resolved.settings.documents
     try:
         with import_progress() as progress:
-            report: SyncReport = library.sync(folder, progress=progress, patience_s=0)
+            report: SyncReport = library.sync(folder, on_progress=progress, timeout_s=0)
     except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
         say(f"answering from what is there: {error}")
         return

@@ -17,7 +17,7 @@ from rag.answering.reasoning_tags import spoken
 from rag.errors import ModelError
 from rag.evaluation import statistics
 from rag.evaluation.records import JudgedJSON, Question, RowJSON
-from rag.ports import Writer
+from rag.ports import ChatModel
 from rag.records import Document
 
 PROMPTS = "judge-1"  # changes with the wording below: verdicts of different versions are not to be compared
@@ -72,15 +72,15 @@ class Judge:
     """Judges the answers of a run, row by row.
 
     Args:
-        writer: The model.
+        chat_model: The model.
         repeats: How often each verdict is asked for; the commonest counts.
     """
 
-    def __init__(self, writer: Writer, repeats: int = 1) -> None:
-        self._writer = writer
+    def __init__(self, chat_model: ChatModel, repeats: int = 1) -> None:
+        self._chat_model = chat_model
         self._repeats = repeats
 
-    def __call__(self, row: RowJSON) -> None:
+    def judge(self, row: RowJSON) -> None:
         """Adds verdicts to `judged`, and what they come to to `measures`. Declined questions are not judged."""
         question = row["question"]
         if row["status"] == "abstained":
@@ -128,7 +128,7 @@ class Judge:
         said = ""
         for _ in range(2):
             try:
-                said = "".join(delta.text for delta in spoken(self._writer.write(messages)))
+                said = "".join(delta.text for delta in spoken(self._chat_model.stream(messages)))
             except ModelError as error:
                 return _FAILED, str(error)
             for found in _objects(said):
@@ -144,7 +144,7 @@ def agreement(
     claims: Sequence[Question],
     document: Callable[[str], Document],
     most_tokens: int,
-    progress: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None],
 ) -> Agreement:
     """Has labelled claims judged against their documents.
 
@@ -153,7 +153,7 @@ def agreement(
         claims: Each with its label, and the document it is about as its first evidence.
         document: A document by its source.
         most_tokens: Of a document that are shown.
-        progress: Told how many of how many are done.
+        on_progress: Told how many of how many are done.
     """
     told: list[bool | None] = []
     votes: list[list[str]] = []
@@ -162,7 +162,7 @@ def agreement(
         verdict = judge.claim(claim.question, document(source).text[: most_tokens * _TOKEN_BYTES])
         told.append(None if verdict["score"] is None else verdict["score"] == 1)
         votes.append(verdict["votes"])
-        progress(n, len(claims))
+        on_progress(n, len(claims))
     labels = [bool(claim.label) for claim in claims]
     right = [said == label for said, label in zip(told, labels, strict=True)]
 

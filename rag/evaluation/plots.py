@@ -35,7 +35,7 @@ def line(
 
     Args:
         points: (x, y), in the order in which they are joined.
-        title: Said to those who do not see it, too.
+        title: Read aloud to those who do not see it.
         x: What the horizontal axis shows.
         y: What the vertical one shows.
         marked: A point to mark, and its label.

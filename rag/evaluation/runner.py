@@ -14,7 +14,7 @@ from rag.evaluation import scoring
 from rag.evaluation.calibration import Calibration, fit, restored
 from rag.evaluation.records import SCHEMA_VERSION, QuestionSet, RowJSON, RunJSON, checked_run
 from rag.evaluation.scoring import Measured, Prices
-from rag.index.records import Edition, RunInfo
+from rag.index.records import IndexVersion, RunInfo
 from rag.records import Answer, Filter
 
 Count = Callable[[int, int], None]  # questions done, of how many
@@ -27,12 +27,12 @@ def _quiet(done: int, total: int) -> None:
 class Judging(Protocol):
     """Who judges answers, besides the measures."""
 
-    def __call__(self, row: RowJSON) -> None:
+    def judge(self, row: RowJSON) -> None:
         """Adds verdicts to `judged`, and what they come to to `measures`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class RunConditions:
     """Under which a run was made: settings, the index, versions; plain JSON values."""
 
     settings: Mapping[str, Any]
@@ -64,7 +64,7 @@ class Keeping(Protocol):
     def set_meta(self, name: str, value: str) -> None:
         """Remembers one."""
 
-    def current(self) -> Edition:
+    def current(self) -> IndexVersion:
         """By what the index was made."""
 
 
@@ -83,7 +83,7 @@ class Evaluations:
         library: Measured,
         catalog: Keeping,
         answer_anyway: Callable[[str, Filter | None], Answer],
-        circumstances: Callable[[], Circumstances],
+        circumstances: Callable[[], RunConditions],
     ) -> None:
         self._library = library
         self._catalog = catalog
@@ -97,7 +97,7 @@ class Evaluations:
         within: bool = False,
         prices: Prices | None = None,
         judge: Judging | None = None,
-        progress: Count = _quiet,
+        on_progress: Count = _quiet,
     ) -> RunJSON:
         """Asks every question of a test set and measures the answers (`rag.evaluation.test_sets.read_set` reads one).
 
@@ -106,9 +106,9 @@ class Evaluations:
             within: Ask each question of the documents that the set names for it, instead of all.
             prices: Of the model, US dollars for a million tokens sent and written; as known by its name if left out.
             judge: Judges the answers too.
-            progress: Told how many questions of how many are done. Whatever it raises ends the run.
+            on_progress: Told how many questions of how many are done. Whatever it raises ends the run.
         """
-        return self._run(self._library, questions, within, prices, judge, progress)
+        return self._run(self._library, questions, within, prices, judge, on_progress)
 
     def calibrate(
         self,
@@ -117,7 +117,7 @@ class Evaluations:
         error_rate: float | None = 0.1,
         abstain_cost: float = 0.25,
         within: bool = False,
-        progress: Count = _quiet,
+        on_progress: Count = _quiet,
     ) -> Calibration:
         """Fits to a test set below which evidence an extracted answer declines; `keep_calibration` has it used.
 
@@ -126,13 +126,13 @@ class Evaluations:
             error_rate: Share of wrong ones among the answers given that is wanted; None for the least cost.
             abstain_cost: What declining an answerable question costs, if a wrong answer costs 1.
             within: As for `run`.
-            progress: As for `run`.
+            on_progress: As for `run`.
 
         Raises:
             SetError: Too few questions can be told right or wrong.
         """
-        everything = _Undeclining(self._library, self._answer_anyway)
-        run = self._run(everything, questions, within, None, None, progress)
+        everything = _NeverDeclining(self._library, self._answer_anyway)
+        run = self._run(everything, questions, within, None, None, on_progress)
         about = (questions.name, questions.digest, self._catalog.current().embedder, run["made"])
         return fit(run["questions"], error_rate, abstain_cost, about=about)
 
@@ -181,7 +181,7 @@ class Evaluations:
         within: bool,
         prices: Prices | None,
         judge: Judging | None,
-        progress: Count,
+        on_progress: Count,
     ) -> RunJSON:
         circumstances = self._circumstances()
         begun = time.monotonic()
@@ -190,9 +190,9 @@ class Evaluations:
         rows: list[RowJSON] = []
         for row in scoring.rows(library, questions.questions, within=within, told=defects.append):
             if judge is not None:
-                judge(row)
+                judge.judge(row)
             rows.append(row)
-            progress(len(rows), len(questions.questions))
+            on_progress(len(rows), len(questions.questions))
         figures, intervals, cases = scoring.figures(rows, prices)
         return {
             "schema_version": SCHEMA_VERSION,
@@ -210,7 +210,7 @@ class Evaluations:
         }
 
 
-class _Undeclining:
+class _NeverDeclining:
     """A library that answers everything it can, by quoting."""
 
     def __init__(self, library: Measured, answer: Callable[[str, Filter | None], Answer]) -> None:
@@ -218,6 +218,6 @@ class _Undeclining:
         self.document = library.document
         self._answer = answer
 
-    def ask(self, question: str, *, wanted: Filter | None = None) -> Answer:
+    def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
         """Answers."""
-        return self._answer(question, wanted)
+        return self._answer(question, filters)

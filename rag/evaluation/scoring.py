@@ -38,10 +38,10 @@ _PRICES: Mapping[str, Prices] = {
 class Measured(Protocol):
     """What is measured: a library, or whatever answers as it does."""
 
-    def ask(self, question: str, *, wanted: Filter | None = None) -> Answer:
+    def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
         """Answers."""
 
-    def search(self, question: str, k: int | None = None, *, wanted: Filter | None = None) -> list[Hit]:
+    def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
         """Finds passages."""
 
     def document(self, source: str) -> Document:
@@ -70,10 +70,10 @@ def rows(
         return documents[source]
 
     for question in questions:
-        wanted = Filter(tuple(map(glob.escape, question.within))) if within and question.within else None
+        filters = Filter(tuple(map(glob.escape, question.within))) if within and question.within else None
         gold = list(_gold(question, document, told))
-        yield _row(question, gold, library.search(question.question, _FOUND, wanted=wanted),
-                   library.ask(question.question, wanted=wanted), document)  # fmt: skip
+        yield _row(question, gold, library.search(question.question, _FOUND, filters=filters),
+                   library.ask(question.question, filters=filters), document)  # fmt: skip
 
 
 def _gold(

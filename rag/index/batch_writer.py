@@ -36,14 +36,14 @@ LONG = 1_024  # passages from which a document is committed with its words first
 _WORDS_AT_ONCE = 4_000  # passages of a long document written in one transaction
 _MOST_TITLE = 240  # code points of a title embedded with each passage: room is left for the passage itself
 
-Report = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 @dataclass(slots=True)
 class Tally:
     """A `SyncReport` in the making."""
 
-    report: Report
+    on_progress: OnProgress
     found: int = 0  # passages of long documents stored so far, whose vectors follow
     added: int = 0
     updated: int = 0
@@ -56,7 +56,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PreparedDocument:
     """A document read and split, waiting to be embedded with others.
 
     Attributes:
@@ -71,12 +71,12 @@ class Ready:
     passages: list[Passage]
     more: Iterator[Passage] | None
     file: str
-    done: Done | None
+    done: FileOutcome | None
     older: Revision | None
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class FileOutcome:
     """A file that was read whole.
 
     Attributes:
@@ -90,7 +90,7 @@ class Done:
     original: bytes | None = None
 
 
-class Batches:
+class BatchWriter:
     """Stores documents in one catalog. The caller holds the import lock.
 
     Args:
@@ -102,9 +102,9 @@ class Batches:
         self._catalog = catalog
         self._embedder = embedder
 
-    def store(self, documents: Iterable[Ready], tally: Tally) -> None:
+    def store(self, documents: Iterable[PreparedDocument], tally: Tally) -> None:
         """Embeds and stores documents, some together: few at first, so that the embedder begins at once."""
-        waiting: list[Ready] = []
+        waiting: list[PreparedDocument] = []
         together = TOGETHER // 8
         for ready in documents:
             if ready.more is not None:
@@ -116,14 +116,14 @@ class Batches:
                 waiting, together = [], min(2 * together, TOGETHER)
         self._commit(waiting, tally)
 
-    def finish(self, root_id: int, done: Done) -> None:
+    def finish(self, root_id: int, done: FileOutcome) -> None:
         """Remembers that a file was read whole, and removes what it holds no more."""
         self._catalog.remove(done.gone)
         self._catalog.saw(root_id, done.seen)
         if done.original is not None:
             self._catalog.keep_original(done.seen[0].content_hash, done.original)
 
-    def _commit(self, batch: Sequence[Ready], tally: Tally) -> None:
+    def _commit(self, batch: Sequence[PreparedDocument], tally: Tally) -> None:
         """Embeds and stores documents together. If the embedder fails, they are stored with their words only."""
         if not batch:
             return
@@ -152,9 +152,9 @@ class Batches:
                 self._count(ready, tally)
         tally.passages += len(missing)
         # All files may have been read long before: whoever wants to stop the import, or to show it, is asked here.
-        tally.report(Progress(batch[-1].document.source, tally.done, tally.total, tally.passages, tally.found))
+        tally.on_progress(Progress(batch[-1].document.source, tally.done, tally.total, tally.passages, tally.found))
 
-    def _held(self, ready: Ready) -> Callable[[Passage], Vector | None]:
+    def _held(self, ready: PreparedDocument) -> Callable[[Passage], Vector | None]:
         """The vectors that passages have already, from an older revision where the same words stand under the same title.
 
         What is there under another name is the same document, though its title may come from its name.
@@ -177,7 +177,7 @@ class Batches:
 
             self._catalog.add_vectors(document_id, [id_ for id_, _ in found], np.stack([vector for _, vector in found]))
 
-    def _count(self, ready: Ready, tally: Tally) -> None:
+    def _count(self, ready: PreparedDocument, tally: Tally) -> None:
         """What is done once a document is in."""
         if ready.done is not None:
             self.finish(ready.root_id, ready.done)
@@ -185,7 +185,7 @@ class Batches:
         tally.added += not is_update
         tally.updated += is_update
 
-    def _commit_long(self, ready: Ready, more: Iterator[Passage], tally: Tally) -> None:
+    def _commit_long(self, ready: PreparedDocument, more: Iterator[Passage], tally: Tally) -> None:
         """Stores a long document with its words, in several short transactions; its vectors follow."""
         document_id = self._catalog.stage(ready.root_id, ready.document, ready.file)
         edition, held = self._catalog.current().id, self._held(ready)
@@ -197,7 +197,7 @@ class Batches:
                 return  # removed by hand meanwhile
             self._keep(document_id, ids, list(map(held, part)))
             tally.found += len(part)
-            tally.report(Progress(ready.document.source, tally.done, tally.total, tally.passages, tally.found))
+            tally.on_progress(Progress(ready.document.source, tally.done, tally.total, tally.passages, tally.found))
             part = list(islice(more, _WORDS_AT_ONCE))
         with self._catalog.transaction():
             if self._catalog.is_forgotten(ready.root_id, ready.document.source):
@@ -228,7 +228,7 @@ class Batches:
                     self._catalog.add_vectors(document_id, [pending[i].id for i in rows], vectors[rows])
                     self._catalog.publish(document_id)
             tally.passages += len(pending)
-            tally.report(Progress(pending[-1].source, tally.done, tally.total, tally.passages, tally.found))
+            tally.on_progress(Progress(pending[-1].source, tally.done, tally.total, tally.passages, tally.found))
 
     def _embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = self._embedder.embed(texts)
@@ -280,7 +280,7 @@ def _nothing(_: Passage) -> None:
     """No passage has a vector yet."""
 
 
-def characters(ready: Ready) -> int:
+def characters(ready: PreparedDocument) -> int:
     """How much room a document takes that waits."""
     return len(ready.document.text)
 

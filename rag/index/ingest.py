@@ -16,12 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import ReadError
-from rag.index.batch_writer import LONG, TOGETHER_CHARACTERS, Batches, Done, Ready, Report, Tally, characters
-from rag.index.prefetch import Ahead
+from rag.index.batch_writer import (
+    LONG,
+    TOGETHER_CHARACTERS,
+    BatchWriter,
+    FileOutcome,
+    OnProgress,
+    PreparedDocument,
+    Tally,
+    characters,
+)
+from rag.index.prefetch import Prefetcher
 from rag.index.records import FileSeen, Revision
 from rag.ports import Embedder, Splitter
 from rag.records import Document, Failure, Progress, SyncReport
-from rag.sources.records import Contents, Found, Held, Walk
+from rag.sources.records import FoundFile, ParsedFile, RawDocument, Walk
 
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
@@ -46,8 +55,8 @@ class Ingest:
     def __init__(
         self,
         catalog: Catalog,
-        read: Callable[[bytes, str], Contents],
-        read_bytes: Callable[[Found], bytes],
+        read: Callable[[bytes, str], ParsedFile],
+        read_bytes: Callable[[FoundFile], bytes],
         splitter: Splitter,
         embedder: Embedder,
         language_of: Callable[[str], str],
@@ -59,16 +68,16 @@ class Ingest:
         self._read = read
         self._read_bytes = read_bytes
         self._splitter = splitter
-        self._batches = Batches(catalog, embedder)
+        self._batches = BatchWriter(catalog, embedder)
 
-    def sync(self, root: Path, walk: Walk, prune: bool, report: Report) -> SyncReport:
+    def sync(self, root: Path, walk: Walk, prune: bool, on_progress: OnProgress) -> SyncReport:
         """Makes the documents of a synced folder equal to its files.
 
         Args:
             root: The folder, absolute.
             walk: Its files, as they are now.
             prune: Remove what vanished even where much of it did.
-            report: Told of progress.
+            on_progress: Told of progress.
         """
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -76,21 +85,21 @@ class Ingest:
             self._catalog.retry_failed()
             self._catalog.set_meta("readers", self._readers)
         root_id = self._catalog.root_id("sync", str(root))
-        tally = Tally(report, total=len(walk.found))
+        tally = Tally(on_progress, total=len(walk.found))
         self._take(root_id, walk.found, self._catalog.files(root_id), tally)
         held = self._drop_vanished(root_id, root, walk, prune, tally)
         self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, held, walk.ignored)
 
-    def add(self, files: Iterable[tuple[int, Found]], ignored: int, report: Report) -> SyncReport:
+    def add(self, files: Iterable[tuple[int, FoundFile]], ignored: int, on_progress: OnProgress) -> SyncReport:
         """Takes in files, each under a root's id; nothing is removed."""
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
-        by_root: dict[int, list[Found]] = {}
+        by_root: dict[int, list[FoundFile]] = {}
         for root_id, found in files:
             by_root.setdefault(root_id, []).append(found)
-        tally = Tally(report, total=sum(map(len, by_root.values())))
+        tally = Tally(on_progress, total=sum(map(len, by_root.values())))
         for root_id, founds in by_root.items():
             # What was named by hand is wanted, even if it was removed by hand before.
             self._catalog.want_again(root_id, [found.source for found in founds])
@@ -101,7 +110,7 @@ class Ingest:
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), ignored)
 
-    def add_documents(self, root_id: int, documents: Iterable[Document], report: Report) -> SyncReport:
+    def add_documents(self, root_id: int, documents: Iterable[Document], on_progress: OnProgress) -> SyncReport:
         """Takes in documents that are no files: text a program has at hand."""
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -109,27 +118,27 @@ class Ingest:
         if self._catalog.has_forgotten(root_id):
             documents = list(documents)
             self._catalog.want_again(root_id, [document.source for document in documents])
-        tally = Tally(report)
+        tally = Tally(on_progress)
         self._batches.store(self._split_documents(root_id, documents, revisions, tally), tally)
         self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), 0)
 
-    def add_bytes(self, root_id: int, held: Iterable[Held], report: Report) -> SyncReport:
+    def add_bytes(self, root_id: int, held: Iterable[RawDocument], on_progress: OnProgress) -> SyncReport:
         """Takes in what is no file: fetched pages, standard input. The bytes are kept."""
         begun = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
-        tally = Tally(report)
+        tally = Tally(on_progress)
         self._batches.store(self._split_held(root_id, held, tally), tally)
         self._batches.embed_pending(tally)
         self._catalog.sweep(unfinished_too=True)
         return _finished(tally, begun, (), 0)
 
-    def _split_held(self, root_id: int, held: Iterable[Held], tally: Tally) -> Iterator[Ready]:
+    def _split_held(self, root_id: int, held: Iterable[RawDocument], tally: Tally) -> Iterator[PreparedDocument]:
         revisions = self._catalog.revisions(root_id)
         before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
         for one in held:
-            tally.report(Progress(one.source, tally.done, tally.total, tally.passages))
+            tally.on_progress(Progress(one.source, tally.done, tally.total, tally.passages))
             tally.done += 1
             self._catalog.want_again(root_id, [one.source])
             content_hash = hashlib.sha256(one.data).hexdigest()
@@ -145,40 +154,42 @@ class Ingest:
                 continue
             documents = tuple(replace(d, metadata={**d.metadata, **one.metadata}) for d in contents.documents)
             contents = replace(contents, documents=documents)
-            yield from self._changed(root_id, contents, Done((seen,), original=one.data), before, tally)
+            yield from self._changed(root_id, contents, FileOutcome((seen,), original=one.data), before, tally)
 
     def _split_documents(
         self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[Revision]], tally: Tally
-    ) -> Iterator[Ready]:
+    ) -> Iterator[PreparedDocument]:
         for document in documents:
-            tally.report(Progress(document.source, tally.done, tally.total, tally.passages))
+            tally.on_progress(Progress(document.source, tally.done, tally.total, tally.passages))
             tally.done += 1
             content_hash = hashlib.sha256(f"{document.title}\0{document.text}".encode()).hexdigest()
             older = revisions.get(document.source, [])
             if older and older[-1].content_hash == content_hash:
                 tally.unchanged += 1
                 continue
-            done = Done((FileSeen(document.source, 0, 0, 0, 0, content_hash),))
+            done = FileOutcome((FileSeen(document.source, 0, 0, 0, 0, content_hash),))
             ready = self._split(root_id, replace(document, content_hash=content_hash), document.source)
             yield replace(ready, done=done, older=older[-1] if older else None)
 
-    def _take(self, root_id: int, files: Sequence[Found], known: Mapping[str, FileSeen], tally: Tally) -> None:
+    def _take(self, root_id: int, files: Sequence[FoundFile], known: Mapping[str, FileSeen], tally: Tally) -> None:
         revisions = self._catalog.revisions(root_id)
-        with Ahead(self._read_and_split(root_id, files, known, revisions, tally), characters, TOGETHER_CHARACTERS) as ready:
+        with Prefetcher(
+            self._read_and_split(root_id, files, known, revisions, tally), characters, TOGETHER_CHARACTERS
+        ) as ready:
             self._batches.store(ready, tally)
 
     def _read_and_split(
         self,
         root_id: int,
-        files: Sequence[Found],
+        files: Sequence[FoundFile],
         known: Mapping[str, FileSeen],
         revisions: Mapping[str, list[Revision]],
         tally: Tally,
-    ) -> Generator[Ready]:
+    ) -> Generator[PreparedDocument]:
         """The documents of files that are new or changed; the others are tallied."""
         before = _Before.of(revisions, {found.source for found in files})
         for found in files:
-            tally.report(Progress(found.source, tally.done, tally.total, tally.passages))
+            tally.on_progress(Progress(found.source, tally.done, tally.total, tally.passages))
             tally.done += 1
             seen = known.get(found.source)
             if seen is not None and _is_settled(found, seen):
@@ -192,8 +203,8 @@ class Ingest:
             yield from self._prepare(root_id, found, seen, before, tally)
 
     def _prepare(
-        self, root_id: int, found: Found, known: FileSeen | None, before: _Before, tally: Tally
-    ) -> Iterator[Ready]:
+        self, root_id: int, found: FoundFile, known: FileSeen | None, before: _Before, tally: Tally
+    ) -> Iterator[PreparedDocument]:
         """Reads and splits the documents of one file; those that are as before are left out."""
         scanned_ns = time.time_ns()
         content_hash = ""
@@ -213,9 +224,11 @@ class Ingest:
             tally.failed.append(Failure(found.source, str(error), error.hint))
             return
         del data
-        yield from self._changed(root_id, contents, Done((seen,)), before, tally)
+        yield from self._changed(root_id, contents, FileOutcome((seen,)), before, tally)
 
-    def _changed(self, root_id: int, contents: Contents, done: Done, before: _Before, tally: Tally) -> Iterator[Ready]:
+    def _changed(
+        self, root_id: int, contents: ParsedFile, done: FileOutcome, before: _Before, tally: Tally
+    ) -> Iterator[PreparedDocument]:
         """Splits the documents of a file that are new or changed; what it holds no more goes with the last of them."""
         seen = done.seen[0]
         held = before.of_file.get(seen.source, {})
@@ -245,12 +258,12 @@ class Ingest:
                 self._split(root_id, document, seen.source), older=older, done=done if document is new[-1] else None
             )
 
-    def _split(self, root_id: int, document: Document, file: str) -> Ready:
+    def _split(self, root_id: int, document: Document, file: str) -> PreparedDocument:
         if "language" not in document.metadata and (language := self._language_of(document.text)):
             document = replace(document, metadata={**document.metadata, "language": language})
         passages = self._splitter.split(document.text, document.has_headings)
         first = list(islice(passages, LONG))
-        return Ready(root_id, document, first, passages if len(first) == LONG else None, file, None, None)
+        return PreparedDocument(root_id, document, first, passages if len(first) == LONG else None, file, None, None)
 
     def _drop_vanished(self, root_id: int, root: Path, walk: Walk, prune: bool, tally: Tally) -> tuple[str, ...]:
         """Removes documents whose files are gone; returns those that were kept because too many are."""
@@ -311,7 +324,7 @@ def _name_of(file: str, document: Document) -> str:
     return f"{file}#{document.source}" if document.source else file
 
 
-def _is_settled(found: Found, seen: FileSeen) -> bool:
+def _is_settled(found: FoundFile, seen: FileSeen) -> bool:
     """Whether a file is as the last scan saw it, by size and times alone. What could not be opened is tried again.
 
     The time its entry was changed counts too, since programs set the other one as they like.
@@ -320,7 +333,7 @@ def _is_settled(found: Found, seen: FileSeen) -> bool:
     return same and bool(seen.content_hash) and seen.mtime_ns <= seen.scanned_ns - _SETTLED_NS
 
 
-def _seen(found: Found, scanned_ns: int, content_hash: str, error: str = "", hint: str = "") -> FileSeen:
+def _seen(found: FoundFile, scanned_ns: int, content_hash: str, error: str = "", hint: str = "") -> FileSeen:
     return FileSeen(found.source, found.size, found.mtime_ns, found.ctime_ns, scanned_ns, content_hash, error, hint)
 
 

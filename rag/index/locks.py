@@ -68,17 +68,17 @@ class NamedLock:
         self._file = file
         return True
 
-    def acquire(self, patience_s: float = 0.0) -> None:
+    def acquire(self, timeout_s: float = 0.0) -> None:
         """Takes the lock, waiting for its turn; says once for whom.
 
         Args:
-            patience_s: How long to wait, seconds.
+            timeout_s: How long to wait, seconds.
 
         Raises:
             IndexBusyError: Another process still holds it; the message names it.
             StorageError: The folder cannot be written.
         """
-        give_up = time.monotonic() + patience_s
+        give_up = time.monotonic() + timeout_s
         said = time.monotonic() + _SAY_AFTER_S
         while not self.try_acquire():
             now = time.monotonic()

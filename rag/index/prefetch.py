@@ -11,7 +11,7 @@ T = TypeVar("T")
 _PATIENCE_S = 10.0
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """What a generator yields, in order, made while the one before is being used.
 
     Close it, or use it as a context: that ends the generator where it stands. What the generator raises is raised to
@@ -23,7 +23,7 @@ class Ahead(Generic[T]):
         most: Room for results that wait; one that takes more waits alone.
 
     Example:
-        >>> with Ahead((letter for letter in "abc"), len, 2) as letters:
+        >>> with Prefetcher((letter for letter in "abc"), len, 2) as letters:
         ...     list(letters)
         ['a', 'b', 'c']
     """
@@ -41,7 +41,7 @@ class Ahead(Generic[T]):
         self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Ahead[T]:
+    def __enter__(self) -> Prefetcher[T]:
         return self
 
     def __exit__(self, *raised: object) -> None:

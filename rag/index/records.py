@@ -42,7 +42,7 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class IndexVersion:
     """All documents, cut by one splitter and embedded by one embedder.
 
     Attributes:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from rag.index.batch_writer import TOGETHER, embedded_text, worded
-from rag.index.records import Edition
+from rag.index.records import IndexVersion
 from rag.ports import Embedder, Splitter
 from rag.records import Document, Passage, Progress, ReindexReport
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _Piece = tuple[int, Document, list[tuple[Passage, str]], bool]  # document id, its facts, passages, whether it ends there
 
 
-class Reindex:
+class Reindexer:
     """Builds one catalog's passages anew. The caller holds the import lock.
 
     Args:
@@ -36,11 +36,11 @@ class Reindex:
         self._splitter = splitter
         self._embedder = embedder
 
-    def __call__(self, report: Callable[[Progress], None]) -> ReindexReport:
+    def run(self, on_progress: Callable[[Progress], None]) -> ReindexReport:
         """Builds the edition of this splitter and embedder, and has it asked from then on.
 
         Args:
-            report: Told of progress.
+            on_progress: Told of progress.
 
         Raises:
             EmbedderError: The embedder failed; what is done is kept, and the old edition is asked as before.
@@ -59,22 +59,22 @@ class Reindex:
                 self._store(edition, batch)
                 documents += sum(ends for *_, ends in batch)
                 passages += sum(len(cut) for _, _, cut, _ in batch)
-                report(Progress(batch[-1][1].source, documents, len(uncut), passages))
+                on_progress(Progress(batch[-1][1].source, documents, len(uncut), passages))
             if self._catalog.switch_to(edition):
                 break
         self._catalog.sweep(unfinished_too=True)
         return ReindexReport(documents, passages, *wanted, True, round(time.monotonic() - begun, 3))
 
-    def _begun(self, wanted: tuple[str, str]) -> Edition:
+    def _begun(self, wanted: tuple[str, str]) -> IndexVersion:
         """The edition that was begun or kept for this embedder and splitter; else a new one in the place of the other."""
-        other = self._catalog.other_edition()
+        other = self._catalog.other_index_version()
         if other is not None and (other.embedder, other.splitter) == wanted:
             return other
         if other is not None:
-            self._catalog.drop_edition(other)
-        return self._catalog.begin_edition(*wanted)
+            self._catalog.drop_index_version(other)
+        return self._catalog.begin_index_version(*wanted)
 
-    def _pieces(self, edition: Edition, document_ids: list[int]) -> Iterator[_Piece]:
+    def _pieces(self, edition: IndexVersion, document_ids: list[int]) -> Iterator[_Piece]:
         """What is missing of each document, a part at a time."""
         for document_id in document_ids:
             document = self._catalog.revision(document_id)
@@ -92,7 +92,7 @@ class Reindex:
             if stored >= 0:  # it may have been whole but for the note of it
                 yield document_id, document, [], True
 
-    def _store(self, edition: Edition, batch: list[_Piece]) -> None:
+    def _store(self, edition: IndexVersion, batch: list[_Piece]) -> None:
         """Embeds and stores some pieces together."""
         vectors = self._embedder.embed(
             [embedded_text(document.title, p.heading, text) for _, document, cut, _ in batch for p, text in cut]

@@ -34,7 +34,7 @@ _PAUSE_S = 30.0  # after a second failure in a row, and twice as long after each
 _LONGEST_PAUSE_S = 3600.0
 
 
-class Held(Protocol):
+class VectorIndex(Protocol):
     """A vector index on disk that one process may open at a time (Chroma; a fake in tests)."""
 
     position: str  # how far it was filled when it was opened; "" if it is new
@@ -74,7 +74,7 @@ class Lock(Protocol):
 class Generations(Protocol):
     """Where generations of the index on disk lie."""
 
-    def open(self, name: str) -> Held:
+    def open(self, name: str) -> VectorIndex:
         """Opens a generation, or makes it; a StorageError if it is not as it was left."""
 
     def remove_others(self, name: str) -> None:
@@ -97,7 +97,7 @@ class _Position:
         return cls(int(copied) if copied else None, int(seq)) if seq.isdigit() else None
 
 
-class Dense:
+class VectorSearch:
     """Finds passages near a vector, in step with the catalog. Safe to share between threads."""
 
     def __init__(self, catalog: Catalog, lock: Lock, generations: Callable[[], Generations]) -> None:
@@ -106,7 +106,7 @@ class Dense:
         self._generations = generations
         self._guard = threading.RLock()  # held for moments only: what a question must wait for
         self._changing = threading.RLock()  # held by whoever opens, fills or lets go of Chroma
-        self._held: Held | None = None
+        self._held: VectorIndex | None = None
         self._name = ""  # of the generation that is held
         self._position = _Position(0, 0)
         self._failures = 0
@@ -299,7 +299,7 @@ class Dense:
             self._catalog.set_meta("chroma_filled", str(then.seq))
             self._catalog.trim_log(then.seq - _LOG_KEPT)
 
-    def _usable(self) -> Held | None:
+    def _usable(self) -> VectorIndex | None:
         """Chroma, where it has all vectors but those the log tells of."""
         if self._held is None or self._position.copied is not None or self._catalog.totals()[0] <= _SCAN_FASTER:
             return None

@@ -58,8 +58,8 @@ class LlamaSentenceSplitter:
             yield Passage(start, end)
 
 
-class LlamaWriter:
-    """Any LlamaIndex LLM as a writer of answers: `Library.open(…, writer=LlamaWriter(llm))`.
+class LlamaIndexChatModel:
+    """Any LlamaIndex LLM as the chat model of a library: `Library.open(…, chat_model=LlamaIndexChatModel(llm))`.
 
     Args:
         llm: An object with `stream_chat` and `metadata.model_name`.
@@ -70,7 +70,7 @@ class LlamaWriter:
         self.name = str(llm.metadata.model_name)
         self.address = type(llm).__name__
 
-    def write(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
+    def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
         """Streams the reply.
 
         Raises:
@@ -93,17 +93,17 @@ class RagRetriever(BaseRetriever):
     Args:
         library: Who is searched.
         k: Most passages; the library's setting if left out.
-        wanted: Which documents to look in; all if left out.
+        filters: Which documents to look in; all if left out.
     """
 
-    def __init__(self, library: Library, k: int | None = None, wanted: Filter | None = None) -> None:
+    def __init__(self, library: Library, k: int | None = None, filters: Filter | None = None) -> None:
         self._library = library
         self._k = k
-        self._wanted = wanted
+        self._filters = filters
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        hits = self._library.search(query_bundle.query_str, self._k, wanted=self._wanted)
+        hits = self._library.search(query_bundle.query_str, self._k, filters=self._filters)
         return [NodeWithScore(node=_node(hit), score=hit.score) for hit in hits]
 
 

@@ -35,7 +35,7 @@ _TOO_LONG = re.compile(
 )
 
 
-class OpenAIWriter:
+class OpenAIChatModel:
     """Writes with one model of one server. Safe to share between threads.
 
     Args:
@@ -54,7 +54,7 @@ class OpenAIWriter:
         self._total_s = total_s
         self.address = openai.OpenAI(base_url=self._base_url, api_key=self._api_key).base_url.netloc.decode()
 
-    def write(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
+    def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
         """Streams the reply, with an empty piece now and then while nothing comes. Closing it drops the connection.
 
         Raises:

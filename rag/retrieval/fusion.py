@@ -16,10 +16,10 @@ B = 0.75
 LEXICAL_WEIGHT = 0.2  # of a word that only one passage has, against a cosine of 1; flat between .15 and .25
 
 
-_USUAL_PASSAGES = 200  # how many passages of English at large a library is mixed with when rarity is judged
+_USUAL_PASSAGES = 200  # how many passages of English at large a library is mixed with when idf is judged
 
 
-def rarity(passages: int, having: int, usual: float = 0.0) -> float:
+def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
     """How much a word tells, from the share of passages that have it: 1 when hardly any does, near 0 when all do.
 
     Lucene's idf, which is never negative, over its value for a word that no passage has: so that it means the same in a
@@ -28,43 +28,41 @@ def rarity(passages: int, having: int, usual: float = 0.0) -> float:
 
     Args:
         passages: How many there are.
-        having: How many have the word.
-        usual: The share of passages of English at large that have it, in [0, 1].
+        document_frequency: How many have the word.
+        prior: The share of passages of English at large that have it, in [0, 1].
     """
     n = passages + _USUAL_PASSAGES
-    n_having = having + _USUAL_PASSAGES * usual
+    n_having = document_frequency + _USUAL_PASSAGES * prior
     return math.log1p((n - n_having + 0.5) / (n_having + 0.5)) / math.log1p((n + 0.5) / 0.5)
 
 
-def usual_share(rank: int) -> float:
+def prior_share(rank: int) -> float:
     """The share of passages of English at large that have the stem of this frequency rank (1-based).
 
     Zipf's law with an offset (Mandelbrot, 1953); both constants were read off three public collections, where it holds
     within a factor 1.5 from rank 5 to 6,000.
 
     Example:
-        >>> round(usual_share(1), 3), round(usual_share(3000), 4)
+        >>> round(prior_share(1), 3), round(prior_share(3000), 4)
         (0.098, 0.002)
     """
     return 6 / (rank + 60)
 
 
-def bm25(counts: Mapping[str, int], length: int, mean_length: float, rarities: Mapping[str, float]) -> float:
+def bm25(counts: Mapping[str, int], length: int, mean_length: float, idf: Mapping[str, float]) -> float:
     """Scores one passage for the question's words.
 
     Args:
         counts: Word → how often the passage has it.
         length: Words in the passage.
         mean_length: Words in a passage on average, over the library.
-        rarities: Word of the question → `rarity`.
+        idf: Word of the question → `idf`.
 
     Returns:
-        Sum over the words, each at most rarity × (K1 + 1).
+        Sum over the words, each at most idf × (K1 + 1).
     """
     damping = K1 * (1 - B + B * length / mean_length) if mean_length else K1
-    return sum(
-        [rarities[word] * count * (K1 + 1) / (count + damping) for word, count in counts.items() if word in rarities]
-    )
+    return sum([idf[word] * count * (K1 + 1) / (count + damping) for word, count in counts.items() if word in idf])
 
 
 def fused(dense: float | None, lexical: float) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.index.catalog import Catalog
-    from rag.index.vector_search import Dense
+    from rag.index.vector_search import VectorSearch
 
     _Vector = NDArray[np.float32]  # (d,)
 
@@ -45,19 +45,19 @@ class Retrieval:
     Attributes:
         hits: Best first.
         vector: The question's, (d,) float32; None when the embedder failed.
-        rarities: Word of the question → how much it tells, in (0, 1].
+        idf: Word of the question → how much it tells, in (0, 1].
         notice: What the reader must know; empty when all went well.
     """
 
     hits: tuple[Hit, ...]
     vector: NDArray[np.float32] | None
-    rarities: Mapping[str, float]
+    idf: Mapping[str, float]
     timings_ms: Mapping[str, float]
     notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PassageRank:
     """Where one passage stands for a question, however far behind.
 
     Attributes:
@@ -74,12 +74,12 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question made ready: the documents to look in (None: all), its words' rarities, those looked up."""
+class _Query:
+    """A question made ready: the documents to look in (None: all), its words' idf, those looked up."""
 
     document_ids: list[int] | None
-    rarities: Mapping[str, float]
-    telling: Sequence[str]
+    idf: Mapping[str, float]
+    selective_terms: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,33 +103,33 @@ class Search:
         dense: Finds passages near a vector.
         embedder: Returns the embedder; called when a question needs it.
         common: The commonest stems of English, commonest first.
-        unserved: (question, languages of the passages found, languages the embedder was made for) → what to tell whoever
-            asks, or "".
+        language_notice: (question, languages of the passages found, languages the embedder was made for) → a warning for
+            the user, or "".
     """
 
     def __init__(
         self,
         catalog: Catalog,
-        dense: Dense,
+        dense: VectorSearch,
         embedder: Callable[[], Embedder],
         common: Sequence[str],
-        unserved: Callable[[str, Sequence[str], frozenset[str]], str],
+        language_notice: Callable[[str, Sequence[str], frozenset[str]], str],
     ) -> None:
         self._catalog = catalog
         self._dense = dense
         self._embedder = embedder
-        self._unserved = unserved
-        self._usual = {stem: fusion.usual_share(rank) for rank, stem in enumerate(common, start=1)}
+        self._unserved = language_notice
+        self._prior = {stem: fusion.prior_share(rank) for rank, stem in enumerate(common, start=1)}
         # (passages when it was begun, stem → passages that have it); replaced whole, so that threads never see half.
         self._counts: tuple[int, dict[str, int]] = (0, {})
 
-    def __call__(self, question: str, k: int, wanted: Filter | None = None) -> Retrieval:
+    def find(self, question: str, k: int, filters: Filter | None = None) -> Retrieval:
         """Finds the k best passages.
 
         Args:
             question: What is asked.
             k: Most hits wanted.
-            wanted: Which documents to look in; all if left out.
+            filters: Which documents to look in; all if left out.
 
         Raises:
             QuestionError: It is empty or too long.
@@ -141,9 +141,9 @@ class Search:
         embedded = time.perf_counter()
         with self._catalog.snapshot():  # a document is seen before its change or after it, by every step
             vector, notice = self._usable(embedding)
-            asked = self._asked(question, wanted)
+            asked = self._asked(question, filters)
             each = max(_CANDIDATES, k)
-            by_words = self._catalog.by_words(asked.telling, each, asked.document_ids)
+            by_words = self._catalog.by_words(asked.selective_terms, each, asked.document_ids)
             lexical = time.perf_counter()
             by_meaning = self._near(vector, asked, each)
             dense = time.perf_counter()
@@ -153,7 +153,7 @@ class Search:
         ended = time.perf_counter()
         spans = {"embed": embedded - begun, "words": lexical - embedded, "meaning": dense - lexical, "fuse": ended - dense}
         timings = {name: round(seconds * 1000, 2) for name, seconds in spans.items()}
-        return Retrieval(tuple(hits), vector, asked.rarities, timings, notice)
+        return Retrieval(tuple(hits), vector, asked.idf, timings, notice)
 
     def _unfinished(self) -> str:
         """That some documents cannot be found by their meaning yet; "" when all can."""
@@ -164,15 +164,15 @@ class Search:
         return f"{those} still being taken in: {passages:,} passages are found by their words only so far."
 
     def standings(
-        self, question: str, k: int, passage_ids: Sequence[int], wanted: Filter | None = None
-    ) -> dict[int, Standing]:
+        self, question: str, k: int, passage_ids: Sequence[int], filters: Filter | None = None
+    ) -> dict[int, PassageRank]:
         """Where passages stand for a question; reads every vector and every passage that has one of its words.
 
         Args:
             question: As it is searched for.
             k: As many hits are wanted.
             passage_ids: Of live documents that the filter lets pass.
-            wanted: Which documents to look in; all if left out.
+            filters: Which documents to look in; all if left out.
 
         Raises:
             QuestionError: It is empty or too long.
@@ -182,9 +182,9 @@ class Search:
         embedded = self._embedded(question)
         with self._catalog.snapshot():
             vector, _ = self._usable(embedded)
-            asked = self._asked(question, wanted)
+            asked = self._asked(question, filters)
             passages, _ = self._catalog.totals()
-            by_words = self._catalog.by_words(asked.telling, max(1, passages), asked.document_ids)
+            by_words = self._catalog.by_words(asked.selective_terms, max(1, passages), asked.document_ids)
             lexical_ranks = {id_: rank for rank, id_ in enumerate(by_words, start=1)}
             dense_ranks = self._dense_ranks(passage_ids, vector, asked)
             each = max(_CANDIDATES, k)
@@ -195,10 +195,10 @@ class Search:
         found = {}
         for id_ in passage_ids:
             kept_at: tuple[int | None, int] = stands_in.get(id_, (None, id_))
-            found[id_] = Standing(dense_ranks.get(id_), lexical_ranks.get(id_), *kept_at)
+            found[id_] = PassageRank(dense_ranks.get(id_), lexical_ranks.get(id_), *kept_at)
         return found
 
-    def _dense_ranks(self, passage_ids: Sequence[int], question: _Vector | None, asked: _Asked) -> dict[int, int]:
+    def _dense_ranks(self, passage_ids: Sequence[int], question: _Vector | None, asked: _Query) -> dict[int, int]:
         """The rank by meaning of those passages that have a vector, by an exact look at all."""
         if question is None:
             return {}
@@ -225,10 +225,10 @@ class Search:
             last = rows[-1][0]
             yield [id_ for id_, _, _ in rows], np.stack([vector for _, _, vector in rows])
 
-    def _asked(self, question: str, wanted: Filter | None) -> _Asked:
-        having = self._having(question)
-        document_ids = self._catalog.matching(wanted or Filter())
-        return _Asked(document_ids, self._rarities(having), self._telling(having))
+    def _asked(self, question: str, filters: Filter | None) -> _Query:
+        document_frequency = self._document_frequency(question)
+        document_ids = self._catalog.matching(filters or Filter())
+        return _Query(document_ids, self._idf_of(document_frequency), self._selective_terms(document_frequency))
 
     def _embedded(self, question: str) -> _Vector | EmbedderError:
         try:
@@ -256,7 +256,7 @@ class Search:
         languages = self._catalog.languages([hit.document_id for hit in hits])
         return self._unserved(question, [languages.get(hit.document_id, "") for hit in hits], served)
 
-    def _having(self, question: str) -> dict[str, int]:
+    def _document_frequency(self, question: str) -> dict[str, int]:
         """How many passages have each word of the question; nearly so for common words, which are counted now and then."""
         passages, _ = self._catalog.totals()
         counted, cache = self._counts
@@ -265,29 +265,29 @@ class Search:
             self._counts = (passages, cache)
         asked = dict.fromkeys(terms(question))
         # Quick to count, and a new word must be found at once; common ones are as common as they were.
-        cache.update(self._catalog.having([term for term in asked if cache.get(term, 0) < _ALWAYS_RARE]))
+        cache.update(self._catalog.document_frequency([term for term in asked if cache.get(term, 0) < _ALWAYS_RARE]))
         return {term: cache[term] for term in asked}
 
-    def _rarities(self, having: Mapping[str, int]) -> dict[str, float]:
+    def _idf_of(self, document_frequency: Mapping[str, int]) -> dict[str, float]:
         passages, _ = self._catalog.totals()
-        return {term: fusion.rarity(max(passages, n), n, self._usual.get(term, 0.0)) for term, n in having.items()}
+        return {term: fusion.idf(max(passages, n), n, self._prior.get(term, 0.0)) for term, n in document_frequency.items()}
 
-    def _telling(self, having: Mapping[str, int]) -> list[str]:
+    def _selective_terms(self, document_frequency: Mapping[str, int]) -> list[str]:
         """The words worth looking up: the rarest, as many as can be looked up quickly, and at least one."""
         passages, _ = self._catalog.totals()
         limit = max(_ALWAYS_RARE, _COMMON * passages)
-        rarest_first = sorted((n, term) for term, n in having.items() if n)
+        rarest_first = sorted((n, term) for term, n in document_frequency.items() if n)
         affordable = max(_LOOKED_UP, passages // 100)
-        telling: list[str] = []
+        selective_terms: list[str] = []
         total = 0
         for n, term in rarest_first:
             total += n
-            if telling and (n > limit or total > affordable):
+            if selective_terms and (n > limit or total > affordable):
                 break
-            telling.append(term)
-        return telling
+            selective_terms.append(term)
+        return selective_terms
 
-    def _near(self, vector: _Vector | None, asked: _Asked, most: int) -> list[int]:
+    def _near(self, vector: _Vector | None, asked: _Query, most: int) -> list[int]:
         """The passages nearest in meaning, nearest first."""
         if vector is None:
             return []
@@ -307,7 +307,7 @@ class Search:
             wanted *= 4
 
     def _scored(
-        self, by_words: Sequence[int], by_meaning: Sequence[int], vector: _Vector | None, asked: _Asked
+        self, by_words: Sequence[int], by_meaning: Sequence[int], vector: _Vector | None, asked: _Query
     ) -> list[_Candidate]:
         """Every candidate scored exactly by both halves, whichever found it; best first."""
         passages, words = self._catalog.totals()
@@ -316,7 +316,7 @@ class Search:
         vectors = {} if vector is None else self._catalog.vectors(ids)
         scored = []
         for id_, document_id, source, stems in self._catalog.words_of(ids):
-            lexical = fusion.bm25(_counts(stems, asked.rarities), stems.count(" ") + 1, mean_length, asked.rarities)
+            lexical = fusion.bm25(_counts(stems, asked.idf), stems.count(" ") + 1, mean_length, asked.idf)
             dense = float(vectors[id_] @ vector) if vector is not None and id_ in vectors else None
             scored.append(_Candidate(id_, document_id, source, stems, dense, lexical, fusion.fused(dense, lexical)))
         return sorted(scored, key=lambda c: (-c.score, c.source, c.id))

@@ -11,9 +11,9 @@ from dataclasses import asdict
 
 from typing_extensions import TypedDict  # pydantic, which makes the schemas, needs this one before Python 3.12
 
-from rag.answering.citation_trace import SavedCitation, Trace
+from rag.answering.citation_trace import CitationTrace, SavedCitation
 from rag.errors import SourceError
-from rag.records import Answer, Citation, DocumentInfo, Health, Hit, Reason, ReindexReport, SyncReport
+from rag.records import Answer, Citation, DocumentInfo, Explanation, Health, Hit, ReindexReport, SyncReport
 
 SCHEMA_VERSION = 1
 
@@ -237,7 +237,7 @@ def ask_json(answer: Answer) -> AskJSON:
     }
 
 
-def why_json(reason: Reason) -> WhyJSON:
+def why_json(reason: Explanation) -> WhyJSON:
     """The contract of a reason."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -293,7 +293,7 @@ def doctor_json(health: Health) -> DoctorJSON:
     return DoctorJSON(schema_version=SCHEMA_VERSION, **values)  # type: ignore[no-any-return, typeddict-item]
 
 
-def verify_json(question: str, traces: Sequence[tuple[SavedCitation, Trace]]) -> VerifyJSON:
+def verify_json(question: str, traces: Sequence[tuple[SavedCitation, CitationTrace]]) -> VerifyJSON:
     """The contract of saved citations looked at again."""
     return {
         "schema_version": SCHEMA_VERSION,

@@ -134,7 +134,7 @@ def make_app(
     @outer.get("/documents/{document_id}/pages/{page}")
     def printed(document_id: int, page: int, marked: str = "") -> fastapi.Response:
         """A page of a PDF as it is printed, the lines of some spans marked."""
-        picture = library.picture(document_id, page, _spans(marked))
+        picture = library.page_image(document_id, page, _spans(marked))
         return fastapi.Response(picture, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
     @outer.get("/runs/{number}")
@@ -252,9 +252,9 @@ def _follow(library: Library, ended: threading.Event, in_step: threading.Event) 
     warm = False
     for _ in changes(Path(folder).expanduser(), ended) if folder else (None,):
         if folder:
-            tried(lambda: library.sync(folder, progress=stop_if_ended, patience_s=0))
+            tried(lambda: library.sync(folder, on_progress=stop_if_ended, timeout_s=0))
         in_step.set()
         if not warm:
-            tried(library.warm)
+            tried(library.preload)
             warm = True
-        tried(library.fill)
+        tried(library.sync_vectors)

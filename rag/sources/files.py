@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rag.errors import ReadError, SourceError
-from rag.sources.records import Found, Walk, storable
+from rag.sources.records import FoundFile, Walk, storable
 
 # Kinds that hold no text of their own: passed over in a folder, and counted. Everything else is tried.
 _NOT_DOCUMENTS = frozenset(
@@ -46,7 +46,7 @@ def walk(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence
         raise SourceError(
             f"{str(root)!r} cannot be read ({error.strerror})", "check its permissions; nothing was removed from the index"
         ) from error
-    found: list[Found] = []
+    found: list[FoundFile] = []
     ignored = 0
     inside = os.path.realpath(root)
     unread: list[str] = []
@@ -110,7 +110,7 @@ def _entries(folder: Path, index: str, unread: list[str]) -> Iterator[os.DirEntr
                 yield entry
 
 
-def _look(entry: os.DirEntry[str], source: str, inside: str) -> Found | None:
+def _look(entry: os.DirEntry[str], source: str, inside: str) -> FoundFile | None:
     source = storable(source)
     if Path(source).suffix.lower() in _NOT_DOCUMENTS:
         return None
@@ -119,10 +119,10 @@ def _look(entry: os.DirEntry[str], source: str, inside: str) -> Found | None:
             return None
         status = entry.stat()
     except OSError as error:  # a link to nothing, or to itself
-        return None if entry.is_symlink() else Found(source, Path(entry.path), 0, 0, 0, str(error.strerror))
+        return None if entry.is_symlink() else FoundFile(source, Path(entry.path), 0, 0, 0, str(error.strerror))
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Found(source, Path(entry.path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return FoundFile(source, Path(entry.path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def is_url(name: str) -> bool:
@@ -130,7 +130,7 @@ def is_url(name: str) -> bool:
     return name[:8].lower().startswith(("http://", "https://"))
 
 
-def look_at(path: Path, source: str) -> Found:
+def look_at(path: Path, source: str) -> FoundFile:
     """A single file that was named.
 
     Raises:
@@ -146,10 +146,10 @@ def look_at(path: Path, source: str) -> Found:
         raise SourceError(f"{str(path)!r} cannot be read ({reason})", "check the path") from None
     if not stat.S_ISREG(status.st_mode):
         raise SourceError(f"{str(path)!r} is neither a file nor a folder", "name a file or a folder")
-    return Found(source, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return FoundFile(source, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def read_bytes(found: Found, most_mb: int) -> bytes:
+def read_bytes(found: FoundFile, most_mb: int) -> bytes:
     """A file's bytes.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from rag.child_process import receive, send
 from rag.errors import ReadError
-from rag.records import Landmark
+from rag.records import Anchor
 from rag.sources.decoding import ocr
 from rag.sources.parser_process import sent
 from rag.sources.parsers import contents
@@ -44,8 +44,8 @@ def main(asked: BinaryIO, answers: BinaryIO) -> None:
 def _picture(message: dict[str, Any], data: bytes) -> bytes:
     from rag.sources.parsers.pdf import picture
 
-    landmarks = [Landmark(start, "", page) for start, page in message["landmarks"]]
-    return picture(data, landmarks, message["page"], message["spans"])
+    anchors = [Anchor(start, "", page) for start, page in message["anchors"]]
+    return picture(data, anchors, message["page"], message["spans"])
 
 
 def _limit(size: int) -> None:

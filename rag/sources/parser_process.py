@@ -15,17 +15,17 @@ from typing import Any, BinaryIO
 
 from rag.child_process import receive, send
 from rag.errors import RagError, ReadError
-from rag.records import Document, Failure, Landmark
+from rag.records import Anchor, Document, Failure
 from rag.sources.decoding.file_type import is_harmless
 from rag.sources.parsers import contents
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 _LIMIT_S = 30.0  # for a file of ordinary size
 _BYTES_A_SECOND = 1_000_000  # what a large one is given beyond it
 _ORDINARY_BYTES = 20_000_000
 
 
-class Reader:
+class Parser:
     """Reads files. Safe to share between threads; close it when done.
 
     Args:
@@ -40,7 +40,7 @@ class Reader:
         self._closed = False
         self._speaking = threading.Lock()
 
-    def __call__(self, data: bytes, name: str) -> Contents:
+    def parse(self, data: bytes, name: str) -> ParsedFile:
         """A file's documents.
 
         Raises:
@@ -51,15 +51,15 @@ class Reader:
             return contents(data, name)
         return _received(*self._exchanged({"name": name}, data))
 
-    def picture(self, data: bytes, landmarks: Sequence[Landmark], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
+    def picture(self, data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
         """A page of a PDF as a PNG, with the lines of some spans marked; see `rag.sources.parsers.pdf.picture`.
 
         Raises:
             ReadError: It cannot be drawn, or drawing it took too much time or memory.
             RagError: The reader was closed meanwhile.
         """
-        marks = [(mark.start, mark.page) for mark in landmarks]
-        return self._exchanged({"page": page, "spans": list(spans), "landmarks": marks}, data)[1]
+        marks = [(mark.start, mark.page) for mark in anchors]
+        return self._exchanged({"page": page, "spans": list(spans), "anchors": marks}, data)[1]
 
     def close(self) -> None:
         """Ends the child, whatever it is reading."""
@@ -136,7 +136,7 @@ def _ended_after(limit_s: float, child: subprocess.Popen[bytes]) -> Iterator[Non
         ended.cancel()
 
 
-def sent(found: Contents) -> tuple[dict[str, Any], bytes]:
+def sent(found: ParsedFile) -> tuple[dict[str, Any], bytes]:
     """Documents as a frame: their facts as JSON, their texts behind it."""
     # A lone surrogate, which JSON can spell and nothing can store, becomes a question mark: lengths stay.
     texts = [document.text.encode("utf-8", "replace") for document in found.documents]
@@ -145,7 +145,7 @@ def sent(found: Contents) -> tuple[dict[str, Any], bytes]:
             "title": _clean(d.title), "author": _clean(d.author), "date": d.date, "media_type": d.media_type,
             "metadata": {key: _clean(value) for key, value in d.metadata.items()}, "source": _clean(d.source),
             "content_hash": d.content_hash, "bytes": len(text),
-            "landmarks": [[m.start, _clean(m.name), m.page, m.counts, m.first] for m in d.landmarks],
+            "anchors": [[m.start, _clean(m.name), m.page, m.counts, m.first] for m in d.anchors],
         }
         for d, text in zip(found.documents, texts, strict=True)
     ]  # fmt: skip
@@ -157,15 +157,15 @@ def _clean(words: str) -> str:
     return words.encode("utf-8", "replace").decode()
 
 
-def _received(message: dict[str, Any], texts: bytes) -> Contents:
+def _received(message: dict[str, Any], texts: bytes) -> ParsedFile:
     documents, at = [], 0
     for facts in message["documents"]:
         size = facts.pop("bytes")
         text = texts[at : at + size].decode("utf-8")
         at += size
-        landmarks = tuple(Landmark(*mark) for mark in facts.pop("landmarks"))
-        documents.append(Document(text=text, landmarks=landmarks, **facts))
-    return Contents(tuple(documents), tuple(Failure(*one) for one in message["failed"]))
+        anchors = tuple(Anchor(*mark) for mark in facts.pop("anchors"))
+        documents.append(Document(text=text, anchors=anchors, **facts))
+    return ParsedFile(tuple(documents), tuple(Failure(*one) for one in message["failed"]))
 
 
 def _pipe(pipe: Any) -> BinaryIO:

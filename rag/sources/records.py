@@ -20,7 +20,7 @@ def storable(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file that was found.
 
     Attributes:
@@ -37,7 +37,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ParsedFile:
     """What a file holds: one document mostly; of mail, each message and each attachment.
 
     Attributes:
@@ -50,7 +50,7 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class RawDocument:
     """What was taken from elsewhere than a file: a fetched page, standard input.
 
     Attributes:
@@ -77,7 +77,7 @@ class Walk:
         left_out: Sources of files that somebody's patterns leave out; their documents go.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[FoundFile, ...]
     ignored: int
     unread: tuple[str, ...] = ()
     left_out: frozenset[str] = frozenset()

@@ -84,7 +84,7 @@ class Fetcher:
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
 
-    def __call__(self, url: str, etag: str = "", modified: str = "") -> Fetched | None:
+    def fetch(self, url: str, etag: str = "", modified: str = "") -> Fetched | None:
         """The page; None where it is still the version that was named.
 
         Raises:

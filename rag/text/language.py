@@ -78,7 +78,7 @@ def language_of_question(question: str, common: Container[str]) -> str:
     return "" if code == ENGLISH else code
 
 
-def unserved(question: str, documents: Sequence[str], served: frozenset[str], common: Container[str]) -> str:
+def language_notice(question: str, documents: Sequence[str], served: frozenset[str], common: Container[str]) -> str:
     """What to tell who asks in, or of documents in, a language that the embedder was not made for; mostly nothing.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from rag.text.unicode_text import alike
 
-Found = tuple[int, int, Literal["exact", "normalised"]]
+QuoteMatch = tuple[int, int, Literal["exact", "normalised"]]
 
 _SPACES = re.compile(r"\s+")
 # A mark opens where a word does not end, and closes where none begins: 27" is no quotation. It may span a line break, not a
@@ -27,7 +27,7 @@ _LEFT_OUT = re.compile(r"\s*[\[(]?(?:…|\.{3,}|(?:\. ){2,}\.)[\])]?\s*")
 _PUNCTUATION = ",.;:!?…，。！？、；："
 
 
-def find_quote(quote: str, text: str) -> Found | None:
+def find_quote(quote: str, text: str) -> QuoteMatch | None:
     """Finds words in a text.
 
     Args:
@@ -83,7 +83,7 @@ def quotations(text: str) -> list[tuple[int, int]]:
     return [match.span(match.lastindex or 0) for match in _QUOTATION.finditer(text)]
 
 
-def find_quotation(quotation: str, text: str) -> Found | None:
+def find_quotation(quotation: str, text: str) -> QuoteMatch | None:
     """Finds a quotation as people write them: a comma before the closing mark, three dots for what was left out.
 
     Args:

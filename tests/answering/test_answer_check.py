@@ -321,7 +321,7 @@ def scripted(tmp_path: Path, seed: int) -> Iterator[tuple[Script, Callable[[str]
     script = Script(random.Random(seed))
     with fake.model_server(script) as server:
         settings = Settings(model="m", base_url=server.url, k=6)
-        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as library:
             leave_chroma_alone(library)
             library.add_documents(corpus.documents())
             yield script, library.ask, library

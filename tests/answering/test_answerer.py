@@ -21,7 +21,7 @@ from ..torture.world import leave_chroma_alone
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with Library.open(tmp_path_factory.mktemp("conversation") / "index", asks_once=True) as opened:
+    with Library.open(tmp_path_factory.mktemp("conversation") / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         opened.add_documents(corpus.documents())
         yield opened
@@ -83,7 +83,7 @@ def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) 
     ]
     with fake.model_server(fake.says(f"“{sentences[150]}” [1]")) as server:
         settings = Settings(model="m", base_url=server.url, k=1, passage_tokens=64)
-        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as library:
             leave_chroma_alone(library)
             library.add_documents([Document(" ".join(sentences), "Harbour", source="harbour.txt")])
             answer = stands(library, library.ask("How many boats came in 1801?"))
@@ -95,7 +95,7 @@ def test_a_quotation_from_elsewhere_in_the_document_on_the_page(tmp_path: Path) 
 
 def test_nothing_is_in_here(tmp_path: Path) -> None:
     """An empty library says so, to whatever is asked about it."""
-    with Library.open(tmp_path / "index", asks_once=True) as empty:
+    with Library.open(tmp_path / "index", short_lived=True) as empty:
         for question in ("hi", "what is in here?", "summarise this document", "who wrote it?"):
             assert "no documents here yet" in empty.ask(question).text
 
@@ -188,7 +188,7 @@ def test_with_a_model(tmp_path: Path) -> None:
     """It is shown the document to sum up, both things to compare, and how a follow-up is meant."""
     with fake.model_server(fake.says("So it is [1].")) as server:
         settings = Settings(model="m", base_url=server.url)
-        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as library:
             leave_chroma_alone(library)
             library.add_documents(corpus.documents())
             library.ask("Summarise the report on the Morava footbridge")
@@ -207,7 +207,7 @@ def test_with_a_model(tmp_path: Path) -> None:
 def test_a_long_document_is_summed_up_in_time(tmp_path: Path, article: str) -> None:
     """A text of a million characters: a part of it evenly taken, at once."""
     text = "\n\n".join(f"Part {n}. {article}" for n in range(300))
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         leave_chroma_alone(library)
         library._embedder.embed(["warm"])
         library._catalog.publish(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import Library
-from rag.answering.citation_trace import SavedCitation, Trace, difference, trace
+from rag.answering.citation_trace import CitationTrace, SavedCitation, difference, trace
 from rag.schemas.answers import ask_json, saved_answer
 
 WAS = "The bridge at Kemi was opened in 1951. Its three arches are of granite. Nobody was hurt."
@@ -26,14 +26,14 @@ def cited(quote: str) -> SavedCitation:
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (WAS, Trace("moved", 39, 71, "Its three arches are of granite.")),  # another revision, the same words
-        (f"A note. {WAS}", Trace("moved", 47, 79, "Its three arches are of granite.")),
-        (WAS.replace("three", "four"), Trace("changed", 39, 70, "Its four arches are of granite.")),
-        ("Something else entirely stands here.", Trace("changed")),
-        ("", Trace("changed")),
+        (WAS, CitationTrace("moved", 39, 71, "Its three arches are of granite.")),  # another revision, the same words
+        (f"A note. {WAS}", CitationTrace("moved", 47, 79, "Its three arches are of granite.")),
+        (WAS.replace("three", "four"), CitationTrace("changed", 39, 70, "Its four arches are of granite.")),
+        ("Something else entirely stands here.", CitationTrace("changed")),
+        ("", CitationTrace("changed")),
     ],
 )
-def test_what_became_of_it(now: str, expected: Trace) -> None:
+def test_what_became_of_it(now: str, expected: CitationTrace) -> None:
     """The same words elsewhere, other words in their place, or nothing."""
     assert expected == trace(cited("Its three arches are of granite."), now, "new")
 
@@ -57,19 +57,19 @@ def test_a_saved_answer(tmp_path: Path) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "bridge.txt").write_text(WAS)
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         library.sync(folder)
         _, (saved,) = saved_answer(json.dumps(ask_json(library.ask("Of what are the three arches?"))))
-        assert "unchanged" == library.trace(saved).state
+        assert "unchanged" == library.trace_citation(saved).state
         (folder / "bridge.txt").write_text(WAS.replace("granite", "limestone"))
         library.sync(folder)
-        found = library.trace(saved)
+        found = library.trace_citation(saved)
         assert ("changed", "Its three arches are of limestone.") == (found.state, found.now)
         assert [("-", "granite"), ("+", "limestone")] == [
             part for part in difference(saved.quote, found.now) if part[0] != "="
         ]
         library.remove("bridge.txt")
-        assert Trace("deleted") == library.trace(saved)
+        assert CitationTrace("deleted") == library.trace_citation(saved)
 
 
 def test_two_documents_of_one_name(tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ def test_two_documents_of_one_name(tmp_path: Path) -> None:
     for n, text in enumerate((WAS, "Something else entirely.")):
         (tmp_path / f"folder{n}").mkdir()
         (tmp_path / f"folder{n}" / "bridge.txt").write_text(text)
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         library.sync(tmp_path / "folder0")
         library.sync(tmp_path / "folder1")
-        found = library.trace(SavedCitation(1, "bridge.txt", 39, 71, "Its three arches are of granite.", ""))
+        found = library.trace_citation(SavedCitation(1, "bridge.txt", 39, 71, "Its three arches are of granite.", ""))
 
     assert ("unchanged", 39) == (found.state, found.start)
 

@@ -22,7 +22,7 @@ HIVES = "Leila Haddad keeps 14 hives on the roof of the Marlow library."
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with Library.open(tmp_path_factory.mktemp("why") / "index", asks_once=True) as opened:
+    with Library.open(tmp_path_factory.mktemp("why") / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         opened.add_documents(corpus.documents())
         yield opened
@@ -30,7 +30,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 def opened(folder: Path, texts: dict[str, str], settings: Settings | None = None) -> Library:
     """A library of short texts."""
-    library = Library.open(folder / "index", settings, asks_once=True)
+    library = Library.open(folder / "index", settings, short_lived=True)
     leave_chroma_alone(library)
     library.add_documents(Document(text, name, source=name, content_hash=name) for name, text in texts.items())
     return library
@@ -38,7 +38,7 @@ def opened(folder: Path, texts: dict[str, str], settings: Settings | None = None
 
 def test_cited(library: Library) -> None:
     """What the answer cites was not lost; white space and quotation marks may differ."""
-    reason = library.why(QUESTION, "Leila  Haddad keeps\n14 hives")
+    reason = library.explain(QUESTION, "Leila  Haddad keeps\n14 hives")
 
     assert "cited" == reason.stage
     assert HIVES == reason.answer.citations[0].quote
@@ -49,13 +49,13 @@ def test_cited(library: Library) -> None:
 
 def test_not_read(library: Library, tmp_path: Path) -> None:
     """What no document says was never there; files that could not be read are counted."""
-    assert "not read" == library.why(QUESTION, "forty hives").stage
+    assert "not read" == library.explain(QUESTION, "forty hives").stage
 
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.4\n")
     with opened(tmp_path, {"a.txt": "There is one sentence here."}) as small:
         small.add(broken)
-        reason = small.why("What is here?", "another sentence")
+        reason = small.explain("What is here?", "another sentence")
     assert "not read" == reason.stage
     assert "1 could not be read" in reason.why
     assert "--failed" in reason.hint
@@ -63,7 +63,7 @@ def test_not_read(library: Library, tmp_path: Path) -> None:
 
 def test_filtered(library: Library) -> None:
     """A document that was not asked."""
-    reason = library.why(QUESTION, "14 hives", wanted=Filter(sources=("opera*",)))
+    reason = library.explain(QUESTION, "14 hives", filters=Filter(sources=("opera*",)))
 
     assert "filtered" == reason.stage
     assert [None] == [place.rank for place in reason.places]
@@ -71,7 +71,7 @@ def test_filtered(library: Library) -> None:
 
 def test_not_searched(library: Library) -> None:
     """A question about the documents takes no search."""
-    assert "not searched" == library.why("What is in here?", "books for the children’s room").stage
+    assert "not searched" == library.explain("What is in here?", "books for the children’s room").stage
 
 
 def test_split(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_split(tmp_path: Path) -> None:
     )
     expected = text[100:420]
     with opened(tmp_path, {"harbour.txt": text}, Settings(passage_tokens=24)) as library:
-        reason = library.why("Who is the mayor of Varnes?", expected)
+        reason = library.explain("Who is the mayor of Varnes?", expected)
 
     assert "split" == reason.stage
     assert reason.places[0].passages > 1
@@ -95,7 +95,7 @@ def test_not_found(tmp_path: Path) -> None:
     }
     texts["far.txt"] = "Bread rises slowly because wild yeast works at its own pace."
     with opened(tmp_path, texts) as library:
-        reason = library.why("Which delegation did Sun Weidong meet in New Delhi?", "wild yeast")
+        reason = library.explain("Which delegation did Sun Weidong meet in New Delhi?", "wild yeast")
 
     assert "not found" == reason.stage
     assert (None, 241, None) == (reason.places[0].rank, reason.places[0].dense_rank, reason.places[0].lexical_rank)
@@ -103,7 +103,7 @@ def test_not_found(tmp_path: Path) -> None:
 
 def test_cut_by_k(library: Library) -> None:
     """The rank that it has says which k would take it in."""
-    reason = library.why(QUESTION, "The repair is estimated at 1,250,000 crowns", k=1)
+    reason = library.explain(QUESTION, "The repair is estimated at 1,250,000 crowns", k=1)
     rank = reason.places[0].rank
 
     assert "cut by k" == reason.stage
@@ -116,7 +116,7 @@ def test_cut_by_k(library: Library) -> None:
 def test_no_room_for_extraction(library: Library) -> None:
     """Extraction reads the best few only."""
     last = library.search(QUESTION, 8)[-1]
-    reason = library.why(QUESTION, last.text[:60], k=8)
+    reason = library.explain(QUESTION, last.text[:60], k=8)
 
     assert "no room" == reason.stage
     assert f"first {reason.answer.read} passages" in reason.why
@@ -125,7 +125,7 @@ def test_no_room_for_extraction(library: Library) -> None:
 
 def test_below_the_threshold(library: Library) -> None:
     """Found and read, and yet not sure enough."""
-    reason = library.why(
+    reason = library.explain(
         "Who is the architect of the Marlow library's new wing?", "14 hives on the roof of the Marlow library"
     )
 
@@ -136,7 +136,7 @@ def test_below_the_threshold(library: Library) -> None:
 
 def test_a_list_has_a_lower_threshold(library: Library) -> None:
     """What a list was gathered from was sure enough for it, though not for a single answer."""
-    reason = library.why("List every sum of money", "Entry stays free for children under twelve")
+    reason = library.explain("List every sum of money", "Entry stays free for children under twelve")
 
     assert ("answered", "not cited") == (reason.answer.status, reason.stage)
     assert reason.answer.evidence < Settings().evidence
@@ -145,7 +145,7 @@ def test_a_list_has_a_lower_threshold(library: Library) -> None:
 def test_folded(tmp_path: Path) -> None:
     """A passage that says the same as a better one is counted with it, and cited by it."""
     with opened(tmp_path, {"a.txt": HIVES, "b.txt": HIVES, "c.txt": "The Danube ends in the Black Sea."}) as library:
-        reason = library.why(QUESTION, "keeps 14 hives")
+        reason = library.explain(QUESTION, "keeps 14 hives")
 
     assert "cited" == reason.stage
     assert {("a.txt", ""), ("b.txt", "a.txt")} == {(place.source, place.stands_in) for place in reason.places}
@@ -155,16 +155,16 @@ def test_not_cited_and_no_room_of_a_model(tmp_path: Path) -> None:
     """A model that had it before it and did not use it; and one that had no room for it."""
     with fake.model_server(fake.says("The honey is sold in the library for 9 pounds a jar [1].")) as server:
         settings = Settings(base_url=server.url, model="scripted", api_key="sk-test")
-        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as library:
             leave_chroma_alone(library)
             library.add_documents(corpus.documents())
-            reason = library.why(QUESTION, HIVES)
+            reason = library.explain(QUESTION, HIVES)
             assert "not cited" == reason.stage
             assert "scripted had it before it" in reason.why
         with Library.open(tmp_path / "index", Settings(**{**_values(settings), "context_tokens": 1200})) as narrow:
             leave_chroma_alone(narrow)
             last = narrow.search(QUESTION, 8)[-1]
-            reason = narrow.why(QUESTION, last.text[:60])
+            reason = narrow.explain(QUESTION, last.text[:60])
             assert "no room" == reason.stage
             assert "RAG_CONTEXT_TOKENS" in reason.hint
             assert reason.answer.read < 8
@@ -178,7 +178,7 @@ def test_ranks_are_those_of_a_search(library: Library) -> None:
     """What `standings` counts for any passage is what a search says of those it finds."""
     for question in (QUESTION, "What does it cost?", "station"):
         for place, hit in enumerate(library.search(question, 100), start=1):
-            (found,) = library.why(question, hit.text).places
+            (found,) = library.explain(question, hit.text).places
             assert (place, hit.ranks.dense_rank) == (found.rank, found.dense_rank)
             assert bool(hit.ranks.lexical_rank) == bool(found.lexical_rank)
 
@@ -187,4 +187,4 @@ def test_ranks_are_those_of_a_search(library: Library) -> None:
 def test_nothing_expected(library: Library, expected: str) -> None:
     """Is a mistake, and said so."""
     with pytest.raises(QuestionError, match="expected text"):
-        library.why(QUESTION, expected)
+        library.explain(QUESTION, expected)

@@ -90,7 +90,7 @@ ALONE = [
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with Library.open(tmp_path_factory.mktemp("followup") / "index", asks_once=True) as opened:
+    with Library.open(tmp_path_factory.mktemp("followup") / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         opened.add_documents(corpus.documents())
         yield opened

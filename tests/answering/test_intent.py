@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.intent import kind_of, sides
+from rag.answering.intent import intent_of, sides
 
 EXAMPLES = {
     "greeting": ["hi", "Hello!", "hey there", "Good morning", "hello, how are you?", "Bonjour", "How are you?"],
@@ -34,7 +34,7 @@ EXAMPLES = {
 @pytest.mark.parametrize(("kind", "question"), [(kind, q) for kind, asked in EXAMPLES.items() for q in asked])
 def test_kinds(kind: str, question: str) -> None:
     """By the whole sentence."""
-    assert kind == kind_of(question)
+    assert kind == intent_of(question)
 
 
 def test_sides() -> None:

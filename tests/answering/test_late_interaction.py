@@ -20,8 +20,8 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def alignment() -> Alignment:
-    rarities = {"vikram": 1.0, "misri": 1.0, "visit": 0.2, "beij": 0.6}
-    return Alignment(QUESTION, TEXTS, rarities, EMBEDDER)
+    idf = {"vikram": 1.0, "misri": 1.0, "visit": 0.2, "beij": 0.6}
+    return Alignment(QUESTION, TEXTS, idf, EMBEDDER)
 
 
 def test_what_a_text_leaves_out_is_matched_worst(alignment: Alignment) -> None:

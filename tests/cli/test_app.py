@@ -242,7 +242,7 @@ import os, sys
 from pathlib import Path
 from rag import Library
 room = Path(sys.argv[1])
-with Library.open(room / "warm", asks_once=True) as library:
+with Library.open(room / "warm", short_lived=True) as library:
     library.sync(room / "open")  # loads all modules while they can still be read
     library.check()
 locked = room / "seeds" / "locked.txt"
@@ -250,7 +250,7 @@ if os.geteuid() == 0:  # root may read everything, so be somebody who may not
     for path in [room, *room.rglob("*")]:
         os.chown(path, 65534, 65534)
     os.setuid(65534)
-with Library.open(room / "index", asks_once=True) as library:
+with Library.open(room / "index", short_lived=True) as library:
     locked.chmod(0)
     first = library.sync(room / "seeds")
     locked.chmod(0o600)
@@ -317,7 +317,7 @@ def test_progress_as_json(tmp_path: Path) -> None:
 
 def test_other_addresses_are_named_as_such(tmp_path: Path) -> None:
     """An address that is not fetched is no missing file."""
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         for address in ("ftp://example.org/a.txt", "file:///etc/passwd", "s3://bucket/key"):
             with pytest.raises(SourceError, match="not fetched"):
                 library.add(address)

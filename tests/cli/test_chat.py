@@ -25,7 +25,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture
 def room(tmp_path: Path) -> Path:
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         leave_chroma_alone(library)
         library.add_documents(corpus.documents())
     return tmp_path

@@ -16,9 +16,9 @@ from rag.evaluation import calibration, metrics, plots, report, scoring
 from rag.evaluation.comparison import compare, gated, no_worse, parse_gate
 from rag.evaluation.judge import Judge, agreement
 from rag.evaluation.records import Gold, Question, QuestionSet, RunJSON, checked_run
-from rag.evaluation.runner import Circumstances
+from rag.evaluation.runner import RunConditions
 from rag.evaluation.test_sets import read_corpus, read_set
-from rag.models.chat_model import OpenAIWriter
+from rag.models.chat_model import OpenAIChatModel
 from rag.settings import Settings
 
 from ..model_server import ModelServer, model_server, says
@@ -35,7 +35,7 @@ SET = """
 
 @pytest.fixture
 def cranes(tmp_path: Path):
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         text = "The new crane was ordered from Gdansk. The new crane can lift forty-two tonnes."
         library.add_documents(
             [Document(text, "Crane", source="crane.txt"), Document("Bees fly.", "Bees", source="bees.txt")]
@@ -247,7 +247,7 @@ def test_a_fitted_threshold_is_used(cranes, tmp_path: Path) -> None:
 
     assert "abstained" == cranes.ask("How much can the new crane lift?").status
     assert cranes.evaluations.calibration() == replace(fitted, threshold=0.9999)
-    with Library.open(cranes.folder, Settings(evidence=0.1), asks_once=True) as other:
+    with Library.open(cranes.folder, Settings(evidence=0.1), short_lived=True) as other:
         assert "answered" == other.ask("How much can the new crane lift?").status
     cranes.evaluations.keep_calibration(None)
     assert "answered" == cranes.ask("How much can the new crane lift?").status
@@ -306,7 +306,7 @@ def server() -> Iterator[ModelServer]:
 
 
 def _judge(server: ModelServer, repeats: int = 1) -> Judge:
-    return Judge(OpenAIWriter("m", server.url, "k", first_token_s=5, total_s=10), repeats)
+    return Judge(OpenAIChatModel("m", server.url, "k", first_token_s=5, total_s=10), repeats)
 
 
 def test_a_judge(cranes, tmp_path: Path, server: ModelServer) -> None:
@@ -349,7 +349,7 @@ def test_repeats_of_a_judge(cranes, tmp_path: Path, server: ModelServer) -> None
 
 def test_a_judge_that_is_away(cranes, tmp_path: Path) -> None:
     """Its server is not there: every verdict is counted as failed, with the reason."""
-    judge = Judge(OpenAIWriter("m", "http://127.0.0.1:9/v1", "k", first_token_s=1, total_s=2))
+    judge = Judge(OpenAIChatModel("m", "http://127.0.0.1:9/v1", "k", first_token_s=1, total_s=2))
     asked = read_set(write(tmp_path, SET))
     run = cranes.evaluations.run(replace(asked, questions=asked.questions[:1]), judge=judge)
 
@@ -378,7 +378,7 @@ def test_prices_and_tokens() -> None:
            "evidence": 0.5, "timings_ms": {"total": 5.0}, "model": "gpt-5-mini-2025"}  # fmt: skip
     assert pytest.approx((1000 * 0.25 + 500 * 2) / 1e6) == scoring.figures([row])[0]["cost_usd"]  # type: ignore[list-item]
     assert pytest.approx((1000 * 1 + 500 * 3) / 1e6) == scoring.figures([row], (1.0, 3.0))[0]["cost_usd"]  # type: ignore[list-item]
-    assert Circumstances({}, {}, {}).settings == {}
+    assert RunConditions({}, {}, {}).settings == {}
 
 
 def test_contains_gold() -> None:

@@ -73,7 +73,7 @@ def test_forgotten_means_gone(tmp_path: Path) -> None:
     program = (
         "import sys; from rag import Library\n"
         "with Library.open(sys.argv[1]) as library:\n"
-        "    library.sync(sys.argv[2]); library.fill()\n"
+        "    library.sync(sys.argv[2]); library.sync_vectors()\n"
         "    library.search('secret word')\n"
         "    library.remove(*[i.source for i in library.documents() if 'canary' in i.source])\n"
         "    library.compact()\n"
@@ -105,7 +105,7 @@ def test_without_compact_nothing_is_found(tmp_path: Path) -> None:
         library.add_documents([Document("Another text.", "Other", source="other")])
         library.remove("zqcanaryxw")
         assert [info.source for info in library.documents()] == ["other"]
-        assert library._catalog.having(["zqcanaryxw"]) == {"zqcanaryxw": 0}
+        assert library._catalog.document_frequency(["zqcanaryxw"]) == {"zqcanaryxw": 0}
         assert {hit.source for hit in library.search("zqcanaryxw secret word")} <= {"other"}
 
 
@@ -122,7 +122,7 @@ def test_forgetting_what_backups_and_reindexing_kept(tmp_path: Path) -> None:
         library.remove("zqcanaryxw")
         before, after = library.compact()
         assert after < before
-        assert library._catalog.other_edition() is None
+        assert library._catalog.other_index_version() is None
 
     assert left_in(index, ["zqcanaryxw"]) == []
 
@@ -130,9 +130,9 @@ def test_forgetting_what_backups_and_reindexing_kept(tmp_path: Path) -> None:
 @pytest.mark.process
 def test_compact_names_who_is_in_its_way(tmp_path: Path) -> None:
     """Chroma is built anew, so nobody else may hold it."""
-    with open_library(tmp_path / "index", asks_once=False) as holder, open_library(tmp_path / "index") as other:
+    with open_library(tmp_path / "index", short_lived=False) as holder, open_library(tmp_path / "index") as other:
         holder.add_documents([Document("A text.", "T", source="t")])
-        holder.fill()
+        holder.sync_vectors()
         with pytest.raises(IndexBusyError, match=rf"searching through Chroma \(pid {os.getpid()}"):
             other.compact()
 

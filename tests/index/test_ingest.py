@@ -230,7 +230,7 @@ def test_what_patterns_leave_out(tmp_path: Path, ten: Path) -> None:
         assert (3, ()) == (report.removed, report.held)
         (ten / ".ragignore").write_text("sub/doc7\n")
         assert 2 == library.sync(ten).added
-    with Library.open(index, Settings(include="sub/, doc3", exclude="*8"), asks_once=True) as library:
+    with Library.open(index, Settings(include="sub/, doc3", exclude="*8"), short_lived=True) as library:
         library.__dict__["_embedder"] = OwnDirections()
         library.sync(ten)
         assert {"doc3", "sub/doc9"} == {info.source for info in library.documents()}

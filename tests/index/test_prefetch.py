@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-from rag.index.prefetch import Ahead
+from rag.index.prefetch import Prefetcher
 
 
 def one(_: object) -> int:
@@ -24,7 +24,7 @@ def test_it_is_not_far_ahead() -> None:
             made.append(n)
             yield n
 
-    with Ahead(numbers(), one, 3) as ahead:
+    with Prefetcher(numbers(), one, 3) as ahead:
         taken = []
         for n in ahead:
             time.sleep(0.005)
@@ -32,7 +32,7 @@ def test_it_is_not_far_ahead() -> None:
             assert len(made) <= len(taken) + 4  # three wait, and the next is made
     assert list(range(20)) == taken
 
-    with Ahead((n for n in [100, 1, 100]), lambda n: n, 3) as ahead:
+    with Prefetcher((n for n in [100, 1, 100]), lambda n: n, 3) as ahead:
         assert [100, 1, 100] == list(ahead)
 
 
@@ -45,7 +45,7 @@ def test_it_works_beside() -> None:
         second_is_made.set()
         yield "second"
 
-    with Ahead(two(), one, 5) as ahead:
+    with Prefetcher(two(), one, 5) as ahead:
         taken = iter(ahead)
         assert "first" == next(taken)
         assert second_is_made.wait(5)
@@ -59,7 +59,7 @@ def test_an_error_comes_where_it_happened() -> None:
         yield 2
         raise OSError("the disk is gone")
 
-    with Ahead(breaks(), one, 5) as ahead:
+    with Prefetcher(breaks(), one, 5) as ahead:
         taken = iter(ahead)
         assert [1, 2] == [next(taken), next(taken)]
         with pytest.raises(OSError, match="disk"):
@@ -79,7 +79,7 @@ def test_nobody_wants_more() -> None:
             ended.set()
 
     before = threading.active_count()
-    with Ahead(forever(), one, 2) as ahead:
+    with Prefetcher(forever(), one, 2) as ahead:
         assert 1 == next(iter(ahead))
     assert threading.active_count() == before
     assert ended.wait(5)

@@ -38,8 +38,8 @@ def test_to_another_embedder(index: Path) -> None:
         assert (12, 48, "new", True) == (report.documents, report.passages, report.embedder, report.switched)
         verify(library, WANTED)
         assert not library.reindex().switched
-    with open_library(index, embedder="new", asks_once=False) as library:
-        library.fill()
+    with open_library(index, embedder="new", short_lived=False) as library:
+        library.sync_vectors()
         assert ((), 48) == ((health := library.check()).problems, health.vectors_in_chroma)
         verify(library, WANTED)
 
@@ -94,10 +94,10 @@ def test_one_that_was_cut_off_goes_on(index: Path, monkeypatch: pytest.MonkeyPat
             library.reindex()
     with open_library(index) as library:
         verify(library, WANTED)
-        assert library._catalog.other_edition().passages == 24
+        assert library._catalog.other_index_version().passages == 24
     with open_library(index, embedder="new") as library:
         seen: list[Progress] = []
-        report = library.reindex(progress=seen.append)
+        report = library.reindex(on_progress=seen.append)
         assert (24, 24) == (report.passages, library._embedder.embedded)
         assert seen[-1].done == seen[-1].total
         verify(library, WANTED)
@@ -133,7 +133,7 @@ def test_another_wish_drops_what_was_begun(index: Path) -> None:
         library.reindex()
     with open_library(index, embedder="third") as library:
         library.reindex()
-        assert library._catalog.other_edition().splitter == "sentences-60"
+        assert library._catalog.other_index_version().splitter == "sentences-60"
         assert 2 == library._catalog._db.query("SELECT count(*) FROM editions")[0][0]
         verify(library, WANTED)
 
@@ -170,12 +170,12 @@ def test_a_process_that_scans_follows_the_switch(index: Path) -> None:
 @pytest.mark.process
 def test_the_page_follows_the_switch(index: Path) -> None:
     """A process that has Chroma open with the old edition goes over to the new one."""
-    with open_library(index, asks_once=False) as page:
-        page.fill()
+    with open_library(index, short_lived=False) as page:
+        page.sync_vectors()
         with open_library(index, passage_tokens=PASSAGE_TOKENS + 2) as library:
             library.reindex()
         verify(page, WANTED)
-        page.fill()
+        page.sync_vectors()
         health = page.check()
         assert ((), 48) == (health.problems, health.vectors_in_chroma)
         verify(page, WANTED)

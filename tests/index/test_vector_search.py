@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 def found_by_vector(library: Library, source: str) -> bool:
     """Whether a document's first passage is found by its own vector."""
     document = library.document(source)
-    text = document.text[: library.search(document.text[:100], 100, wanted=Filter(sources=(source,)))[0].end].strip()
+    text = document.text[: library.search(document.text[:100], 100, filters=Filter(sources=(source,)))[0].end].strip()
     vector = library._embedder.embed([embedded_text(document.title, "", text)])[0]
     ids = library._catalog.shown([key for key, cosine in library._dense.nearest(vector, 1) if cosine > 0.95])
     return [source] == [passage.source for passage in library._catalog.passages(list(ids.values()))]
@@ -37,7 +37,7 @@ def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
     """A library whose vectors are all in Chroma."""
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
-        library.fill()
+        library.sync_vectors()
         assert library._dense.holds_chroma
         assert 3 == library.check().vectors_in_chroma
         yield library
@@ -66,7 +66,7 @@ def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
     hits = filled.search("Where does the river end?")
     assert ("rivers.txt", True) == (hits[0].source, hits[0].ranks.dense is not None)
     assert not filled._dense.holds_chroma
-    filled.fill()
+    filled.sync_vectors()
     assert 3 == filled.check().vectors_in_chroma
 
 
@@ -84,7 +84,7 @@ def test_repeated_failures_are_not_tried_again_at_once(filled: Library) -> None:
     filled._dense.nearest(np.ones(384, np.float32), 1)
     assert filled._dense.hold()
     filled._dense._held._child.kill()
-    assert 0 == filled.fill()
+    assert 0 == filled.sync_vectors()
     assert not filled._dense.hold()
 
 
@@ -92,11 +92,11 @@ def test_a_clean_end_is_trusted(tmp_path: Path, folder: Path) -> None:
     """What was sealed is opened as it is, and followed on from there."""
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
-        library.fill()
+        library.sync_vectors()
     (generation,) = [path for path in (tmp_path / "index" / "chroma").iterdir() if path.is_dir()]
     with Library.open(tmp_path / "index") as library:
         library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
-        assert 1 == library.fill()  # the new one only
+        assert 1 == library.sync_vectors()  # the new one only
         assert 4 == library.check().vectors_in_chroma
 
     assert generation.is_dir()
@@ -107,7 +107,7 @@ def test_a_generation_that_differs_is_thrown_away(tmp_path: Path, folder: Path, 
     """To the byte: nothing is repaired from it, nothing of it is opened."""
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
-        library.fill()
+        library.sync_vectors()
     chroma = tmp_path / "index" / "chroma"
     (generation,) = [path for path in chroma.iterdir() if path.is_dir()]
     file = max(generation.rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
@@ -125,7 +125,7 @@ def test_a_generation_that_differs_is_thrown_away(tmp_path: Path, folder: Path, 
             (chroma / f"{generation.name}.seal.json").unlink()
     with Library.open(tmp_path / "index") as library:
         assert "rivers.txt" == library.search("Danube")[0].source
-        library.fill()
+        library.sync_vectors()
         health = library.check()
 
     assert (3, ()) == (health.vectors_in_chroma, health.problems)
@@ -137,14 +137,14 @@ def test_an_older_copy_of_a_generation_is_caught_up(tmp_path: Path, folder: Path
     chroma = tmp_path / "index" / "chroma"
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
-        library.fill()
+        library.sync_vectors()
     shutil.copytree(chroma, tmp_path / "older")
     with Library.open(tmp_path / "index") as library:
         library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
     shutil.rmtree(chroma)
     shutil.copytree(tmp_path / "older", chroma)
     with Library.open(tmp_path / "index") as library:
-        assert 1 == library.fill()
+        assert 1 == library.sync_vectors()
         health = library.check()
 
     assert (4, ()) == (health.vectors_in_chroma, health.problems)
@@ -153,16 +153,16 @@ def test_an_older_copy_of_a_generation_is_caught_up(tmp_path: Path, folder: Path
 def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log's history is not needed: it is cleared once Chroma has it, and processes that lag begin anew."""
     monkeypatch.setattr("rag.index.vector_search._LOG_KEPT", 0)
-    with Library.open(filled.folder, asks_once=True) as other:
+    with Library.open(filled.folder, short_lived=True) as other:
         other.search("Danube")  # it has scanned up to here
         filled.add_documents(Document(f"Note {n} about lake {n}.", f"N{n}", source=f"n{n}") for n in range(8))
         filled.remove("n3")
-        filled.fill()
+        filled.sync_vectors()
         assert 0 == filled._catalog._db.query("SELECT count(*) FROM log")[0][0]
         assert {f"n{n}" for n in range(8) if n != 3} <= {hit.source for hit in other.search("lake note", 12)}
         assert all(found_by_vector(other, f"n{n}") for n in range(8) if n != 3)
     filled._dense.rebuild()
-    filled.fill()
+    filled.sync_vectors()
     health = filled.check()
 
     assert (10, ()) == (health.vectors_in_chroma, health.problems)
@@ -172,7 +172,8 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
     """Killed, a process leaves a child that finishes and seals; until then nobody else opens Chroma."""
     program = (
         "import sys, os, time; from rag import Library; library = Library.open(sys.argv[1]);"
-        "library.sync(sys.argv[2]); library.fill(); print(library._dense._held._child.pid, flush=True); time.sleep(60)"
+        "library.sync(sys.argv[2]); library.sync_vectors();"
+        "print(library._dense._held._child.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "index"), str(folder)], stdout=subprocess.PIPE, text=True
@@ -181,7 +182,7 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
     os.kill(child, signal.SIGSTOP)
     parent.kill()
     parent.communicate()
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         assert not library._dense.hold()
         assert "being finished" in library.check().chroma_holder
         os.kill(child, signal.SIGCONT)
@@ -196,7 +197,7 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
     """While another holds Chroma, the answers are the same, and new documents are found at once by both."""
     with Library.open(tmp_path / "index") as holder, Library.open(tmp_path / "index") as other:
         holder.sync(folder)
-        holder.fill()  # before the other's first question: whoever comes first holds it
+        holder.sync_vectors()  # before the other's first question: whoever comes first holds it
         assert holder.search("Danube")[0].source == "rivers.txt"
         assert other.search("Danube")[0].source == "rivers.txt"
         assert holder._dense.holds_chroma

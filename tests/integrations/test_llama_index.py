@@ -24,7 +24,7 @@ from ..torture.world import leave_chroma_alone
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory):
-    with Library.open(tmp_path_factory.mktemp("llama") / "index", asks_once=True) as opened:
+    with Library.open(tmp_path_factory.mktemp("llama") / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         opened.add_documents(corpus.documents())
         yield opened
@@ -47,7 +47,7 @@ def test_the_retriever_feeds_a_query_engine(library: Library) -> None:
 
 def test_the_retriever_filters(library: Library) -> None:
     """Only the documents that were named, asynchronously too."""
-    retriever = RagRetriever(library, wanted=Filter(sources=("bees.md",)))
+    retriever = RagRetriever(library, filters=Filter(sources=("bees.md",)))
 
     assert {"bees.md"} == {node.metadata["source"] for node in retriever.retrieve("Who won?")}
     assert {"bees.md"} == {node.metadata["source"] for node in asyncio.run(retriever.aretrieve("Who won?"))}

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from rag import Library
-from rag.answering.answerer import Said
 from rag.errors import EmbedderError, ModelError
-from rag.models.chat_model import OpenAIWriter
+from rag.models.chat_model import OpenAIChatModel
 from rag.models.embeddings_endpoint import EndpointEmbedder
-from rag.records import Turn
+from rag.records import TextDelta, Turn
 from rag.settings import Settings
 
 from .. import model_server as fake
@@ -24,15 +23,15 @@ KEY = "sk-canary0123456789abcdef"
 MESSAGES = [("system", "s"), ("user", "u")]
 
 
-def writer(url: str, **deadlines: float) -> OpenAIWriter:
+def chat_model(url: str, **deadlines: float) -> OpenAIChatModel:
     limits = {"first_token_s": 1.0, "total_s": 2.0, **deadlines}
-    return OpenAIWriter("m", url, KEY, **limits)
+    return OpenAIChatModel("m", url, KEY, **limits)
 
 
 def test_streams() -> None:
     """Text comes as it is sent, the key as the bearer token."""
     with fake.model_server(fake.says("Rare ", "earths.")) as server:
-        deltas = list(writer(server.url).write(MESSAGES))
+        deltas = list(chat_model(server.url).stream(MESSAGES))
 
     assert "Rare earths." == "".join(delta.text for delta in deltas)
     assert "stop" == deltas[-1].finish
@@ -58,7 +57,7 @@ def test_streams() -> None:
 def test_failures_are_named(reply: fake.Reply, words: str) -> None:
     """One clear line each, and never the key."""
     with fake.model_server(reply) as server, pytest.raises(ModelError, match=words) as raised:
-        list(writer(server.url).write(MESSAGES))
+        list(chat_model(server.url).stream(MESSAGES))
 
     assert KEY not in str(raised.value) + raised.value.hint
     assert raised.value.__cause__ is None
@@ -67,7 +66,7 @@ def test_failures_are_named(reply: fake.Reply, words: str) -> None:
 def test_a_dead_address() -> None:
     """A server that is not there is named."""
     with pytest.raises(ModelError, match="cannot be reached"):
-        list(writer("http://127.0.0.1:9/v1").write(MESSAGES))
+        list(chat_model("http://127.0.0.1:9/v1").stream(MESSAGES))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -77,7 +76,7 @@ def test_text_goes_to_the_named_host_only(status: int) -> None:
         elsewhere = fake.body(status, "text/plain", b"", location=f"{other.url}/chat/completions")
         with fake.model_server(elsewhere) as server:
             with pytest.raises(ModelError, match="sends elsewhere"):
-                list(writer(server.url).write(MESSAGES))
+                list(chat_model(server.url).stream(MESSAGES))
             with pytest.raises(EmbedderError):
                 EndpointEmbedder("m", server.url, KEY).embed(["a", "b"])
 
@@ -87,7 +86,7 @@ def test_text_goes_to_the_named_host_only(status: int) -> None:
 def test_closing_stops_the_server() -> None:
     """Closing the stream closes the connection."""
     with fake.model_server(fake.drips) as server:
-        stream = writer(server.url).write(MESSAGES)
+        stream = chat_model(server.url).stream(MESSAGES)
         next(stream)
         stream.close()
 
@@ -101,7 +100,7 @@ def asked(tmp_path: Path):
     def ask(*replies: fake.Reply, question: str = "What did India raise with Sun Weidong?", history=()):
         with fake.model_server(*replies) as server:
             settings = Settings(model="m", base_url=server.url, api_key=KEY, first_token_s=1, total_s=2)
-            with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+            with Library.open(tmp_path / "index", settings, short_lived=True) as library:
                 leave_chroma_alone(library)
                 library.sync(ARTICLE.parent)
                 return library.ask(question, history=history), server
@@ -202,11 +201,11 @@ def test_stopping_stops_the_model(tmp_path: Path) -> None:
     """Closing an answer closes the connection to the model."""
     with fake.model_server(fake.drips) as server:
         settings = Settings(model="m", base_url=server.url, first_token_s=5, total_s=20)
-        with Library.open(tmp_path / "index", settings, asks_once=True) as library:
+        with Library.open(tmp_path / "index", settings, short_lived=True) as library:
             leave_chroma_alone(library)
             library.sync(ARTICLE.parent)
             events = library.stream("What did India raise?")
-            next(event for event in events if isinstance(event, Said))
+            next(event for event in events if isinstance(event, TextDelta))
             events.close()
 
             assert server.closed.wait(5)

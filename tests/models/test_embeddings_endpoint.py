@@ -69,7 +69,7 @@ class World:
         self.folder = path / "documents"
         self.folder.mkdir()
         self.server = server
-        self.library = Library.open(path / "index", asks_once=True)
+        self.library = Library.open(path / "index", short_lived=True)
         leave_chroma_alone(self.library)
         self.use(server.url)
         (self.folder / "harbour.txt").write_text(OLD, "utf-8")

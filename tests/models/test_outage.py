@@ -17,8 +17,7 @@ import pytest
 
 from rag import Library
 from rag.answering.answer_check import MARKER
-from rag.answering.answerer import Finished, Said
-from rag.records import Answer, Turn
+from rag.records import Answer, AnswerDone, TextDelta, Turn
 from rag.server.page.views import answer_view
 from rag.server.page.views.conversations import Exchange, Talk
 from rag.settings import Settings
@@ -81,7 +80,7 @@ class Shown:
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("outage") / "index"
-    with Library.open(made, asks_once=True) as library:
+    with Library.open(made, short_lived=True) as library:
         leave_chroma_alone(library)
         library.sync(ARTICLE.parent)
     return made
@@ -92,16 +91,16 @@ def settings(url: str, **others: Any) -> Settings:
 
 
 def by_python(index: Path, url: str, history: tuple[Turn, ...] = ()) -> Shown:
-    with Library.open(index, settings(url), asks_once=True) as library:
+    with Library.open(index, settings(url), short_lived=True) as library:
         answer = library.ask(QUESTION, history=history)
     return Shown(answer.status, repr(answer))
 
 
 def by_stream(index: Path, url: str) -> Shown:
-    with Library.open(index, settings(url), asks_once=True) as library:
+    with Library.open(index, settings(url), short_lived=True) as library:
         *events, last = library.stream(QUESTION)
-    assert isinstance(last, Finished)
-    said = "".join(event.text for event in events if isinstance(event, Said))
+    assert isinstance(last, AnswerDone)
+    said = "".join(event.text for event in events if isinstance(event, TextDelta))
     if last.answer.status != "degraded":
         assert said.split() == TRUE.split() or last.answer.status == "incomplete"
     return Shown(last.answer.status, repr(last.answer))
@@ -111,7 +110,7 @@ def by_page(index: Path, url: str, turns: tuple[Turn, ...] = ()) -> Shown:
     before = Talk(
         "1", "", tuple(Exchange(t.question, Answer(t.question, t.answer, "answered", (), (), (), 1, "m")) for t in turns)
     )
-    with Library.open(index, settings(url), asks_once=True) as library:
+    with Library.open(index, settings(url), short_lived=True) as library:
         chat, source, after = asked_on_the_page(library, QUESTION, before)
         answered = after.turns[len(turns) :]
     text = f"{chat[-1]['content']} {source}"
@@ -207,7 +206,7 @@ def test_a_cut_answer_is_never_shown_as_whole(index: Path, way: str, full: bool)
     for at in positions:
         with (
             fake.model_server(fake.after(LONG[:at], cuts()[way])) as server,
-            Library.open(index, settings(server.url, total_s=20), asks_once=True) as library,
+            Library.open(index, settings(server.url, total_s=20), short_lived=True) as library,
         ):
             answer = library.ask(QUESTION)
             assert ("incomplete" if LONG[:at].strip() else "degraded") == answer.status, (way, at)
@@ -222,7 +221,7 @@ def test_a_cut_answer_is_never_shown_as_whole(index: Path, way: str, full: bool)
 
 def stopped_by_closing(index: Path, url: str, ready: Callable[[], bool]) -> float:
     """Closes the answer's iterator, as the page does; returns when."""
-    with Library.open(index, settings(url, first_token_s=20, total_s=60), asks_once=True) as library:
+    with Library.open(index, settings(url, first_token_s=20, total_s=60), short_lived=True) as library:
         events = library.stream(QUESTION)
         for _ in events:
             if ready():
@@ -292,13 +291,13 @@ def test_a_small_window_is_asked_with_less(index: Path) -> None:
 def test_usage_and_thoughts(index: Path) -> None:
     """Tokens are counted as the server says; what is thought aloud is no answer."""
     with fake.model_server(fake.says("<thi", "nk>Let me see [3].</th", "ink>\n\n", TRUE)) as server:
-        with Library.open(index, settings(server.url), asks_once=True) as library:
+        with Library.open(index, settings(server.url), short_lived=True) as library:
             answer: Answer = library.ask(QUESTION)
         assert TRUE.strip() == answer.text
         assert () == answer.flags
     with (
         fake.model_server(fake.whole(TRUE)) as server,
-        Library.open(index, settings(server.url), asks_once=True) as library,
+        Library.open(index, settings(server.url), short_lived=True) as library,
     ):
         assert {"total_tokens": 7} == library.ask(QUESTION).usage
     with fake.model_server(fake.says("<think>never ends")) as server:

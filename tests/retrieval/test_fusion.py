@@ -11,23 +11,21 @@ from rag.retrieval import fusion
 
 def test_rarity_is_between_none_and_all() -> None:
     """A word nobody has tells everything; one that all have nearly nothing; the size of the library does not matter."""
-    assert fusion.rarity(10, 0) == pytest.approx(1.0)
-    assert fusion.rarity(1_000_000, 0) == pytest.approx(1.0)
-    assert fusion.rarity(1_000_000, 1_000_000) < 0.01
+    assert fusion.idf(10, 0) == pytest.approx(1.0)
+    assert fusion.idf(1_000_000, 0) == pytest.approx(1.0)
+    assert fusion.idf(1_000_000, 1_000_000) < 0.01
 
 
 def test_a_small_library_is_judged_with_english_at_large() -> None:
     """Five passages, three with the word, beside 200 of which 2 % have it: 7 of 205."""
     expected = math.log(1 + (205 - 7 + 0.5) / 7.5) / math.log(1 + 205.5 / 0.5)
 
-    assert fusion.rarity(5, 3, 0.02) == pytest.approx(expected)
-    assert (
-        fusion.rarity(5, 0, fusion.usual_share(100)) < fusion.rarity(5, 0, fusion.usual_share(3000)) < fusion.rarity(5, 0)
-    )
+    assert fusion.idf(5, 3, 0.02) == pytest.approx(expected)
+    assert fusion.idf(5, 0, fusion.prior_share(100)) < fusion.idf(5, 0, fusion.prior_share(3000)) < fusion.idf(5, 0)
 
 
 def test_bm25_by_hand() -> None:
-    """One word, twice in a passage of average length: rarity × 2 × 1.8 / (2 + 0.8)."""
+    """One word, twice in a passage of average length: idf × 2 × 1.8 / (2 + 0.8)."""
     assert fusion.bm25({"cat": 2}, 10, 10.0, {"cat": 0.5, "dog": 1.0}) == pytest.approx(0.5 * 2 * 1.8 / 2.8)
 
 

@@ -41,7 +41,7 @@ def server() -> Iterator[web.WebServer]:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    with Library.open(tmp_path / "index", Settings(private_urls="allow"), asks_once=True) as opened:
+    with Library.open(tmp_path / "index", Settings(private_urls="allow"), short_lived=True) as opened:
         yield opened
 
 
@@ -97,27 +97,27 @@ def test_what_is_no_web_page_is_read_as_what_it_is(server: web.WebServer, librar
 
 def test_standard_input(library: Library) -> None:
     """Bytes under a name, read as what they are, kept, replaced by the next of that name."""
-    library.add_stream(b"item,price\nkettle,31\n", "prices.csv")
+    library.add_bytes(b"item,price\nkettle,31\n", "prices.csv")
     assert "item: kettle | price: 31" in library.document("prices.csv").text
-    report = library.add_stream(b"item,price\nkettle,35\n", "prices.csv")
+    report = library.add_bytes(b"item,price\nkettle,35\n", "prices.csv")
     assert (0, 1) == (report.added, report.updated)
     assert b"item,price\nkettle,35\n" == library.original("prices.csv")
 
 
 def test_redirects(server: web.WebServer) -> None:
     """Some are followed; a ring, too many, and what leads elsewhere than to a page are not."""
-    fetch = Fetcher(private=True)
+    fetcher = Fetcher(private=True)
     server.pages["/a"] = web.leads_to("/b", 301)
     server.pages["/b"] = web.leads_to(server.url("/news/ferry"))
-    assert server.url("/news/ferry") == fetch(server.url("/a")).url
+    assert server.url("/news/ferry") == fetcher.fetch(server.url("/a")).url
     server.pages["/ring"] = web.leads_to("/ring")
     with pytest.raises(ReadError, match="redirects more than"):
-        fetch(server.url("/ring"))
+        fetcher.fetch(server.url("/ring"))
     for target in ("file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "data:text/html,x", "javascript:1",
                    "http://user@127.0.0.1/", "//user:pw@127.0.0.1/x", "http://", "http:///x", "\\\\127.0.0.1\\x"):  # fmt: skip
         server.pages["/away"] = web.leads_to(target)
         with pytest.raises(ReadError):
-            fetch(server.url("/away"))
+            fetcher.fetch(server.url("/away"))
     assert all(not path.startswith("/etc") for path, _ in server.asked)
 
 
@@ -142,7 +142,7 @@ def test_what_a_server_may_do_to_us(server: web.WebServer, page: web.Page, words
     server.pages["/bad"] = page
     begun = time.monotonic()
     with pytest.raises(ReadError, match=words):
-        Fetcher(private=True, limit_s=1.0)(server.url("/bad"))
+        Fetcher(private=True, limit_s=1.0).fetch(server.url("/bad"))
 
     assert time.monotonic() - begun < 4
 
@@ -151,12 +151,12 @@ def test_robots_are_heard(server: web.WebServer) -> None:
     """What a host asks programs to leave alone is left alone; a host that cannot say is left alone, too."""
     server.pages["/robots.txt"] = web.says(b"User-agent: *\nDisallow: /news\n", content_type="text/plain")
     server.pages["/open"] = web.says(ARTICLE)
-    assert Fetcher(private=True)(server.url("/open")) is not None
+    assert Fetcher(private=True).fetch(server.url("/open")) is not None
     with pytest.raises(ReadError, match=r"robots\.txt"):
-        Fetcher(private=True)(server.url("/news/ferry"))
+        Fetcher(private=True).fetch(server.url("/news/ferry"))
     server.pages["/robots.txt"] = web.says(b"", status=500)
     with pytest.raises(ReadError, match=r"robots\.txt"):
-        Fetcher(private=True)(server.url("/open"))
+        Fetcher(private=True).fetch(server.url("/open"))
 
     assert ["/robots.txt", "/open", "/robots.txt", "/robots.txt"] == [path for path, _ in server.asked]
 
@@ -212,7 +212,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_no_private_host_is_asked(resolver: list[str], url: str) -> None:
     """However it is spelled."""
     with pytest.raises((ReadError, SourceError)) as raised:
-        Fetcher()(url)
+        Fetcher().fetch(url)
 
     assert [] == resolver
     assert raised.value.hint
@@ -232,7 +232,7 @@ def test_no_private_host_is_asked(resolver: list[str], url: str) -> None:
 def test_what_is_no_address_of_a_page(resolver: list[str], url: str) -> None:
     """Is not asked for."""
     with pytest.raises((SourceError, ReadError)):
-        Fetcher()(url)
+        Fetcher().fetch(url)
 
     assert [] == resolver
 
@@ -249,7 +249,7 @@ def test_a_name_that_changes_its_mind(resolver: list[str], monkeypatch: pytest.M
 
     monkeypatch.setattr(socket, "getaddrinfo", turning)
     with pytest.raises(ReadError, match="cannot be reached"):
-        Fetcher()("http://turns.example/")
+        Fetcher().fetch("http://turns.example/")
 
     assert ["93.184.216.34"] == resolver
 
@@ -288,9 +288,9 @@ def test_a_certificate_that_nobody_signed(server: web.WebServer, tmp_path: Path,
     server.socket = context.wrap_socket(server.socket, server_side=True)
     url = server.url("/news/ferry").replace("http:", "https:")
     with pytest.raises(ReadError, match="cannot be reached"):
-        Fetcher(private=True)(url)
+        Fetcher(private=True).fetch(url)
     monkeypatch.setenv("SSL_CERT_FILE", str(signed))
-    page = Fetcher(private=True)(url)
+    page = Fetcher(private=True).fetch(url)
 
     assert page is not None
     assert ARTICLE == page.data

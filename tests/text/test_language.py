@@ -11,7 +11,7 @@ import pytest
 
 from rag import Document, Library
 from rag.records import Filter
-from rag.text.language import language_of, language_of_question, unserved
+from rag.text.language import language_notice, language_of, language_of_question
 
 from ..torture.world import OwnDirections, leave_chroma_alone
 
@@ -93,7 +93,7 @@ def test_an_english_question_loads_nothing() -> None:
 )
 def test_what_is_said(question: str, documents: list[str], said: str) -> None:
     """Where the shipped embedder serves badly, with the remedy; else nothing."""
-    told = unserved(question, documents, frozenset({"en"}), ())
+    told = language_notice(question, documents, frozenset({"en"}), ())
 
     assert told.startswith(said)
     assert bool(said) == bool(told)
@@ -102,7 +102,7 @@ def test_what_is_said(question: str, documents: list[str], said: str) -> None:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with Library.open(tmp_path_factory.mktemp("languages") / "index", asks_once=True) as opened:
+    with Library.open(tmp_path_factory.mktemp("languages") / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         opened.add_documents(Document(text, code, source=code) for code, text in TEXTS.items())
         yield opened
@@ -125,20 +125,20 @@ def test_the_language_is_stored(library: Library) -> None:
     """With the document, in the list, and as a field to filter by."""
     assert {code: code for code in TEXTS} == {info.source: info.language for info in library.documents()}
     assert "ja" == library.document("ja").metadata["language"]
-    assert {"de"} == {hit.source for hit in library.search("fire", wanted=Filter(metadata={"language": "de"}))}
+    assert {"de"} == {hit.source for hit in library.search("fire", filters=Filter(metadata={"language": "de"}))}
 
 
 def test_the_answer_says_so(library: Library) -> None:
     """A question and documents in a language that the shipped embedder does not know; one that it knows."""
-    answer = library.ask("机舱什么时候失火？", wanted=Filter(sources=("zh",)))
+    answer = library.ask("机舱什么时候失火？", filters=Filter(sources=("zh",)))
     assert "are in Chinese" in answer.notice
 
-    assert "" == library.ask("When was the ferry laid up?", wanted=Filter(sources=("en",))).notice
+    assert "" == library.ask("When was the ferry laid up?", filters=Filter(sources=("en",))).notice
 
 
 def test_an_embedder_of_many_languages_needs_no_excuse(tmp_path: Path) -> None:
     """Another embedder takes what it takes."""
-    with Library.open(tmp_path / "index", asks_once=True) as opened:
+    with Library.open(tmp_path / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         opened.__dict__["_embedder"] = OwnDirections()
         opened.add_documents([Document(TEXTS["zh"], "zh", source="zh")])
@@ -148,7 +148,7 @@ def test_an_embedder_of_many_languages_needs_no_excuse(tmp_path: Path) -> None:
 
 def test_what_a_document_says_of_its_language_holds(tmp_path: Path) -> None:
     """A program that knows better is believed."""
-    with Library.open(tmp_path / "index", asks_once=True) as opened:
+    with Library.open(tmp_path / "index", short_lived=True) as opened:
         leave_chroma_alone(opened)
         opened.add_documents([Document(TEXTS["de"], "x", source="x", metadata={"language": "lb"})])
 

@@ -35,7 +35,7 @@ def main(index: Path, documents: Path, with_chroma: bool) -> None:
             library.add(documents / "new")
             library.reindex()
             if with_chroma:
-                library.fill()
+                library.sync_vectors()
                 library.search("river stone")
     except RagError as raised:
         error = type(raised).__name__

@@ -24,12 +24,12 @@ def do(library, what: str, given: dict) -> object:
         case "remove":
             return library.remove(given["name"])
         case "fill":
-            return library.fill()
+            return library.sync_vectors()
         case "reindex":
             return library.reindex().switched
         case "search":
             wanted = Filter(sources=tuple(given.get("sources", ())))
-            return [[hit.source, hit.text] for hit in library.search(given["question"], 50, wanted=wanted)]
+            return [[hit.source, hit.text] for hit in library.search(given["question"], 50, filters=wanted)]
         case "nearest":
             vector = library._embedder.embed([given["text"]])[0]
             found = library._dense.nearest(vector, 1)
@@ -52,7 +52,7 @@ def main() -> None:
             if what in ("open", "close"):
                 if library is not None:
                     library.close()
-                library = open_library(Path(given["index"]), asks_once=False) if what == "open" else None
+                library = open_library(Path(given["index"]), short_lived=False) if what == "open" else None
                 answer: object = True
             else:
                 answer = do(library, what, given)

@@ -19,7 +19,7 @@ def main(index: Path) -> None:
     slowest, wrong = 0.0, []
     random = np.random.default_rng(7)
     queries = [row / np.linalg.norm(row) for row in random.normal(size=(20, DIMENSION)).astype(np.float32)]
-    with open_library(index, asks_once=False) as library:
+    with open_library(index, short_lived=False) as library:
         exact = ExactScan()
         exact.apply((key, vector) for _, key, vector in library._catalog.vectors_after(0, 100_000))
 
@@ -39,7 +39,7 @@ def main(index: Path) -> None:
         if overlap() < 0.99:
             wrong.append("at once")
         begun = time.monotonic()
-        library.fill()
+        library.sync_vectors()
         slowest = max(slowest, time.monotonic() - begun)
         health = library.check()
         report = {"slowest_s": slowest, "wrong": wrong, "overlap": overlap(), "problems": list(health.problems),

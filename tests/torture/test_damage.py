@@ -36,7 +36,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "documents" / name).write_text(text_of(name, 1))
     with open_library(folder / "index") as library:
         library.sync(folder / "documents")
-        library.fill()
+        library.sync_vectors()
     return folder / "index"
 
 
@@ -140,7 +140,7 @@ def test_a_lost_log_is_seen(killed: Path, tmp_path: Path) -> None:
         open_library(tmp_path / "index")
     assert "doctor --repair" in raised.value.hint
 
-    with open_library(tmp_path / "index", as_it_is=True) as library:
+    with open_library(tmp_path / "index", accept_data_loss=True) as library:
         health = library.check(repair=True)
         assert (1, ()) == (len(health.repaired), health.problems)
         library.sync(killed.parent / "documents")

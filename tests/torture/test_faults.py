@@ -45,7 +45,7 @@ class Room:
             (self.documents / f"doc{n}").write_text(text_of(f"doc{n}", 1))
         with open_library(self.index) as library:
             library.sync(self.documents)
-            library.fill()
+            library.sync_vectors()
         self._kept.mkdir()
         for part in (self.index, self.documents):
             shutil.copytree(part, self._kept / part.name)
@@ -137,8 +137,8 @@ def test_chroma_on_a_failing_disk(room: Room, full: bool, seed: int) -> None:
         said = room.act("strace", "-f", "-qq", "-o", os.devnull, *watched, *injected, chroma=True)
         assert said["error"] == "", said
         room.check(said["acknowledged"], f"Chroma's writes failed from {nth} on (seed {seed})")
-        with open_library(room.index, asks_once=False) as library:
-            library.fill()
+        with open_library(room.index, short_lived=False) as library:
+            library.sync_vectors()
             health = library.check()
             assert (health.problems, health.vectors_in_chroma) == ((), health.passages)
         room.renew()

@@ -29,14 +29,14 @@ def now():
 points = []
 with Library.open(index) as library:
     library.sync(documents)
-    library.fill()
+    library.sync_vectors()
     every = questions // 20
     for n in range(questions):
         if n % (questions // syncs) == 0:
             for m in chooser.sample(range(50), 5):
                 (documents / f"doc{m}").write_text(text_of(f"doc{m}", n + 2))
             library.sync(documents)
-            library.fill()
+            library.sync_vectors()
         library.ask(" ".join(chooser.choices(WORDS, k=6)) + "?")
         if n % every == every - 1:
             points.append({"questions": n + 1, **now()})

@@ -81,7 +81,7 @@ class Room:
 
     def check_chroma(self) -> None:
         """Chroma agrees with the catalog once it is filled."""
-        with open_library(self.folder / "index", asks_once=False) as library:
+        with open_library(self.folder / "index", short_lived=False) as library:
             deadline = time.monotonic() + 20
             while not library._dense.hold() and time.monotonic() < deadline:
                 time.sleep(0.05)  # a child that outlived its parent is finishing

@@ -21,7 +21,7 @@ import pytest
 
 from rag import Library
 from rag.errors import ReadError
-from rag.sources.parser_process import Reader
+from rag.sources.parser_process import Parser
 from tests.making import pdf, zipped
 
 from .world import open_library
@@ -64,7 +64,7 @@ def state(library: Library) -> dict[str, object]:
         words = [terms for *_, terms in catalog.words_of(ids)]
         vectors = [hashlib.sha256(catalog.vectors([id_])[id_].tobytes()).hexdigest() for id_ in ids]
         spans = catalog.passages_over(catalog.find(info.source), 0, len(document.text) + 1)
-        found[info.source] = (document.text, document.landmarks, document.metadata, [s[1:] for s in spans], words, vectors)
+        found[info.source] = (document.text, document.anchors, document.metadata, [s[1:] for s in spans], words, vectors)
     return found
 
 
@@ -97,7 +97,7 @@ def test_a_sync_killed_again_and_again_ends_as_one_let_alone(tmp_path: Path, ful
             with open_library(index) as library:
                 library.sync(folder)
                 assert expected == state(library)
-                library.fill()
+                library.sync_vectors()
                 assert () == library.check().problems
                 done = library._embedder.embedded
                 library.sync(folder)
@@ -175,19 +175,21 @@ def test_files_made_to_hurt_cost_themselves_only(tmp_path: Path, full: bool, see
         (folder / f"good-{n}.txt").write_text(f"The anchor number {n} holds.")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     slowest = 0.0
-    reader = Reader()
+    parser = Parser()
 
-    def timed(data: bytes, name: str) -> object:
-        nonlocal slowest
-        begun = time.monotonic()
-        try:
-            return reader(data, name)
-        finally:
-            slowest = max(slowest, time.monotonic() - begun)
+    class Timed:
+        close = parser.close
+
+        def parse(self, data: bytes, name: str) -> object:
+            nonlocal slowest
+            begun = time.monotonic()
+            try:
+                return parser.parse(data, name)
+            finally:
+                slowest = max(slowest, time.monotonic() - begun)
 
     with open_library(tmp_path / "index") as library:
-        library.__dict__["_reader"] = timed
-        timed.close = reader.close  # type: ignore[attr-defined]
+        library.__dict__["_parser"] = Timed()
         report = library.sync(folder)
         infos = {info.source: info for info in library.documents()}
         texts = "".join(library.document(info.source).text for info in infos.values() if info.state == "ready")
@@ -203,10 +205,10 @@ def test_files_made_to_hurt_cost_themselves_only(tmp_path: Path, full: bool, see
 @pytest.mark.parametrize("how", ["hangs", "eats memory", "crashes"])
 def test_a_reader_that_fails_is_replaced(how: str, tmp_path: Path) -> None:
     """Whatever happens to the child, the next file is read."""
-    reader = Reader(limit_s=25.0 if how == "eats memory" else 2.0)
+    parser = Parser(limit_s=25.0 if how == "eats memory" else 2.0)
     good = json.dumps({"note": "the kettle is copper"}).encode()
-    assert "copper" in reader(good, "a.json").documents[0].text
-    child = reader._child
+    assert "copper" in parser.parse(good, "a.json").documents[0].text
+    child = parser._child
     assert child is not None
     if how == "hangs":
         os.kill(child.pid, signal.SIGSTOP)
@@ -215,9 +217,9 @@ def test_a_reader_that_fails_is_replaced(how: str, tmp_path: Path) -> None:
         threading.Timer(0.3, lambda: [os.kill(child.pid, sign) for sign in (signal.SIGSEGV, signal.SIGCONT)]).start()
     if how == "eats memory":
         with pytest.raises(ReadError, match=r"memory|broke down"):
-            reader(zipped({"word/document.xml": "<a>" + "<b/>" * 12_000_000 + "</a>"}), "x.docx")
+            parser.parse(zipped({"word/document.xml": "<a>" + "<b/>" * 12_000_000 + "</a>"}), "x.docx")
     else:
         with pytest.raises(ReadError, match=r"took more than|broke down"):
-            reader(good, "b.json")
-    assert "copper" in reader(good, "c.json").documents[0].text
-    reader.close()
+            parser.parse(good, "b.json")
+    assert "copper" in parser.parse(good, "c.json").documents[0].text
+    parser.close()

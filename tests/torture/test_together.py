@@ -258,7 +258,7 @@ def test_importing_processes_take_turns(tmp_path: Path, full: bool) -> None:
             program = (
                 "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
                 "from tests.torture.world import *\n"
-                "with open_library(Path(sys.argv[2]), asks_once=sys.argv[4] == '0') as library:\n"
+                "with open_library(Path(sys.argv[2]), short_lived=sys.argv[4] == '0') as library:\n"
                 "    library.sync(Path(sys.argv[3])); library.search('river')\n"
             )
             root = str(Path(__file__).parent.parent.parent)

@@ -39,11 +39,11 @@ POINTS = {
     "chroma is told": (ChromaProcess, "apply"),
     "chroma is closed": (ChromaProcess, "close"),
     "how far it is is remembered": (Catalog, "set_meta"),
-    "an edition is begun": (Catalog, "begin_edition"),
+    "an edition is begun": (Catalog, "begin_index_version"),
     "an edition gets vectors": (Catalog, "store_vectors"),
     "an edition has a document": (Catalog, "finish_cut"),
     "editions are switched": (Catalog, "switch_to"),
-    "an edition is dropped": (Catalog, "drop_edition"),
+    "an edition is dropped": (Catalog, "drop_index_version"),
     "the receipt is written": (Receipt, "write"),
 }  # fmt: skip
 COMMIT = "a commit"
@@ -103,7 +103,7 @@ def main() -> None:
     documents = room / "documents"
     Killer(point, nth, chooser)
     tokens = chooser.choice([PASSAGE_TOKENS, PASSAGE_TOKENS + 2, PASSAGE_TOKENS + 4])  # two would take turns: none dropped
-    library = open_library(room / "index", asks_once=chooser.random() < 0.4, passage_tokens=tokens)
+    library = open_library(room / "index", short_lived=chooser.random() < 0.4, passage_tokens=tokens)
     with library:
         say(ready=True)
         for _ in range(operations):
@@ -126,7 +126,7 @@ def main() -> None:
                 if kind == "reindex":
                     library.reindex()
                 elif kind == "fill":
-                    library.fill()
+                    library.sync_vectors()
                 else:
                     library.sync(documents, prune=True)
             state.update(changed)

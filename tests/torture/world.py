@@ -54,16 +54,16 @@ class OwnDirections:
 def open_library(
     index: Path,
     *,
-    asks_once: bool = True,
+    short_lived: bool = True,
     embedder: str = "own-directions",
     passage_tokens: int = PASSAGE_TOKENS,
-    as_it_is: bool = False,
+    accept_data_loss: bool = False,
 ) -> Library:
     """A library over the fake embedder."""
     settings = Settings(passage_tokens=passage_tokens)
-    library = Library.open(index, settings, asks_once=asks_once, as_it_is=as_it_is)
+    library = Library.open(index, settings, short_lived=short_lived, accept_data_loss=accept_data_loss)
     library.__dict__["_embedder"] = OwnDirections(embedder)
-    if asks_once:
+    if short_lived:
         leave_chroma_alone(library)
     return library
 
@@ -122,7 +122,7 @@ def find_by_words_and_vectors(library: Library, name: str, version: int) -> None
     document = library.document(name)
     for n in range(PARAGRAPHS):
         word = f"unique{name}v{version}p{n}"
-        hits = library.search(word, 100, wanted=Filter(sources=(name,)))
+        hits = library.search(word, 100, filters=Filter(sources=(name,)))
         first = next((hit for hit in hits if hit.ranks.lexical_rank == 1), None)
         assert first is not None, f"{word} is not found by words"
         assert (name, True) == (first.source, f" {word} " in first.text), (word, first)

@@ -33,13 +33,13 @@ class Catalog(Editions, Runs, Upkeep):
         self.lost = ""
 
     @classmethod
-    def open(cls, folder: Path, holder: Callable[[], str] = str, *, as_it_is: bool = False) -> Catalog:
+    def open(cls, folder: Path, holder: Callable[[], str] = str, *, accept_data_loss: bool = False) -> Catalog:
         """Opens the catalog in an index folder, or makes both.
 
         Args:
             folder: The index folder.
             holder: Says who is importing, for the message to somebody who waited in vain.
-            as_it_is: Take a catalog that lost acknowledged changes; `lost` says so then.
+            accept_data_loss: Take a catalog that lost acknowledged changes; `lost` says so then.
 
         Raises:
             StorageError: The folder cannot be made or written.
@@ -54,7 +54,7 @@ class Catalog(Editions, Runs, Upkeep):
             ) from error
         catalog = cls(Connections(folder / FILE, holder))
         try:
-            catalog.lost = catalog._db.open(as_it_is=as_it_is)
+            catalog.lost = catalog._db.open(accept_data_loss=accept_data_loss)
             if catalog.lost:
                 catalog.begin_generation()
         except BaseException:

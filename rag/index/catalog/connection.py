@@ -51,14 +51,14 @@ class Connections:
         self._all: list[tuple[threading.Thread, apsw.Connection]] = []
         self._guard = threading.Lock()
 
-    def open(self, *, as_it_is: bool = False) -> str:
+    def open(self, *, accept_data_loss: bool = False) -> str:
         """Opens the file, or makes it, and makes sure that nothing acknowledged is missing.
 
         Args:
-            as_it_is: Take a catalog that lost acknowledged changes; its receipt is begun anew.
+            accept_data_loss: Take a catalog that lost acknowledged changes; its receipt is begun anew.
 
         Returns:
-            What is missing, in words; always empty unless `as_it_is`.
+            What is missing, in words; always empty unless `accept_data_loss`.
 
         Raises:
             StorageError: It cannot be made or written.
@@ -68,13 +68,13 @@ class Connections:
         acknowledged = self._receipt.read()  # before the catalog, which only grows
         is_there = self.path.exists() and self.path.stat().st_size > 0
         missing = f"{self.path} is missing or empty, but documents were taken in" if acknowledged and not is_there else ""
-        if not missing or as_it_is:
+        if not missing or accept_data_loss:
             self.name, commits = self._identity()
             if self._is_cut_off():
                 raise IndexDamagedError(f"{self.path} is shorter than it was", _RESTORE_HINT)
             if acknowledged and is_there and (acknowledged[0] != self.name or acknowledged[1] > commits):
                 missing = f"{self.path} lost its last changes, or another file was put in its place"
-        if missing and not as_it_is:
+        if missing and not accept_data_loss:
             raise IndexDamagedError(missing, f"{_RESTORE_HINT}; `rag doctor --repair` goes on with what is there")
         if missing:
             self._receipt.forget()

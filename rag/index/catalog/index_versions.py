@@ -10,7 +10,7 @@ import secrets
 
 from rag.index.catalog.reading import Reading
 from rag.index.catalog.writing import Writing
-from rag.index.records import Edition
+from rag.index.records import IndexVersion
 from rag.records import Document
 
 _DROP_AT_ONCE = 2_000  # passages removed in one transaction
@@ -19,7 +19,7 @@ _DROP_AT_ONCE = 2_000  # passages removed in one transaction
 class Editions(Reading, Writing):
     """The part of the catalog that knows of more than one edition."""
 
-    def begin_edition(self, embedder: str, splitter: str) -> Edition:
+    def begin_index_version(self, embedder: str, splitter: str) -> IndexVersion:
         """Begins an empty edition; the caller has dropped any other but the current one."""
         with self.transaction():
             id_ = self._db.run(
@@ -28,13 +28,13 @@ class Editions(Reading, Writing):
             self._db.run(f"CREATE VIRTUAL TABLE words_{id_} USING fts5 (terms, tokenize = 'unicode61 remove_diacritics 0')")
             self._db.run(f"INSERT INTO words_{id_} (words_{id_}, rank) VALUES ('secure-delete', 1)")
             self._db.run(f"CREATE VIRTUAL TABLE word_counts_{id_} USING fts5vocab ('words_{id_}', 'row')")
-        return Edition(id_, "building", embedder, splitter, 0, 0)
+        return IndexVersion(id_, "building", embedder, splitter, 0, 0)
 
-    def name_edition(self, embedder: str, splitter: str) -> None:
+    def name_index_version(self, embedder: str, splitter: str) -> None:
         """Says what an edition that has no documents yet is made with."""
         self._db.run("UPDATE editions SET embedder = ?, splitter = ? WHERE state = 'current'", (embedder, splitter))
 
-    def drop_edition(self, edition: Edition) -> None:
+    def drop_index_version(self, edition: IndexVersion) -> None:
         """Removes an edition that is not current, in short transactions; one that was cut off goes on."""
         while ids := self._db.query("SELECT id FROM passages WHERE edition = ? LIMIT ?", (edition.id, _DROP_AT_ONCE)):
             with self.transaction():
@@ -47,7 +47,7 @@ class Editions(Reading, Writing):
             self._db.run("DELETE FROM cuts WHERE edition = ?", (edition.id,))
             self._db.run("DELETE FROM editions WHERE id = ? AND state <> 'current'", (edition.id,))
 
-    def uncut(self, edition: Edition) -> list[int]:
+    def uncut(self, edition: IndexVersion) -> list[int]:
         """The ids of the documents that an edition does not have whole yet."""
         rows = self._db.query(
             "SELECT id FROM documents WHERE state IN ('live', 'worded')"
@@ -56,14 +56,14 @@ class Editions(Reading, Writing):
         )
         return [row[0] for row in rows]
 
-    def cut_so_far(self, edition: Edition, document_id: int) -> int:
+    def cut_so_far(self, edition: IndexVersion, document_id: int) -> int:
         """Where the last passage of a document begins that an edition has; -1 when it has none."""
         rows = self._db.query(
             "SELECT coalesce(max(start), -1) FROM passages WHERE edition = ? AND document_id = ?", (edition.id, document_id)
         )
         return int(rows[0][0])
 
-    def finish_cut(self, edition: Edition, document_id: int) -> None:
+    def finish_cut(self, edition: IndexVersion, document_id: int) -> None:
         """Says that an edition has a document whole, unless it was removed meanwhile."""
         self._db.run(
             "INSERT OR IGNORE INTO cuts SELECT ?, id FROM documents WHERE id = ? AND state <> 'dead'",
@@ -81,7 +81,7 @@ class Editions(Reading, Writing):
         title, media_type, source, content_hash = rows[0]
         return Document("", title, media_type=media_type, source=source, content_hash=content_hash)
 
-    def switch_to(self, edition: Edition) -> bool:
+    def switch_to(self, edition: IndexVersion) -> bool:
         """Makes an edition the current one, in one transaction; the current one becomes the former.
 
         Changed documents that waited for vectors of the old edition are shown with it. False, and nothing done, while the

@@ -15,8 +15,8 @@ from rag.errors import EmbedderError, IndexDamagedError, SourceError
 from rag.index.catalog.connection import Connections
 from rag.index.catalog.schema import name_hash
 from rag.index.catalog.writing import BLOCK
-from rag.index.records import Edition, FileSeen, LogEntry, PendingPassage, Revision, StoredPassage
-from rag.records import Document, DocumentInfo, Filter, Hit, Landmark, Passage, Ranks
+from rag.index.records import FileSeen, IndexVersion, LogEntry, PendingPassage, Revision, StoredPassage
+from rag.records import Anchor, Document, DocumentInfo, Filter, Hit, Passage, Ranks
 from rag.sources.records import storable
 
 _T = TypeVar("_T")
@@ -39,20 +39,20 @@ class Reading:
         rows = self._db.query("SELECT value FROM meta WHERE key = ?", (name,))
         return str(rows[0][0]) if rows else ""
 
-    def current(self) -> Edition:
+    def current(self) -> IndexVersion:
         """The edition that is asked."""
         found = self._db.remembered("current", lambda: self._edition("state = 'current'"))
         if found is None:
             raise IndexDamagedError("the catalog has no current edition", "restore a backup: rag restore FILE")
         return found
 
-    def other_edition(self) -> Edition | None:
+    def other_index_version(self) -> IndexVersion | None:
         """The edition that is not current, if there is one."""
         return self._edition("state <> 'current'")
 
-    def _edition(self, which: str) -> Edition | None:
+    def _edition(self, which: str) -> IndexVersion | None:
         rows = self._db.query(f"SELECT id, state, embedder, splitter, passages, terms FROM editions WHERE {which}")
-        return Edition(*rows[0]) if rows else None
+        return IndexVersion(*rows[0]) if rows else None
 
     def is_forgotten(self, root_id: int, source: str) -> bool:
         """Whether a file was removed by hand, and is to stay out."""
@@ -205,7 +205,7 @@ class Reading:
             title,
             author,
             date,
-            tuple(Landmark(*mark) for mark in marks),
+            tuple(Anchor(*mark) for mark in marks),
             media_type,
             json.loads(metadata),
             source,
@@ -270,7 +270,7 @@ class Reading:
         )
         if not rows:
             return None, ""
-        mark = Landmark(*rows[0])
+        mark = Anchor(*rows[0])
         lines = self.text(document_id, mark.start, offset).count("\n") if mark.counts else 0
         return mark.page, mark.locator(lines)
 
@@ -279,21 +279,21 @@ class Reading:
         rows = self._db.query("SELECT content_hash FROM documents WHERE id = ?", (document_id,))
         return str(rows[0][0]) if rows else ""
 
-    def matching(self, wanted: Filter) -> list[int] | None:
+    def matching(self, filters: Filter) -> list[int] | None:
         """The ids of the live documents that pass a filter; None when it lets all pass."""
-        if wanted.is_empty():
+        if filters.is_empty():
             return None
         conditions: list[str] = ["state = 'live'"]
         values: list[str] = []
-        if wanted.sources:
-            conditions.append("(" + " OR ".join(["source GLOB ?"] * len(wanted.sources)) + ")")
-            values += wanted.sources
+        if filters.sources:
+            conditions.append("(" + " OR ".join(["source GLOB ?"] * len(filters.sources)) + ")")
+            values += filters.sources
         # A date known only to the year or month passes if any of its days does.
-        for bound, sign in ((wanted.since, ">="), (wanted.until, "<=")):
+        for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
             if bound:
                 conditions.append(f"date <> '' AND substr(date, 1, length(?)) {sign} substr(?, 1, length(date))")
                 values += [bound, bound]
-        for name, value in wanted.metadata.items():
+        for name, value in filters.metadata.items():
             conditions.append(
                 "(EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND value = ?)"
                 " OR (? = 'title' AND title = ?) OR (? = 'author' AND author = ?))"
@@ -324,7 +324,7 @@ class Reading:
                 return shown[:k]
             wanted *= 4
 
-    def having(self, terms: Sequence[str]) -> dict[str, int]:
+    def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
         """How many passages have each of these stems."""
         counts = dict.fromkeys(terms, 0)
         for part in _slices(terms):

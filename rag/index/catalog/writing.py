@@ -102,7 +102,7 @@ class Writing:
             )  # fmt: skip
             self._db.run_many(
                 "INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?, ?, ?, ?)",
-                [(document_id, mark.start, mark.name, mark.page, mark.counts, mark.first) for mark in document.landmarks],
+                [(document_id, mark.start, mark.name, mark.page, mark.counts, mark.first) for mark in document.anchors],
             )
             self._db.run_many(
                 "INSERT INTO texts (document_id, start, text) VALUES (?, ?, ?)",

@@ -72,7 +72,7 @@ def build(library: Library, uploads: Path, in_step: threading.Event | None = Non
         ask.wire(version)
         documents.wire(version)
         evaluate.wire(page)
-        settings_tab.select(lambda: settings_table.shown(library.standing(), library.settings), None, facts_shown, **QUIET)
+        settings_tab.select(lambda: settings_table.shown(library.status(), library.settings), None, facts_shown, **QUIET)
         # All that shows documents is told when there are others, or they stand otherwise.
         gr.on([page.load, timer.tick, documents.changed], library.version, None, version, **QUIET)
         version.change(about, None, top, **QUIET)

@@ -19,10 +19,9 @@ from typing import Any
 
 import gradio as gr
 
-from rag.answering.answerer import Finished, Sources
 from rag.errors import RagError
 from rag.library import Library
-from rag.records import Answer, Filter
+from rag.records import Answer, AnswerDone, Filter, SourcesFound
 from rag.server.page import source_panel
 from rag.server.page.conversation_list import KeptTalks, to_save
 from rag.server.page.document_filter import Scope
@@ -146,8 +145,8 @@ class AskRoom:
             **self._busy(True),
         }
         try:
-            wanted = self._scope.wanted(*scope)
-            with contextlib.closing(self._drawn(question, talked, wanted)) as events:  # the model stops with the reader
+            filters = self._scope.filters(*scope)
+            with contextlib.closing(self._drawn(question, talked, filters)) as events:  # the model stops with the reader
                 for drawn in events:
                     if isinstance(drawn, Answer):
                         exchange = replace(exchange, answer=drawn)
@@ -176,23 +175,23 @@ class AskRoom:
         """The buttons to ask and to stop: one of them is there."""
         return {self._send: gr.Button(visible=not is_busy), self._stop: gr.Button(visible=is_busy)}
 
-    def _drawn(self, question: str, talked: Talk, wanted: Filter | None) -> Generator[tuple[str, str] | Answer]:
+    def _drawn(self, question: str, talked: Talk, filters: Filter | None) -> Generator[tuple[str, str] | Answer]:
         """What is shown while an answer is written and what was said so far, now and then; then the answer."""
         said, shown, last = "", "…", time.monotonic()
         self._wait_for_documents()
-        events = self._library.stream(question, history=talked.turns, wanted=wanted)
+        events = self._library.stream(question, history=talked.turns, filters=filters)
         try:
             for event in events:
-                if isinstance(event, Finished):
+                if isinstance(event, AnswerDone):
                     yield event.answer
                     return
-                if isinstance(event, Sources):
+                if isinstance(event, SourcesFound):
                     shown = answer_view.reading(dict.fromkeys(hit.title for hit in event.hits[:5]))
                 else:
                     said += event.text
                     shown = answer_view.writing(said) if said else shown
                 # A model thinks after that; what is quoted follows at once, and is drawn with its sources.
-                is_pause = isinstance(event, Sources) and self._library.writer is not None
+                is_pause = isinstance(event, SourcesFound) and self._library.chat_model is not None
                 if is_pause or time.monotonic() - last > _DRAWN_AFTER_S:
                     yield shown, said
                     last = time.monotonic()

@@ -35,7 +35,7 @@ class Scope:
 
     @property
     def inputs(self) -> list[Any]:
-        """The components that `wanted` takes the values of."""
+        """The components that `filters` takes the values of."""
         return [self._only, self._where, self._since, self._until]
 
     def wire(self, version: gr.State) -> None:
@@ -54,7 +54,7 @@ class Scope:
         }
 
     @staticmethod
-    def wanted(only: Sequence[str], where: Sequence[str], since: str, until: str) -> Filter:
+    def filters(only: Sequence[str], where: Sequence[str], since: str, until: str) -> Filter:
         """The documents asked.
 
         Raises:

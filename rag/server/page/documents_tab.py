@@ -110,7 +110,7 @@ class DocumentsRoom:
             data = path.read_bytes()
         except FileNotFoundError:  # the same file was dropped twice at once: they lie at one place
             return SyncReport(unchanged=1)
-        return self._library.add_stream(data, path.name, progress=told)
+        return self._library.add_bytes(data, path.name, on_progress=told)
 
     def add_page(self, url: str) -> Iterator[str]:
         """Takes a web page in."""
@@ -118,7 +118,7 @@ class DocumentsRoom:
         if not is_url(address):
             yield problem("that is no address of a page: it begins with https:// or http://")
             return
-        yield from self._told_of(address, lambda told: self._library.add(address, progress=told))
+        yield from self._told_of(address, lambda told: self._library.add(address, on_progress=told))
 
     def load_sample(self) -> Iterator[str]:
         """Takes a document in that shows how rag works."""
@@ -130,7 +130,7 @@ class DocumentsRoom:
         if act != "reread" or not 0 <= n < len(names):
             yield gr.skip()
             return
-        yield from self._told_of(names[n], lambda told: self._library.reread(names[n], progress=told))
+        yield from self._told_of(names[n], lambda told: self._library.reload(names[n], on_progress=told))
 
     def ask_to_delete(self, word: str, names: Sequence[str]) -> Updates:
         """Asks before a document of the list is deleted."""

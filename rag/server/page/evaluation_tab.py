@@ -78,7 +78,7 @@ class EvaluateRoom:
         from rag.evaluation.test_sets import read_set
 
         questions = read_set(path)
-        made = self._library.evaluations.run(questions, progress=count)
+        made = self._library.evaluations.run(questions, on_progress=count)
         return evaluation_view.run(made, self._library.evaluations.keep(made))
 
     def compare(self, first: int | None, second: int | None) -> str:

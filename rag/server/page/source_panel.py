@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from rag.answering.citation_trace import SavedCitation, Trace
+from rag.answering.citation_trace import CitationTrace, SavedCitation
 from rag.errors import RagError
 from rag.library import Library
 from rag.records import Document
@@ -41,9 +41,9 @@ def part(library: Library, turn: int, exchange: Exchange) -> str:
                 citation.n, citation.source, citation.start, citation.end, citation.quote, citation.content_hash
             )
             try:
-                trace = library.trace(saved)
+                trace = library.trace_citation(saved)
             except RagError:
-                trace = Trace("deleted")  # just now
+                trace = CitationTrace("deleted")  # just now
             id_, span = library.id_of(citation.source), replace(span, start=trace.start, end=trace.end)
             if trace.state not in ("unchanged", "moved") or not stands(id_):
                 shown.append(source_view.kept(turn, citation, trace))

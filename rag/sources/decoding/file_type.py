@@ -50,7 +50,7 @@ _OLD = {
 _LOCKED = ("it is locked with a password", "save a copy without the password")
 
 
-def kind_of(data: bytes, name: str) -> str:
+def file_type(data: bytes, name: str) -> str:
     """The kind of a file: its bytes decide where they can, else its name; "text" when nothing is known of it.
 
     Raises:
@@ -65,7 +65,7 @@ def is_harmless(data: bytes, name: str) -> bool:
     if data.startswith((*_ZIP, _OLE)) or b"%PDF-" in data[:1024]:
         return False
     try:
-        return kind_of(data, name) in _HARMLESS
+        return file_type(data, name) in _HARMLESS
     except ReadError:
         return False
 

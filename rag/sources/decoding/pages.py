@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.records import Landmark
+from rag.records import Anchor
 from rag.sources.decoding.text import canonical
 
 BETWEEN = "\n\n"
 
 
-def paged(pages: Sequence[str], word: str) -> tuple[str, tuple[Landmark, ...]]:
-    """One text of many pages, and the landmark of each: its word and number.
+def paged(pages: Sequence[str], word: str) -> tuple[str, tuple[Anchor, ...]]:
+    """One text of many pages, and the anchor of each: its word and number.
 
     Example:
         >>> paged(["One.", "Two."], "slide")[1][1].name
@@ -21,13 +21,13 @@ def paged(pages: Sequence[str], word: str) -> tuple[str, tuple[Landmark, ...]]:
     return joined(named)
 
 
-def joined(parts: Sequence[tuple[str, int | None, str]]) -> tuple[str, tuple[Landmark, ...]]:
-    """One text of (name, number if it is a page, text), and the landmark of each."""
-    landmarks, texts, at = [], [], 0
+def joined(parts: Sequence[tuple[str, int | None, str]]) -> tuple[str, tuple[Anchor, ...]]:
+    """One text of (name, number if it is a page, text), and the anchor of each."""
+    anchors, texts, at = [], [], 0
     for name, number, part in parts:
         # Each is made canonical by itself, so that its length is final.
         text = canonical(part)
-        landmarks.append(Landmark(at, name, number))
+        anchors.append(Anchor(at, name, number))
         texts.append(text)
         at += len(text) + len(BETWEEN)
-    return BETWEEN.join(texts), tuple(landmarks)
+    return BETWEEN.join(texts), tuple(anchors)

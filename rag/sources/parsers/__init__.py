@@ -1,6 +1,6 @@
 """Bytes into documents: finds the reader for a file by its content and name. Each reader is a module of this folder.
 
-A reader is a function from (bytes, name) to a document, or to `Contents` where a file holds several; a new format is a
+A reader is a function from (bytes, name) to a document, or to `ParsedFile` where a file holds several; a new format is a
 module and a line in `_READERS`. Readers do not know where bytes come from or where text goes.
 """
 
@@ -10,7 +10,7 @@ import importlib
 
 from rag.errors import ReadError
 from rag.records import Document
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 # Kind (see `what`) → module of this folder, and its function. Imported when the first such file comes: some load slowly.
 _READERS = {
@@ -27,7 +27,7 @@ VERSION = "2"  # another one has files tried again that could not be read: raise
 _HOLD_OTHERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")
 
 
-def contents(data: bytes, name: str, within: int = 0) -> Contents:
+def contents(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Turns a file's bytes into its documents.
 
     Args:
@@ -40,9 +40,9 @@ def contents(data: bytes, name: str, within: int = 0) -> Contents:
     """
     if not data or data.isspace():  # no copy is made of what may be large
         raise ReadError("the file is empty", "nothing to do, unless it should not be")
-    from rag.sources.decoding.file_type import kind_of
+    from rag.sources.decoding.file_type import file_type
 
-    kind = kind_of(data, name)
+    kind = file_type(data, name)
     module, function = _READERS[kind]
     reader = getattr(importlib.import_module(f"rag.sources.parsers.{module}"), function)
     try:
@@ -53,7 +53,7 @@ def contents(data: bytes, name: str, within: int = 0) -> Contents:
         raise ReadError(
             f"the {module} reader failed on it ({type(error).__name__})", "save it again, or as text"
         ) from error
-    found = made if isinstance(made, Contents) else Contents((made,))
+    found = made if isinstance(made, ParsedFile) else ParsedFile((made,))
     if not any(document.text and not document.text.isspace() for document in found.documents):
         raise ReadError("no text was found in it", "if it shows pictures of text, it needs OCR first")
     return found

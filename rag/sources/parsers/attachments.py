@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from rag.errors import ReadError
 from rag.records import Document, Failure
 from rag.sources.parsers import contents
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 _DEEPEST = 4  # files inside each other
 _MOST = 200  # in one file
@@ -21,7 +21,7 @@ _NOT_DOCUMENTS = frozenset(
 )
 
 
-def with_attached(own: Document | None, attached: Iterable[tuple[str, bytes]], within: int) -> Contents:
+def with_attached(own: Document | None, attached: Iterable[tuple[str, bytes]], within: int) -> ParsedFile:
     """A document, and those of the files in it; each is named behind its holder's name and linked to it by title.
 
     Args:
@@ -56,7 +56,7 @@ def with_attached(own: Document | None, attached: Iterable[tuple[str, bytes]], w
             for document in inner.documents
         ]
         failed += [replace(one, source=f"{place}/{one.source}") for one in inner.failed]
-    return Contents(tuple(documents), tuple(failed))
+    return ParsedFile(tuple(documents), tuple(failed))
 
 
 def base_name(name: str, otherwise: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.records import Document, Landmark
+from rag.records import Anchor, Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, iso_date, name_as_title
 
-_LANDMARK_EVERY = 500  # lines: a line's number is counted from the landmark before it
+_LANDMARK_EVERY = 500  # lines: a line's number is counted from the anchor before it
 _TEX_SECTION = re.compile(
     r"^[ \t]*\\(?:part|chapter|section|subsection|subsubsection)\*?\s*(?:\[[^\]\n]*\])?\{(.+?)\}\s*(?:\\label.*)?$",
     re.MULTILINE,
@@ -27,12 +27,12 @@ def read(data: bytes, name: str) -> Document:
         ReadError: The bytes are not text.
     """
     text = canonical(decode(data))
-    landmarks, at = [], 0
+    anchors, at = [], 0
     for number, line in enumerate(text.split("\n"), start=1):
         if number % _LANDMARK_EVERY == 1:
-            landmarks.append(Landmark(at, counts="line", first=number))
+            anchors.append(Anchor(at, counts="line", first=number))
         at += len(line) + 1
-    return Document(text, name.rpartition("/")[2], landmarks=tuple(landmarks), media_type="text/x-source")
+    return Document(text, name.rpartition("/")[2], anchors=tuple(anchors), media_type="text/x-source")
 
 
 def read_tex(data: bytes, name: str) -> Document:
@@ -64,8 +64,8 @@ def read_rst(data: bytes, name: str) -> Document:
     return Document(text, title, author, date or find_date(text[:1500]), _named(iter(titles)), media_type="text/x-rst")
 
 
-def _named(sections: Iterator[tuple[int, str]]) -> tuple[Landmark, ...]:
-    return tuple(Landmark(start, f"§ {title}") for start, title in sections if title)
+def _named(sections: Iterator[tuple[int, str]]) -> tuple[Anchor, ...]:
+    return tuple(Anchor(start, f"§ {title}") for start, title in sections if title)
 
 
 def _field(text: str, name: str) -> str:

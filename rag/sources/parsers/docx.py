@@ -15,7 +15,7 @@ from rag.sources.decoding.tables import lines
 from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.zipped_xml import Package, attribute, children, first, local, words
 from rag.sources.parsers.attachments import with_attached
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 # Deleted text, codes of fields, and the second spelling of a drawing for old programs.
@@ -24,7 +24,7 @@ _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\
 _NOTES = ("footnotes", "endnotes", "comments")
 
 
-def read(data: bytes, name: str, within: int = 0) -> Contents:
+def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Reads a Word document, and what is embedded in it.
 
     Raises:

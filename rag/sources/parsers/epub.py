@@ -45,10 +45,10 @@ def read(data: bytes, name: str) -> Document:
         if text.strip():
             heading = next((line.lstrip("# ") for line in text.split("\n") if line.startswith("#")), "")
             chapters.append((heading[:120] or f"part {len(chapters) + 1}", None, text))
-    text, landmarks = joined(chapters)
+    text, anchors = joined(chapters)
     title, author, date = (canonical(words(first(book, tag))) for tag in ("title", "creator", "date"))
     about = {tag: canonical(words(first(book, tag))) for tag in ("publisher", "description")}
     return Document(
-        text, title or name_as_title(name), author, date[:10], landmarks, "application/epub+zip",
+        text, title or name_as_title(name), author, date[:10], anchors, "application/epub+zip",
         {name: value for name, value in about.items() if value},
     )  # fmt: skip

@@ -18,7 +18,7 @@ from rag.records import Document, Failure
 from rag.sources.decoding.text import canonical, decode, name_as_title
 from rag.sources.decoding.xhtml import parsed, text_of
 from rag.sources.parsers.attachments import base_name, with_attached
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "message/rfc822"
 _MOST_ATTACHED = 200  # of one message
@@ -40,7 +40,7 @@ class _Message:
     attached: tuple[tuple[str, bytes], ...]  # (name, bytes)
 
 
-def read(data: bytes, name: str, within: int = 0) -> Contents:
+def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Reads one message (EML).
 
     Raises:
@@ -52,7 +52,7 @@ def read(data: bytes, name: str, within: int = 0) -> Contents:
     return _taken(_parsed(message), name, "", within, data)
 
 
-def read_box(data: bytes, name: str, within: int = 0) -> Contents:
+def read_box(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Reads a mailbox (MBOX): every message a document of its own.
 
     Raises:
@@ -73,10 +73,10 @@ def read_box(data: bytes, name: str, within: int = 0) -> Contents:
             continue
         documents += taken.documents
         failed += taken.failed
-    return Contents(tuple(documents), tuple(failed))
+    return ParsedFile(tuple(documents), tuple(failed))
 
 
-def read_outlook(data: bytes, name: str, within: int = 0) -> Contents:
+def read_outlook(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Reads a message that Outlook saved (MSG).
 
     Raises:
@@ -165,7 +165,7 @@ def _attached(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
             yield (part.get_filename() or f"attachment.{kind.rpartition('/')[2]}"), _payload(part)
 
 
-def _taken(message: _Message, name: str, part: str, within: int, raw: bytes) -> Contents:
+def _taken(message: _Message, name: str, part: str, within: int, raw: bytes) -> ParsedFile:
     """The message as a document, and those of what is attached to it."""
     head = [
         f"{label}: {value}"

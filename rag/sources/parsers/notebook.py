@@ -30,9 +30,9 @@ def read(data: bytes, name: str) -> Document:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ReadError("it is no notebook", "open it in Jupyter and save it again") from error
     numbered = [(f"cell {n}", None, part) for n, part in enumerate(parts, start=1) if part.strip()]
-    text, landmarks = joined(numbered)
+    text, anchors = joined(numbered)
     heading = next((line.lstrip("# ") for line in text.split("\n") if line.startswith("#")), "")
-    return Document(text, heading or name_as_title(name), landmarks=landmarks, media_type="application/x-ipynb+json")
+    return Document(text, heading or name_as_title(name), anchors=anchors, media_type="application/x-ipynb+json")
 
 
 def _cell(cell: dict[str, Any], language: str) -> str:

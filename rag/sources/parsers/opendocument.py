@@ -38,13 +38,13 @@ def read(data: bytes, name: str) -> Document:
         masters = [found for found in styles.iter() if local(found) == "master-page"] if styles is not None else []
         common = dict.fromkeys(block for master in masters for block in _blocks(master) if block and "<" not in block)
         parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)  # what stands on all is said once
-        text, landmarks = paged(parts, "slide")
+        text, anchors = paged(parts, "slide")
         media_type = "application/vnd.oasis.opendocument.presentation"
     else:
         blocks = [block for block in _blocks(body) if block] if body is not None else []
         edges = [found for found in styles.iter() if local(found) in ("header", "footer")] if styles is not None else []
         around = dict.fromkeys(block for edge in edges for block in _blocks(edge) if len(block.split()) > 2)
-        text, landmarks = canonical("\n\n".join([*blocks, *(block for block in around if block not in blocks)])), ()
+        text, anchors = canonical("\n\n".join([*blocks, *(block for block in around if block not in blocks)])), ()
         media_type = "application/vnd.oasis.opendocument.text"
     about = package.find("meta.xml")
     title, author = words(first(first(about, "meta"), "title")), words(first(about, "creator"))
@@ -53,7 +53,7 @@ def read(data: bytes, name: str) -> Document:
     heading = next((line.lstrip("# ") for line in text.split("\n") if line.startswith("# ")), "")
     return Document(
         text, canonical(title or heading) or name_as_title(name), canonical(author), find_date(text[:3000]) or created,
-        landmarks, media_type,
+        anchors, media_type,
     )  # fmt: skip
 
 

@@ -23,11 +23,11 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag.errors import ReadError
-from rag.records import Document, Landmark
+from rag.records import Anchor, Document
 from rag.sources.decoding import ocr
 from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.parsers.attachments import base_name, with_attached
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points from the page's lower left corner
 
@@ -73,7 +73,7 @@ class _Line:
     apart: bool = False
 
 
-def read(data: bytes, name: str, within: int = 0) -> Contents:
+def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Reads a PDF's text layer, and the files attached to it.
 
     Raises:
@@ -101,19 +101,19 @@ def read(data: bytes, name: str, within: int = 0) -> Contents:
         title,
         author=canonical(about.get("Author", "")).strip(),
         date=find_date(text[:3000]) or _created(about.get("CreationDate", "")),
-        landmarks=tuple(Landmark(start, f"p. {n}", n) for n, start in enumerate(starts, start=1)),
+        anchors=tuple(Anchor(start, f"p. {n}", n) for n, start in enumerate(starts, start=1)),
         media_type="application/pdf",
         metadata={name: ", ".join(map(str, numbers)) for name, numbers in marked.items() if numbers},
     )
     return with_attached(own, attached, within)
 
 
-def boxes(data: bytes, landmarks: Sequence[Landmark], start: int, end: int) -> list[tuple[int, Box]]:
+def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[tuple[int, Box]]:
     """Where on its pages a span of a PDF's canonical text stands: (1-based page, box), line by line.
 
     Args:
         data: The file's bytes, as they were when the text was read.
-        landmarks: Of the document: where its pages begin.
+        anchors: Of the document: where its pages begin.
         start: First code point.
         end: One past the last.
 
@@ -124,7 +124,7 @@ def boxes(data: bytes, landmarks: Sequence[Landmark], start: int, end: int) -> l
         ReadError: It cannot be read.
     """
     found: list[tuple[int, Box]] = []
-    starts = [mark.start for mark in landmarks]
+    starts = [mark.start for mark in anchors]
     with _opened(data) as pdf:
         for number, (begin, page) in enumerate(zip(starts, _pages(pdf), strict=False)):
             if begin >= end or (number + 1 < len(starts) and starts[number + 1] <= start):
@@ -142,12 +142,12 @@ def boxes(data: bytes, landmarks: Sequence[Landmark], start: int, end: int) -> l
     return found
 
 
-def picture(data: bytes, landmarks: Sequence[Landmark], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
+def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
     """A page as it is printed, as a PNG, with the lines of some spans of the canonical text marked.
 
     Args:
         data: The file's bytes, as they were when the text was read.
-        landmarks: Of the document: where its pages begin.
+        anchors: Of the document: where its pages begin.
         page: 1-based.
         spans: (start, end) in the document's text; what stands on other pages is passed over.
 
@@ -156,7 +156,7 @@ def picture(data: bytes, landmarks: Sequence[Landmark], page: int, spans: Sequen
     """
     from PIL import Image
 
-    marked = [box for start, end in spans for on, box in boxes(data, landmarks, start, end) if on == page]
+    marked = [box for start, end in spans for on, box in boxes(data, anchors, start, end) if on == page]
     with _opened(data) as pdf:
         if not 1 <= page <= len(pdf):
             raise ReadError(f"it has no page {page}")

@@ -13,14 +13,14 @@ from rag.sources.decoding.text import find_date, name_as_title
 from rag.sources.decoding.zipped_xml import Package, attribute, children, first, local, words
 from rag.sources.parsers.attachments import with_attached
 from rag.sources.parsers.docx import properties
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _TITLES = ("title", "ctrTitle")
 _EACH_SLIDE = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # its number, date and footer
 
 
-def read(data: bytes, name: str, within: int = 0) -> Contents:
+def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Reads slides, and what is embedded in them.
 
     Raises:
@@ -46,11 +46,11 @@ def read(data: bytes, name: str, within: int = 0) -> Contents:
     )
     if slides and any(block.strip() for block in common):  # what stands on all of them is said once
         slides[-1] = "\n\n".join(block for block in (slides[-1], *common) if block.strip())
-    text, landmarks = paged(slides, "slide")
+    text, anchors = paged(slides, "slide")
     title, author, created = properties(package)
     first_line = next((slide.split("\n", 1)[0] for slide in slides if slide), "")
     title = title if title.lower() not in ("", "powerpoint presentation", "slide 1") else first_line or name_as_title(name)
-    own = Document(text, title, author, find_date(text[:3000]) or created, landmarks, MEDIA_TYPE)
+    own = Document(text, title, author, find_date(text[:3000]) or created, anchors, MEDIA_TYPE)
     return with_attached(own, package.embedded(), within)
 
 

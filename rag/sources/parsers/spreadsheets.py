@@ -10,18 +10,18 @@ from datetime import date, datetime, time, timedelta
 import python_calamine
 
 from rag.errors import ReadError
-from rag.records import Document, Landmark
+from rag.records import Anchor, Document
 from rag.sources.decoding.tables import cell_text, lines
 from rag.sources.decoding.text import canonical, decode, find_date, name_as_title
 from rag.sources.decoding.zipped_xml import Package, attribute, local, words
 from rag.sources.parsers.attachments import with_attached
 from rag.sources.parsers.docx import properties
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 _MOST_CELLS = 20_000_000
 _MOST_FIELD = 10_000_000  # code points of one cell of a CSV file
 _SAMPLE = 20_000  # code points from which the separator is told
-_LANDMARK_EVERY = 500  # rows: a row's number is counted from the landmark before it
+_LANDMARK_EVERY = 500  # rows: a row's number is counted from the anchor before it
 _TYPES = {
     b"PK": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     b"\xd0\xcf": "application/vnd.ms-excel",
@@ -29,7 +29,7 @@ _TYPES = {
 Cell = str | float | int | bool | date | datetime | time | timedelta | None
 
 
-def read(data: bytes, name: str, within: int = 0) -> Contents:
+def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
     """Reads XLSX, XLSB, XLS and ODS, and what is embedded in them.
 
     Raises:
@@ -43,7 +43,7 @@ def read(data: bytes, name: str, within: int = 0) -> Contents:
         raise ReadError("it is locked with a password", "save a copy without the password") from None
     except (python_calamine.CalamineError, ValueError, OSError) as error:
         raise ReadError(f"the workbook cannot be read ({_short(error)})", "open it and save it again as XLSX") from error
-    text, landmarks = _written(sheets)
+    text, anchors = _written(sheets)
     if package:
         beside = canonical("\n".join(_beside_cells(package)))
         text = f"{text}\n\n{beside}" if beside else text
@@ -51,7 +51,7 @@ def read(data: bytes, name: str, within: int = 0) -> Contents:
     media_type = _TYPES.get(data[:2], "text/csv")
     if package and "content.xml" in package.names:
         media_type = "application/vnd.oasis.opendocument.spreadsheet"
-    own = Document(text, title or name_as_title(name), author, find_date(text[:3000]) or created, landmarks, media_type)
+    own = Document(text, title or name_as_title(name), author, find_date(text[:3000]) or created, anchors, media_type)
     return with_attached(own, package.embedded() if package else (), within)
 
 
@@ -69,11 +69,11 @@ def read_separated(data: bytes, name: str) -> Document:
     except csv.Error:
         dialect = csv.excel_tab if text[:_SAMPLE].count("\t") > text[:_SAMPLE].count(",") else csv.excel
     try:
-        written, landmarks = _written([("", csv.reader(io.StringIO(text), dialect, strict=False))])
+        written, anchors = _written([("", csv.reader(io.StringIO(text), dialect, strict=False))])
     except csv.Error:  # a quote that never ends
-        written, landmarks = _written([("", (line.split(dialect.delimiter) for line in text.splitlines()))])
+        written, anchors = _written([("", (line.split(dialect.delimiter) for line in text.splitlines()))])
     kind = "text/tab-separated-values" if dialect.delimiter == "\t" else "text/csv"
-    return Document(written, name_as_title(name), date=find_date(written[:3000]), landmarks=landmarks, media_type=kind)
+    return Document(written, name_as_title(name), date=find_date(written[:3000]), anchors=anchors, media_type=kind)
 
 
 def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]:
@@ -88,10 +88,10 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]
     return [[_shown(cell) for cell in row] for row in rows]
 
 
-def _written(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str, tuple[Landmark, ...]]:
+def _written(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str, tuple[Anchor, ...]]:
     """All sheets as one text. Each row is one line, so that rows can be counted; runs of empty rows are left out."""
     parts: list[str] = []
-    landmarks: list[Landmark] = []
+    anchors: list[Anchor] = []
     at = 0
 
     def add(line: str) -> None:
@@ -103,19 +103,19 @@ def _written(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str
         if sheet:
             if parts:
                 add("")
-            landmarks.append(Landmark(at, f"sheet {sheet}"))
+            anchors.append(Anchor(at, f"sheet {sheet}"))
             add(canonical(cell_text(sheet)))
-        counted, empty = 0, True  # rows since the last landmark; whether the line before is empty
+        counted, empty = 0, True  # rows since the last anchor; whether the line before is empty
         for number, line in enumerate(lines(rows), start=1):
             if not line and empty:
                 counted = 0
                 continue
             if counted == 0 or counted >= _LANDMARK_EVERY:
-                landmarks.append(Landmark(at, f"sheet {sheet}" if sheet else "", counts="row", first=number))
+                anchors.append(Anchor(at, f"sheet {sheet}" if sheet else "", counts="row", first=number))
                 counted = 0
             add(canonical(line))
             counted, empty = counted + 1, not line
-    return "\n".join(parts), tuple(landmarks)
+    return "\n".join(parts), tuple(anchors)
 
 
 def _beside_cells(package: Package) -> Iterator[str]:

@@ -84,10 +84,8 @@ def read_xml(data: bytes, name: str) -> Document:
 def _listed(values: list[Any], name: str, counts: str) -> Document:
     """A list of values, each a paragraph that is found by its number."""
     numbered = ((f"{counts} {n}", None, _paragraph(value)) for n, value in enumerate(values, start=1))
-    text, landmarks = joined([part for part in numbered if part[2]])
-    return Document(
-        text, name_as_title(name), date=find_date(text[:1500]), landmarks=landmarks, media_type="application/json"
-    )
+    text, anchors = joined([part for part in numbered if part[2]])
+    return Document(text, name_as_title(name), date=find_date(text[:1500]), anchors=anchors, media_type="application/json")
 
 
 def _paragraph(value: Any) -> str:

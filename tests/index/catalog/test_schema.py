@@ -42,7 +42,7 @@ def test_it_opens_with_all_that_was_in_it(released: Path) -> None:
         for name in (article, "cafe.txt", "rivers.md"):
             assert (released / "docs" / name).read_text("utf-8") == library.document(name).text
         assert "rivers.md" == library.search("Which sea does the Danube reach?")[0].source
-        library.fill()
+        library.sync_vectors()
         health = library.check()
         assert ((), 5) == (health.problems, health.vectors_in_chroma)
         ((root_id, _),) = library._catalog.roots("sync")

@@ -14,7 +14,7 @@ from rag.errors import ReadError
 from rag.records import Document
 from rag.settings import Settings
 from rag.sources.decoding import ocr
-from rag.sources.parser_process import Reader
+from rag.sources.parser_process import Parser
 from rag.sources.parsers import contents
 from rag.sources.parsers.pdf import boxes
 
@@ -34,11 +34,11 @@ LETTER = pdf(
 
 
 def _read(data: bytes) -> Document:
-    reader = Reader(ocr=True)
+    parser = Parser(ocr=True)
     try:
-        return reader(data, "letter.pdf").documents[0]
+        return parser.parse(data, "letter.pdf").documents[0]
     finally:
-        reader.close()
+        parser.close()
 
 
 def test_a_scan_is_refused_and_the_remedy_named() -> None:
@@ -66,9 +66,9 @@ def test_a_question_is_answered_from_a_scan_that_was_refused_before(tmp_path: Pa
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "letter.pdf").write_bytes(scan(LETTER))
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         assert 1 == len(library.sync(folder).failed)
-    with Library.open(tmp_path / "index", Settings(ocr="on"), asks_once=True) as library:
+    with Library.open(tmp_path / "index", Settings(ocr="on"), short_lived=True) as library:
         assert (1, ()) == ((report := library.sync(folder)).added, report.failed)
         answer = library.ask("How much can the new crane lift?")
 
@@ -90,9 +90,9 @@ def test_pictures_between_pages_of_text() -> None:
     assert "1, 2" == document.metadata["pages_recognised"]
     assert "pages_without_text" not in document.metadata
     at = document.text.index("Signed by Ada Holm")
-    ((page, (left, bottom, right, top)),) = boxes(data, document.landmarks, at, at + len("Signed by Ada Holm"))
+    ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len("Signed by Ada Holm"))
     assert (3, True, True) == (page, 58 < left < 62 and 140 < right < 190, 695 < bottom < top < 715)
-    assert [] == boxes(data, document.landmarks, 0, 20)
+    assert [] == boxes(data, document.anchors, 0, 20)
     assert "1, 2" == contents(data, "letter.pdf").documents[0].metadata["pages_without_text"]
 
 
@@ -139,7 +139,7 @@ def test_each_page_has_its_time() -> None:
 def test_pages_that_were_not_read_are_listed(tmp_path: Path) -> None:
     """A file of which only some pages have text is taken in, and the list says which it lacks."""
     (tmp_path / "mixed.pdf").write_bytes(joined(scan(LETTER), LETTER))
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         library.add(tmp_path / "mixed.pdf")
 
         assert ["1, 2"] == [info.unread_pages for info in library.documents()]

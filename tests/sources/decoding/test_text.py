@@ -111,7 +111,7 @@ def test_real_pdf() -> None:
         pytest.skip("no shared data beside this checkout")
     document = read(files[0].read_bytes(), files[0].name)
 
-    starts = [landmark.start for landmark in document.landmarks]
+    starts = [anchor.start for anchor in document.anchors]
     assert len(starts) > 20
     assert document.page_at(0) == 1
     assert document.page_at(len(document.text) - 1) == len(starts)

@@ -18,12 +18,12 @@ import pytest
 
 from rag import Library
 from rag.errors import RagError, ReadError
-from rag.records import Landmark
+from rag.records import Anchor
 from rag.sources.decoding.tables import lines
-from rag.sources.parser_process import Reader
+from rag.sources.parser_process import Parser
 from rag.sources.parsers import contents
 from rag.sources.parsers.pdf import boxes
-from rag.sources.records import Contents
+from rag.sources.records import ParsedFile
 
 from ...conftest import DATA
 from ...making import pdf, zipped
@@ -51,7 +51,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     tunnels = [[(60, 700, f"The {name} tunnel is {long} metres long.")] for name, long in
                (("Drava", "1,130"), ("Sava", "2,410"), ("Mura", "760"))]  # fmt: skip
     (folder / "documents" / "tunnels.pdf").write_bytes(pdf(tunnels))
-    with Library.open(folder / "index", asks_once=True) as opened:
+    with Library.open(folder / "index", short_lived=True) as opened:
         report = opened.sync(folder / "documents")
         assert () == report.failed
         yield opened
@@ -166,7 +166,7 @@ def test_messages_and_attachments_are_documents_of_their_own(tmp_path: Path) -> 
     folder.mkdir()
     (folder / "minutes.eml").write_bytes(attached)
     (folder / "note.txt").write_text("The choir meets on Tuesdays.", "utf-8")
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         report = library.sync(folder)
         assert (3, 1) == (report.added, len(report.failed))
         assert "minutes.eml#all.zip" == report.failed[0].source
@@ -198,7 +198,7 @@ def test_only_new_messages_of_a_mailbox_are_embedded(tmp_path: Path) -> None:
     box = tmp_path / "mail" / "box.mbox"
     box.parent.mkdir()
     box.write_text("".join(letter.format(n=n) for n in range(5)))
-    with Library.open(tmp_path / "index", asks_once=True) as library:
+    with Library.open(tmp_path / "index", short_lived=True) as library:
         assert 5 == library.sync(box.parent).passages
         box.write_text("".join(letter.format(n=n) for n in range(6)))
         report = library.sync(box.parent)
@@ -224,12 +224,12 @@ def test_a_cell_stands_beside_the_name_of_its_column(rows: list[list[str]], expe
 
 
 def test_rows_are_counted_past_empty_ones() -> None:
-    """The row that is named is the row that a reader sees."""
+    """The row that is named is the row that a parser sees."""
     made = contents(b"a,b\n1,2\n\n\n\n3,4\n", "t.csv").documents[0]
     at = made.text.index("3 | 4")
-    landmark = max((m for m in made.landmarks if m.start <= at), key=lambda m: m.start)
+    anchor = max((m for m in made.anchors if m.start <= at), key=lambda m: m.start)
 
-    assert "row 6" == landmark.locator(made.text.count("\n", landmark.start, at))
+    assert "row 6" == anchor.locator(made.text.count("\n", anchor.start, at))
 
 
 def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
@@ -250,15 +250,15 @@ def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
     data = pdf(pages)
     document = contents(data, "bridge.pdf").documents[0]
 
-    first = document.text[: document.landmarks[1].start]
+    first = document.text[: document.anchors[1].start]
     assert first.index("left column sentence number 5") < first.index("right column sentence number 0")
     assert 1 == document.text.count("Annual Report of the Bridge Society")
     assert "Page 2 of 4" not in document.text
     assert "in spring and the\nkeystone was set in June." in document.text
     at = document.text.index("keystone was set")
-    ((page, (left, bottom, right, top)),) = boxes(data, document.landmarks, at, at + len("keystone was set"))
+    ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len("keystone was set"))
     assert (2, True, True) == (page, 58 < left < 62 and 120 < right < 200, 755 < bottom < top < 775)
-    assert [1, 2] == [page for page, _ in boxes(data, document.landmarks, at - len("in spring and the\n"), at + 8)]
+    assert [1, 2] == [page for page, _ in boxes(data, document.anchors, at - len("in spring and the\n"), at + 8)]
 
 
 def test_a_filing_has_its_boxes() -> None:
@@ -272,7 +272,7 @@ def test_a_filing_has_its_boxes() -> None:
     document = contents(data, files[0].name).documents[0]
     for words in ("Total non-current assets 224,017 216,166", "Term debt 94,700 109,106"):
         at = document.text.index(words)
-        ((page, (left, bottom, right, top)),) = boxes(data, document.landmarks, at, at + len(words))
+        ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len(words))
         assert page == document.page_at(at)
         shown = (
             pypdfium2.PdfDocument(data)[page - 1].get_textpage().get_text_bounded(left - 1, bottom - 1, right + 1, top + 1)
@@ -305,23 +305,23 @@ def test_what_is_refused_says_why(name: str, reason: str, remedy: str) -> None:
 
 @pytest.mark.process
 def test_all_plain_files_are_read() -> None:
-    """None is refused but what is out of scope; every text is canonical, every landmark inside it."""
+    """None is refused but what is out of scope; every text is canonical, every anchor inside it."""
     folder = DATA / "formats" / "plain"
     if not folder.is_dir():
         pytest.skip("no shared data beside this checkout")
-    reader, refused = Reader(), {}
+    parser, refused = Parser(), {}
     for path in sorted(folder.iterdir()):
         try:
-            found = reader(path.read_bytes(), path.name)
+            found = parser.parse(path.read_bytes(), path.name)
         except ReadError as error:
             refused[path.name] = str(error)
             continue
         for document in found.documents:
-            starts = [mark.start for mark in document.landmarks]
+            starts = [mark.start for mark in document.anchors]
             assert sorted(starts) == starts
             assert all(0 <= start <= len(document.text) for start in starts)
             assert document.title
-    reader.close()
+    parser.close()
 
     assert all(name.endswith((".doc", ".ppt")) or "password" in reason for name, reason in refused.items()), refused
 
@@ -329,7 +329,7 @@ def test_all_plain_files_are_read() -> None:
 def test_a_wrong_suffix_does_not_matter() -> None:
     """What a file is, its bytes say."""
     assert "Test EPUB Document" == contents((FORMATS / "book.epub").read_bytes(), "x.docx").documents[0].title
-    assert "p. 1" == contents((FORMATS / "outline.pdf").read_bytes(), "x.txt").documents[0].landmarks[0].name
+    assert "p. 1" == contents((FORMATS / "outline.pdf").read_bytes(), "x.txt").documents[0].anchors[0].name
     assert "<b>" not in contents(b"<!DOCTYPE html><p><b>Bold</b> words stand here.</p>", "x.txt").documents[0].text
     with pytest.raises(ReadError, match="archive"):
         contents(zipped({"a.txt": b"hello"}), "x.docx")
@@ -337,8 +337,8 @@ def test_a_wrong_suffix_does_not_matter() -> None:
 
 def test_locators_of_landmarks() -> None:
     """In the words of their kind."""
-    assert "slide 4" == Landmark(0, "slide 4", 4).locator(3)
-    assert "line 12" == Landmark(0, counts="line", first=10).locator(2)
+    assert "slide 4" == Anchor(0, "slide 4", 4).locator(3)
+    assert "line 12" == Anchor(0, counts="line", first=10).locator(2)
 
 
 def test_a_bomb_is_not_unpacked() -> None:
@@ -380,11 +380,11 @@ def test_no_name_leads_outside(tmp_path: Path) -> None:
         }
         (inner / "mail" / f"{n}.epub").write_bytes(zipped(parts))
     before = {path for path in tmp_path.rglob("*") if inner not in path.parents}
-    with Library.open(inner / "index", asks_once=True) as library:
+    with Library.open(inner / "index", short_lived=True) as library:
         assert library.sync(inner / "mail").added > 1.5 * len(NAMES)
         for name in NAMES:
             with contextlib.suppress(RagError):
-                library.add_stream(b"The ladder is oak.", name.encode("utf-8", "replace").decode() or "x")
+                library.add_bytes(b"The ladder is oak.", name.encode("utf-8", "replace").decode() or "x")
             with contextlib.suppress(RagError):
                 assert b"canary" not in library.original(name)
             with contextlib.suppress(RagError):
@@ -418,13 +418,13 @@ def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     os.utime(folder / "a.csv", (1e9, 1e9))  # one that changed a moment ago would be looked at twice anyway
     asked: list[str] = []
 
-    def refuses(data: bytes, name: str) -> Contents:
+    def refuses(data: bytes, name: str) -> ParsedFile:
         asked.append(name)
         raise ReadError("not yet", "wait")
 
     def opened(readers: str) -> Library:
         monkeypatch.setattr("rag.sources.parsers.VERSION", readers)
-        return Library.open(tmp_path / "index", asks_once=True)
+        return Library.open(tmp_path / "index", short_lived=True)
 
     for readers, times in (("1", 1), ("1", 1), ("2", 2)):
         with opened(readers) as library:
@@ -440,16 +440,16 @@ def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.process
 def test_ctrl_c_while_a_file_is_read(tmp_path: Path) -> None:
     """Ends at once; the file is not held to be unreadable, but read next time."""
-    reader = Reader()
+    parser = Parser()
     good = json.dumps({"note": "the kettle is copper"}).encode()
-    reader(good, "a.json")
-    child = reader._child
+    parser.parse(good, "a.json")
+    child = parser._child
     assert child is not None
     os.kill(child.pid, signal.SIGSTOP)
-    threading.Timer(0.3, reader.close).start()
+    threading.Timer(0.3, parser.close).start()
     begun = time.monotonic()
     with pytest.raises(RagError) as raised:
-        reader(good, "b.json")
+        parser.parse(good, "b.json")
 
     assert not isinstance(raised.value, ReadError)
     assert time.monotonic() - begun < 5

@@ -40,14 +40,14 @@ def test_the_cited_line_is_marked_where_it_stands(library: Library, ferry: Path)
     (info,) = library.documents()
     text = library.document(info.source).text
     start = text.index("It has forty")
-    first = library.picture(info.id, 1, [(start, start + len("It has forty cabins."))])
+    first = library.page_image(info.id, 1, [(start, start + len("It has forty cabins."))])
 
     rows = marked_rows(first)
     assert rows
     assert 490 < min(rows) <= max(rows) < 520
     assert np.asarray(Image.open(io.BytesIO(first)).convert("L")).min() < 60
-    assert [] == marked_rows(library.picture(info.id, 2, [(start, start + 5)]))
-    assert [] == marked_rows(library.picture(info.id, 1))
+    assert [] == marked_rows(library.page_image(info.id, 2, [(start, start + 5)]))
+    assert [] == marked_rows(library.page_image(info.id, 1))
 
 
 def test_what_cannot_be_drawn_is_said(library: Library, ferry: Path) -> None:
@@ -55,15 +55,15 @@ def test_what_cannot_be_drawn_is_said(library: Library, ferry: Path) -> None:
     (info,) = library.documents()
     for page in (0, 3, 10**9):
         with pytest.raises(ReadError, match="no page"):
-            library.picture(info.id, page)
+            library.page_image(info.id, page)
     library.add_documents([Document("plain text", "T", source="t.txt")])
     with pytest.raises(SourceError, match="no printed pages"):
-        library.picture(library.id_of("t.txt"), 1)
+        library.page_image(library.id_of("t.txt"), 1)
     with pytest.raises(SourceError):
-        library.picture(9999, 1)
+        library.page_image(9999, 1)
     for spans in ([(-5, 10**12)], [(7, 3)], [(0, 0)]):
-        assert library.picture(info.id, 1, spans).startswith(b"\x89PNG")
+        assert library.page_image(info.id, 1, spans).startswith(b"\x89PNG")
 
     ferry.write_bytes(b"%PDF-1.4 another")
     with pytest.raises(RagError, match="has changed since"):
-        library.picture(info.id, 1)
+        library.page_image(info.id, 1)

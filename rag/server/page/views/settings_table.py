@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.records import Standing
+from rag.records import IndexStatus
 from rag.server.page.views.answer_view import one_line
 from rag.settings import Settings
 
@@ -11,9 +11,9 @@ _PRIVATE = {"refuse": "are refused (the setting private_urls)", "allow": "may be
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 
-def shown(now: Standing, settings: Settings) -> str:
+def shown(now: IndexStatus, settings: Settings) -> str:
     """A table of it all."""
-    model = settings.writes_with()
+    model = settings.chat_model_name()
     addresses = settings.remote_addresses()
     goes = "; ".join(f"{what} go to {host}" for what, host in addresses.items())
     waiting = f"; {now.waiting:,} of them wait for their vectors, and are found by their words" if now.waiting else ""

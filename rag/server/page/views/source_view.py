@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.answering.citation_trace import Trace, difference
+from rag.answering.citation_trace import CitationTrace, difference
 from rag.records import Citation, Document, Hit
 from rag.server.page.views.answer_view import WORDS, escaped, one_line
 
@@ -74,7 +74,7 @@ def about(document: Document, locator: str = "") -> str:
     return " · ".join(one_line(fact) for fact in facts if fact)
 
 
-def kept(turn: int, citation: Citation, trace: Trace) -> str:
+def kept(turn: int, citation: Citation, trace: CitationTrace) -> str:
     """A citation of a saved answer whose document has changed since, or is gone: its words as they were, and are."""
     now = ""
     if trace.state == "changed" and trace.now:

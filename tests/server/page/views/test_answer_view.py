@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from rag.answering.citation_trace import Trace
-from rag.records import Answer, Citation, Document, DocumentInfo, Failure, Flag, Hit, Ranks, Standing, SyncReport
+from rag.answering.citation_trace import CitationTrace
+from rag.records import Answer, Citation, Document, DocumentInfo, Failure, Flag, Hit, IndexStatus, Ranks, SyncReport
 from rag.server.page.views import answer_view, document_table, settings_table, source_view, static_pages
 from rag.server.page.views.conversations import Exchange, Talk, as_markdown
 from rag.settings import Settings
@@ -60,9 +60,9 @@ def test_every_sink_escapes(text: str) -> None:
         answer_view.asked(text), answer_view.reading([text]), answer_view.writing(text), answer_view.problem(text),
         answer_view.answer(1, answer), answer_view.answer(1, declined), answer_view.examples([text]),
         answer_view.top(text, {text: text}, text).replace('href="/logout"', ""),
-        settings_table.shown(Standing(text, 1, 1, 1, 1, text, 0.2, {text: text}), Settings(model=text, documents=text)),
+        settings_table.shown(IndexStatus(text, 1, 1, 1, 1, text, 0.2, {text: text}), Settings(model=text, documents=text)),
         source_view.section(document, 1, [source_view.cited(1, cited), source_view.near(1, 1, hit)], text),
-        source_view.kept(1, cited, Trace("changed", now=text)), document_table.listed(infos, "", "by name")[0],
+        source_view.kept(1, cited, CitationTrace("changed", now=text)), document_table.listed(infos, "", "by name")[0],
         document_table.imported(SyncReport(failed=(Failure(text, text, text),))),
     ]  # fmt: skip
 
@@ -77,9 +77,9 @@ def test_every_sink_escapes(text: str) -> None:
 
 def test_what_changed_stands_word_by_word() -> None:
     """What was cited, and beside it what is gone and what is new."""
-    shown = source_view.kept(1, citation(quote="The roof is red"), Trace("changed", now="The roof is blue"))
+    shown = source_view.kept(1, citation(quote="The roof is red"), CitationTrace("changed", now="The roof is blue"))
     assert "<span>The roof is </span><del>red</del><ins>blue</ins>" in shown
-    assert "<del>" not in source_view.kept(1, citation(), Trace("deleted"))
+    assert "<del>" not in source_view.kept(1, citation(), CitationTrace("deleted"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

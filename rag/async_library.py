@@ -1,0 +1,137 @@
+"""A library for asyncio programs and notebooks: the same verbs, each run in a thread.
+
+Nothing inside `rag` is asynchronous; this is a thin facade over `Library` for callers with an event loop to keep free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rag.library import Library
+from rag.records import (
+    Answer,
+    Document,
+    DocumentInfo,
+    Event,
+    Explanation,
+    Filter,
+    Hit,
+    IndexStatus,
+    SearchResult,
+    SyncReport,
+    Turn,
+)
+
+
+class AsyncLibrary:
+    """An open `Library` whose methods are awaited. Every method raises what its counterpart raises.
+
+    Args:
+        library: An open library; closing this one closes it too.
+
+    Example:
+        async with await AsyncLibrary.open("index") as library:
+            answer = await library.ask("Who met Sun Weidong?")
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+
+    @classmethod
+    async def open(cls, index: str | Path = "index", **options: Any) -> AsyncLibrary:
+        """Opens an index, or creates it; `options` are those of `Library.open`."""
+        return cls(await asyncio.to_thread(Library.open, index, **options))
+
+    @classmethod
+    async def from_environment(cls, *, trust: bool = False, **settings: object) -> AsyncLibrary:
+        """Opens the index that rag.toml and the environment name; see `Library.from_environment`."""
+        return cls(await asyncio.to_thread(lambda: Library.from_environment(trust=trust, **settings)))
+
+    async def __aenter__(self) -> AsyncLibrary:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the library."""
+        await asyncio.to_thread(self.library.close)
+
+    async def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
+        """Finds the k best passages, best first."""
+        return await asyncio.to_thread(self.library.search, question, k, filters=filters)
+
+    async def search_with_timings(
+        self, question: str, k: int | None = None, *, filters: Filter | None = None
+    ) -> SearchResult:
+        """Searches, and reports the time each stage took."""
+        return await asyncio.to_thread(self.library.search_with_timings, question, k, filters=filters)
+
+    async def ask(
+        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
+    ) -> Answer:
+        """Answers a question, with citations that resolve to exact characters."""
+        return await asyncio.to_thread(self.library.ask, question, history=history, k=k, filters=filters)
+
+    async def stream(
+        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
+    ) -> AsyncGenerator[Event]:
+        """Yields an answer as it comes. Closing the iterator, or cancelling its task, stops the model."""
+        events = self.library.stream(question, history=history, k=k, filters=filters)
+        step: asyncio.Future[Event | None] | None = None
+        try:
+            while True:
+                step = asyncio.ensure_future(asyncio.to_thread(next, events, None))
+                event = await asyncio.shield(step)
+                if event is None:
+                    return
+                yield event
+        finally:
+            # subtle: a generator that is running in a thread cannot be closed; it pauses within a fraction of a second.
+            if step is not None and not step.done():
+                await asyncio.wait([step])
+            await asyncio.to_thread(events.close)
+
+    async def explain(
+        self, question: str, expected: str, *, k: int | None = None, filters: Filter | None = None
+    ) -> Explanation:
+        """Says at which stage an expected text was lost on its way into the answer."""
+        return await asyncio.to_thread(self.library.explain, question, expected, k=k, filters=filters)
+
+    async def sync(self, folder: str | Path, *, prune: bool = False) -> SyncReport:
+        """Syncs the library with a folder."""
+        return await asyncio.to_thread(self.library.sync, folder, prune=prune)
+
+    async def add(self, *paths: str | Path) -> SyncReport:
+        """Adds files, folders or web pages."""
+        return await asyncio.to_thread(self.library.add, *paths)
+
+    async def add_bytes(self, data: bytes, name: str) -> SyncReport:
+        """Adds bytes under a name; its extension says what they are."""
+        return await asyncio.to_thread(self.library.add_bytes, data, name)
+
+    async def add_documents(self, documents: Iterable[Document]) -> SyncReport:
+        """Adds documents that are not files."""
+        return await asyncio.to_thread(self.library.add_documents, documents)
+
+    async def remove(self, *sources: str) -> int:
+        """Removes documents; returns how many."""
+        return await asyncio.to_thread(self.library.remove, *sources)
+
+    async def documents(self) -> list[DocumentInfo]:
+        """Lists the documents."""
+        return await asyncio.to_thread(self.library.documents)
+
+    async def document(self, source: str) -> Document:
+        """Returns a document with its canonical text."""
+        return await asyncio.to_thread(self.library.document, source)
+
+    async def status(self) -> IndexStatus:
+        """Reports what is in the index."""
+        return await asyncio.to_thread(self.library.status)
