@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag.answering import prompts
-from rag.answering.answer_check import citation
+from rag.answering.verification.answer_check import citation
 from rag.ports import Embedder
 from rag.records import Citation, Hit
 from rag.text.quotes import find_quote

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from rag.answering import about_documents, answer_check, prompts
-from rag.answering.answer_check import Checked
+from rag.answering.verification.answer_check import Checked
 from rag.answering.extraction import ChosenSentence, Extraction, extract
 from rag.answering.follow_up import standalone
 from rag.answering.intent import Intent, facts_asked, intent_of, is_of_all, sides, subject
-from rag.answering.reasoning_tags import spoken
-from rag.answering.url_filter import Cleaner, known_addresses
+from rag.answering.verification.reasoning_tags import spoken
+from rag.answering.verification.url_filter import Cleaner, known_addresses
 from rag.errors import ModelError, PromptTooLongError
 from rag.ports import ChatModel, TokenEmbedder
 from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, Status, TextDelta, Turn

@@ -75,7 +75,7 @@ class Explainer:
         """
         if not expected.strip():
             raise QuestionError("no expected text was given", '--expect "words as they stand in a document"')
-        among = self._catalog.matching(filters or Filter())
+        among = self._catalog.documents.matching(filters or Filter())
         asked = _Trial(answer, searches, filters, None if among is None else frozenset(among))
         places = [self._place(one, asked) for one in self._occurrences(expected)]
         places.sort(key=lambda place: (-STAGES.index(place.stage), place.rank or _LAST))
@@ -88,13 +88,13 @@ class Explainer:
 
     def _occurrences(self, expected: str) -> list[_Occurrence]:
         """Where the text stands: looked for where its words are first, and in all documents if it is not there."""
-        likely = self._catalog.by_words(list(dict.fromkeys(terms(expected))), _CANDIDATES, None)
-        first = {document_id: source for _, document_id, source, _ in self._catalog.words_of(likely)}
-        everywhere = [(id_, source) for id_, source in self._catalog.live_documents() if id_ not in first]
+        likely = self._catalog.passages.by_terms(list(dict.fromkeys(terms(expected))), _CANDIDATES, None)
+        first = {document_id: source for _, document_id, source, _ in self._catalog.passages.terms(likely)}
+        everywhere = [(id_, source) for id_, source in self._catalog.documents.live() if id_ not in first]
         for documents in (list(first.items()), everywhere):
             found = []
             for document_id, source in documents:
-                text = "".join(self._catalog.text_blocks(document_id))
+                text = "".join(self._catalog.documents.text_blocks(document_id))
                 if place := find_quote(expected, text):
                     found.append(_Occurrence(document_id, source, place[0], place[1], text[place[0] : place[1]]))
                 if len(found) == _SHOWN:
@@ -104,17 +104,17 @@ class Explainer:
         return []
 
     def _place(self, one: _Occurrence, asked: _Trial) -> ExpectedPlace:
-        over = self._catalog.passages_over(one.document_id, one.start, one.end)
+        over = self._catalog.passages.overlapping(one.document_id, one.start, one.end)
         whole = [id_ for id_, start, end in over if start <= one.start and one.end <= end]
         ids = whole or [id_ for id_, _, _ in over]
         best, of, k = self._best(ids, asked) if asked.lets_pass(one.document_id) else (_NOWHERE, ids[0], 0)
-        stored = {passage.id: passage for passage in self._catalog.passages([of, best.stands_in or of])}
+        stored = {passage.id: passage for passage in self._catalog.passages.get([of, best.stands_in or of])}
         kept = stored[best.stands_in or of]
         begins = (kept.document_id, kept.passage.start)
         nth = next((n for n, hit in enumerate(asked.answer.hits, 1) if (hit.document_id, hit.start) == begins), None)
         spread = 1 if whole else len(over)
         return ExpectedPlace(
-            one.source, *self._catalog.locate(one.document_id, one.start), one.start, one.end, spread, best.rank,
+            one.source, *self._catalog.documents.locate(one.document_id, one.start), one.start, one.end, spread, best.rank,
             best.dense_rank, best.lexical_rank, kept.source if kept.id != of else "",
             self._stage(one, asked, best, spread, nth if k else None),
         )  # fmt: skip
@@ -183,7 +183,7 @@ class Explainer:
         return reasons[place.stage]
 
     def _why_not_read(self) -> tuple[str, str]:
-        infos = self._catalog.documents()
+        infos = self._catalog.documents.infos()
         failed = [info.source for info in infos if info.state == "failed"]
         why = f"it stands in none of the documents ({len(infos) - len(failed)})"
         if failed:

@@ -210,9 +210,9 @@ def test_a_long_document_is_summed_up_in_time(tmp_path: Path, article: str) -> N
     with Library.open(tmp_path / "index", short_lived=True) as library:
         leave_chroma_alone(library)
         library._embedder.embed(["warm"])
-        library._catalog.publish(
-            library._catalog.stage(
-                library._catalog.root_id("memory", ""), Document(text, "Long", source="l", content_hash="l")
+        library._catalog.documents.publish(
+            library._catalog.documents.stage(
+                library._catalog.files.root_id("memory", ""), Document(text, "Long", source="l", content_hash="l")
             )
         )
         answer = stands(library, library.ask("Summarise this document"))

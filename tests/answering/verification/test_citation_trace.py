@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import Library
-from rag.answering.citation_trace import CitationTrace, SavedCitation, difference, trace
+from rag.answering.verification.citation_trace import CitationTrace, SavedCitation, difference, trace
 from rag.schemas.answers import ask_json, saved_answer
 
 WAS = "The bridge at Kemi was opened in 1951. Its three arches are of granite. Nobody was hurt."

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag import Hit, Library
-from rag.answering.answer_check import MARKER, checked, claims_of, numbers
+from rag.answering.verification.answer_check import MARKER, checked, claims_of, numbers
 from rag.records import Answer, Document, Ranks
 from rag.settings import Settings
 from rag.text.sentences import sentences
