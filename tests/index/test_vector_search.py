@@ -28,8 +28,8 @@ def found_by_vector(library: Library, source: str) -> bool:
     document = library.document(source)
     text = document.text[: library.search(document.text[:100], 100, filters=Filter(sources=(source,)))[0].end].strip()
     vector = library._embedder.embed([embedded_text(document.title, "", text)])[0]
-    ids = library._catalog.shown([key for key, cosine in library._dense.nearest(vector, 1) if cosine > 0.95])
-    return [source] == [passage.source for passage in library._catalog.passages(list(ids.values()))]
+    ids = library._catalog.passages.visible_keys([key for key, cosine in library._dense.nearest(vector, 1) if cosine > 0.95])
+    return [source] == [passage.source for passage in library._catalog.passages.get(list(ids.values()))]
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
 
 def test_a_hang_of_chroma_ends(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that does not answer is ended, and the scan answers."""
-    monkeypatch.setattr(process, "_ANSWER_S", 0.3)
-    filled._dense._held._child.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(process, "_REPLY_S", 0.3)
+    os.kill(filled._dense._held._child.pid, signal.SIGSTOP)
     assert "rivers.txt" == filled.search("Where does the river end?")[0].source
     assert not filled._dense.holds_chroma
 

@@ -1,185 +1,135 @@
-"""Chroma as its parent sees it: a child process that is asked over a pipe, and ended when it does not answer.
+"""Chroma as its parent sees it: requests to a child process, which is killed when it does not reply in time.
 
-It knows no chromadb. What goes wrong in the child, a crash and a hang included, is a StorageError here.
+This module does not import chromadb. Whatever goes wrong in the child, crashes and hangs included, is a StorageError here.
 """
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.child_process import receive, send
+from rag.child_process import ChildCrashError, ChildTimeoutError, Frame, SupervisedChild
 from rag.errors import StorageError
 from rag.index.chroma.seal import remove_all_but
 
-_ANSWER_S = 10.0  # a query takes 2 ms, a batch of 512 vectors 0.2 s
-_OPEN_S = 20.0  # importing Chroma takes 1.5 s; and a second for each _BYTES_A_SECOND
-_BYTES_A_SECOND = 100_000_000  # of checking the seal, on a slow disk
-_WATCH_S = 0.5
-_REPAIR = "`rag doctor --repair` builds it anew"
+_REPLY_S = 10.0  # a query takes 2 ms, a batch of 512 vectors 0.2 s
+_OPEN_S = 20.0  # importing Chroma takes 1.5 s
+_BYTES_PER_S = 100_000_000  # extra time for checking the seal, on a slow disk
+_REPAIR = "run `rag doctor --repair` to rebuild it"
+_CHILD = "rag.index.chroma.child"
 
 
 class ChromaProcess:
-    """A generation of Chroma that a child process holds. Safe to share between threads.
+    """A generation of Chroma, open in a child process. Safe to share between threads.
+
+    After a StorageError the generation must be abandoned: no second child is started.
 
     Attributes:
-        position: How far the generation was filled when it was opened, in the words of who filled it; "" if it is new.
+        position: How far the generation was filled when it was opened, as given to `apply`; "" if it is new.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, child: SupervisedChild, folder: Path) -> None:
         self._child = child
         self._folder = folder
-        self._speaking = threading.Lock()
-        self._deadline: float | None = None
-        threading.Thread(target=self._watch, name="chroma-watch", daemon=True).start()
+        self._lock = threading.Lock()  # held during a request
         self.position = ""
 
     @classmethod
     def open(cls, folder: Path, lock: int | None) -> ChromaProcess:
-        """Opens a generation, or makes it.
+        """Opens a generation, or creates it.
 
         Args:
-            folder: The generation's.
-            lock: File descriptor of the lock that says who may open it. The child keeps it until it is done, should this
-                process end before.
+            folder: The generation's folder.
+            lock: File descriptor of the lock on Chroma. The child holds the lock until it has ended, even when this
+                process ends first.
 
         Raises:
-            StorageError: It is not as it was left, or Chroma cannot use it.
+            StorageError: The generation is not as it was sealed, or Chroma cannot open it.
         """
-        keep = [lock] if lock is not None and sys.platform != "win32" else []
-        child = subprocess.Popen(
-            # -P: nothing of the folder we happen to stand in is imported.
-            [sys.executable, "-P", "-m", "rag.index.chroma.child", str(folder.absolute())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=keep,
-        )
-        opened = cls(child, folder)
+        inherit = [lock] if lock is not None and sys.platform != "win32" else []
+        opened = cls(SupervisedChild.start(_CHILD, str(folder.absolute()), inherit=inherit), folder)
         try:
-            message, _ = opened._answer("open", opened._seal_s())
+            greeting = opened._checked("open", lambda child: child.receive(limit_s=opened._seal_s()))
         except StorageError:
             opened.abandon()
             raise
-        opened.position = str(message["position"])
+        opened.position = str(greeting.message["position"])
         return opened
 
     def __len__(self) -> int:
-        return int(self._ask({"do": "count"})[0]["count"])
+        return int(self._request({"do": "count"}).message["count"])
 
     def keys(self) -> list[str]:
-        """Every key it holds."""
-        return [str(key) for key in self._ask({"do": "keys"}, limit_s=_OPEN_S)[0]["keys"]]
+        """Returns all keys."""
+        return [str(key) for key in self._request({"do": "keys"}, limit_s=_OPEN_S).message["keys"]]
 
     def apply(self, changes: Sequence[tuple[str, NDArray[np.float32] | None]], position: str) -> None:
-        """Upserts (key, unit row) and deletes (key, None); the last change of a key counts. A repeat is harmless.
+        """Upserts (key, unit row) and deletes (key, None). The last change of a key wins; a repeat is harmless.
 
         Args:
             changes: In order.
-            position: What is remembered of how far it is, once this is done.
+            position: Stored with the seal: how far the generation is filled after these changes.
         """
-        final = dict(changes)
-        kept = {key: vector for key, vector in final.items() if vector is not None}
-        gone = [key for key, vector in final.items() if vector is None]
-        rest = np.stack(list(kept.values())).astype(np.float32).tobytes() if kept else b""
-        self._ask({"do": "apply", "gone": gone, "keys": list(kept), "position": position}, rest)
+        last = dict(changes)
+        vectors = {key: vector for key, vector in last.items() if vector is not None}
+        deleted = [key for key, vector in last.items() if vector is None]
+        payload = np.stack(list(vectors.values())).astype(np.float32).tobytes() if vectors else b""
+        self._request({"do": "apply", "deleted": deleted, "keys": list(vectors), "position": position}, payload)
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Lists (key, cosine), best first, at most k."""
+        """Returns at most k (key, cosine), best first."""
         if not np.isfinite(vector).all():  # Chroma would return arbitrary rows
             return []
-        found, _ = self._ask({"do": "nearest", "k": k}, vector.astype(np.float32).tobytes())
+        found = self._request({"do": "nearest", "k": k}, vector.astype(np.float32).tobytes()).message
         return list(zip(found["keys"], found["scores"], strict=True))
 
     def close(self) -> None:
-        """Has the generation sealed, and waits until the child has ended."""
-        with contextlib.suppress(OSError):
-            self._pipe_in().close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(self._seal_s())
-        self.abandon()
+        """Has the child seal the generation, and waits until it has ended."""
+        self._child.close(self._seal_s())
 
     def abandon(self) -> None:
-        """Ends the child at once; its generation stays unsealed, and is never opened again."""
-        if self._child.poll() is None:
-            self._child.kill()
-        self._child.wait()
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        """Kills the child. Its generation stays unsealed and is never opened again."""
+        self._child.end()
 
-    def _ask(
-        self, message: dict[str, Any], rest: bytes = b"", *, limit_s: float | None = None
-    ) -> tuple[dict[str, Any], bytes]:
-        limit_s = limit_s or _ANSWER_S
-        with self._speaking:
-            self._deadline = time.monotonic() + limit_s
-            try:
-                send(self._pipe_in(), message, rest)
-            except (OSError, ValueError):
-                self._deadline = None
-                raise StorageError(f"Chroma ended by itself, before: {message['do']}", _REPAIR) from None
-            return self._answer(str(message["do"]), limit_s)
+    def _request(self, message: dict[str, Any], payload: bytes = b"", *, limit_s: float | None = None) -> Frame:
+        limit_s = limit_s or _REPLY_S
+        with self._lock:
+            return self._checked(str(message["do"]), lambda child: child.request(message, payload, limit_s=limit_s))
 
-    def _answer(self, what: str, limit_s: float) -> tuple[dict[str, Any], bytes]:
-        self._deadline = deadline = time.monotonic() + limit_s
+    def _checked(self, action: str, exchange: Callable[[SupervisedChild], Frame]) -> Frame:
+        """Returns the reply, or raises a StorageError that names the action and what went wrong."""
         try:
-            frame = receive(self._pipe_out())
-        except (OSError, ValueError):
-            frame = None
-        finally:
-            self._deadline = None
-        if frame is None:
-            hung = time.monotonic() >= deadline
-            why = f"did not answer within {limit_s:.0f} s" if hung else f"ended by itself (code {self._child.poll()})"
-            raise StorageError(f"Chroma {why}: {what}", _REPAIR)
-        if "unsound" in frame[0]:
-            raise StorageError(f"Chroma's generation {self._folder.name} cannot be used: {frame[0]['unsound']}", _REPAIR)
-        if "error" in frame[0]:
-            raise StorageError(f"Chroma failed to {what} ({frame[0]['error']})", _REPAIR)
-        return frame
+            reply = exchange(self._child)
+        except ChildTimeoutError as error:
+            raise StorageError(f"Chroma did not reply within {error.limit_s:.0f} s: {action}", _REPAIR) from None
+        except ChildCrashError as error:
+            raise StorageError(f"Chroma {error}: {action}", _REPAIR) from None
+        if "unsound" in reply.message:
+            raise StorageError(
+                f"Chroma's generation {self._folder.name} cannot be used: {reply.message['unsound']}", _REPAIR
+            )
+        if "error" in reply.message:
+            raise StorageError(f"Chroma failed to {action} ({reply.message['error']})", _REPAIR)
+        return reply
 
     def _seal_s(self) -> float:
         """How long opening or sealing may take, seconds: every byte is read."""
         size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
-        return _OPEN_S + size / _BYTES_A_SECOND
-
-    def _watch(self) -> None:
-        """Ends a child that is over its time; then whoever waits for it sees its pipe end."""
-        while self._child.poll() is None:
-            deadline = self._deadline
-            if deadline is not None and time.monotonic() > deadline:
-                self._child.kill()
-                return
-            time.sleep(_WATCH_S)
-
-    def _pipe_in(self) -> BinaryIO:
-        if self._child.stdin is None:
-            raise ValueError
-        return self._child.stdin  # type: ignore[return-value]  # a pipe of bytes
-
-    def _pipe_out(self) -> BinaryIO:
-        if self._child.stdout is None:
-            raise ValueError
-        return self._child.stdout  # type: ignore[return-value]
+        return _OPEN_S + size / _BYTES_PER_S
 
 
 class ChromaFolder:
-    """Generations of Chroma, each a folder below one of ours.
+    """A folder of Chroma generations, one subfolder each.
 
     Args:
-        folder: Ours.
-        lock: File descriptor of the lock that the holder has.
+        folder: The folder.
+        lock: File descriptor of the lock on Chroma, which the caller holds.
     """
 
     def __init__(self, folder: Path, lock: int | None) -> None:
@@ -187,10 +137,10 @@ class ChromaFolder:
         self._lock = lock
 
     def open(self, name: str) -> ChromaProcess:
-        """Opens a generation, or makes it.
+        """Opens a generation, or creates it.
 
         Raises:
-            StorageError: It is not as it was left, or Chroma cannot use it.
+            StorageError: The generation is not as it was sealed, or Chroma cannot open it.
         """
         return ChromaProcess.open(self._folder / name, self._lock)
 

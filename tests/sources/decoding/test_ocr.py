@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag import Library
-from rag.child_process import receive, send
+from rag.child_process import receive_frame, send_frame
 from rag.errors import ReadError
 from rag.records import Document
 from rag.settings import Settings
@@ -126,10 +126,10 @@ def test_each_page_has_its_time() -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     with child:
-        send(child.stdin, {"name": "letter.pdf"}, scan(LETTER, dpi=100))
+        send_frame(child.stdin, {"name": "letter.pdf"}, scan(LETTER, dpi=100))
         child.stdin.close()
         frames = []
-        while (frame := receive(child.stdout)) is not None:
+        while (frame := receive_frame(child.stdout)) is not None:
             frames.append(frame[0])
 
     assert [True, True] == [frame["busy"] for frame in frames[:2]]

@@ -389,7 +389,7 @@ def test_no_name_leads_outside(tmp_path: Path) -> None:
                 assert b"canary" not in library.original(name)
             with contextlib.suppress(RagError):
                 assert "canary" not in library.document(name).text
-        texts = " ".join(library.document_by_id(id_).text for id_, _ in library._catalog.live_documents())
+        texts = " ".join(library.document_by_id(id_).text for id_, _ in library._catalog.documents.live())
 
     assert "copper" in texts
     assert "oak" in texts
@@ -416,23 +416,26 @@ def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder.mkdir()
     (folder / "a.csv").write_text("name,sum\nkettle,31\n")
     os.utime(folder / "a.csv", (1e9, 1e9))  # one that changed a moment ago would be looked at twice anyway
-    asked: list[str] = []
+    parsed: list[str] = []
 
-    def refuses(data: bytes, name: str) -> ParsedFile:
-        asked.append(name)
-        raise ReadError("not yet", "wait")
+    class RefusingParser:
+        def parse(self, data: bytes, name: str) -> ParsedFile:
+            parsed.append(name)
+            raise ReadError("not yet", "wait")
 
-    def opened(readers: str) -> Library:
-        monkeypatch.setattr("rag.sources.parsers.VERSION", readers)
+        def close(self) -> None:
+            pass
+
+    def opened(version: str) -> Library:
+        monkeypatch.setattr("rag.sources.parsers.VERSION", version)
         return Library.open(tmp_path / "index", short_lived=True)
 
-    for readers, times in (("1", 1), ("1", 1), ("2", 2)):
-        with opened(readers) as library:
-            library.__dict__["_reader"] = refuses
-            refuses.close = lambda: None  # type: ignore[attr-defined]
+    for version, times in (("1", 1), ("1", 1), ("2", 2)):
+        with opened(version) as library:
+            library.__dict__["_parser"] = RefusingParser()
             assert 1 == len(library.sync(folder).failed)
             library.sync(folder)
-        assert times == len(asked)
+        assert times == len(parsed)
     with opened("2") as library:
         assert (1, ()) == ((report := library.add(folder / "a.csv")).added, report.failed)
 
