@@ -1,13 +1,13 @@
-"""The page: `python ui.py`, `gradio ui.py` or `rag ui`. Settings as for the command line (rag.toml, RAG_*)."""
+"""Serves the page like `rag ui`: `python ui.py` or `gradio ui.py`. Settings come from rag.toml and RAG_* variables."""
 
-from rag.configuration import load_settings, untrusted_addresses
+from rag.configuration import load_settings, untrusted_hosts
 from rag.errors import RagError
 from rag.server.application import serve
 
 if __name__ == "__main__":
     try:
         resolved = load_settings({})
-        if hosts := untrusted_addresses(resolved):
+        if hosts := untrusted_hosts(resolved):
             raise SystemExit(
                 f"rag: the rag.toml of this folder would send your text to {', '.join(hosts)}; allow it: rag --trust ui"
             )

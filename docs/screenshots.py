@@ -1,6 +1,6 @@
-"""Takes the README's pictures of the page, light and dark, in Debian's chromium.
+"""Takes the README's screenshots of the page, light and dark, with Debian's chromium.
 
-uv run python docs/screenshots.py
+Run: uv run python docs/screenshots.py
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUESTIONS = ("Who is the president of Brazil?", "What did India raise with Sun W
 
 
 def main() -> None:
-    """Asks, opens the first citation, and takes both pictures."""
+    """Asks the questions, opens the first citation, and takes both screenshots."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         shutil.copytree(HERE.parent / "seeds", Path(folder, "seeds"))
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

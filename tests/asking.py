@@ -1,4 +1,4 @@
-"""The page asked without a browser: its event protocol, as a program speaks it; or its handler, in this process."""
+"""Asks the page without a browser: through its event protocol, as a program does, or by its handler in this process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rag import Library
-from rag.server.page.views.answer_view import escaped
-from rag.server.page.views.conversations import Talk
+from rag.server.page.views.conversations import Conversation
+from rag.server.page.views.markup import escaped
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What came of a question; `status` is of the reply that let it in, or refused it. Times are seconds after asking."""
+    """The outcome of a question.
+
+    Attributes:
+        status: Of the response that accepted or rejected the question.
+        conversation: Everything that the events of the answer hold; the response's text if it was rejected.
+        whole: Whether the answer was completed.
+        first_s: Seconds from the question to the first event of the answer.
+        refused_s: Seconds from the question to its rejection.
+        retry_after: The header of that name.
+    """
 
     status: int
     conversation: str = ""
@@ -35,14 +44,14 @@ class Asked:
 
 @dataclass
 class Caller:
-    """A visitor of its own."""
+    """A program that talks to the page, with a session of its own."""
 
     address: str
     session: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What the page tells of itself."""
+        """The page's configuration: its components and events."""
         connection = self._connection()
         connection.request("GET", "/config")
         try:
@@ -51,62 +60,64 @@ class Caller:
             connection.close()
 
     def ask(self, question: str, leave: Callable[[str], bool] = lambda _: False) -> Asked:
-        """Asks, and reads the answer as it is written; `leave` says at which text to hang up."""
+        """Asks, and reads the answer while it is written; hangs up as soon as `leave` accepts the text so far."""
         return self.call("question", "submit", self.asking(question), leave)
 
     @staticmethod
     def asking(question: str) -> list[Any]:
-        """What the page sends with a question."""
+        """Returns what the page sends with a question."""
         return [question, 0, None, None, None, None, "", ""]
 
     def joining(self, elem_id: str, event: str, data: list[Any]) -> dict[str, Any]:
-        """What the page sends when something happens to a component."""
+        """Returns what the page sends when an event of a component occurs."""
         return {"data": data, "fn_index": self._handler(elem_id, event), "session_hash": self.session, "trigger_id": None}
 
     def call(self, elem_id: str, event: str, data: list[Any], leave: Callable[[str], bool] = lambda _: False) -> Asked:
-        """Does what an event of a component does, with any values for what its handler is given."""
-        begun = time.monotonic()
+        """Triggers an event of a component, with any values for its handler's inputs."""
+        started = time.monotonic()
         body = json.dumps(self.joining(elem_id, event, data))
         status, headers, text = self.post("/gradio_api/queue/join", body, "application/json")
         if status != 200:
-            return Asked(status, text, refused_s=time.monotonic() - begun, retry_after=headers.get("retry-after", ""))
-        return self._read(begun, leave)
+            refused_s = time.monotonic() - started
+            return Asked(status, text, refused_s=refused_s, retry_after=headers.get("retry-after", ""))
+        return self._read(started, leave)
 
-    def post(self, path: str, body: str | bytes, kind: str) -> tuple[int, dict[str, str], str]:
-        """(status, headers, text) of what is answered."""
+    def post(self, path: str, body: str | bytes, content_type: str) -> tuple[int, dict[str, str], str]:
+        """Returns (status, headers, text) of the response."""
         connection = self._connection()
         try:
-            connection.request("POST", path, body, {"Content-Type": kind})
-            reply = connection.getresponse()
-            return reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read().decode()
+            connection.request("POST", path, body, {"Content-Type": content_type})
+            response = connection.getresponse()
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return response.status, headers, response.read().decode()
         finally:
             connection.close()
 
-    def _read(self, begun: float, leave: Callable[[str], bool]) -> Asked:
-        reading = self._connection()
-        reading.request("GET", f"/gradio_api/queue/data?session_hash={self.session}")
-        reply = reading.getresponse()
-        said, first_s = "", 0.0
+    def _read(self, started: float, leave: Callable[[str], bool]) -> Asked:
+        connection = self._connection()
+        connection.request("GET", f"/gradio_api/queue/data?session_hash={self.session}")
+        response = connection.getresponse()
+        text, first_s = "", 0.0
         try:
-            for line in reply:
+            for line in response:
                 event = json.loads(line[5:]) if line.startswith(b"data:") else {}
                 if event.get("msg") in ("process_generating", "process_completed"):
-                    first_s = first_s or time.monotonic() - begun
-                    said += json.dumps(told(event["output"]), ensure_ascii=False)
+                    first_s = first_s or time.monotonic() - started
+                    text += json.dumps(without_hits(event["output"]), ensure_ascii=False)
                 if event.get("msg") == "process_completed":
-                    return Asked(reply.status, said, bool(event["success"]), first_s)
-                if leave(said):
+                    return Asked(response.status, text, bool(event["success"]), first_s)
+                if leave(text):
                     break
         finally:
-            reply.close()
-            reading.close()
-        return Asked(reply.status, said, False, first_s)
+            response.close()
+            connection.close()
+        return Asked(response.status, text, False, first_s)
 
     def _handler(self, elem_id: str, event: str) -> int:
         (component,) = (c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
         handlers = self.config["dependencies"]
         handler = next(d for d in handlers if [component, event] in d["targets"])
-        if not handler["backend_fn"]:  # it only ends others; what it does comes then
+        if not handler["backend_fn"]:  # it only cancels others; the handler with the effect follows it
             handler = next(d for d in handlers if d["trigger_after"] == handler["id"])
         return int(handler["id"])
 
@@ -115,24 +126,24 @@ class Caller:
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
 
 
-_KEPT = escaped('{"talks"')
+_STORED = escaped('{"conversations"')  # the beginning of a message that stores a conversation in the browser
 
 
-def told(output: Any) -> Any:
-    """What an answer tells: without the passages that were found for it, which are kept with it and may be any."""
+def without_hits(output: Any) -> Any:
+    """Returns an event's output without the hits of answers, which are stored with them and may be any passages."""
     if isinstance(output, dict):
-        return {key: [] if key == "hits" else told(value) for key, value in output.items()}
+        return {key: [] if key == "hits" else without_hits(value) for key, value in output.items()}
     if isinstance(output, list):
-        return [told(value) for value in output]
-    is_kept = isinstance(output, str) and output.startswith(_KEPT)
-    return told(json.loads(html.unescape(output))) if is_kept else output
+        return [without_hits(value) for value in output]
+    is_stored = isinstance(output, str) and output.startswith(_STORED)
+    return without_hits(json.loads(html.unescape(output))) if is_stored else output
 
 
 def flood(caller: Caller, question: str, many: int) -> list[Asked]:
-    """What is said to so many questions in one moment, of as many visitors; nobody reads the answers."""
+    """Asks many questions in one moment, as many visitors; returns how each was received. The answers are not read."""
 
     async def ask() -> Asked:
-        begun = time.monotonic()
+        started = time.monotonic()
         parts = urlsplit(caller.address)
         body = json.dumps(
             {**caller.joining("question", "submit", caller.asking(question)), "session_hash": secrets.token_hex(6)}
@@ -140,32 +151,34 @@ def flood(caller: Caller, question: str, many: int) -> list[Asked]:
         head = f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
-        reply = (await reader.read()).decode()
-        seconds = time.monotonic() - begun
+        response = (await reader.read()).decode()
+        seconds = time.monotonic() - started
         writer.close()
-        retry = re.search(r"(?i)retry-after: (\d+)", reply)
-        return Asked(int(reply.split(" ", 2)[1]), refused_s=seconds, retry_after=retry.group(1) if retry else "")
+        retry = re.search(r"(?i)retry-after: (\d+)", response)
+        return Asked(int(response.split(" ", 2)[1]), refused_s=seconds, retry_after=retry.group(1) if retry else "")
 
-    async def all_of_them() -> list[Asked]:
+    async def ask_all() -> list[Asked]:
         return await asyncio.gather(*(ask() for _ in range(many)))
 
-    with ThreadPoolExecutor(1) as aside:  # the browser of a test may have a loop running here
-        return aside.submit(lambda: asyncio.run(all_of_them())).result()
+    with ThreadPoolExecutor(1) as executor:  # the browser of a test may run a loop in this thread
+        return executor.submit(lambda: asyncio.run(ask_all())).result()
 
 
-NEW = Talk("", "")
+NEW = Conversation("", "")
 
 
-def asked_on_the_page(library: Library, question: str, before: Talk = NEW) -> tuple[list[dict[str, str]], str, Talk]:
-    """The chat, the panel of sources and the conversation after a question: its handler called in this process."""
-    from rag.server.page.chat_tab import AskRoom, gr
+def asked_on_the_page(
+    library: Library, question: str, before: Conversation = NEW
+) -> tuple[list[dict[str, str]], str, Conversation]:
+    """Returns (chat, source panel, conversation) after a question; calls the page's handler in this process."""
+    from rag.server.page.chat_tab import ChatTab, gr
 
-    async def laid_out() -> AskRoom:  # outside a running loop Gradio makes loops of its own, and leaves them open
+    async def build() -> ChatTab:  # outside a running loop Gradio makes loops of its own, and leaves them open
         with gr.Blocks(analytics_enabled=False):
-            return AskRoom(library)
+            return ChatTab(library)
 
-    room = asyncio.run(laid_out())
-    *_, last = room.ask(question, 0, before, [], None, None, "", "")
-    shown = {component.elem_id or type(component).__name__: value for component, value in last.items()}
-    talked = next(value for value in last.values() if isinstance(value, Talk))
-    return shown["chat"], shown["source"], talked
+    tab = asyncio.run(build())
+    *_, last = tab.ask(question, 0, before, [], None, None, "", "")
+    outputs = {component.elem_id or type(component).__name__: value for component, value in last.items()}
+    conversation = next(value for value in last.values() if isinstance(value, Conversation))
+    return outputs["chat"], outputs["source"], conversation

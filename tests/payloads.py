@@ -1,6 +1,6 @@
-"""Text that wants to be more than text. Written here, after the classes of the HTML and Markdown injection corpora.
+"""Injection payloads, written here after the classes of public HTML and Markdown injection corpora.
 
-`{u}` is an address that must never be asked for; `PWN` must never be set.
+`{u}` stands for an address that must never be requested; `PWN` must never be set.
 """
 
 from __future__ import annotations
@@ -143,6 +143,6 @@ _MARKDOWN = [
 
 
 def payloads(evil: str) -> list[str]:
-    """All of them, with an address that must never be asked for."""
+    """Returns every payload, with an address that must never be requested."""
     return [payload.replace("{{", "\0").replace("}}", "\1").replace("{u}", evil).replace("\0", "{").replace("\1", "}")
             for payload in _TAGS + _MARKDOWN]  # fmt: skip

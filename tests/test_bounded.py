@@ -14,14 +14,14 @@ import pytest
 
 from rag import Document, Filter
 from rag import records as r
-from rag.answering.answer_check import MARKER, claims_of
-from rag.answering.claims import support
+from rag.answering.verification.answer_check import MARKER, claims_of
+from rag.answering.verification.claims import support
 from rag.answering.prompts import refuses
-from rag.answering.url_filter import without_foreign
+from rag.answering.verification.url_filter import without_foreign
 from rag.cli.rendering import Live, one_line, plain
 from rag.index.catalog import Catalog
 from rag.index.splitting import SentencePacker
-from rag.server.page.views import answer_view, source_view
+from rag.server.page.views import answer_view, markup, source_view
 from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
 from rag.sources.parsers.markdown import read as read_markdown
 from rag.text.quotes import find_quotation, find_quote, quotations
@@ -75,11 +75,11 @@ WORK: dict[str, Callable[[str], object]] = {
     "claims of an answer": claims_of,
     "markers": lambda text: (MARKER.sub("", text), refuses(text)),
     "addresses": lambda text: without_foreign(text, ["nothing"]),
-    "escape for the page": answer_view.escaped,
-    "answer on the page": lambda text: answer_view.answer(0, answered(text)),
-    "answer as it is written": answer_view.writing,
-    "source beside it": lambda text: source_view.section(
-        Document(text, "t", source="s"), 0, [source_view.cited(0, citation(text))]
+    "escape for the page": markup.escaped,
+    "answer on the page": lambda text: answer_view.answer_markup(0, answered(text)),
+    "answer as it is written": answer_view.partial_answer_markup,
+    "source beside it": lambda text: source_view.document_markup(
+        Document(text, "t", source="s"), 0, [source_view.citation_highlight(0, citation(text))]
     ),
     "to the terminal": lambda text: (plain(text), one_line(text)),
     "to the terminal, live": through_live,
@@ -123,10 +123,10 @@ def test_time_grows_with_length(name: str, full: bool) -> None:
 def test_filters_are_bounded(tmp_path: Path) -> None:
     """A pattern with many stars against a long name."""
     catalog = Catalog.open(tmp_path)
-    root = catalog.root_id("memory", "")
-    catalog.publish(catalog.stage(root, Document("x", "x", source="a" * 5_000, content_hash="x")))
+    root = catalog.files.root_id("memory", "")
+    catalog.documents.publish(catalog.documents.stage(root, Document("x", "x", source="a" * 5_000, content_hash="x")))
     for pattern in ("*a" * 30 + "b", "?" * 4_999 + "b", "[a-z]*" * 30 + "!", "*" * 1_000 + "b"):
         begun = time.process_time()
-        assert catalog.matching(Filter(sources=(pattern,))) == []
+        assert catalog.documents.matching(Filter(sources=(pattern,))) == []
         assert time.process_time() - begun < 2, pattern[:20]
     catalog.close()

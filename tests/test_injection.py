@@ -161,9 +161,9 @@ def seen_by_a_reader(events: list) -> tuple[Answer, str, str]:
     for event in events:
         if isinstance(event, TextDelta):
             said += event.text
-            on_page += answer_view.writing(said[-400:])
+            on_page += answer_view.partial_answer_markup(said[-400:])
     in_terminal = live.shown(said) + "\n".join([answer.notice, *rendering.footnotes(answer, with_claims=True)])
-    return answer, in_terminal, on_page + answer_view.answer(1, answer)
+    return answer, in_terminal, on_page + answer_view.answer_markup(1, answer)
 
 
 def told(library: Library, answer: Answer) -> str:

@@ -1,7 +1,7 @@
-"""What stands before the page: who may ask it for what, and what a browser may do with its replies.
+"""Protects the server: checks every request, and adds security headers to every response. Pure ASGI.
 
-Pure ASGI. The policy is the second wall against what documents and models write; the first is `escaped` of
-`rag.server.page.views.answer_view`.
+The content security policy is the second defence against markup in documents and model output; the first is `escaped` of
+`rag.server.page.views.markup`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ import math
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import cookie_parser
 
-from rag.server.accounts import Rate, Sessions
+from rag.server.rate_limiter import RateLimiter
+from rag.server.sessions import Sessions
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rag-session"
 LOGIN = "/login"
-# Without a session: the way in, and what a page that lost its server asks again and again before it loads itself anew.
-_ANYONE = (LOGIN, "/gradio_api/app_id")
-_MOST_BODY = 8_000_000  # bytes a request may carry: a conversation that a browser kept
-_MOST_UPLOAD = 600_000_000  # bytes of files at once
-_MOST_LOGIN = 10_000
+# Served without a session: the login form, and what a page that lost its server polls before it reloads.
+_PUBLIC = (LOGIN, "/gradio_api/app_id")
+_MAX_BODY_BYTES = 8_000_000  # of a request: a conversation that a browser stored
+_MAX_UPLOAD_BYTES = 600_000_000  # of one upload
+_MAX_LOGIN_BYTES = 10_000
 _UPLOAD, _ASK = "/gradio_api/upload", "/gradio_api/queue/join"
-# What the page may load: from itself, nothing else. Gradio needs inline scripts and styles.
+# The page loads nothing from other origins. Gradio needs inline scripts and styles.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
@@ -37,21 +39,21 @@ HEADERS = {
     "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
-    "referrer-policy": "same-origin",  # with none at all, a browser posts our own forms as from a page of nowhere
+    "referrer-policy": "same-origin",  # with "no-referrer" a browser posts our own forms with the origin "null"
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-# All that the page and its readers need. Gradio has much more: proxies, files by path, editors, other people's runs.
-_OPEN = re.compile(
+# The paths that the page needs. Gradio serves many more: proxies, files by path, editors, other users' runs.
+_ALLOWED_PATHS = re.compile(
     r"/(?:theme\.css|favicon\.ico|config|login|logout)?"
     r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]{0,200}"
     r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|reset|upload|upload_progress|startup-events|app_id)/?"
     r"|/documents/[0-9]{1,18}(?:/pages/[0-9]{1,6})?|/runs/[0-9]{1,18}"
 )
-# A browser asks for a hundred files to begin with, and then now and then; behind a proxy all clients look like one.
-_AT_ONCE, _A_SECOND = 600, 60
-_MOST_JOINING = 64  # Gradio takes 2 ms for each, if only to say that its queue is full
-_WAIT_S = 2  # after a full queue
+# A browser loads a hundred files at first and a few later; behind a proxy all clients look like one.
+_BURST, _PER_SECOND = 600, 60
+_MAX_JOINING = 64  # Gradio takes 2 ms for each, even to answer that its queue is full
+_RETRY_AFTER_S = 2  # after a full queue
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -59,104 +61,105 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Walls:
-    """Security headers on every reply; no request for another host, from a foreign page, too large, or too many.
+class SecurityMiddleware:
+    """Adds security headers to every response; rejects requests that are foreign, unknown, too large or too many.
 
     Args:
-        app: What stands behind them.
-        names: Hosts it answers to, besides the addresses of this machine; a page that was given another name (DNS
-            rebinding) is refused.
-        sessions: Who is logged in, where that is demanded.
+        app: The application behind the middleware.
+        host_names: Host names that are served besides those of this machine. Other names are rejected: a foreign page may
+            have pointed its own name at this address (DNS rebinding).
+        sessions: The login sessions; None where no login is required.
     """
 
-    def __init__(self, app: App, names: Iterable[str] = (), sessions: Sessions | None = None) -> None:
+    def __init__(self, app: App, host_names: Iterable[str] = (), sessions: Sessions | None = None) -> None:
         self._app = app
-        self._names = {*LOOPBACK, *(name.lower() for name in names)}
+        self._host_names = {*LOOPBACK, *(name.lower() for name in host_names)}
         self._sessions = sessions
-        self._rate = Rate(_AT_ONCE, _A_SECOND)
-        self._joining = 0  # requests to ask that Gradio has not let in, or refused, yet
+        self._limiter = RateLimiter(_BURST, _PER_SECOND)
+        self._joining = 0  # questions that Gradio has neither accepted nor rejected yet
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handles one ASGI connection."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})  # the page has none
+            await send({"type": "websocket.close", "code": 1008})  # the page uses no websockets
         else:
-            await self._answer(scope, receive, send)
+            await self._handle(scope, receive, send)
 
-    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        most = {_UPLOAD: _MOST_UPLOAD, LOGIN: _MOST_LOGIN}.get(scope["path"], _MOST_BODY)
-        refusal = self._refusal(scope, headers, most)
-        if refusal is not None:
-            await _refuse(send, *refusal)
+        max_bytes = {_UPLOAD: _MAX_UPLOAD_BYTES, LOGIN: _MAX_LOGIN_BYTES}.get(scope["path"], _MAX_BODY_BYTES)
+        rejection = self._rejection(scope, headers, max_bytes)
+        if rejection is not None:
+            await _reject(send, rejection)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = {key.encode(): value.encode() for key, value in HEADERS.items()}
-                if message["status"] == 503:
-                    own[b"retry-after"] = str(_WAIT_S).encode()
-                kept = [(key, value) for key, value in message["headers"] if key.lower() not in own]
-                message["headers"] = [*kept, *own.items()]
-            await send(message)
-
         if scope["path"] == _ASK:
-            if self._joining >= _MOST_JOINING:
-                await _refuse(send, 503, "too many questions at once; try again in a moment", {"retry-after": str(_WAIT_S)})
+            if self._joining >= _MAX_JOINING:
+                retry_after = {"retry-after": str(_RETRY_AFTER_S)}
+                await _reject(send, _Rejection(503, "too many questions at once; try again in a moment", retry_after))
                 return
             self._joining += 1
         try:
-            await self._app(scope, _limited(receive, most), send_with_headers)
+            await self._app(scope, _limited(receive, max_bytes), _with_headers(send))
         finally:
             self._joining -= scope["path"] == _ASK
 
-    def _refusal(self, scope: Message, headers: dict[str, str], most: int) -> tuple[int, str, dict[str, str]] | None:
-        """(status, words, headers) for a request that must not pass; None for one that may."""
-        if not self._is_ours(headers.get("host", "")):
-            return 400, "this page is not served under that name", {}
-        if not _OPEN.fullmatch(scope["path"]) or ".." in scope["path"]:
-            return 404, "there is no such page", {}
-        if _is_foreign(scope["method"], headers):
-            return 403, "requests from other pages are refused", {}
+    def _rejection(self, scope: Message, headers: dict[str, str], max_bytes: int) -> _Rejection | None:
+        """Returns why a request is rejected; None if it is allowed."""
+        if not self._is_our_host(headers.get("host", "")):
+            return _Rejection(400, "unknown host name; allow it with: rag ui --name NAME")
+        if not _ALLOWED_PATHS.fullmatch(scope["path"]) or ".." in scope["path"]:
+            return _Rejection(404, "not found")
+        if _is_cross_origin(scope["method"], headers):
+            return _Rejection(403, "requests from other sites are not allowed")
         length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length) > most:
-            return 413, "the request is too large", {}
-        if self._sessions is not None and scope["path"] not in _ANYONE and not self._sessions.holds(session_of(headers)):
+        if not (length.isascii() and length.isdigit()) or int(length) > max_bytes:
+            return _Rejection(413, "the request is too large")
+        if self._needs_login(scope["path"], headers):
             if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
-                return 303, "log in first", {"location": LOGIN}
-            return 401, "log in first", {}
-        wait_s = self._rate.wait_s(client_of(scope))
+                return _Rejection(303, "log in first", {"location": LOGIN})
+            return _Rejection(401, "log in first")
+        wait_s = self._limiter.wait_s(client_of(scope))
         if wait_s:
-            return 429, "too many requests; try again in a moment", {"retry-after": str(math.ceil(wait_s))}
+            retry_after = {"retry-after": str(math.ceil(wait_s))}
+            return _Rejection(429, "too many requests; try again in a moment", retry_after)
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def _needs_login(self, path: str, headers: dict[str, str]) -> bool:
+        if self._sessions is None or path in _PUBLIC:
+            return False
+        return not self._sessions.is_valid(session_token(headers))
+
+    def _is_our_host(self, host: str) -> bool:
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
             return False
-        if name in self._names:
+        if name in self._host_names:
             return True
-        # An address is no name that another could have given us. It is checked where there is an account.
+        # An IP address cannot be another site's name (DNS rebinding). Where login is required, any address is served.
         return self._sessions is not None and _is_address(name)
 
 
-def names_of_this_machine() -> list[str]:
-    """What others on its network may call it."""
+def machine_names() -> list[str]:
+    """Returns the host names of this machine on its network."""
     name = socket.gethostname()
     return [name, f"{name}.local", socket.getfqdn()]
 
 
-def session_of(headers: Mapping[str, str]) -> str:
-    """The token that a browser sent; empty if it sent none."""
-    # Not the standard library's: it drops all cookies after one of another program that it does not like.
+def session_token(headers: Mapping[str, str]) -> str:
+    """Returns the session token in a request's cookies; empty if there is none.
+
+    Args:
+        headers: The request's headers by lower-case name.
+    """
+    # Not http.cookies: it drops every cookie after one that it cannot parse, which another program may have set.
     return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def client_of(scope: Mapping[str, Any]) -> str:
-    """Whose requests are counted together: an address, or the network that one household has of IPv6."""
+    """Returns the client whose requests are counted together: an IPv4 address, or the /64 network of an IPv6 address."""
     host: str = scope["client"][0] if scope.get("client") else ""
     if _is_address(host) and ":" in host:
         return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
@@ -171,32 +174,57 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _is_foreign(method: str, headers: dict[str, str]) -> bool:
-    """Whether a page of another origin makes the request, or lets its reader make it."""
+def _is_cross_origin(method: str, headers: dict[str, str]) -> bool:
+    """Returns whether a page of another origin makes the request, other than by a link to here."""
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers.get("host"):
         return True
     if headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
         return False
-    # Another page may lead its reader here; it may not have their browser load parts of this one.
+    # A link from another site is fine; loading parts of this page into another one is not.
     return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
 
 
-async def _refuse(send: Send, status: int, words: str, more: dict[str, str]) -> None:
-    headers = {**HEADERS, "content-type": "text/plain; charset=utf-8", "content-length": str(len(words)), **more}
+@dataclass(frozen=True, slots=True)
+class _Rejection:
+    """The response to a request that is not allowed; `message` is ASCII."""
+
+    status: int
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+async def _reject(send: Send, rejection: _Rejection) -> None:
+    content = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(rejection.message))}
+    headers = {**HEADERS, **content, **rejection.headers}
     encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": words.encode()})
+    await send({"type": "http.response.start", "status": rejection.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": rejection.message.encode()})
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """Ends a request whose body grows past the limit without having said so."""
+def _with_headers(send: Send) -> Send:
+    """Adds the security headers to a response, and Retry-After to Gradio's 503 for a full queue."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            added = {key.encode(): value.encode() for key, value in HEADERS.items()}
+            if message["status"] == 503:
+                added[b"retry-after"] = str(_RETRY_AFTER_S).encode()
+            others = [(key, value) for key, value in message["headers"] if key.lower() not in added]
+            message["headers"] = [*others, *added.items()]
+        await send(message)
+
+    return send_with_headers
+
+
+def _limited(receive: Receive, max_bytes: int) -> Receive:
+    """Disconnects a request whose body exceeds the limit without a truthful Content-Length."""
     size = 0
 
-    async def limited() -> Message:
+    async def receive_limited() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        return message if size <= most else {"type": "http.disconnect"}
+        return message if size <= max_bytes else {"type": "http.disconnect"}
 
-    return limited
+    return receive_limited

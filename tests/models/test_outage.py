@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from rag import Library
-from rag.answering.answer_check import MARKER
+from rag.answering.verification.answer_check import MARKER
 from rag.records import Answer, AnswerDone, TextDelta, Turn
 from rag.server.page.views import answer_view
-from rag.server.page.views.conversations import Exchange, Talk
+from rag.server.page.views.conversations import Conversation, Exchange
+from rag.server.page.views.markup import escaped
 from rag.settings import Settings
 
 from .. import model_server as fake
@@ -107,7 +108,7 @@ def by_stream(index: Path, url: str) -> Shown:
 
 
 def by_page(index: Path, url: str, turns: tuple[Turn, ...] = ()) -> Shown:
-    before = Talk(
+    before = Conversation(
         "1", "", tuple(Exchange(t.question, Answer(t.question, t.answer, "answered", (), (), (), 1, "m")) for t in turns)
     )
     with Library.open(index, settings(url), short_lived=True) as library:
@@ -115,7 +116,7 @@ def by_page(index: Path, url: str, turns: tuple[Turn, ...] = ()) -> Shown:
         answered = after.turns[len(turns) :]
     text = f"{chat[-1]['content']} {source}"
     assert answered
-    cut, quoted = answer_view.escaped("cut off"), answer_view.escaped("word for word")
+    cut, quoted = escaped("cut off"), escaped("word for word")
     return Shown("incomplete" if cut in text else "degraded" if quoted in text else "answered", text)
 
 
@@ -214,7 +215,7 @@ def test_a_cut_answer_is_never_shown_as_whole(index: Path, way: str, full: bool)
             if answer.status == "incomplete":
                 assert MARKER.sub("", LONG[:at].strip()) == MARKER.sub("", answer.text)
                 assert "cut off" in answer.notice
-                assert answer_view.escaped("cut off") in answer_view.answer(1, answer)
+                assert escaped("cut off") in answer_view.answer_markup(1, answer)
             for c in answer.citations:
                 assert library.document(c.source).text[c.start : c.end] == c.quote
 

@@ -1,5 +1,5 @@
-"""The page: a chat beside its sources. `show` makes what is shown from records, `app` wires it to Gradio."""
+"""The page: a conversation beside its sources. `views` turns records into markup, `app` wires the markup to Gradio."""
 
 import os
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, which the modules here do
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it on import, which the modules of this package do

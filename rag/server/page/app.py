@@ -1,4 +1,4 @@
-"""The page put together: its rooms, its head, its looks. With the rooms, the home of gradio."""
+"""Assembles the page from its tabs and mounts it on a server. This package is the home of gradio."""
 
 from __future__ import annotations
 
@@ -10,83 +10,96 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from rag.library import Library
-from rag.server.page.chat_tab import AT_ONCE, AskRoom
-from rag.server.page.documents_tab import DocumentsRoom
-from rag.server.page.evaluation_tab import EvaluateRoom
-from rag.server.page.events import MARKUP, QUIET
-from rag.server.page.upload_guard import OwnFiles
+from rag.server.page.chat_tab import CONCURRENT_QUESTIONS, ChatTab
+from rag.server.page.documents_tab import DocumentsTab
+from rag.server.page.evaluation_tab import EvaluationTab
+from rag.server.page.upload_guard import GuardedBlocks
 from rag.server.page.views import answer_view, document_table, settings_table
+from rag.server.page.wiring import MARKUP, QUIET
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _HERE = Path(__file__).parent
-_LOOKED_AT_DOCUMENTS_S, _LOOKED_S = 2, 10  # how often a page looks whether documents came or went
-_WAITING = 64  # questions that may wait; one more is refused at once
+_POLL_DOCUMENTS_S, _POLL_S = 2, 10  # how often a page asks for the library's version: on the Documents tab, elsewhere
+_MAX_WAITING_QUESTIONS = 64  # further ones are rejected at once
 
 
-def mount(outer: FastAPI, library: Library, uploads: Path, in_step: threading.Event | None = None, user: str = "") -> None:
-    """Puts the page over one library at the root of a server.
+def mount(
+    server: FastAPI, library: Library, uploads: Path, first_sync: threading.Event | None = None, user: str = ""
+) -> None:
+    """Mounts the page of a library at the root of a server.
 
     Args:
-        outer: The server.
-        library: What is asked.
-        uploads: A folder of this process alone, in which dropped files lie until they are taken in.
-        in_step: Set once the library's folder was looked at.
-        user: Who must log in; empty where nobody must.
+        server: The server.
+        library: The library that answers.
+        uploads: A folder of this process alone, in which uploaded files lie until they are added.
+        first_sync: Set once the library's folder was synced.
+        user: The user who must log in; empty where no login is required.
     """
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # by itself Gradio leaves them where everyone on the machine can read
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # Gradio's default is readable by every user of the machine
     gr.mount_gradio_app(
-        outer, build(library, uploads, in_step, user), path="/", show_error=False, footer_links=[], theme=_theme(),
-        head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>", css_paths=[_HERE / "style.css"],
-        max_file_size=library.settings.max_file_mb * 1_000_000, blocked_paths=[str(library.folder.resolve())],
-        run_history=False, app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
-    )  # fmt: skip
+        server,
+        build(library, uploads, first_sync, user),
+        path="/",
+        show_error=False,
+        footer_links=[],
+        theme=_theme(),
+        head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
+        css_paths=[_HERE / "style.css"],
+        max_file_size=library.settings.max_file_mb * 1_000_000,
+        blocked_paths=[str(library.folder.resolve())],
+        run_history=False,
+        app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
+    )
 
 
-def build(library: Library, uploads: Path, in_step: threading.Event | None = None, user: str = "") -> gr.Blocks:
-    """The page over one library.
+def build(library: Library, uploads: Path, first_sync: threading.Event | None = None, user: str = "") -> gr.Blocks:
+    """Returns the page of a library.
 
     Args:
-        library: What is asked.
-        uploads: Where dropped files lie.
-        in_step: Set once its folder was looked at; until then a question to an empty library waits a while.
-        user: Who is logged in; empty where nobody must be.
+        library: The library that answers.
+        uploads: The folder of uploaded files.
+        first_sync: Set once the library's folder was synced; until then a question to an empty library waits a while.
+        user: The logged-in user; empty where no login is required.
     """
 
-    def about() -> str:
-        return answer_view.top(document_table.summary(library.documents()), library.settings.remote_addresses(), user)
+    def header() -> str:
+        summary = document_table.summary_text(library.documents())
+        return answer_view.header_markup(summary, library.settings.remote_addresses(), user)
 
-    with OwnFiles(uploads, title="rag", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
-        version, timer = gr.State(-1), gr.Timer(_LOOKED_S)
-        top = gr.Markdown(about(), elem_id="head", **MARKUP)
+    with GuardedBlocks(uploads, title="rag", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
+        version, timer = gr.State(-1), gr.Timer(_POLL_S)
+        head = gr.Markdown(header(), elem_id="head", **MARKUP)
         with gr.Tabs(elem_id="rooms"):
-            with gr.Tab("Ask", id="ask") as ask_tab:
-                ask = AskRoom(library, in_step)
-            with gr.Tab("Documents", id="documents") as documents_tab:
-                documents = DocumentsRoom(library)
-            with gr.Tab("Evaluate", id="evaluate") as evaluate_tab:
-                evaluate = EvaluateRoom(library, Path.cwd())
-            with gr.Tab("Settings", id="settings") as settings_tab:
-                facts_shown = gr.Markdown("", elem_id="facts", **MARKUP)
-        ask.wire(version)
-        documents.wire(version)
-        evaluate.wire(page)
-        settings_tab.select(lambda: settings_table.shown(library.status(), library.settings), None, facts_shown, **QUIET)
-        # All that shows documents is told when there are others, or they stand otherwise.
-        gr.on([page.load, timer.tick, documents.changed], library.version, None, version, **QUIET)
-        version.change(about, None, top, **QUIET)
-        documents_tab.select(lambda: gr.Timer(_LOOKED_AT_DOCUMENTS_S), None, timer, **QUIET)
-        gr.on(
-            [tab.select for tab in (ask_tab, evaluate_tab, settings_tab)], lambda: gr.Timer(_LOOKED_S), None, timer, **QUIET
-        )
-    page.queue(max_size=_WAITING, default_concurrency_limit=AT_ONCE)
+            with gr.Tab("Ask", id="ask") as ask:
+                chat_tab = ChatTab(library, first_sync)
+            with gr.Tab("Documents", id="documents") as documents:
+                documents_tab = DocumentsTab(library)
+            with gr.Tab("Evaluate", id="evaluate") as evaluate:
+                evaluation_tab = EvaluationTab(library, Path.cwd())
+            with gr.Tab("Settings", id="settings") as settings:
+                table = gr.Markdown("", elem_id="facts", **MARKUP)
+        chat_tab.wire(version)
+        documents_tab.wire(version)
+        evaluation_tab.wire(page)
+        settings.select(lambda: settings_table.settings_markup(library.status(), library.settings), None, table, **QUIET)
+        # A new version of the library refreshes everything that shows documents.
+        gr.on([page.load, timer.tick, documents_tab.changed], library.version, None, version, **QUIET)
+        version.change(header, None, head, **QUIET)
+        documents.select(lambda: gr.Timer(_POLL_DOCUMENTS_S), None, timer, **QUIET)
+        gr.on([tab.select for tab in (ask, evaluate, settings)], lambda: gr.Timer(_POLL_S), None, timer, **QUIET)
+    page.queue(max_size=_MAX_WAITING_QUESTIONS, default_concurrency_limit=CONCURRENT_QUESTIONS)
     return page
 
 
 def _theme() -> gr.themes.Base:
-    """System fonts, one accent; nothing is fetched."""
+    """Returns a theme of system fonts and one accent colour; it fetches nothing."""
     return gr.themes.Base(
-        primary_hue="slate", neutral_hue="gray", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"],
-        radius_size="sm", spacing_size="sm",
-    )  # fmt: skip
+        primary_hue="slate",
+        neutral_hue="gray",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+        radius_size="sm",
+        spacing_size="sm",
+    )

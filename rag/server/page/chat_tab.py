@@ -1,13 +1,12 @@
-"""The room where questions are asked: conversation, sources beside it. Thin handlers.
+"""The Ask tab: the conversation, the question box, and the sources beside the answers.
 
-All state that belongs to a reader is handed in and out; nothing of it is kept here.
+A visitor's state is passed to each handler and returned by it; the tab keeps none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import secrets
 import threading
@@ -23,301 +22,297 @@ from rag.errors import RagError
 from rag.library import Library
 from rag.records import Answer, AnswerDone, Filter, SourcesFound
 from rag.server.page import source_panel
-from rag.server.page.conversation_list import KeptTalks, to_save
-from rag.server.page.document_filter import Scope
-from rag.server.page.events import FEEDBACK, HIDDEN, MARKUP, QUIET, Updates, command
+from rag.server.page.background_job import internal_error
+from rag.server.page.conversation_list import ConversationList, save_message
+from rag.server.page.document_filter import DocumentFilter
+from rag.server.page.feedback_form import FeedbackForm
 from rag.server.page.views import answer_view, conversations
-from rag.server.page.views.conversations import Exchange, Talk
+from rag.server.page.views.conversations import Conversation, Exchange
+from rag.server.page.views.markup import escaped
+from rag.server.page.wiring import HIDDEN, MARKUP, QUIET, Updates, parse_command
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = 20  # questions answered side by side; more wait
-_FIRST_DOCUMENTS_S = 10.0
-_DRAWN_AFTER_S = 0.08  # an answer is drawn no more often: a drawing takes a browser some 20 ms
+CONCURRENT_QUESTIONS = 20  # answered at the same time; further ones wait
+_FIRST_DOCUMENTS_S = 10.0  # how long a question to an empty library waits for its first documents
+_REDRAW_S = 0.08  # at least this long between two drawings of an answer: one takes a browser some 20 ms
 
-Messages = list[dict[str, str]]
+ChatMessages = list[dict[str, str]]
 
 
-class AskRoom:
-    """Its handlers and components. Constructed within a `gr.Blocks`, it lays itself out.
+class ChatTab:
+    """The components and handlers of the tab. Construct it within a `gr.Blocks`.
 
     Args:
-        library: What is asked.
-        in_step: Set once its folder was looked at; until then a question to an empty library waits a while.
+        library: The library that answers.
+        first_sync: Set once the library's folder was synced; until then a question to an empty library waits a while.
     """
 
-    def __init__(self, library: Library, in_step: threading.Event | None = None) -> None:
+    def __init__(self, library: Library, first_sync: threading.Event | None = None) -> None:
         self._library = library
-        self._in_step = in_step
-        self._editing, self._parts, self._unfinished, self._rated = gr.State(0), gr.State([]), gr.State(None), gr.State(0)
+        self._first_sync = first_sync
+        # editing: the number of the exchange being edited, 0 for none. sources: the panel's markup for each answer, newest
+        # first. unfinished: the exchange being answered, None for none.
+        self._editing, self._sources, self._unfinished = gr.State(0), gr.State([]), gr.State(None)
         with gr.Row(elem_id="room"):
-            self._kept = KeptTalks(f"rag-talks-{_digest(str(library.folder.resolve()))}")
+            self._conversations = ConversationList(f"rag-talks-{_digest(str(library.folder.resolve()))}")
             with gr.Column(scale=5, elem_id="conversation"):
                 self._chat = gr.Chatbot(
-                    show_label=False, label="Conversation", elem_id="chat", height="calc(100vh - 270px)", buttons=[],
-                    layout="panel", render_markdown=True, allow_tags=False, placeholder=self._invitation(), **MARKUP,
-                )  # fmt: skip
+                    show_label=False,
+                    label="Conversation",
+                    elem_id="chat",
+                    height="calc(100vh - 270px)",
+                    buttons=[],
+                    layout="panel",
+                    render_markdown=True,
+                    allow_tags=False,
+                    placeholder=self._placeholder(),
+                    **MARKUP,
+                )
                 with gr.Row(elem_id="asking"):
                     self._question = gr.Textbox(
                         "",
-                        show_label=False, label="Question", placeholder="Ask your documents…", lines=1, max_lines=6,
-                        scale=8, autofocus=True, elem_id="question", max_length=8000,
-                    )  # fmt: skip
+                        show_label=False,
+                        label="Question",
+                        placeholder="Ask about your documents…",
+                        lines=1,
+                        max_lines=6,
+                        scale=8,
+                        autofocus=True,
+                        elem_id="question",
+                        max_length=8000,
+                    )
                     self._send = gr.Button("Ask", variant="primary", scale=0, min_width=72, elem_id="send")
                     self._stop = gr.Button("Stop", scale=0, min_width=72, elem_id="stop", visible=False)
-                self._told = gr.Markdown("", elem_id="told", **MARKUP)
-                self._scope = Scope(library)
-                self._examples = gr.Markdown(self._questions(), elem_id="examples", **MARKUP)
-                with gr.Column(visible=False, elem_id="feedback") as self._feedback:
-                    self._expected = gr.Textbox(
-                        "", label="What should it have said? Empty if the documents do not answer it.", elem_id="expected"
-                    )
-                    self._passage = gr.Textbox(
-                        "", label="Which passage says so? (optional; its own words)", lines=2, elem_id="passage"
-                    )
-                    with gr.Row():
-                        self._save = gr.Button("Save as a test question", size="sm", elem_id="save-feedback")
-                        self._leave = gr.Button("Leave it", size="sm")
+                self._note = gr.Markdown("", elem_id="told", **MARKUP)
+                self._filter = DocumentFilter(library)
+                self._examples = gr.Markdown(self._examples_markup(), elem_id="examples", **MARKUP)
+                self._feedback = FeedbackForm(library)
             with gr.Column(scale=4, elem_id="beside"):
-                gr.Markdown(_BAR, elem_id="bar", **MARKUP)
-                self._source = gr.Markdown("", elem_id="source", **MARKUP)
-        gr.Markdown(_KEYS, elem_id="keys", **MARKUP)
-        self._again, self._do = (
-            gr.Textbox("", show_label=False, label="Do", elem_id=box, elem_classes=HIDDEN) for box in ("do-again", "do")
+                gr.Markdown(_SOURCE_BAR, elem_id="bar", **MARKUP)
+                self._panel = gr.Markdown("", elem_id="source", **MARKUP)
+        gr.Markdown(_SHORTCUTS, elem_id="keys", **MARKUP)
+        self._retry_command, self._command = (
+            gr.Textbox("", show_label=False, label="Do", elem_id=elem_id, elem_classes=HIDDEN)
+            for elem_id in ("do-again", "do")
         )
 
     def wire(self, version: gr.State) -> None:
-        """Connects its components.
+        """Connects the components.
 
         Args:
-            version: The library's, as this page knows it.
+            version: The library's version as this page knows it.
         """
-        talked = self._kept.talked
+        conversation = self._conversations.conversation
         outputs = [
-            self._chat, self._source, self._question, self._parts, self._editing, self._told, self._unfinished,
-            self._send, self._stop, self._feedback, self._rated, *self._kept.outputs,
+            self._chat, self._panel, self._question, self._sources, self._editing, self._note, self._unfinished,
+            self._send, self._stop, *self._feedback.outputs, *self._conversations.outputs,
         ]  # fmt: skip
-        about = [talked, self._parts, *self._scope.inputs]
-        asking: dict[str, Any] = {"concurrency_limit": AT_ONCE, "concurrency_id": "ask", **QUIET}
-        asked = gr.on(
-            [self._question.submit, self._send.click], self.ask, [self._question, self._editing, *about], outputs, **asking
+        context = [conversation, self._sources, *self._filter.inputs]
+        limits: dict[str, Any] = {"concurrency_limit": CONCURRENT_QUESTIONS, "concurrency_id": "ask", **QUIET}
+        asking = gr.on(
+            [self._question.submit, self._send.click],
+            self.ask,
+            [self._question, self._editing, *context],
+            outputs,
+            **limits,
         )
-        again = self._again.change(self.ask_again, [self._again, *about], outputs, **asking)
-        # Only when the answer has ended is the last of it there to be marked.
-        self._stop.click(None, cancels=[asked, again], api_visibility="private").then(
-            self.stopped, [self._unfinished, talked, self._parts], outputs, **QUIET
+        retrying = self._retry_command.change(self.retry, [self._retry_command, *context], outputs, **limits)
+        # In a second event: only when the answer has ended is its last state there to be marked as unchecked.
+        self._stop.click(None, cancels=[asking, retrying], api_visibility="private").then(
+            self.stop, [self._unfinished, conversation, self._sources], outputs, **QUIET
         )
-        self._do.change(self.act, [self._do, talked], outputs, **QUIET)
-        self._kept.wire(outputs, self.shown, self._editing, self._unfinished, [asked, again])
-        self._scope.wire(version)
-        version.change(self.refreshed, None, [self._chat, self._examples], **QUIET)
-        feedback = [self._feedback, self._told, self._expected, self._passage]
-        self._save.click(self.save_feedback, [self._rated, talked, self._expected, self._passage], feedback, **QUIET)
-        self._leave.click(lambda: gr.Column(visible=False), None, self._feedback, **QUIET)
+        self._command.change(self.act, [self._command, conversation], outputs, **QUIET)
+        self._conversations.wire(outputs, self.show, self._editing, self._unfinished, [asking, retrying])
+        self._filter.wire(version)
+        version.change(self.refresh, None, [self._chat, self._examples], **QUIET)
+        self._feedback.wire(conversation, self._note)
 
-    def ask(self, question: str, editing: int, talked: Talk, parts: list[str], *scope: Any) -> Iterator[Updates]:
-        """Answers in the conversation, as it is written; the sources stand beside it when they are checked.
+    def ask(
+        self, question: str, editing: int, conversation: Conversation, sources: list[str], *filter_inputs: Any
+    ) -> Iterator[Updates]:
+        """Answers a question in the conversation while the answer is written; checked sources appear at the end.
 
         Args:
             question: The question.
-            editing: The number of the exchange that it replaces, with all that follow; 0 for none.
-            talked: The conversation so far.
-            parts: What the panel of sources shows for each of its answers, the newest first.
-            scope: What the documents asked are chosen by.
+            editing: The number of the exchange that it replaces, together with all later ones; 0 for none.
+            conversation: The conversation so far.
+            sources: The source panel's markup for each of its answers, newest first.
+            filter_inputs: The values of the document filter.
         """
         if not question.strip():
             return
         if editing:
-            talked = talked.until(editing)
-            parts = parts[len(parts) - len(talked.exchanges) :]
-        if not talked.id:
-            talked = Talk(secrets.token_hex(8), datetime.now(UTC).isoformat(timespec="seconds"))
-        before = [*_messages(talked), _message("user", answer_view.asked(question))]
-        exchange = Exchange(question, _unfinished(question, ""))
+            conversation = conversation.before(editing)
+            sources = sources[len(sources) - len(conversation.exchanges) :]
+        if not conversation.id:
+            conversation = Conversation(secrets.token_hex(8), datetime.now(UTC).isoformat(timespec="seconds"))
+        before = [*_messages(conversation), _message("user", answer_view.question_markup(question))]
+        exchange = Exchange(question, _unfinished_answer(question, ""))
         yield {
             self._chat: [*before, _message("assistant", "…")],
-            self._question: "",
-            self._kept.talked: talked,
-            self._parts: parts,
-            self._editing: 0,
-            self._told: "",
             self._unfinished: exchange,
-            **self._busy(True),
+            self._question: "",
+            self._conversations.conversation: conversation,
+            self._sources: sources,
+            self._editing: 0,
+            self._note: "",
+            **self._buttons(is_answering=True),
         }
         try:
-            filters = self._scope.filters(*scope)
-            with contextlib.closing(self._drawn(question, talked, filters)) as events:  # the model stops with the reader
-                for drawn in events:
-                    if isinstance(drawn, Answer):
-                        exchange = replace(exchange, answer=drawn)
+            filters = self._filter.filters(*filter_inputs)
+            # closing: when the visitor leaves, the model stops.
+            with contextlib.closing(self._stream(question, conversation, filters)) as drawings:
+                for drawing in drawings:
+                    if isinstance(drawing, Answer):
+                        exchange = replace(exchange, answer=drawing)
                         continue
-                    shown, said = drawn
-                    exchange = replace(exchange, answer=_unfinished(question, said))
-                    yield {self._chat: [*before, _message("assistant", shown)], self._unfinished: exchange}
+                    markup, text = drawing
+                    exchange = replace(exchange, answer=_unfinished_answer(question, text))
+                    yield {self._chat: [*before, _message("assistant", markup)], self._unfinished: exchange}
         except RagError as error:
             exchange = Exchange(question, problem=f"{error}. {error.hint}".strip())
-        except Exception:  # a defect of ours: the conversation goes on, and the log has it
+        except Exception as error:  # a defect of rag: the conversation goes on, and the log gets the traceback
             _log.exception("a question could not be answered")
-            exchange = Exchange(question, problem="This could not be answered: rag failed. Its log says how.")
-        yield self._with(exchange, talked, parts)
+            exchange = Exchange(question, problem=internal_error(error))
+        yield self._finished(exchange, conversation, sources)
 
-    def _with(self, exchange: Exchange, talked: Talk, parts: list[str]) -> Updates:
-        """The conversation with one exchange more, which has ended."""
-        talked = talked.with_exchange(exchange)
-        parts = [source_panel.part(self._library, len(talked.exchanges), exchange), *parts]
-        kept = self._kept.now(talked, talked)
-        return {**self._conversation(talked, parts), **kept, self._unfinished: None, **self._busy(False)}
+    def _finished(self, exchange: Exchange, conversation: Conversation, sources: list[str]) -> Updates:
+        """Returns the updates that append a finished exchange to the conversation."""
+        conversation = conversation.with_exchange(exchange)
+        sources = [source_panel.exchange_sources(self._library, len(conversation.exchanges), exchange), *sources]
+        return {
+            **self._conversation(conversation, sources),
+            **self._conversations.update(conversation, store=conversation),
+            self._unfinished: None,
+            **self._buttons(is_answering=False),
+        }
 
-    def _conversation(self, talked: Talk, parts: list[str]) -> Updates:
-        return {self._chat: _messages(talked), self._source: "".join(parts), self._parts: parts}
+    def _conversation(self, conversation: Conversation, sources: list[str]) -> Updates:
+        return {self._chat: _messages(conversation), self._panel: "".join(sources), self._sources: sources}
 
-    def _busy(self, is_busy: bool) -> Updates:
-        """The buttons to ask and to stop: one of them is there."""
-        return {self._send: gr.Button(visible=not is_busy), self._stop: gr.Button(visible=is_busy)}
+    def _buttons(self, *, is_answering: bool) -> Updates:
+        return {self._send: gr.Button(visible=not is_answering), self._stop: gr.Button(visible=is_answering)}
 
-    def _drawn(self, question: str, talked: Talk, filters: Filter | None) -> Generator[tuple[str, str] | Answer]:
-        """What is shown while an answer is written and what was said so far, now and then; then the answer."""
-        said, shown, last = "", "…", time.monotonic()
+    def _stream(
+        self, question: str, conversation: Conversation, filters: Filter | None
+    ) -> Generator[tuple[str, str] | Answer]:
+        """Yields (markup, text so far) at intervals while an answer is written, then the answer."""
+        text, markup, last_s = "", "…", time.monotonic()
         self._wait_for_documents()
-        events = self._library.stream(question, history=talked.turns, filters=filters)
-        try:
+        with contextlib.closing(self._library.stream(question, history=conversation.turns, filters=filters)) as events:
             for event in events:
                 if isinstance(event, AnswerDone):
                     yield event.answer
                     return
                 if isinstance(event, SourcesFound):
-                    shown = answer_view.reading(dict.fromkeys(hit.title for hit in event.hits[:5]))
+                    markup = answer_view.reading_markup(dict.fromkeys(hit.title for hit in event.hits[:5]))
                 else:
-                    said += event.text
-                    shown = answer_view.writing(said) if said else shown
-                # A model thinks after that; what is quoted follows at once, and is drawn with its sources.
+                    text += event.text
+                    markup = answer_view.partial_answer_markup(text) if text else markup
+                # A model takes time after the sources; quotations follow at once, and are drawn together with theirs.
                 is_pause = isinstance(event, SourcesFound) and self._library.chat_model is not None
-                if is_pause or time.monotonic() - last > _DRAWN_AFTER_S:
-                    yield shown, said
-                    last = time.monotonic()
-        finally:
-            events.close()
+                if is_pause or time.monotonic() - last_s > _REDRAW_S:
+                    yield markup, text
+                    last_s = time.monotonic()
 
     def _wait_for_documents(self) -> None:
-        """Whoever asks while the first documents are being taken in is answered from them."""
-        until = time.monotonic() + _FIRST_DOCUMENTS_S
-        while self._in_step is not None and self._library.is_empty() and time.monotonic() < until:
-            if self._in_step.wait(0.1):
+        """Waits a while for the first documents of a library that is still being filled."""
+        until_s = time.monotonic() + _FIRST_DOCUMENTS_S
+        while self._first_sync is not None and self._library.is_empty() and time.monotonic() < until_s:
+            if self._first_sync.wait(0.1):
                 return
 
-    def ask_again(self, word: str, talked: Talk, parts: list[str], *scope: Any) -> Iterator[Updates]:
-        """Answers the question of an exchange anew, "retry 2 …", and drops what followed it."""
-        _, turn = command(word)
-        if 1 <= turn <= len(talked.exchanges):
-            yield from self.ask(talked.exchanges[turn - 1].question, turn, talked, parts, *scope)
+    def retry(self, command: str, conversation: Conversation, sources: list[str], *filter_inputs: Any) -> Iterator[Updates]:
+        """Answers the question of an exchange again ("retry 2"), and drops the exchanges after it."""
+        _, turn = parse_command(command)
+        if 1 <= turn <= len(conversation.exchanges):
+            yield from self.ask(conversation.exchanges[turn - 1].question, turn, conversation, sources, *filter_inputs)
 
-    def act(self, word: str, talked: Talk) -> Updates:
-        """Does what a button of an answer asks for: "edit 2 …", "copy", "good" and "bad" alike."""
-        act, turn = command(word)
-        if not 1 <= turn <= len(talked.exchanges):
-            return {self._told: gr.skip()}
-        exchange = talked.exchanges[turn - 1]
-        if act == "edit":
-            note = f"editing question {turn}: what follows it is answered anew" if turn < len(talked.exchanges) else ""
-            return {self._question: exchange.question, self._editing: turn, self._told: answer_view.escaped(note)}
-        if act in ("good", "bad"):
-            rated = talked.rated(turn, act)
-            return {
-                **self._kept.now(rated, rated),
-                self._told: "thank you" if act == "good" else "",
-                self._feedback: gr.Column(visible=act == "bad"),
-                self._rated: turn,
-            }
-        copied = to_save("", conversations.exchange_as_markdown(exchange))
-        return {self._kept.saved: copied if act == "copy" else gr.skip()}
+    def act(self, command: str, conversation: Conversation) -> Updates:
+        """Executes a button below an answer: "edit 2", "copy 2", "good 2" or "bad 2"."""
+        action, turn = parse_command(command)
+        if not 1 <= turn <= len(conversation.exchanges):
+            return {self._note: gr.skip()}
+        exchange = conversation.exchanges[turn - 1]
+        if action == "edit":
+            has_later = turn < len(conversation.exchanges)
+            note = f"Editing question {turn}: its answer and all later ones will be replaced." if has_later else ""
+            return {self._question: exchange.question, self._editing: turn, self._note: escaped(note)}
+        if action in ("good", "bad"):
+            rated = conversation.with_rating(turn, action)
+            form = self._feedback.opened(turn) if action == "bad" else self._feedback.closed()
+            note = "Thank you." if action == "good" else ""
+            return {**self._conversations.update(rated, store=rated), **form, self._note: note}
+        copied = save_message("", conversations.exchange_as_markdown(exchange))
+        return {self._conversations.script_message: copied if action == "copy" else gr.skip()}
 
-    def save_feedback(self, turn: int, talked: Talk, expected: str, passage: str) -> Updates:
-        """Keeps a question whose answer was wrong as a row of a test set."""
-        ended = {self._feedback: gr.Column(visible=False), self._expected: "", self._passage: ""}
-        if not 1 <= turn <= len(talked.exchanges):
-            return ended
-        exchange = talked.exchanges[turn - 1]
-        source = self._source_of(passage, exchange.answer)
-        if passage.strip() and not source:
-            return {self._told: answer_view.escaped("these words are in none of the documents that were found")}
-        row = conversations.test_row(exchange, f"page-{secrets.token_hex(4)}", expected.strip(), passage.strip(), source)
-        path = self._library.folder / FEEDBACK
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        return ended | {self._told: answer_view.escaped(f"saved as a question of {path}")}
+    def stop(self, unfinished: Exchange | None, conversation: Conversation, sources: list[str]) -> Updates:
+        """Ends an answer after Stop: what was written stays, marked as unchecked."""
+        if unfinished is None:
+            return self._buttons(is_answering=False)
+        return self._finished(unfinished, conversation, sources)
 
-    def _source_of(self, passage: str, answer: Answer | None) -> str:
-        """The document that holds a passage, among those that were found."""
-        words = passage.strip()
-        for source in dict.fromkeys(hit.source for hit in answer.hits) if answer and words else ():
-            try:
-                if words in self._library.document(source).text:
-                    return source
-            except RagError:
-                continue  # it was deleted meanwhile
-        return ""
-
-    def stopped(self, unfinished: Exchange | None, talked: Talk, parts: list[str]) -> Updates:
-        """The conversation after Stop: what was not finished says that it was not checked."""
-        return self._busy(False) if unfinished is None else self._with(unfinished, talked, parts)
-
-    def shown(self, talked: Talk, editing: int) -> Updates:
-        """A conversation as it was, with what became of its sources since; an empty one is a new one.
+    def show(self, conversation: Conversation, editing: int) -> Updates:
+        """Shows a stored conversation, or an empty one, with the current state of its sources.
 
         Args:
-            talked: The conversation.
-            editing: The number of the exchange that was being edited before, 0 for none. What else stands in the box for
-                questions was typed for this conversation, or is kept for it.
+            conversation: The conversation.
+            editing: The number of the exchange that was being edited, 0 for none. Its question is removed from the box;
+                other text in the box stays.
         """
         return {
-            **self._conversation(talked, source_panel.parts(self._library, talked)),
-            **self._busy(False),
+            **self._conversation(conversation, source_panel.conversation_sources(self._library, conversation)),
+            **self._buttons(is_answering=False),
             **({self._question: "", self._editing: 0} if editing else {}),
-            self._told: "",
+            self._note: "",
             self._unfinished: None,
-            self._feedback: gr.Column(visible=False),
+            **self._feedback.closed(),
         }
 
-    def refreshed(self) -> Updates:
-        """What an empty conversation says, and questions to begin with, as the documents are now."""
-        return {self._chat: gr.Chatbot(placeholder=self._invitation()), self._examples: self._questions()}
+    def refresh(self) -> Updates:
+        """Returns the placeholder and the example questions for the current documents."""
+        return {self._chat: gr.Chatbot(placeholder=self._placeholder()), self._examples: self._examples_markup()}
 
-    def _questions(self) -> str:
-        """Questions to begin with, about the first document and about all; without documents, how to come by some."""
+    def _examples_markup(self) -> str:
+        """Returns example questions about the documents, or the first steps where there are none."""
         first = next((info for info in self._library.documents() if info.state != "failed"), None)
         if first is None:
             return answer_view.FIRST_STEPS
-        return answer_view.examples([f"What does “{first.title or first.source}” say?", "What is in these documents?"])
+        title = first.title or first.source
+        return answer_view.examples_markup([f"What does “{title}” say?", "What is in these documents?"])
 
-    def _invitation(self) -> str:
-        return "No documents here yet" if self._library.is_empty() else "Ask your documents"
+    def _placeholder(self) -> str:
+        if self._library.is_empty():
+            return "No documents yet"
+        return "Ask about your documents; every answer shows its source"
 
 
-_BAR = (
+_SOURCE_BAR = (
     '<div class="bar"><button class="act" type="button" id="previous" title="Previous citation ([)">‹</button>'
     '<span id="which"></span><button class="act" type="button" id="next" title="Next citation (])">›</button>'
     '<button class="act" type="button" id="close" title="Close the source (Esc)">✕</button></div>'
 )
 
-
-_KEYS = (
-    "<ul><li><b>/</b> ask</li><li><b>Enter</b> send, <b>Shift+Enter</b> new line</li>"
+_SHORTCUTS = (
+    "<ul><li><b>/</b> go to the question box</li><li><b>Enter</b> send, <b>Shift+Enter</b> new line</li>"
     "<li><b>Esc</b> stop, close the source</li><li><b>[</b> <b>]</b> previous and next citation</li>"
-    "<li><b>Alt+N</b> new conversation</li><li><b>?</b> these keys</li></ul>"
+    "<li><b>Alt+N</b> new conversation</li><li><b>?</b> show or hide this list</li></ul>"
 )
 
 
 def _digest(folder: str) -> str:
-    return hashlib.sha256(folder.encode()).hexdigest()[:16]  # the page's source tells no path of the machine
+    return hashlib.sha256(folder.encode()).hexdigest()[:16]  # a hash: the page must not disclose paths of the machine
 
 
-def _messages(talked: Talk) -> Messages:
+def _messages(conversation: Conversation) -> ChatMessages:
     messages = []
-    for turn, one in enumerate(talked.exchanges, start=1):
-        given = answer_view.problem(one.problem)
-        if one.answer is not None:
-            given = answer_view.answer(turn, one.answer)
-        messages += [_message("user", answer_view.asked(one.question)), _message("assistant", given)]
+    for turn, exchange in enumerate(conversation.exchanges, start=1):
+        answer = answer_view.failure_markup(exchange.problem)
+        if exchange.answer is not None:
+            answer = answer_view.answer_markup(turn, exchange.answer)
+        question = answer_view.question_markup(exchange.question)
+        messages += [_message("user", question), _message("assistant", answer)]
     return messages
 
 
@@ -325,5 +320,15 @@ def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def _unfinished(question: str, said: str) -> Answer:
-    return Answer(question, said, "incomplete", (), (), (), 0.0, "", "stopped before it was checked")
+def _unfinished_answer(question: str, text: str) -> Answer:
+    return Answer(
+        question=question,
+        text=text,
+        status="incomplete",
+        citations=(),
+        flags=(),
+        hits=(),
+        evidence=0.0,
+        model="",
+        notice="stopped before it was checked",
+    )

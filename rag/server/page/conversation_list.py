@@ -1,7 +1,7 @@
-"""The conversations that a browser keeps: begun, opened, renamed, exported, deleted. Thin handlers.
+"""The list of conversations: new, open, rename, export, delete.
 
-The script of the page has them, each under a key of its own in the browser's storage, and lists and searches them there.
-The server has the one that is shown, and tells the script what becomes of it.
+The browser stores the conversations: page.js keeps each under a key of its own, lists them and searches them. The server
+knows the open conversation only, and sends messages to the script through a hidden output.
 """
 
 from __future__ import annotations
@@ -13,123 +13,146 @@ from typing import Any
 
 import gradio as gr
 
-from rag.server.page.events import HIDDEN, MARKUP, QUIET, Updates
 from rag.server.page.views import conversations
-from rag.server.page.views.answer_view import escaped
-from rag.server.page.views.conversations import Exchange, Talk
+from rag.server.page.views.conversations import Conversation, Exchange
+from rag.server.page.views.markup import escaped
+from rag.server.page.wiring import HIDDEN, MARKUP, QUIET, Updates
 
-Shown = Callable[[Talk, int], Updates]  # a conversation, the number being edited → what the room of questions shows
+# A conversation and the number of the exchange that is being edited → updates of the chat tab.
+ShowConversation = Callable[[Conversation, int], Updates]
 
 
-class KeptTalks:
-    """The left column. Constructed within a `gr.Blocks`, it lays itself out.
+class ConversationList:
+    """The left column of the chat tab. Construct it within a `gr.Blocks`.
 
     Args:
-        key: What the browser's keys begin with; each library has its own.
+        key: Prefix of the browser's storage keys; each library has its own.
     """
 
     def __init__(self, key: str) -> None:
-        self.talked = gr.State(Talk("", ""))
+        self.conversation = gr.State(Conversation("", ""))
         with gr.Column(scale=0, min_width=210, elem_id="talks"):
             self._new = gr.Button("New conversation", size="sm", elem_id="new")
-            gr.Textbox("", show_label=False, label="Search conversations", container=False,
-                       placeholder="Search conversations", elem_id="find-talk")  # fmt: skip
+            gr.Textbox(
+                "",
+                show_label=False,
+                label="Search conversations",
+                container=False,
+                placeholder="Search conversations",
+                elem_id="find-talk",
+            )
             gr.Markdown(f'<ul class="talks" id="{key}"></ul>', elem_id="kept", **MARKUP)
             with gr.Accordion("This conversation", open=False, elem_id="this-talk"):
                 self._name = gr.Textbox("", label="Name", elem_id="rename", max_length=100)
-                self._as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="export-markdown")
-                self._as_json = gr.Button("Save as JSON", size="sm", elem_id="export-json")
-                self._drop = gr.Button("Delete", size="sm", elem_id="drop-talk")
-        self._do = gr.Textbox("", show_label=False, label="Open", elem_id="do-talk", elem_classes=HIDDEN)
-        self.saved = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
+                self._export_markdown = gr.Button("Save as Markdown", size="sm", elem_id="export-markdown")
+                self._export_json = gr.Button("Save as JSON", size="sm", elem_id="export-json")
+                self._delete = gr.Button("Delete", size="sm", elem_id="drop-talk")
+        self._command = gr.Textbox("", show_label=False, label="Open", elem_id="do-talk", elem_classes=HIDDEN)
+        self.script_message = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
 
     @property
     def outputs(self) -> list[Any]:
-        """What `now` updates."""
-        return [self.talked, self.saved, self._name]
+        """The components that `update` updates."""
+        return [self.conversation, self.script_message, self._name]
 
-    def now(self, talked: Talk, keep: Talk | None = None, forget: str = "") -> Updates:
-        """The conversation that is shown, and what the script is told.
-
-        Args:
-            talked: The conversation.
-            keep: One that the browser is to keep as it is now.
-            forget: The id of one that it is to keep no longer.
-        """
-        told = {"open": talked.id, "keep": conversations.to_json(keep) if keep else None, "forget": forget}
-        return {self.talked: talked, self.saved: _told({"talks": told}), self._name: talked.title}
-
-    def wire(self, outputs: list[Any], shown: Shown, editing: gr.State, unfinished: gr.State, running: list[Any]) -> None:
-        """Connects it.
+    def update(self, conversation: Conversation, store: Conversation | None = None, delete: str = "") -> Updates:
+        """Returns the updates that open a conversation.
 
         Args:
-            outputs: The components of the room of questions, ours among them.
-            shown: What they hold for a conversation.
-            editing: The number of the exchange whose question is being edited.
-            unfinished: The exchange that is being answered.
-            running: The events that answer; whoever turns to another conversation ends them.
+            conversation: The conversation to show.
+            store: A conversation that the browser is to store as it is now.
+            delete: The id of a conversation that the browser is to delete.
+        """
+        message = {
+            "open": conversation.id,
+            "keep": conversations.to_json(store) if store else None,
+            "forget": delete,
+        }
+        return {
+            self.conversation: conversation,
+            self.script_message: _script_message({"conversations": message}),
+            self._name: conversation.title,
+        }
+
+    def wire(
+        self,
+        outputs: list[Any],
+        show: ShowConversation,
+        editing: gr.State,
+        unfinished: gr.State,
+        answering: list[Any],
+    ) -> None:
+        """Connects the components.
+
+        Args:
+            outputs: The components of the chat tab, those of this list included.
+            show: Returns the chat tab's updates for a conversation.
+            editing: The number of the exchange whose question is being edited; 0 for none.
+            unfinished: The exchange that is being answered; None for none.
+            answering: The events that answer; turning to another conversation cancels them.
         """
 
-        def turn(to: Talk, editing: int, left: Talk | None = None, forget: str = "") -> Updates:
-            return shown(to, editing) | self.now(to, left, forget=forget)
+        def switch(to: Conversation, editing: int, store: Conversation | None = None, delete: str = "") -> Updates:
+            return show(to, editing) | self.update(to, store, delete)
 
-        def begin(talked: Talk, unfinished: Exchange | None, editing: int) -> Updates:
-            return turn(Talk("", ""), editing, ended(talked, unfinished))
+        def start_new(conversation: Conversation, unfinished: Exchange | None, editing: int) -> Updates:
+            return switch(Conversation("", ""), editing, with_unfinished(conversation, unfinished))
 
-        def open_it(word: str, talked: Talk, unfinished: Exchange | None, editing: int) -> Updates:
-            chosen = (
-                conversations.from_text(word.rpartition(" ")[0]) or talked
-            )  # one that is none changes nothing but an answer's end
-            left = ended(talked, unfinished)
-            return turn(left if left and left.id == chosen.id else chosen, editing, left)
+        def open_stored(command: str, conversation: Conversation, unfinished: Exchange | None, editing: int) -> Updates:
+            # If the command holds no conversation, the open one stays; its answer ends in either case.
+            chosen = conversations.from_text(command.rpartition(" ")[0]) or conversation
+            left = with_unfinished(conversation, unfinished)
+            return switch(left if left and left.id == chosen.id else chosen, editing, left)
 
-        def ended(talked: Talk, unfinished: Exchange | None) -> Talk | None:
-            # What is left amid an answer; else the browser has it already, and its place in the list stays.
-            return talked.with_exchange(unfinished) if unfinished else None
+        def with_unfinished(conversation: Conversation, unfinished: Exchange | None) -> Conversation | None:
+            # None without an unfinished answer: the browser has the conversation already, and its place in the list stays.
+            return conversation.with_exchange(unfinished) if unfinished else None
 
-        def drop(talked: Talk, editing: int) -> Updates:
-            return turn(Talk("", ""), editing, forget=talked.id)
+        def delete_open(conversation: Conversation, editing: int) -> Updates:
+            return switch(Conversation("", ""), editing, delete=conversation.id)
 
-        def ending(event: Any) -> Any:
-            # First of all, in an event of its own: Gradio cancels after an event's function has returned, and would end
-            # a question that was asked meanwhile.
-            return event(None, cancels=running, api_visibility="private")
+        def cancelling(event: Any) -> Any:
+            # subtle: cancel in an event of its own, first. Gradio cancels after an event's function has returned, and would
+            # end a question that was asked meanwhile.
+            return event(None, cancels=answering, api_visibility="private")
 
-        ending(self._new.click).then(begin, [self.talked, unfinished, editing], outputs, **QUIET)
-        ending(self._do.change).then(open_it, [self._do, self.talked, unfinished, editing], outputs, **QUIET)
-        ending(self._drop.click).then(drop, [self.talked, editing], outputs, **QUIET)
-        self._name.submit(self.rename, [self._name, self.talked], self.outputs, **QUIET)
-        self._as_markdown.click(self.as_markdown, self.talked, self.saved, **QUIET)
-        self._as_json.click(self.as_json, self.talked, self.saved, **QUIET)
-
-    def rename(self, name: str, talked: Talk) -> Updates:
-        """Gives the conversation another name."""
-        called = talked.called(name)
-        return self.now(called, called)
-
-    @staticmethod
-    def as_markdown(talked: Talk) -> str:
-        """The conversation for others to read, for the script to save."""
-        return to_save(f"{_slug(talked.title)}.md", conversations.as_markdown(talked))
-
-    @staticmethod
-    def as_json(talked: Talk) -> str:
-        """The conversation whole, for the script to save."""
-        return to_save(
-            f"{_slug(talked.title)}.json", json.dumps(conversations.to_json(talked), ensure_ascii=False, indent=1)
+        cancelling(self._new.click).then(start_new, [self.conversation, unfinished, editing], outputs, **QUIET)
+        cancelling(self._command.change).then(
+            open_stored, [self._command, self.conversation, unfinished, editing], outputs, **QUIET
         )
+        cancelling(self._delete.click).then(delete_open, [self.conversation, editing], outputs, **QUIET)
+        self._name.submit(self.rename, [self._name, self.conversation], self.outputs, **QUIET)
+        self._export_markdown.click(self.markdown_file, self.conversation, self.script_message, **QUIET)
+        self._export_json.click(self.json_file, self.conversation, self.script_message, **QUIET)
+
+    def rename(self, name: str, conversation: Conversation) -> Updates:
+        """Renames the open conversation."""
+        renamed = conversation.with_name(name)
+        return self.update(renamed, renamed)
+
+    @staticmethod
+    def markdown_file(conversation: Conversation) -> str:
+        """Returns a message that makes the script save the conversation as Markdown."""
+        return save_message(f"{_file_name(conversation.title)}.md", conversations.as_markdown(conversation))
+
+    @staticmethod
+    def json_file(conversation: Conversation) -> str:
+        """Returns a message that makes the script save the conversation as JSON."""
+        text = json.dumps(conversations.to_json(conversation), ensure_ascii=False, indent=1)
+        return save_message(f"{_file_name(conversation.title)}.json", text)
 
 
-def to_save(name: str, text: str) -> str:
-    """Tells the script to save a text as a file; without a name, to copy it."""
-    return _told({"name": name, "text": text})
+def save_message(name: str, text: str) -> str:
+    """Returns a message that makes the script save a text as a file, or copy the text if the name is empty."""
+    return _script_message({"name": name, "text": text})
 
 
-def _told(what: dict[str, Any]) -> str:
-    # The script waits for a change: two that are alike must differ. ASCII alone: what cannot be seen is shown otherwise.
-    return escaped(json.dumps({**what, "n": secrets.token_hex(4)}).replace("\x7f", "\\u007f"))
+def _script_message(message: dict[str, Any]) -> str:
+    # The script waits for a change, so two equal messages must differ: hence the nonce. ASCII alone: the page would show
+    # invisible characters in another form.
+    return escaped(json.dumps({**message, "n": secrets.token_hex(4)}).replace("\x7f", "\\u007f"))
 
 
-def _slug(title: str) -> str:
-    kept = "".join(c if c.isalnum() else "-" for c in title.lower())[:40]
-    return "-".join(filter(None, kept.split("-"))) or "conversation"
+def _file_name(title: str) -> str:
+    words = "".join(c if c.isalnum() else "-" for c in title.lower())[:40]
+    return "-".join(filter(None, words.split("-"))) or "conversation"

@@ -1,4 +1,4 @@
-"""Which documents a question is asked of: some of them by name, by date, by what they say of themselves. Thin handlers."""
+"""The filter below the question box: chosen documents, a date range, metadata fields."""
 
 from __future__ import annotations
 
@@ -11,93 +11,113 @@ import gradio as gr
 
 from rag.library import Library
 from rag.records import Filter
-from rag.server.page.events import QUIET, Updates
 from rag.server.page.views import document_table
+from rag.server.page.wiring import QUIET, Updates
 
-_ALL = "Ask all documents"
-_OFFERED = 1_000  # documents to choose from: a page is told of each of them at every change
+_NO_FILTER = "Ask all documents"
+_MAX_CHOICES = 1_000  # documents offered: every visitor's page receives all of them at every change
 
 
-class Scope:
-    """A fold below the question. Constructed within a `gr.Blocks`, it lays itself out."""
+class DocumentFilter:
+    """A collapsed panel with the filter's components. Construct it within a `gr.Blocks`."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        with gr.Accordion(_ALL, open=False, elem_id="scope") as self._fold:
-            # One that is not among those offered can be named: its source is typed.
-            self._only = gr.Dropdown(
-                self._names(), label="Only these documents", multiselect=True, allow_custom_value=True, elem_id="only"
+        with gr.Accordion(_NO_FILTER, open=False, elem_id="scope") as self._panel:
+            # A document beyond the offered ones can be named by typing its source.
+            self._sources = gr.Dropdown(
+                self._source_choices(),
+                label="Only these documents",
+                multiselect=True,
+                allow_custom_value=True,
+                elem_id="only",
             )
-            self._where = gr.Dropdown(self._fields(), label="Only documents with", multiselect=True, elem_id="where")
+            self._fields = gr.Dropdown(
+                self._field_choices(), label="Only documents with", multiselect=True, elem_id="where"
+            )
             with gr.Row():
                 self._since = gr.Textbox("", label="From (date)", placeholder="2025-01-31", elem_id="since", max_length=10)
                 self._until = gr.Textbox("", label="Until (date)", placeholder="2025-12-31", elem_id="until", max_length=10)
 
     @property
     def inputs(self) -> list[Any]:
-        """The components that `filters` takes the values of."""
-        return [self._only, self._where, self._since, self._until]
+        """The components whose values `filters` takes."""
+        return [self._sources, self._fields, self._since, self._until]
 
     def wire(self, version: gr.State) -> None:
-        """Connects its components. What can be chosen is as the library of this version has it."""
-        chosen = [self._only, self._where]
-        version.change(self.refreshed, chosen, chosen, preprocess=False, **QUIET)
-        self._where.input(one_value_each, self._where, self._where, **QUIET)
-        for given in self.inputs:
-            given.change(self.told, self.inputs, self._fold, **QUIET)
+        """Connects the components.
 
-    def refreshed(self, only: object, where: object) -> Updates:
-        """What can be chosen now; of what was chosen what is there still: with the rest Gradio refuses the question."""
+        Args:
+            version: The library's version as this page knows it; a change refreshes the choices.
+        """
+        dropdowns = [self._sources, self._fields]
+        version.change(self.refresh, dropdowns, dropdowns, preprocess=False, **QUIET)
+        self._fields.input(one_value_per_field, self._fields, self._fields, **QUIET)
+        for component in self.inputs:
+            component.change(self.label, self.inputs, self._panel, **QUIET)
+
+    def refresh(self, sources: object, fields: object) -> Updates:
+        """Returns the current choices, without chosen values that are gone: Gradio would reject a question with those."""
         return {
-            self._only: _offering(self._names(), only, are_all=False),
-            self._where: _offering(self._fields(), where, are_all=True),
+            self._sources: _dropdown(self._source_choices(), sources, accepts_others=True),
+            self._fields: _dropdown(self._field_choices(), fields, accepts_others=False),
         }
 
     @staticmethod
-    def filters(only: Sequence[str], where: Sequence[str], since: str, until: str) -> Filter:
-        """The documents asked.
+    def filters(sources: Sequence[str], fields: Sequence[str], since: str, until: str) -> Filter:
+        """Returns the filter that the components describe.
 
         Raises:
-            SettingsError: A date is none.
+            SettingsError: A date is not valid.
         """
-        return Filter(tuple(map(glob.escape, only or ())), since.strip(), until.strip(), dict(map(_field, where or ())))
+        return Filter(
+            sources=tuple(map(glob.escape, sources or ())),
+            since=since.strip(),
+            until=until.strip(),
+            metadata=dict(map(_parse_field, fields or ())),
+        )
 
     @staticmethod
-    def told(only: Sequence[str], where: Sequence[str], since: str, until: str) -> Any:
-        """The fold's label: what a question is asked of while it is closed."""
-        facts = [f"{len(only)} chosen document{'s' * (len(only) != 1)}"] if only else []
-        facts += [f"{name} {value}" for name, value in map(_field, where or ())]
-        facts += [f"{word} {date.strip()}" for word, date in (("from", since), ("until", until)) if date.strip()]
-        return gr.Accordion(label=f"Ask only: {', '.join(facts)}" if facts else _ALL)
+    def label(sources: Sequence[str], fields: Sequence[str], since: str, until: str) -> Any:
+        """Returns the panel's label: the filter in words, which is visible while the panel is closed."""
+        parts = [f"{len(sources)} chosen document{'s' * (len(sources) != 1)}"] if sources else []
+        parts += [f"{name} {value}" for name, value in map(_parse_field, fields or ())]
+        parts += [f"{word} {date.strip()}" for word, date in (("from", since), ("until", until)) if date.strip()]
+        return gr.Accordion(label=f"Ask only: {', '.join(parts)}" if parts else _NO_FILTER)
 
-    def _names(self) -> list[tuple[str, str]]:
-        infos = document_table.names([info for info in self._library.documents() if info.state != "failed"])
-        return [(info.title or info.source, info.source) for info in infos.values()][:_OFFERED]
+    def _source_choices(self) -> list[tuple[str, str]]:
+        readable = [info for info in self._library.documents() if info.state != "failed"]
+        infos = document_table.documents_by_name(readable).values()
+        return [(info.title or info.source, info.source) for info in infos][:_MAX_CHOICES]
 
-    def _fields(self) -> list[tuple[str, str]]:
+    def _field_choices(self) -> list[tuple[str, str]]:
         return [(f"{name}: {value} ({n:,})", json.dumps([name, value])) for name, value, n in self._library.fields()]
 
 
-def one_value_each(where: Sequence[str]) -> list[str]:
-    """The choices with the last value of each field: a document has one.
+def one_value_per_field(choices: Sequence[str]) -> list[str]:
+    """Returns the choices with only the last value of each field, since a document has one.
 
     Example:
-        >>> one_value_each(['["author", "A"]', '["kind", "x"]', '["author", "B"]'])
+        >>> one_value_per_field(['["author", "A"]', '["kind", "x"]', '["author", "B"]'])
         ['["author", "B"]', '["kind", "x"]']
     """
-    return list({_field(chosen)[0]: chosen for chosen in where}.values())
+    return list({_parse_field(choice)[0]: choice for choice in choices}.values())
 
 
-def _offering(choices: list[tuple[str, str]], chosen: object, *, are_all: bool) -> Any:
-    there = {value for _, value in choices}
-    kept = (
-        [one for one in chosen if isinstance(one, str) and (one in there or not are_all)]
-        if isinstance(chosen, list)
-        else []
-    )
-    return gr.Dropdown(choices=choices, value=kept)
+def _dropdown(choices: list[tuple[str, str]], chosen: object, *, accepts_others: bool) -> Any:
+    """Returns a dropdown with new choices, in which what was chosen stays chosen if it is still valid.
+
+    Args:
+        choices: (label, value) of what is offered now.
+        chosen: What the browser sent: a list of values, or anything.
+        accepts_others: Whether values that are not offered are valid.
+    """
+    offered = {value for _, value in choices}
+    values = chosen if isinstance(chosen, list) else []
+    still_valid = [value for value in values if isinstance(value, str) and (accepts_others or value in offered)]
+    return gr.Dropdown(choices=choices, value=still_valid)
 
 
-def _field(chosen: str) -> tuple[str, str]:
-    name, value = json.loads(chosen)
+def _parse_field(choice: str) -> tuple[str, str]:
+    name, value = json.loads(choice)
     return name, value

@@ -1,4 +1,4 @@
-"""The room of documents: taking them in, the list, reading again, deleting. Thin handlers."""
+"""The Documents tab: upload files, add web pages, list, read again and delete documents."""
 
 from __future__ import annotations
 
@@ -12,151 +12,184 @@ import gradio as gr
 from rag.errors import RagError
 from rag.library import Library
 from rag.records import Progress, SyncReport
-from rag.server.page.events import HIDDEN, MARKUP, QUIET, Aside, Updates, about, command, problem
-from rag.server.page.views import answer_view, document_table
+from rag.server.page.background_job import BackgroundJob
+from rag.server.page.views import document_table
+from rag.server.page.views.markup import error_markup, note_markup, one_line
+from rag.server.page.wiring import HIDDEN, MARKUP, QUIET, Updates, parse_command
 from rag.sources.files import is_url
 
-MOST_FILES = 200  # of one upload
+_MAX_FILES = 200  # of one upload
 _SAMPLE = Path(__file__).parent / "sample.md"
 
-Read = Callable[[Callable[[Progress], None]], SyncReport]
+OnProgress = Callable[[Progress], None]
+Import = Callable[[OnProgress], SyncReport]
 
 
-class DocumentsRoom:
-    """Its handlers and components. Constructed within a `gr.Blocks`, it lays itself out."""
+class DocumentsTab:
+    """The components and handlers of the tab. Construct it within a `gr.Blocks`.
+
+    Args:
+        library: The library whose documents are shown.
+    """
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._listed, self._doomed = gr.State([]), gr.State("")
+        self._row_names = gr.State([])  # the document of each row of the table, in order
+        self._to_delete = gr.State("")  # the document whose deletion is to be confirmed; empty for none
+        self._count = gr.State(0)  # of changes made here
+        self._build_inputs()
+        self._outcome = gr.Markdown("", elem_id="importing", **MARKUP)
+        with gr.Row(elem_id="finding"):
+            self._query = gr.Textbox(
+                "",
+                show_label=False,
+                label="Search documents",
+                placeholder="Search documents",
+                elem_id="find-document",
+                container=False,
+                scale=3,
+            )
+            self._order = gr.Dropdown(
+                list(document_table.ORDERS),
+                value=next(iter(document_table.ORDERS)),
+                label="Sort",
+                show_label=False,
+                elem_id="order",
+                container=False,
+                scale=1,
+            )
+        with gr.Column(visible=False, elem_id="deleting") as self._confirmation:
+            self._confirmation_text = gr.Markdown("", **MARKUP)
+            with gr.Row():
+                self._delete = gr.Button("Delete permanently", variant="stop", size="sm", elem_id="delete-it")
+                self._keep = gr.Button("Keep it", size="sm")
+        self._table = gr.Markdown("", elem_id="documents", **MARKUP)
+        self._command = gr.Textbox(
+            "", show_label=False, label="Do with a document", elem_id="do-document", elem_classes=HIDDEN
+        )
+
+    def _build_inputs(self) -> None:
         with gr.Row(elem_id="taking-in"):
             self._upload = gr.File(
-                show_label=False, label="Files to take in", file_count="multiple", elem_id="upload", height=120, scale=3
+                show_label=False, label="Files to add", file_count="multiple", elem_id="upload", height=120, scale=3
             )
             with gr.Column(scale=2):
-                self._url = gr.Textbox("", label="A web page", placeholder="https://…", elem_id="url", max_length=2000)
+                self._url = gr.Textbox("", label="Web page", placeholder="https://…", elem_id="url", max_length=2000)
                 with gr.Row():
                     self._add = gr.Button("Add page", size="sm", elem_id="add-url")
                     self._sample = gr.Button("Load the sample", size="sm", elem_id="load-sample")
-        self._progress = gr.Markdown("", elem_id="importing", **MARKUP)
-        with gr.Row(elem_id="finding"):
-            self._wanted = gr.Textbox("", show_label=False, label="Search documents", placeholder="Search documents",
-                                      elem_id="find-document", container=False, scale=3)  # fmt: skip
-            self._order = gr.Dropdown(list(document_table.ORDERS), value=next(iter(document_table.ORDERS)), label="Sort",
-                                      show_label=False, elem_id="order", container=False, scale=1)  # fmt: skip
-        with gr.Column(visible=False, elem_id="deleting") as self._deleting:
-            self._question = gr.Markdown("", **MARKUP)
-            with gr.Row():
-                self._delete = gr.Button("Delete for good", variant="stop", size="sm", elem_id="delete-it")
-                self._keep = gr.Button("Keep it", size="sm")
-        self._table = gr.Markdown("", elem_id="documents", **MARKUP)
-        self._do = gr.Textbox("", show_label=False, label="Do with a document", elem_id="do-document", elem_classes=HIDDEN)
-        self._count = gr.State(0)  # of what was done here
 
     @property
     def changed(self) -> Any:
-        """The event that follows whatever was done to documents here."""
+        """The event that follows every change to documents made here."""
         return self._count.change
 
     def wire(self, version: gr.State) -> None:
-        """Connects its components.
+        """Connects the components.
 
         Args:
-            version: The library's, as this page knows it.
+            version: The library's version as this page knows it; a change refreshes the table.
         """
-        relist = {"fn": self.list, "inputs": [self._wanted, self._order], "outputs": [self._table, self._listed], **QUIET}
-        for event in (version.change, self._wanted.change, self._order.change):
-            event(**relist)
-        importing: dict[str, Any] = {"outputs": self._progress, "concurrency_limit": 4, **QUIET}
+        for event in (version.change, self._query.change, self._order.change):
+            event(self.table, [self._query, self._order], [self._table, self._row_names], **QUIET)
+        importing: dict[str, Any] = {"outputs": self._outcome, "concurrency_limit": 4, **QUIET}
         for done, box, empty in (
-            (self._upload.upload(self.take_in, self._upload, **importing), self._upload, None),
+            (self._upload.upload(self.add_files, self._upload, **importing), self._upload, None),
             (gr.on([self._add.click, self._url.submit], self.add_page, self._url, **importing), self._url, ""),
         ):
             done.then(lambda count, empty=empty: (empty, count + 1), self._count, [box, self._count], **QUIET)
         for done in (
             self._sample.click(self.load_sample, None, **importing),
-            self._do.change(self.read_again, [self._do, self._listed], **importing),
+            self._command.change(self.read_again, [self._command, self._row_names], **importing),
         ):
             done.then(lambda count: count + 1, self._count, self._count, **QUIET)
-        asking = [self._deleting, self._question, self._doomed]
-        self._do.change(self.ask_to_delete, [self._do, self._listed], asking, **QUIET)
-        self._keep.click(lambda: {self._deleting: gr.Column(visible=False), self._doomed: ""}, None, asking, **QUIET)
-        deleted = [self._deleting, self._doomed, self._progress, self._count]
-        self._delete.click(self.delete, [self._doomed, self._count], deleted, **QUIET)
+        confirmation = [self._confirmation, self._confirmation_text, self._to_delete]
+        self._command.change(self.confirm_deletion, [self._command, self._row_names], confirmation, **QUIET)
+        self._keep.click(self._close_confirmation, None, confirmation, **QUIET)
+        deleted = [self._confirmation, self._to_delete, self._outcome, self._count]
+        self._delete.click(self.delete, [self._to_delete, self._count], deleted, **QUIET)
 
-    def list(self, wanted: str, order: str) -> tuple[str, list[str]]:
-        """The list, and the names of its rows."""
-        return document_table.listed(self._library.documents(), wanted, order)
+    def table(self, query: str, order: str) -> tuple[str, list[str]]:
+        """Returns the table's markup, and the document of each row."""
+        return document_table.table_markup(self._library.documents(), query, order)
 
-    def take_in(self, paths: Sequence[str] | None) -> Iterator[str]:
-        """Takes uploaded files in, one after the other; what becomes of each is shown."""
+    def add_files(self, paths: Sequence[str] | None) -> Iterator[str]:
+        """Adds uploaded files one after the other; yields the markup of their progress and outcomes."""
         files = [Path(path) for path in paths or ()]
-        if len(files) > MOST_FILES:
-            yield problem(
-                f"{len(files)} files at once are more than {MOST_FILES}; name their folder instead: rag sync FOLDER"
+        if len(files) > _MAX_FILES:
+            yield error_markup(
+                f"{len(files)} files at once; the limit is {_MAX_FILES}. Sync their folder instead: rag sync FOLDER"
             )
             return
-        done = ""
-        for n, path in enumerate(files):
-            rest = about(f"{len(files) - n - 1} more") if n + 1 < len(files) else ""
-            for state in self._told_of(path.name, lambda told, path=path: self._add_file(path, told)):  # type: ignore[misc]
-                yield f"{done}{state}{rest}"
-            done += state
+        outcomes = ""
+        for n, path in enumerate(files, start=1):
+            remaining = note_markup(f"{len(files) - n} more") if n < len(files) else ""
+            for state in self._import(path.name, lambda on_progress, path=path: self._add_file(path, on_progress)):  # type: ignore[misc]
+                yield f"{outcomes}{state}{remaining}"
+            outcomes += state
             with contextlib.suppress(OSError):
                 path.unlink()
                 path.parent.rmdir()
 
-    def _add_file(self, path: Path, told: Callable[[Progress], None]) -> SyncReport:
+    def _add_file(self, path: Path, on_progress: OnProgress) -> SyncReport:
         try:
             data = path.read_bytes()
-        except FileNotFoundError:  # the same file was dropped twice at once: they lie at one place
+        except FileNotFoundError:  # the same file was dropped twice at once: Gradio keeps one copy
             return SyncReport(unchanged=1)
-        return self._library.add_bytes(data, path.name, on_progress=told)
+        return self._library.add_bytes(data, path.name, on_progress=on_progress)
 
     def add_page(self, url: str) -> Iterator[str]:
-        """Takes a web page in."""
+        """Adds a web page; yields the markup of its progress and outcome."""
         address = url.strip()
         if not is_url(address):
-            yield problem("that is no address of a page: it begins with https:// or http://")
+            yield error_markup("This is not a web address; it must start with https:// or http://")
             return
-        yield from self._told_of(address, lambda told: self._library.add(address, on_progress=told))
+        yield from self._import(address, lambda on_progress: self._library.add(address, on_progress=on_progress))
 
     def load_sample(self) -> Iterator[str]:
-        """Takes a document in that shows how rag works."""
-        yield from self._told_of(_SAMPLE.name, lambda told: self._add_file(_SAMPLE, told))
+        """Adds the sample document; yields the markup of its progress and outcome."""
+        yield from self._import(_SAMPLE.name, lambda on_progress: self._add_file(_SAMPLE, on_progress))
 
-    def read_again(self, word: str, names: Sequence[str]) -> Iterator[Any]:
-        """Reads a document of the list again."""
-        act, n = command(word)
-        if act != "reread" or not 0 <= n < len(names):
+    def read_again(self, command: str, row_names: Sequence[str]) -> Iterator[Any]:
+        """Reads the document of a row again ("reread 3"); yields the markup of its progress and outcome."""
+        action, n = parse_command(command)
+        if action != "reread" or not 0 <= n < len(row_names):
             yield gr.skip()
             return
-        yield from self._told_of(names[n], lambda told: self._library.reload(names[n], on_progress=told))
+        name = row_names[n]
+        yield from self._import(name, lambda on_progress: self._library.reload(name, on_progress=on_progress))
 
-    def ask_to_delete(self, word: str, names: Sequence[str]) -> Updates:
-        """Asks before a document of the list is deleted."""
-        act, n = command(word)
-        if act != "delete" or not 0 <= n < len(names):
-            return {self._doomed: ""}
-        name = answer_view.one_line(names[n])
-        asked = f"<p>Delete “{name}”? Its text, passages and vectors go for good; its file stays.</p>"
-        return {self._deleting: gr.Column(visible=True), self._question: asked, self._doomed: names[n]}
+    def confirm_deletion(self, command: str, row_names: Sequence[str]) -> Updates:
+        """Asks for confirmation before the document of a row is deleted ("delete 3")."""
+        action, n = parse_command(command)
+        if action != "delete" or not 0 <= n < len(row_names):
+            return {self._to_delete: ""}
+        name = one_line(row_names[n])
+        text = f"<p>Delete “{name}”? Its text, passages and vectors are erased from the index; its file stays.</p>"
+        return {
+            self._confirmation: gr.Column(visible=True),
+            self._confirmation_text: text,
+            self._to_delete: row_names[n],
+        }
+
+    def _close_confirmation(self) -> Updates:
+        return {self._confirmation: gr.Column(visible=False), self._to_delete: ""}
 
     def delete(self, name: str, count: int) -> Updates:
-        """Deletes a document for good."""
-        said = ""
+        """Deletes a document from the index."""
+        outcome = ""
         if name:
             try:
                 self._library.remove(name)
-                said = about(f"“{name}” is deleted")
+                outcome = note_markup(f"“{name}” was deleted.")
             except RagError as error:
-                said = problem(error)
-        closed = {self._deleting: gr.Column(visible=False), self._doomed: ""}
-        return closed | {self._progress: said, self._count: count + 1}
+                outcome = error_markup(error)
+        return {**self._close_confirmation(), self._outcome: outcome, self._count: count + 1}
 
-    def _told_of(self, name: str, read: Read) -> Iterator[str]:
-        """Runs an import, and says how it goes."""
-        at: list[Progress] = []
-        importing = Aside(lambda: document_table.imported(read(at.append)))
-        for _ in importing.looks():
-            yield about(f"{name}: {document_table.stage(at[-1] if at else None)}…")
-        yield f'<div class="imported">{about(name)}{importing.outcome}</div>'
+    def _import(self, name: str, import_: Import) -> Iterator[str]:
+        """Runs an import; yields the markup of its progress, then of its outcome."""
+        reports: list[Progress] = []
+        job = BackgroundJob(lambda: document_table.import_markup(import_(reports.append)))
+        for _ in job.polls():
+            yield note_markup(f"{name}: {document_table.stage_text(reports[-1] if reports else None)}…")
+        yield f'<div class="imported">{note_markup(name)}{job.outcome}</div>'

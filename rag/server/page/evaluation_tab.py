@@ -1,28 +1,30 @@
-"""The room of evaluation: test sets run, runs compared. Thin handlers on `rag.evaluation.runner`."""
+"""The Evaluate tab: run a test set, compare two runs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
 from rag.errors import RagError
 from rag.library import Library
-from rag.server.page.events import FEEDBACK, MARKUP, QUIET, Aside, Updates, about
+from rag.server.page.background_job import BackgroundJob
 from rag.server.page.views import evaluation_view
+from rag.server.page.views.conversations import FEEDBACK_FILE
+from rag.server.page.views.markup import note_markup
+from rag.server.page.wiring import MARKUP, QUIET, Updates
 
-_SETS = (".yaml", ".yml", ".jsonl")
-_MOST_SETS = 200
+_SUFFIXES = (".yaml", ".yml", ".jsonl")
+_MAX_SETS = 200
 
 
-class EvaluateRoom:
-    """Its handlers and components. Constructed within a `gr.Blocks`, it lays itself out.
+class EvaluationTab:
+    """The components and handlers of the tab. Construct it within a `gr.Blocks`.
 
     Args:
-        library: What is asked.
+        library: The library that is evaluated.
         folder: Where test sets are looked for.
     """
 
@@ -30,9 +32,9 @@ class EvaluateRoom:
         self._library = library
         self._folder = folder
         with gr.Row(elem_id="measuring"):
-            self._chosen = gr.Dropdown(list(self._sets()), label="Test set", elem_id="set", scale=3)
-            self._brought = gr.File(
-                show_label=False, label="A test set", file_types=list(_SETS), elem_id="set-file", height=120, scale=2
+            self._set_name = gr.Dropdown(list(self._sets()), label="Test set", elem_id="set", scale=3)
+            self._set_file = gr.File(
+                show_label=False, label="Test set file", file_types=list(_SUFFIXES), elem_id="set-file", height=120, scale=2
             )
             with gr.Column(scale=1, min_width=120):
                 self._start = gr.Button("Run", variant="primary", elem_id="run-set")
@@ -42,66 +44,65 @@ class EvaluateRoom:
             self._first = gr.Dropdown(self._runs(), label="A", elem_id="run-a")
             self._second = gr.Dropdown(self._runs(), label="B", elem_id="run-b")
             self._compare = gr.Button("Compare", size="sm", elem_id="compare-runs", scale=0)
-        self._compared = gr.Markdown("", elem_id="compared", **MARKUP)
+        self._comparison = gr.Markdown("", elem_id="compared", **MARKUP)
 
     def wire(self, page: gr.Blocks) -> None:
-        """Connects its components."""
-        running = self._start.click(self.run, [self._chosen, self._brought], self._result, concurrency_limit=2, **QUIET)
-        ended = self._cancel.click(None, cancels=running, api_visibility="private")
-        ended.then(lambda: about("cancelled"), None, self._result, **QUIET)
+        """Connects the components."""
+        running = self._start.click(self.run, [self._set_name, self._set_file], self._result, concurrency_limit=2, **QUIET)
+        cancelled = self._cancel.click(None, cancels=running, api_visibility="private")
+        cancelled.then(lambda: note_markup("Cancelled."), None, self._result, **QUIET)
         for event in (running.then, page.load):
-            event(self.refreshed, None, [self._chosen, self._first, self._second], **QUIET)
-        self._compare.click(self.compare, [self._first, self._second], self._compared, **QUIET)
+            event(self.refresh, None, [self._set_name, self._first, self._second], **QUIET)
+        self._compare.click(self.compare, [self._first, self._second], self._comparison, **QUIET)
 
-    def run(self, chosen: str | None, brought: str | None) -> Iterator[str]:
-        """Runs a test set, and says how it goes. Closing it ends the run."""
-        path = Path(brought) if brought else self._sets().get(chosen or "")
+    def run(self, set_name: str | None, set_file: str | None) -> Iterator[str]:
+        """Runs a test set; yields the markup of its progress, then of its result. Closing the iterator ends the run."""
+        path = Path(set_file) if set_file else self._sets().get(set_name or "")
         if path is None:
-            yield about("choose a test set, or drop one; the README says how one is written")
+            yield note_markup("Choose a test set, or drop a file; the README describes the format.")
             return
-        at, ended = [(0, 0)], threading.Event()
+        progress, is_closed = [(0, 0)], threading.Event()
 
-        def count(done: int, total: int) -> None:
-            at[0] = (done, total)
-            if ended.is_set():
+        def on_progress(done: int, total: int) -> None:
+            progress[0] = (done, total)
+            if is_closed.is_set():
                 raise RagError("the run was cancelled")
 
-        measuring = Aside(lambda: self._measured(path, count))
+        job = BackgroundJob(lambda: self._run(path, on_progress))
         try:
-            for _ in measuring.looks():
-                yield evaluation_view.progress(*at[0])
+            for _ in job.polls():
+                yield evaluation_view.progress_markup(*progress[0])
         finally:
-            ended.set()
-        yield measuring.outcome
+            is_closed.set()
+        yield job.outcome
 
-    def _measured(self, path: Path, count: Any) -> str:
+    def _run(self, path: Path, on_progress: Callable[[int, int], None]) -> str:
         from rag.evaluation.test_sets import read_set
 
-        questions = read_set(path)
-        made = self._library.evaluations.run(questions, on_progress=count)
-        return evaluation_view.run(made, self._library.evaluations.keep(made))
+        run = self._library.evaluations.run(read_set(path), on_progress=on_progress)
+        return evaluation_view.run_markup(run, self._library.evaluations.save_run(run))
 
     def compare(self, first: int | None, second: int | None) -> str:
-        """The way to two runs beside each other."""
+        """Returns a link to the comparison of two runs."""
         if first is None or second is None:
-            return about("choose two runs")
-        words = "Differences, how sure they are, and the questions that changed"
-        return f'<p><a class="open" href="/runs/{int(first)}?with={int(second)}" target="_blank">{words}</a></p>'
+            return note_markup("Choose two runs.")
+        label = "Differences with their confidence, and the questions whose outcome changed"
+        return f'<p><a class="open" href="/runs/{int(first)}?with={int(second)}" target="_blank">{label}</a></p>'
 
-    def refreshed(self) -> Updates:
-        """The sets and runs there are now."""
+    def refresh(self) -> Updates:
+        """Returns the current test sets and runs."""
         runs = self._runs()
         return {
-            self._chosen: gr.Dropdown(choices=list(self._sets())),
-            **{chosen: gr.Dropdown(choices=runs) for chosen in (self._first, self._second)},
+            self._set_name: gr.Dropdown(choices=list(self._sets())),
+            **{dropdown: gr.Dropdown(choices=runs) for dropdown in (self._first, self._second)},
         }
 
     def _runs(self) -> list[tuple[str, int]]:
-        return evaluation_view.runs(self._library.evaluations.kept())
+        return evaluation_view.run_choices(self._library.evaluations.list_runs())
 
     def _sets(self) -> dict[str, Path]:
-        """Test sets by their names: of the folder, and what readers found wrong. What a browser names is looked up here."""
-        files = sorted(file for file in self._folder.iterdir() if file.suffix in _SETS and file.is_file())[:_MOST_SETS]
-        feedback = self._library.folder / FEEDBACK
-        named = {file.name: file for file in files}
-        return {"answers that were marked as wrong": feedback, **named} if feedback.is_file() else named
+        """Returns the test sets that can be run, by name: the files of the folder, and the answers rated as wrong."""
+        files = sorted(file for file in self._folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())[:_MAX_SETS]
+        feedback = self._library.folder / FEEDBACK_FILE
+        sets = {file.name: file for file in files}
+        return {"answers rated as wrong": feedback, **sets} if feedback.is_file() else sets

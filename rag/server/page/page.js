@@ -1,20 +1,22 @@
-// The few things that components cannot do: open a citation beside its answer, buttons inside texts, keys, saving, copying.
+// What Gradio components cannot do: citations that open their source, buttons inside markup, keyboard shortcuts, files and
+// the clipboard, and the conversations that the browser stores.
 (() => {
   const $ = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const prefersReducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const field = (id) => $(`#${id} textarea, #${id} input`);
-  let count = 0;
 
-  // Tells the server what a button asks for, through a text box that nobody sees.
-  const tell = (box, words) => {
+  // Sends a command to the server through a hidden text box.
+  let commandCount = 0;
+  const sendCommand = (box, command) => {
     const area = field(box);
     if (!area) return;
-    area.value = `${words} ${++count}`; // never the same twice, or nothing would have changed
+    area.value = `${command} ${++commandCount}`; // the counter makes equal commands differ: only a change is an event
     area.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
-  const open = (anchor) => {
+  // The source panel. An anchor is "c<turn>-<n>" for a citation, "h<turn>-<n>" for a closest passage.
+  const openSource = (anchor) => {
     const mark = document.getElementById(anchor);
     if (!mark) return;
     all("mark.open, a.chip.open").forEach((e) => e.classList.remove("open"));
@@ -24,150 +26,160 @@
     $("#beside").classList.add("raised");
     $("#beside").classList.remove("closed");
     all(`a.chip[href="#${anchor}"]`).forEach((e) => e.classList.add("open"));
-    const turn = anchor.slice(1).split("-")[0];
-    const ofTurn = chips(turn);
-    const at = ofTurn.indexOf(anchor);
-    $("#which").textContent = at < 0 ? "" : `${at + 1} of ${ofTurn.length} · ${mark.title}`;
-    mark.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+    const anchors = anchorsOfTurn(turnOf(anchor));
+    const index = anchors.indexOf(anchor);
+    $("#which").textContent = index < 0 ? "" : `${index + 1} of ${anchors.length} · ${mark.title}`;
+    mark.scrollIntoView({ block: "center", behavior: prefersReducedMotion() ? "auto" : "smooth" });
     mark.focus({ preventScroll: true });
   };
-  const chips = (turn) => [...new Set(all(`#chat a.chip[href^="#c${turn}-"], #chat a.chip[href^="#h${turn}-"]`)
-    .map((e) => e.getAttribute("href").slice(1)))];
-  const step = (by) => {
-    const here = $("mark.open");
-    const first = all("#chat a.chip").map((e) => e.getAttribute("href").slice(1));
-    const turn = (here ? here.id : first.at(-1) || "c0-0").slice(1).split("-")[0];
-    const ofTurn = chips(turn);
-    if (!ofTurn.length) return;
-    const at = here ? ofTurn.indexOf(here.id) : by > 0 ? -1 : 0;
-    open(ofTurn[(at + by + ofTurn.length) % ofTurn.length]);
+  const turnOf = (anchor) => anchor.slice(1).split("-")[0];
+  const anchorOf = (chip) => chip.getAttribute("href").slice(1);
+  const anchorsOfTurn = (turn) =>
+    [...new Set(all(`#chat a.chip[href^="#c${turn}-"], #chat a.chip[href^="#h${turn}-"]`).map(anchorOf))];
+  const stepSource = (by) => {
+    const current = $("mark.open");
+    const chips = all("#chat a.chip");
+    const anchors = anchorsOfTurn(turnOf(current ? current.id : chips.length ? anchorOf(chips.at(-1)) : "c0-0"));
+    if (!anchors.length) return;
+    const index = current ? anchors.indexOf(current.id) : by > 0 ? -1 : 0;
+    openSource(anchors[(index + by + anchors.length) % anchors.length]);
   };
-  const close = () => {
+  const closeSource = () => {
     const chip = $("a.chip.open");
     $("#beside").classList.remove("raised");
     $("#beside").classList.add("closed");
     if (chip) chip.focus();
   };
-  const ask = (words) => {
+
+  const fillQuestion = (text) => {
     const area = field("question");
-    area.value = words;
+    area.value = text;
     area.dispatchEvent(new Event("input", { bubbles: true }));
     area.focus();
   };
 
-  // Leads to the documents, and there loads the sample if that was asked for. A room is drawn when it is first opened.
-  const first = (isSample) => {
+  // Opens the Documents tab, and loads the sample if asked to. Gradio renders a tab when it is first opened.
+  const openDocuments = (loadsSample) => {
     all('[role="tab"]').find((e) => e.textContent.trim() === "Documents").click();
     const load = () => ($("#load-sample") ? $("#load-sample").click() : requestAnimationFrame(load));
-    if (isSample) load();
+    if (loadsSample) load();
   };
 
+  let copyButton = null; // the Copy button that was pressed last
   const copy = async (text) => {
     if (navigator.clipboard) await navigator.clipboard.writeText(text);
     else {
-      const area = document.body.appendChild(document.createElement("textarea")); // over http there is no clipboard
+      const area = document.body.appendChild(document.createElement("textarea")); // over http there is no clipboard API
       area.value = text;
       area.select();
       document.execCommand("copy");
       area.remove();
     }
-    if (!copied) return;
-    const button = copied;
+    if (!copyButton) return;
+    const button = copyButton;
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), 1500);
   };
-  let copied = null; // the button that was pressed last
-
-  // The conversations of this browser, each under a key of its own: two windows do not overwrite each other's.
-  const MOST = 100;
-  let opened = ""; // the id of the one that is shown
-  const shelf = () => $("ul.talks");
-  const keyOf = (id) => `${shelf().id}-${id}`;
-  const kept = () => Object.keys(localStorage)
-    .filter((key) => key.startsWith(keyOf("")))
-    .flatMap((key) => {
-      try {
-        const talk = JSON.parse(localStorage.getItem(key));
-        return Array.isArray(talk.exchanges) && talk.exchanges.every(Boolean) ? [{ ...talk, key }] : [];
-      } catch {
-        return []; // not ours
-      }
-    })
-    .sort((a, b) => b.changed - a.changed);
-  const keep = (talk) => {
-    const older = kept().filter(({ id }) => id !== talk.id);
-    older.splice(MOST - 1).forEach(({ key }) => localStorage.removeItem(key));
-    for (;;) {
-      try {
-        return localStorage.setItem(keyOf(talk.id), JSON.stringify({ ...talk, changed: Date.now() }));
-      } catch {
-        if (!older.length) return; // it alone is more than a browser keeps
-        localStorage.removeItem(older.pop().key);
-      }
-    }
-  };
-  const said = ({ title, exchanges }) =>
-    [title, ...exchanges.flatMap((one) => [one.question, one.answer ? one.answer.answer : ""])].join("\n").toLowerCase();
-  const list = () => {
-    if (!shelf()) return;
-    $("#talks").classList.toggle("fresh", !opened);
-    const words = field("find-talk") ? field("find-talk").value.toLowerCase().split(/\s+/) : [];
-    const found = kept().filter((talk) => {
-      const text = said(talk);
-      return words.every((word) => text.includes(word));
-    });
-    shelf().replaceChildren(...found.map(({ id, title, begun }) => {
-      const button = document.createElement("button");
-      Object.assign(button, { type: "button", id: `talk-${id}`, className: "talk", title: String(begun).slice(0, 10), textContent: title });
-      button.classList.toggle("open", id === opened);
-      const item = document.createElement("li");
-      item.append(button);
-      return item;
-    }));
-  };
-  addEventListener("storage", list); // another window kept one
-  document.addEventListener("input", (event) => event.target.closest("#find-talk") && list());
-
-  // The server writes where nobody sees it what is to be saved, copied, or kept of conversations.
-  const save = (saved) => {
-    const { name, text, talks } = JSON.parse(saved);
-    if (talks) {
-      if (talks.keep) keep(talks.keep);
-      if (talks.forget) localStorage.removeItem(keyOf(talks.forget));
-      opened = talks.open;
-      return list();
-    }
-    if (!name) return copy(text);
+  const download = (name, text) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  let last = "";
-  let listed = null;
-  new MutationObserver((changes) => {
-    if (shelf() !== listed) {
-      listed = shelf();
-      list();
+
+  // The conversations of this browser. Each has a storage key of its own, so that two windows do not overwrite each other's.
+  const MAX_CONVERSATIONS = 100;
+  let openId = ""; // the id of the open conversation
+  const listElement = () => $("ul.talks");
+  const storageKey = (id) => `${listElement().id}-${id}`;
+  const storedConversations = () => Object.keys(localStorage)
+    .filter((key) => key.startsWith(storageKey("")))
+    .flatMap((key) => {
+      try {
+        const conversation = JSON.parse(localStorage.getItem(key));
+        const isValid = Array.isArray(conversation.exchanges) && conversation.exchanges.every(Boolean);
+        return isValid ? [{ ...conversation, key }] : [];
+      } catch {
+        return []; // not a conversation
+      }
+    })
+    .sort((a, b) => b.changed - a.changed);
+  const store = (conversation) => {
+    const others = storedConversations().filter(({ id }) => id !== conversation.id);
+    others.splice(MAX_CONVERSATIONS - 1).forEach(({ key }) => localStorage.removeItem(key));
+    for (;;) {
+      try {
+        return localStorage.setItem(storageKey(conversation.id), JSON.stringify({ ...conversation, changed: Date.now() }));
+      } catch { // the storage is full: make room by deleting the oldest
+        if (!others.length) return; // this one alone exceeds the storage
+        localStorage.removeItem(others.pop().key);
+      }
     }
-    const place = $("#saved");
-    if (!place || !changes.some((change) => place.contains(change.target))) return;
-    const saved = place.textContent.trim();
-    if (saved.startsWith("{") && saved.endsWith("}") && saved !== last) save((last = saved));
+  };
+  const searchText = ({ title, exchanges }) =>
+    [title, ...exchanges.flatMap(({ question, answer }) => [question, answer ? answer.answer : ""])].join("\n").toLowerCase();
+  const renderList = () => {
+    if (!listElement()) return;
+    $("#talks").classList.toggle("fresh", !openId);
+    const words = field("find-talk") ? field("find-talk").value.toLowerCase().split(/\s+/) : [];
+    const matching = storedConversations().filter((conversation) => {
+      const text = searchText(conversation);
+      return words.every((word) => text.includes(word));
+    });
+    listElement().replaceChildren(...matching.map(({ id, title, begun }) => {
+      const button = document.createElement("button");
+      const tooltip = String(begun).slice(0, 10);
+      Object.assign(button, { type: "button", id: `talk-${id}`, className: "talk", title: tooltip, textContent: title });
+      button.classList.toggle("open", id === openId);
+      const item = document.createElement("li");
+      item.append(button);
+      return item;
+    }));
+  };
+  addEventListener("storage", renderList); // another window changed a conversation
+  document.addEventListener("input", (event) => event.target.closest("#find-talk") && renderList());
+
+  // The server's messages arrive as JSON in a hidden element: conversations to store or delete, a text to save or copy.
+  const handleMessage = (message) => {
+    const { name, text, conversations } = JSON.parse(message);
+    if (conversations) {
+      if (conversations.keep) store(conversations.keep);
+      if (conversations.forget) localStorage.removeItem(storageKey(conversations.forget));
+      openId = conversations.open;
+      renderList();
+    } else if (name) download(name, text);
+    else copy(text);
+  };
+  let lastMessage = "";
+  let renderedList = null;
+  new MutationObserver((changes) => {
+    if (listElement() !== renderedList) {
+      renderedList = listElement();
+      renderList();
+    }
+    const output = $("#saved");
+    if (!output || !changes.some((change) => output.contains(change.target))) return;
+    const message = output.textContent.trim();
+    if (message.startsWith("{") && message.endsWith("}") && message !== lastMessage) handleMessage((lastMessage = message));
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 
-  // Who chose light or dark here has it again, whatever Gradio sets; who did not has what the system has.
-  const dress = () => {
+  // A theme chosen here overrides whatever Gradio sets; without a choice the system's preference applies.
+  const applyTheme = () => {
     const chosen = localStorage.getItem("rag-theme");
     if (chosen && document.body.classList.contains("dark") !== (chosen === "dark")) document.body.classList.toggle("dark");
   };
-  const begin = () => {
-    dress();
-    new MutationObserver(dress).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  const watchTheme = () => {
+    applyTheme();
+    new MutationObserver(applyTheme).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   };
-  if (document.body) begin(); // Gradio may run this before there is a body, or long after
-  else document.addEventListener("DOMContentLoaded", begin);
+  if (document.body) watchTheme(); // Gradio may run this script before there is a body, or long after
+  else document.addEventListener("DOMContentLoaded", watchTheme);
+  const toggleTheme = () => {
+    localStorage.setItem("rag-theme", document.body.classList.contains("dark") ? "light" : "dark");
+    applyTheme();
+  };
+  const toggleShortcuts = () => $("#keys").classList.toggle("shown");
 
   document.addEventListener("click", (event) => {
     const at = (selector) => event.target.closest && event.target.closest(selector);
@@ -175,51 +187,48 @@
     if (chip) {
       event.preventDefault();
       event.stopPropagation();
-      open(chip.getAttribute("href").slice(1));
+      openSource(anchorOf(chip));
       return;
     }
-    if (at("#new")) field("question").focus(); // whoever begins anew types at once
+    if (at("#new")) field("question").focus(); // typing can start at once
     if (at('a[href="/logout"]')) {
-      event.preventDefault(); // Gradio opens every link of a text in a window of its own
+      event.preventDefault(); // Gradio opens every link in markup in a new window
       return location.assign("/logout");
     }
     const example = at("button.example");
-    if (example && !example.id) return ask(example.textContent);
-    if (example) return first(example.id === "to-sample");
+    if (example && !example.id) return fillQuestion(example.textContent);
+    if (example) return openDocuments(example.id === "to-sample");
     const button = at("button.act, button.talk");
     if (!button) return;
-    const [act, n] = button.id.split("-");
-    if (act === "previous") step(-1);
-    else if (act === "next") step(1);
-    else if (act === "close") close();
-    else if (act === "fold") $("#room").classList.toggle("folded");
-    else if (act === "help") $("#keys").classList.toggle("shown");
-    else if (act === "theme") {
-      localStorage.setItem("rag-theme", document.body.classList.contains("dark") ? "light" : "dark");
-      dress();
-    }
-    else if (act === "talk") tell("do-talk", localStorage.getItem(keyOf(n)));
-    else if (["reread", "delete"].includes(act)) tell("do-document", `${act} ${n}`);
-    else if (n) tell(act === "retry" ? "do-again" : "do", `${act} ${n}`);
-    if (act === "copy") copied = button;
+    const [action, n] = button.id.split("-");
+    if (action === "previous") stepSource(-1);
+    else if (action === "next") stepSource(1);
+    else if (action === "close") closeSource();
+    else if (action === "fold") $("#room").classList.toggle("folded");
+    else if (action === "help") toggleShortcuts();
+    else if (action === "theme") toggleTheme();
+    else if (action === "talk") sendCommand("do-talk", localStorage.getItem(storageKey(n)));
+    else if (["reread", "delete"].includes(action)) sendCommand("do-document", `${action} ${n}`);
+    else if (n) sendCommand(action === "retry" ? "do-again" : "do", `${action} ${n}`);
+    if (action === "copy") copyButton = button;
   }, true);
 
   document.addEventListener("keydown", (event) => {
-    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+    const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
     if (event.altKey && event.key.toLowerCase() === "n") {
       event.preventDefault();
       $("#new").click();
     } else if (event.key === "Escape") {
       const stop = $("#stop");
-      if (stop && stop.offsetParent) stop.click(); // it is there only while an answer is written
-      else close();
-    } else if (typing || event.ctrlKey || event.metaKey || event.altKey) {
+      if (stop && stop.offsetParent) stop.click(); // visible only while an answer is written
+      else closeSource();
+    } else if (isTyping || event.ctrlKey || event.metaKey || event.altKey) {
       return;
     } else if (event.key === "/") {
       event.preventDefault();
       field("question").focus();
-    } else if (event.key === "[") step(-1);
-    else if (event.key === "]") step(1);
-    else if (event.key === "?") $("#keys").classList.toggle("shown");
+    } else if (event.key === "[") stepSource(-1);
+    else if (event.key === "]") stepSource(1);
+    else if (event.key === "?") toggleShortcuts();
   });
 })();

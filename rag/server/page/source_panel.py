@@ -1,58 +1,93 @@
-"""The panel of sources for one answer: its cited documents as the library has them now, or what became of them since."""
+"""Fills the source panel: cited documents as the library has them now, or what became of them since."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
 
-from rag.answering.citation_trace import CitationTrace, SavedCitation
+from rag.answering.verification.citation_trace import CitationTrace, SavedCitation
 from rag.errors import RagError
 from rag.library import Library
-from rag.records import Document
+from rag.records import Citation, Document
 from rag.server.page.views import answer_view, source_view
-from rag.server.page.views.conversations import Exchange, Talk
+from rag.server.page.views.conversations import Conversation, Exchange
+from rag.server.page.views.source_view import Highlight
 
 
-def parts(library: Library, talked: Talk) -> list[str]:
-    """What the panel shows for each answer of a conversation, the newest first."""
-    return [part(library, turn, one) for turn, one in enumerate(talked.exchanges, start=1)][::-1]
+def conversation_sources(library: Library, conversation: Conversation) -> list[str]:
+    """Returns the panel's markup for each answer of a conversation, newest first."""
+    return [exchange_sources(library, turn, exchange) for turn, exchange in enumerate(conversation.exchanges, start=1)][
+        ::-1
+    ]
 
 
-def part(library: Library, turn: int, exchange: Exchange) -> str:
-    """What it shows for one answer."""
+def exchange_sources(library: Library, turn: int, exchange: Exchange) -> str:
+    """Returns the panel's markup for one answer: changed citations first, then each document with its highlights.
+
+    Args:
+        library: Where the documents are.
+        turn: The number of the exchange in its conversation, from 1.
+        exchange: The exchange; without an answer it has no sources.
+    """
     answer = exchange.answer
     if answer is None:
         return ""
-    shown: list[str] = []
-    documents: dict[int, Document] = {}
-    spans: dict[int, list[source_view.Span]] = {}
-    locators: dict[int, str] = {}
-
-    def stands(document_id: int) -> bool:
-        with contextlib.suppress(RagError):  # it was deleted or replaced meanwhile
-            if document_id and document_id not in documents:
-                documents[document_id] = library.document_by_id(document_id)
-        return document_id in documents
+    documents = _Documents(library)
+    changed: list[str] = []
+    highlights: dict[int, list[Highlight]] = {}  # document id → its highlights
+    locators: dict[int, str] = {}  # document id → locator of its first citation
 
     for citation in answer.citations:
-        id_, span = citation.document_id, source_view.cited(turn, citation)
-        if not stands(id_):
-            saved = SavedCitation(
-                citation.n, citation.source, citation.start, citation.end, citation.quote, citation.content_hash
-            )
-            try:
-                trace = library.trace_citation(saved)
-            except RagError:
-                trace = CitationTrace("deleted")  # just now
-            id_, span = library.id_of(citation.source), replace(span, start=trace.start, end=trace.end)
-            if trace.state not in ("unchanged", "moved") or not stands(id_):
-                shown.append(source_view.kept(turn, citation, trace))
+        document_id, highlight = citation.document_id, source_view.citation_highlight(turn, citation)
+        if not documents.has(document_id):  # it was replaced or deleted since, or the answer comes from a browser
+            trace = _trace(library, citation)
+            document_id = library.id_of(citation.source)
+            highlight = replace(highlight, start=trace.start, end=trace.end)
+            if trace.state not in ("unchanged", "moved") or not documents.has(document_id):
+                changed.append(source_view.changed_citation_markup(turn, citation, trace))
                 continue
-        spans.setdefault(id_, []).append(span)
-        locators.setdefault(id_, citation.locator)
+        highlights.setdefault(document_id, []).append(highlight)
+        locators.setdefault(document_id, citation.locator)
     for n, hit in enumerate(answer_view.closest_hits(answer), start=1):
-        id_ = hit.document_id or library.id_of(hit.source)
-        if stands(id_):
-            spans.setdefault(id_, []).append(source_view.near(turn, n, hit))
-    shown += [source_view.section(documents[id_], id_, marked, locators.get(id_, "")) for id_, marked in spans.items()]
-    return "".join(shown)
+        document_id = hit.document_id or library.id_of(hit.source)
+        if documents.has(document_id):
+            highlights.setdefault(document_id, []).append(source_view.passage_highlight(turn, n, hit))
+    current = [
+        source_view.document_markup(documents.get(document_id), document_id, spans, locators.get(document_id, ""))
+        for document_id, spans in highlights.items()
+    ]
+    return "".join(changed + current)
+
+
+def _trace(library: Library, citation: Citation) -> CitationTrace:
+    saved = SavedCitation(
+        n=citation.n,
+        source=citation.source,
+        start=citation.start,
+        end=citation.end,
+        quote=citation.quote,
+        content_hash=citation.content_hash,
+    )
+    try:
+        return library.trace_citation(saved)
+    except RagError:  # the document was deleted this moment
+        return CitationTrace("deleted")
+
+
+class _Documents:
+    """Documents of a library by id, each loaded once."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._loaded: dict[int, Document] = {}
+
+    def has(self, document_id: int) -> bool:
+        """Returns whether the library still holds the document; id 0 stands for none."""
+        with contextlib.suppress(RagError):  # it was deleted or replaced meanwhile
+            if document_id and document_id not in self._loaded:
+                self._loaded[document_id] = self._library.document_by_id(document_id)
+        return document_id in self._loaded
+
+    def get(self, document_id: int) -> Document:
+        """Returns a document that `has` has found."""
+        return self._loaded[document_id]

@@ -1,6 +1,6 @@
-"""Files that a visitor dropped, and no others: a program may send any path or address in place of one.
+"""Rejects events that name a file which was not uploaded to this page: a program may send any path or address instead.
 
-Gradio looks where a file lies only if it was launched, not if it is mounted (6.31), and fetches what looks like an address.
+Gradio 6.31 checks where a file lies only if it was launched, not if it is mounted, and fetches what looks like an address.
 """
 
 from __future__ import annotations
@@ -16,52 +16,52 @@ if TYPE_CHECKING:
     from gradio.state_holder import SessionState
 
 
-class OwnFiles(gr.Blocks):  # type: ignore[misc]  # gradio has no types
-    """A page whose events take files of its uploads folder only.
+class GuardedBlocks(gr.Blocks):  # type: ignore[misc]  # gradio has no types
+    """A page whose events accept only files in its uploads folder.
 
     Args:
-        uploads: That folder.
-        settings: Of `gr.Blocks`.
+        uploads: The uploads folder.
+        options: Options of `gr.Blocks`.
     """
 
-    def __init__(self, uploads: Path, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, uploads: Path, **options: Any) -> None:
+        super().__init__(**options)
         self._uploads = uploads.resolve()
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], state: SessionState | None, explicit_call: bool = False
     ) -> list[Any]:
-        """What an event was sent, before Gradio does anything with it.
+        """Checks the inputs of an event before Gradio processes them.
 
         Raises:
-            gradio.Error: It names a file that was not dropped here.
+            gradio.Error: An input names a file outside the uploads folder.
         """
-        for path in named_files(inputs):
+        for path in file_paths(inputs):
             if not is_within(path, self._uploads):
-                raise gr.Error("only files that were dropped here can be taken in", print_exception=False)
+                raise gr.Error("only files uploaded to this page can be added", print_exception=False)
         return list(await super().preprocess_data(block_fn, inputs, state, explicit_call))
 
 
-def named_files(sent: object) -> Iterator[object]:
-    """The path of everything that Gradio may take for a file.
+def file_paths(value: object) -> Iterator[object]:
+    """Yields the path of everything in a value that Gradio may take for a file.
 
     Example:
-        >>> list(named_files([{"path": "/x", "meta": {"_type": "gradio.FileData"}}, {"path": "no file"}]))
+        >>> list(file_paths([{"path": "/x", "meta": {"_type": "gradio.FileData"}}, {"path": "no file"}]))
         ['/x']
     """
-    waiting = [sent]
-    while waiting:
-        one = waiting.pop()
+    remaining = [value]
+    while remaining:
+        one = remaining.pop()
         if isinstance(one, dict):
             if "path" in one and "meta" in one:
                 yield one["path"]
-            waiting += one.values()
+            remaining += one.values()
         elif isinstance(one, list | tuple):
-            waiting += one
+            remaining += one
 
 
 def is_within(path: object, folder: Path) -> bool:
-    """Whether a path, its links followed, leads to something inside a folder."""
+    """Returns whether an absolute path, with links resolved, lies inside a folder."""
     try:
         return isinstance(path, str) and Path(path).is_absolute() and folder in Path(path).resolve().parents
     except (OSError, ValueError):

@@ -1,1 +1,1 @@
-"""What the page shows, made from records: pure functions that return markup, without Gradio."""
+"""Markup of the page, made from records: pure functions without Gradio."""

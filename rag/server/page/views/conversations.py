@@ -1,6 +1,6 @@
-"""Conversations as the page holds them: kept as JSON by each browser, exported as Markdown. Pure; it knows no Gradio.
+"""Conversations of the page: stored by each browser as JSON, exported as Markdown. Pure.
 
-What comes back from a browser may be anything: `from_text` takes what is whole, and nothing else.
+JSON from a browser may hold anything: `from_text` accepts a well-formed conversation and nothing else.
 """
 
 from __future__ import annotations
@@ -11,19 +11,27 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 from rag.records import Answer, Citation, Flag, Hit, Ranks, Status, Turn, Verdict
-from rag.schemas.answers import AskJSON, ask_json
+from rag.schemas.answers import ask_json
 from rag.text.unicode_text import visible
 
-_NAME = 100  # code points of a name
-_TITLE = 60  # code points of a title made from the first question
-_HITS = 3  # kept of each answer: those that an abstention names
-_HIT_TEXT = 400
-_SPECIAL = "\\`*_{}[]()#+!|~"
+FEEDBACK_FILE = "feedback.jsonl"  # in the index folder: answers that users rated as wrong, as a test set
+_MAX_NAME = 100  # code points of a name
+_MAX_TITLE = 60  # code points of a title made from the first question
+_STORED_HITS = 3  # of each answer: the passages that an abstention lists
+_STORED_HIT_CHARACTERS = 400
+_MARKDOWN_SPECIAL = "\\`*_{}[]()#+!|~"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One question and its answer; `problem` is what was said in place of one. `rating`: "good", "bad", or ""."""
+    """One question and its outcome.
+
+    Attributes:
+        question: The question.
+        answer: Its answer; None if it failed.
+        problem: The message shown in place of a failed answer.
+        rating: The user's rating: "good", "bad" or "".
+    """
 
     question: str
     answer: Answer | None = None
@@ -32,112 +40,153 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """A conversation; `begun` is ISO 8601, UTC."""
+class Conversation:
+    """A conversation.
+
+    Attributes:
+        id: Random; empty for a new conversation without a question.
+        started: ISO 8601, UTC.
+        exchanges: Its questions and answers, oldest first.
+        name: The name that its user gave it; empty if none.
+    """
 
     id: str
-    begun: str
+    started: str
     exchanges: tuple[Exchange, ...] = ()
-    named: str = ""
+    name: str = ""
 
     @property
     def title(self) -> str:
-        """As its reader named it, else how it began."""
-        begin = " ".join(self.exchanges[0].question.split()) if self.exchanges else "New conversation"
-        return self.named or (begin if len(begin) <= _TITLE else f"{begin[:_TITLE].rstrip()}…")
+        """The name, or else the beginning of the first question."""
+        question = " ".join(self.exchanges[0].question.split()) if self.exchanges else "New conversation"
+        return self.name or (question if len(question) <= _MAX_TITLE else f"{question[:_MAX_TITLE].rstrip()}…")
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """What a follow-up is understood by."""
-        return tuple(Turn(one.question, one.answer.text) for one in self.exchanges if one.answer is not None)
+        """The answered exchanges, as the history of a follow-up question."""
+        return tuple(Turn(exchange.question, exchange.answer.text) for exchange in self.exchanges if exchange.answer)
 
-    def with_exchange(self, exchange: Exchange) -> Talk:
-        """With one more at its end."""
+    def with_exchange(self, exchange: Exchange) -> Conversation:
+        """Returns the conversation with one more exchange at its end."""
         return replace(self, exchanges=(*self.exchanges, exchange))
 
-    def until(self, turn: int) -> Talk:
-        """Without the exchange of that number, from 1, and what follows it."""
+    def before(self, turn: int) -> Conversation:
+        """Returns the conversation without the exchange of that number (from 1) and those after it."""
         return replace(self, exchanges=self.exchanges[: max(0, turn - 1)])
 
-    def called(self, name: str) -> Talk:
-        """With a name that its reader gave it."""
-        return replace(self, named=" ".join(name.split())[:_NAME])
+    def with_name(self, name: str) -> Conversation:
+        """Returns the conversation under another name."""
+        return replace(self, name=" ".join(name.split())[:_MAX_NAME])
 
-    def rated(self, turn: int, rating: str) -> Talk:
-        """With a rating of one exchange."""
-        changed = tuple(replace(one, rating=rating) if n == turn else one for n, one in enumerate(self.exchanges, start=1))
-        return replace(self, exchanges=changed)
+    def with_rating(self, turn: int, rating: str) -> Conversation:
+        """Returns the conversation with a rating of the exchange of that number (from 1)."""
+        rated = (replace(one, rating=rating) if n == turn else one for n, one in enumerate(self.exchanges, start=1))
+        return replace(self, exchanges=tuple(rated))
 
 
-def to_json(talk: Talk) -> dict[str, Any]:
-    """As a browser keeps it, `title` for its list; also its export."""
+def to_json(conversation: Conversation) -> dict[str, Any]:
+    """Returns the JSON that browsers store and export; `title` is for the browser's list."""
     return {
-        "id": talk.id, "begun": talk.begun, "named": talk.named, "title": visible(talk.title),
-        "exchanges": [
-            {"question": one.question, "problem": one.problem, "rating": one.rating,
-             "answer": None if one.answer is None else ask_json(_slim(one.answer))}
-            for one in talk.exchanges
-        ],
-    }  # fmt: skip
+        "id": conversation.id,
+        "begun": conversation.started,
+        "named": conversation.name,
+        "title": visible(conversation.title),
+        "exchanges": [_exchange_json(exchange) for exchange in conversation.exchanges],
+    }
 
 
-def _slim(answer: Answer) -> Answer:
-    hits = tuple(replace(hit, text=hit.text[:_HIT_TEXT]) for hit in answer.hits[:_HITS])
+def _exchange_json(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "question": exchange.question,
+        "problem": exchange.problem,
+        "rating": exchange.rating,
+        "answer": None if exchange.answer is None else ask_json(_without_unshown_hits(exchange.answer)),
+    }
+
+
+def _without_unshown_hits(answer: Answer) -> Answer:
+    hits = tuple(replace(hit, text=hit.text[:_STORED_HIT_CHARACTERS]) for hit in answer.hits[:_STORED_HITS])
     return replace(answer, hits=hits, read=answer.read or len(answer.hits))
 
 
-def from_text(kept: str) -> Talk | None:
-    """A conversation that a browser kept; None if it is none."""
+def from_text(text: str) -> Conversation | None:
+    """Returns the conversation in a JSON text that a browser stored; None if the text is not one."""
     try:
-        return from_json(json.loads(kept))
+        return from_json(json.loads(text))
     except (ValueError, RecursionError):
         return None
 
 
-def from_json(kept: object) -> Talk | None:
-    """The same, parsed."""
+def from_json(value: object) -> Conversation | None:
+    """Returns the conversation in parsed JSON; None if the value is not one, or has no exchange."""
     try:
-        talk = _talk(kept)
+        conversation = _parse_conversation(value)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         return None
-    return talk if talk.exchanges else None
+    return conversation if conversation.exchanges else None
 
 
-def _talk(kept: Any) -> Talk:
-    exchanges = [
-        Exchange(
-            _text(one["question"]), None if one["answer"] is None else _answer(one["answer"]), _text(one["problem"]),
-            one["rating"] if one["rating"] in ("good", "bad") else "",
-        )
-        for one in kept["exchanges"]
-    ]  # fmt: skip
-    return Talk(_text(kept["id"])[:40], _text(kept["begun"])[:40], tuple(exchanges), _text(kept["named"])[:200])
+def _parse_conversation(value: Any) -> Conversation:
+    return Conversation(
+        id=_text(value["id"])[:40],
+        started=_text(value["begun"])[:40],
+        exchanges=tuple(_parse_exchange(one) for one in value["exchanges"]),
+        name=_text(value["named"])[:200],
+    )
 
 
-def _answer(kept: AskJSON) -> Answer:
-    if kept["status"] not in get_args(Status):
-        raise ValueError(kept["status"])
-    hits = tuple(
-        Hit(
-            _text(h["source"]), _text(h["title"]), _number(h["page"]), int(h["start"]), int(h["end"]), float(h["score"]),
-            _text(h["text"]), _text(h["heading"]), _text(h["author"]), _text(h["date"]), Ranks(None, 0.0, None, None), 0,
-        )
-        for h in kept["hits"][:_HITS]
-    )  # fmt: skip
-    citations = tuple(Citation(**_fields(c, Citation), document_id=0) for c in kept["citations"])
-    flags = tuple(Flag(**_fields(f, Flag)) for f in kept["flags"])
+def _parse_exchange(value: Any) -> Exchange:
+    return Exchange(
+        question=_text(value["question"]),
+        answer=None if value["answer"] is None else _parse_answer(value["answer"]),
+        problem=_text(value["problem"]),
+        rating=value["rating"] if value["rating"] in ("good", "bad") else "",
+    )
+
+
+def _parse_answer(value: Mapping[str, Any]) -> Answer:
+    if value["status"] not in get_args(Status):
+        raise ValueError(value["status"])
     return Answer(
-        _text(kept["question"]), _text(kept["answer"]), kept["status"], citations, flags, hits,  # type: ignore[arg-type]
-        float(kept["evidence"]), _text(kept["model"]), _text(kept["notice"]),
-        {"total": float(kept["timings_ms"].get("total", 0.0))}, {}, _text(kept["searched"]), int(kept["read"]),
-    )  # fmt: skip
+        question=_text(value["question"]),
+        text=_text(value["answer"]),
+        status=value["status"],
+        citations=tuple(Citation(**_parse_fields(one, Citation), document_id=0) for one in value["citations"]),
+        flags=tuple(Flag(**_parse_fields(one, Flag)) for one in value["flags"]),
+        hits=tuple(_parse_hit(one) for one in value["hits"][:_STORED_HITS]),
+        evidence=float(value["evidence"]),
+        model=_text(value["model"]),
+        notice=_text(value["notice"]),
+        timings_ms={"total": float(value["timings_ms"].get("total", 0.0))},
+        searched=_text(value["searched"]),
+        read=int(value["read"]),
+    )
 
 
-def _fields(kept: Mapping[str, Any], record: type) -> dict[str, Any]:
-    """The values of a record that has texts and numbers, each of its kind."""
-    kinds: dict[str, Callable[[Any], object]] = {"int": int, "int | None": _number, "Verdict": _verdict}
+def _parse_hit(value: Mapping[str, Any]) -> Hit:
+    return Hit(
+        source=_text(value["source"]),
+        title=_text(value["title"]),
+        page=_number(value["page"]),
+        start=int(value["start"]),
+        end=int(value["end"]),
+        score=float(value["score"]),
+        text=_text(value["text"]),
+        heading=_text(value["heading"]),
+        author=_text(value["author"]),
+        date=_text(value["date"]),
+        ranks=Ranks(dense=None, lexical=0.0, dense_rank=None, lexical_rank=None),
+        document_id=0,
+    )
+
+
+def _parse_fields(value: Mapping[str, Any], record: type) -> dict[str, Any]:
+    """Returns the fields of a record of strings and numbers, each checked for its type; `document_id` is left out."""
+    parsers: dict[str, Callable[[Any], object]] = {"int": int, "int | None": _number, "Verdict": _verdict}
     return {
-        one.name: kinds.get(str(one.type), _text)(kept[one.name]) for one in fields(record) if one.name != "document_id"
+        field.name: parsers.get(str(field.type), _text)(value[field.name])
+        for field in fields(record)
+        if field.name != "document_id"
     }
 
 
@@ -148,7 +197,7 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    return None if value is None else int(value)  # type: ignore[call-overload]
+    return None if value is None else int(value)  # type: ignore[call-overload]  # a TypeError is handled above
 
 
 def _verdict(value: object) -> str:
@@ -157,48 +206,55 @@ def _verdict(value: object) -> str:
     return str(value)
 
 
-def as_markdown(talk: Talk) -> str:
-    """A conversation for others to read: questions, answers, numbered sources with their quotes."""
-    return "\n\n".join([f"# {_plain(talk.title)}", *(exchange_as_markdown(one) for one in talk.exchanges)]) + "\n"
+def as_markdown(conversation: Conversation) -> str:
+    """Returns a conversation as Markdown: questions, answers, numbered sources with their quotations."""
+    parts = [f"# {_escaped_markdown(conversation.title)}", *map(exchange_as_markdown, conversation.exchanges)]
+    return "\n\n".join(parts) + "\n"
 
 
 def exchange_as_markdown(exchange: Exchange) -> str:
-    """One question and its answer with its sources. What documents or models wrote becomes no link, image or tag."""
-    parts = [f"**{_plain(exchange.question)}**"]
+    """Returns one question and its answer with sources as Markdown; no untrusted text becomes a link, image or tag."""
+    parts = [f"**{_escaped_markdown(exchange.question)}**"]
     answer = exchange.answer
     if answer is None:
-        return "\n\n".join([*parts, _plain(exchange.problem)])
+        return "\n\n".join([*parts, _escaped_markdown(exchange.problem)])
     if answer.notice:
-        parts.append(f"*{_plain(answer.notice)}*")
-    parts += [_plain(line) for line in answer.text.split("\n") if line.strip()]
-    parts += [
-        f"⚑ {_plain(flag.said)}: {flag.verdict}{f' ({_plain(flag.note)})' if flag.note else ''}" for flag in answer.flags
-    ]
-    parts += [
-        f"\\[{c.n}\\] {_plain(c.title)} ({_plain(', '.join(filter(None, (c.source, c.locator))))}): “{_plain(c.quote)}”"
-        for c in answer.citations
-    ]
+        parts.append(f"*{_escaped_markdown(answer.notice)}*")
+    parts += [_escaped_markdown(line) for line in answer.text.split("\n") if line.strip()]
+    parts += [_flag_as_markdown(flag) for flag in answer.flags]
+    parts += [_citation_as_markdown(citation) for citation in answer.citations]
     return "\n\n".join(parts)
 
 
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it stands."""
-    one_line = " ".join(visible(text).split())
-    escaped = "".join(f"\\{c}" if c in _SPECIAL else c for c in one_line)
+def _flag_as_markdown(flag: Flag) -> str:
+    note = f" ({_escaped_markdown(flag.note)})" if flag.note else ""
+    return f"⚑ {_escaped_markdown(flag.said)}: {flag.verdict}{note}"
+
+
+def _citation_as_markdown(citation: Citation) -> str:
+    place = ", ".join(filter(None, (citation.source, citation.locator)))
+    title, quote = _escaped_markdown(citation.title), _escaped_markdown(citation.quote)
+    return f"\\[{citation.n}\\] {title} ({_escaped_markdown(place)}): “{quote}”"
+
+
+def _escaped_markdown(text: str) -> str:
+    """Returns text on one line that Markdown shows literally."""
+    line = " ".join(visible(text).split())
+    escaped = "".join(f"\\{c}" if c in _MARKDOWN_SPECIAL else c for c in line)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace("://", ":&#47;/")
 
 
-def test_row(exchange: Exchange, number: str, expected: str, quote: str, source: str) -> dict[str, Any]:
-    """An exchange that its reader found wrong as a row of a test set.
+def feedback_row(exchange: Exchange, row_id: str, expected: str, quote: str, source: str) -> dict[str, Any]:
+    """Returns an exchange that its user rated as wrong as a row of a test set.
 
     Args:
-        exchange: What was asked and answered.
-        number: The row's id.
-        expected: What the answer should have said; empty if the documents do not answer it.
-        quote: The passage it should have rested on, as it stands in the document; may be empty.
+        exchange: The exchange.
+        row_id: The row's id.
+        expected: What the answer should say; empty if the documents do not answer the question.
+        quote: The passage that says so, as it stands in the document; may be empty.
         source: The document of that passage; empty if there is none.
     """
-    row: dict[str, Any] = {"id": number, "question": exchange.question, "answerable": bool(expected)}
+    row: dict[str, Any] = {"id": row_id, "question": exchange.question, "answerable": bool(expected)}
     if expected:
         row["answers"] = [expected]
     if expected and quote and source:

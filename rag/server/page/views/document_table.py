@@ -1,4 +1,4 @@
-"""The list of documents on the page, and that of conversations. Pure, as `rag.server.page.views.answer_view` is."""
+"""The markup of the Documents tab: the table of documents, the progress and outcome of an import. Pure."""
 
 from __future__ import annotations
 
@@ -7,113 +7,113 @@ from pathlib import PurePath
 from typing import Any
 
 from rag.records import DocumentInfo, Progress, SyncReport
-from rag.server.page.views.answer_view import one_line
+from rag.server.page.views.markup import note_markup, one_line
 
-_LISTED = 100  # documents; the others are searched for
-ORDERS: Mapping[str, tuple[Callable[[DocumentInfo], Any], bool]] = {  # name → (key, the largest first)
+_MAX_ROWS = 100  # the other documents are found with the search box
+ORDERS: Mapping[str, tuple[Callable[[DocumentInfo], Any], bool]] = {  # label → (sort key, is descending)
     "by name": (lambda info: (info.title or info.source).casefold(), False),
     "newest first": (lambda info: info.added, True),
     "by date of the document": (lambda info: info.date, True),
     "longest first": (lambda info: info.characters, True),
     "problems first": (lambda info: (info.state != "failed", info.state == "ready", info.source), False),
 }
-EMPTY = (
-    '<div class="empty"><p>No documents yet.</p><p>Drop files here, give the address of a page, or load the sample to see '
-    "how it works.</p></div>"
+_EMPTY = (
+    '<div class="empty"><p>No documents yet.</p><p>Drop files here, enter the address of a web page, or load the sample to '
+    "see how it works.</p></div>"
 )
 
 
-def names(infos: Sequence[DocumentInfo]) -> dict[str, DocumentInfo]:
-    """Documents by what they are called: their source, or their path where two have the same."""
+def documents_by_name(infos: Sequence[DocumentInfo]) -> dict[str, DocumentInfo]:
+    """Returns documents by their source, or by their full path where several share a source."""
     counts: dict[str, int] = {}
     for info in infos:
         counts[info.source] = counts.get(info.source, 0) + 1
     return {info.source if counts[info.source] == 1 else str(PurePath(info.root, info.source)): info for info in infos}
 
 
-def listed(infos: Sequence[DocumentInfo], wanted: str, order: str) -> tuple[str, list[str]]:
-    """The documents whose title, source, author or date have all the words wanted: markup, and names in that order."""
+def table_markup(infos: Sequence[DocumentInfo], query: str, order: str) -> tuple[str, list[str]]:
+    """Returns the table of matching documents, and the names of its rows in the same order.
+
+    Args:
+        infos: All documents.
+        query: Words that must all occur in a document's title, source, author or date, in any case.
+        order: A key of `ORDERS`; an unknown one sorts by name.
+    """
     if not infos:
-        return EMPTY, []
-    words = wanted.casefold().split()
+        return _EMPTY, []
+    words = query.casefold().split()
     key, reverse = ORDERS.get(order, ORDERS["by name"])
-    fitting = {
+    matching = {
         name: info
-        for name, info in names(infos).items()
+        for name, info in documents_by_name(infos).items()
         if all(word in f"{info.title} {info.source} {info.author} {info.date}".casefold() for word in words)
     }
-    in_order = sorted(fitting, key=lambda name: key(fitting[name]), reverse=reverse)[:_LISTED]
-    rows = "".join(_row(n, fitting[name]) for n, name in enumerate(in_order))
+    in_order = sorted(matching, key=lambda name: key(matching[name]), reverse=reverse)[:_MAX_ROWS]
+    rows = "".join(_row_markup(n, matching[name]) for n, name in enumerate(in_order))
     head = "<tr><th>Document</th><th>Date</th><th>Pages</th><th>Passages</th><th>State</th>"
-    head += "<th><span class='unseen'>What can be done</span></th></tr>"
-    more = len(fitting) - len(in_order)
-    rest = f'<p class="about">and {more:,} more: search for them</p>' if more else ""
-    none = "" if fitting else '<p class="about">no document fits</p>'
-    return f'<table class="shelf"><thead>{head}</thead><tbody>{rows}</tbody></table>{none}{rest}', in_order
+    head += "<th><span class='unseen'>Actions</span></th></tr>"
+    hidden = len(matching) - len(in_order)
+    footer = note_markup(f"and {hidden:,} more; use the search box to find them") if hidden else ""
+    none = "" if matching else note_markup("No document matches.")
+    return f'<table class="shelf"><thead>{head}</thead><tbody>{rows}</tbody></table>{none}{footer}', in_order
 
 
-def _row(n: int, info: DocumentInfo) -> str:
+def _row_markup(n: int, info: DocumentInfo) -> str:
     title = one_line(info.title or info.source)
     name = f'<a class="open" href="/documents/{info.id}" target="_blank">{title}</a>' if info.id else title
-    about = " · ".join(one_line(fact) for fact in (info.source, info.author) if fact)
-    acts = (
+    facts = " · ".join(one_line(fact) for fact in (info.source, info.author) if fact)
+    buttons = (
         f'<button class="act" type="button" id="reread-{n}" title="Read {title} again">Read again</button>'
         f'<button class="act" type="button" id="delete-{n}" title="Delete {title}">Delete</button>'
     )
     cells = (
-        f'{name}<br><span class="about">{about}</span>',
+        f'{name}<br><span class="about">{facts}</span>',
         one_line(info.date),
         f"{info.pages:,}" if info.pages else "",
         f"{info.passages:,}" if info.passages else "",
-        _state(info),
-        acts,
+        _state_markup(info),
+        buttons,
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _state(info: DocumentInfo) -> str:
+def _state_markup(info: DocumentInfo) -> str:
     if info.state == "failed":
         return f'<span class="flag">✗ {one_line(info.error)}</span> <span class="about">{one_line(info.hint)}</span>'
     if info.state == "embedding":
-        return "◐ found by its words; by meaning soon"
-    unread = (
-        f'<br><span class="about">pictures, not read: pages {one_line(info.unread_pages)}</span>'
-        if info.unread_pages
-        else ""
-    )
-    return f"✓ ready{unread}"
+        return "◐ embedding; found by keyword only so far"
+    if not info.unread_pages:
+        return "✓ ready"
+    return f'✓ ready<br><span class="about">scanned pages, not read: {one_line(info.unread_pages)}</span>'
 
 
-def summary(infos: Sequence[DocumentInfo]) -> str:
-    """How many documents there are, and how they stand: for the head of the page."""
+def summary_text(infos: Sequence[DocumentInfo]) -> str:
+    """Returns how many documents there are, are being embedded and have failed, for the page's header."""
     ready, waiting, failed = ([info for info in infos if info.state == state] for state in ("ready", "embedding", "failed"))
     n = len(ready) + len(waiting)
     facts = [f"{n:,} document{'s' * (n != 1)}"]
     if waiting:
-        facts.append(f"{len(waiting):,} being taken in")
+        facts.append(f"{len(waiting):,} being embedded")
     if failed:
-        facts.append(f"{len(failed):,} not read")
+        facts.append(f"{len(failed):,} failed")
     return " · ".join(facts)
 
 
-def stage(at: Progress | None) -> str:
-    """What is being done to a document that is taken in."""
-    if at is None or not (at.passages or at.found):
+def stage_text(progress: Progress | None) -> str:
+    """Returns the current stage of an import; `progress` is its latest report, None before the first."""
+    if progress is None or not (progress.passages or progress.found):
         return "reading"
-    found = f"; {at.found:,} found by their words already" if at.found else ""
-    return f"embedding, {at.passages:,} passages{found}"
+    found = f"; {progress.found:,} already found by keyword" if progress.found else ""
+    return f"embedding, {progress.passages:,} passages{found}"
 
 
-def imported(report: SyncReport) -> str:
-    """What came of an import."""
-    facts = [
-        f"{n:,} {what}"
-        for n, what in ((report.added, "added"), (report.updated, "changed"), (report.unchanged, "there already"))
-        if n
-    ]
+def import_markup(report: SyncReport) -> str:
+    """Returns the outcome of an import: counts, and each failure with its hint."""
+    counts = ((report.added, "added"), (report.updated, "changed"), (report.unchanged, "unchanged"))
+    facts = [f"{n:,} {what}" for n, what in counts if n]
     passages = f", {report.passages:,} passage{'s' * (report.passages != 1)} embedded" if report.passages else ""
     lines = [f"<p>✓ ready: {', '.join(facts)}{passages}</p>"] if facts else []
     for failure in report.failed:
-        what = f"✗ {one_line(failure.source)}: {one_line(failure.error)}"
-        lines.append(f'<p class="flag">{what} <span class="about">{one_line(failure.hint)}</span></p>')
-    return "".join(lines) or '<p class="about">nothing new</p>'
+        message = f"✗ {one_line(failure.source)}: {one_line(failure.error)}"
+        lines.append(f'<p class="flag">{message} <span class="about">{one_line(failure.hint)}</span></p>')
+    return "".join(lines) or note_markup("Nothing to add.")

@@ -1,74 +1,77 @@
-"""Evaluations as the page shows them: figures, plots, the list of runs. Pure, as `rag.server.page.views.answer_view` is."""
+"""The markup of the Evaluate tab: metrics, plots, the list of runs. Pure."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
 
-from rag.evaluation.plots import alone
-from rag.evaluation.records import FIGURES, RunJSON
-from rag.evaluation.report import OUTCOMES, outcome, plotted, shown
+from rag.evaluation.metric_info import METRICS
+from rag.evaluation.records import RunJSON
+from rag.evaluation.reports.run_charts import run_charts
+from rag.evaluation.reports.svg_charts import standalone
+from rag.evaluation.reports.wording import OUTCOMES, count_outcomes, format_interval, format_value
 from rag.index.records import RunInfo
-from rag.server.page.views.answer_view import one_line
+from rag.server.page.views.markup import note_markup, one_line
 
-_NAMED = ("right", "gold_contained", "hit@5", "ndcg@10", "doc_ndcg@10", "citation_exact", "citation_precision",
-          "refusal_recall", "false_refusals", "risk", "auroc", "p50_ms", "p99_ms")  # fmt: skip
-
-
-def run(made: RunJSON, number: int) -> str:
-    """What came of a run: how many answers of each kind, the main figures with intervals, plots, the way to all of it."""
-    rows = made["questions"]
-    counts = [(words, sum(outcome(row) == kind for row in rows)) for kind, words in OUTCOMES.items()]
-    told = " · ".join(f"{count:,} {words}" for words, count in counts if count)
-    defects = "".join(f'<p class="flag">the set: {one_line(defect)}</p>' for defect in made["defects"])
-    plots = "".join(_figure(title, drawn) for title, drawn in plotted(rows))
-    head = f'<h2>{one_line(made["set"]["name"])}</h2><p class="about">{_asked(len(rows))} · {told}</p>'
-    return f"<div class=\"run\">{head}{defects}{_table(made)}{_link(number)}<div class='plots'>{plots}</div></div>"
+_MAIN_METRICS = ("right", "gold_contained", "hit@5", "ndcg@10", "doc_ndcg@10", "citation_exact", "citation_precision",
+            "refusal_recall", "false_refusals", "risk", "auroc", "p50_ms", "p99_ms")  # fmt: skip
 
 
-def _asked(count: int) -> str:
+def run_markup(run: RunJSON, number: int) -> str:
+    """Returns a run: counts by outcome, the main metrics with intervals, plots, and a link to the full report.
+
+    Args:
+        run: The run.
+        number: The number under which it was saved.
+    """
+    rows = run["questions"]
+    outcomes = " · ".join(f"{count:,} {OUTCOMES[name]}" for name, count in count_outcomes(rows).items())
+    defects = "".join(f'<p class="flag">test set: {one_line(defect)}</p>' for defect in run["defects"])
+    plots = "".join(_plot_markup(title, svg) for title, svg in run_charts(rows))
+    head = f'<h2>{one_line(run["set"]["name"])}</h2><p class="about">{_question_count(len(rows))} · {outcomes}</p>'
+    label = "Every question with its expected and given answer"
+    link = f'<p><a class="open" href="/runs/{number}" target="_blank">{label}</a></p>'
+    return f'<div class="run">{head}{defects}{_metrics_table(run)}{link}<div class="plots">{plots}</div></div>'
+
+
+def _question_count(count: int) -> str:
     return f"{count:,} question{'s' * (count != 1)}"
 
 
-def _link(number: int) -> str:
-    words = "Every question with its gold and its answer"
-    return f'<p><a class="open" href="/runs/{number}" target="_blank">{words}</a></p>'
-
-
-def _table(made: RunJSON) -> str:
+def _metrics_table(run: RunJSON) -> str:
     lines = []
-    for name in _NAMED:
-        value = made["figures"].get(name)
+    for name in _MAIN_METRICS:
+        value = run["figures"].get(name)
         if value is None:
             continue
-        interval = made["intervals"].get(name)
-        sure = f"{shown(interval[0], name)} to {shown(interval[1], name)}" if interval else ""
-        meaning = one_line(FIGURES[name].meaning) if name in FIGURES else ""
-        cells = f"<td>{shown(value, name)}</td><td>{sure}</td><td>{meaning}</td>"
+        interval = format_interval(run["intervals"].get(name), name)
+        meaning = one_line(METRICS[name].meaning) if name in METRICS else ""
+        cells = f"<td>{format_value(value, name)}</td><td>{interval}</td><td>{meaning}</td>"
         lines.append(f"<tr><td>{one_line(name)}</td>{cells}</tr>")
-    head = "<tr><th>figure</th><th>value</th><th>95 % interval</th><th>what it says</th></tr>"
+    head = "<tr><th>metric</th><th>value</th><th>95 % interval</th><th>meaning</th></tr>"
     return f'<table class="shelf"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
 
 
-def _figure(title: str, drawn: str) -> str:
+def _plot_markup(title: str, svg: str) -> str:
     caption = f'<figcaption class="about">{one_line(title)}</figcaption>'
-    return f'<figure><img src="{_picture(drawn)}" alt="{one_line(title)}">{caption}</figure>'
+    return f'<figure><img src="{_data_url(svg)}" alt="{one_line(title)}">{caption}</figure>'
 
 
-def _picture(drawn: str) -> str:
-    # As a picture of its own: in the page its viewBox would be taken from it.
-    return f"data:image/svg+xml;base64,{base64.b64encode(alone(drawn).encode()).decode()}"
+def _data_url(svg: str) -> str:
+    # An image of its own: the page's sanitizer would strip the viewBox of inline SVG.
+    return f"data:image/svg+xml;base64,{base64.b64encode(standalone(svg).encode()).decode()}"
 
 
-def progress(done: int, total: int) -> str:
-    """How far a run is."""
-    return f'<p class="about">{done:,} of {_asked(total)} answered…</p>'
+def progress_markup(done: int, total: int) -> str:
+    """Returns how far a run is."""
+    return note_markup(f"{done:,} of {_question_count(total)} answered…")
 
 
-def runs(kept: Sequence[RunInfo]) -> list[tuple[str, int]]:
-    """(name, number) of runs whose answers are there still, to choose from."""
-    return [
-        (f"{info.number} · {info.set_name} · {info.made[:16].replace('T', ' ')} · right {shown(info.figures.get('right'))}",
-         info.number)
-        for info in kept if info.whole
-    ]  # fmt: skip
+def run_choices(runs: Sequence[RunInfo]) -> list[tuple[str, int]]:
+    """Returns (label, number) of the runs whose answers are still stored, for a dropdown."""
+    return [(_run_label(info), info.number) for info in runs if info.whole]
+
+
+def _run_label(info: RunInfo) -> str:
+    made = info.made[:16].replace("T", " ")
+    return f"{info.number} · {info.set_name} · {made} · right {format_value(info.figures.get('right'))}"

@@ -1,50 +1,50 @@
-"""What is in force, for people: who answers, where text goes, what is here. Pure."""
+"""The markup of the Settings tab: who answers, where text goes, what the index holds. Pure."""
 
 from __future__ import annotations
 
 from rag.records import IndexStatus
-from rag.server.page.views.answer_view import one_line
+from rag.server.page.views.markup import one_line
 from rag.settings import Settings
 
-_OCR = {"on": "are recognised", "off": "are not read (the setting ocr)"}
-_PRIVATE = {"refuse": "are refused (the setting private_urls)", "allow": "may be added"}
+_OCR = {"on": "text is recognised (OCR)", "off": "not read (setting ocr)"}
+_PRIVATE_URLS = {"refuse": "refused (setting private_urls)", "allow": "may be added"}
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 
-def shown(now: IndexStatus, settings: Settings) -> str:
-    """A table of it all."""
+def settings_markup(status: IndexStatus, settings: Settings) -> str:
+    """Returns a table of the settings in force and the state of the index."""
     model = settings.chat_model_name()
-    addresses = settings.remote_addresses()
-    goes = "; ".join(f"{what} go to {host}" for what, host in addresses.items())
-    waiting = f"; {now.waiting:,} of them wait for their vectors, and are found by their words" if now.waiting else ""
+    sent = "; ".join(f"{what} sent to {address}" for what, address in settings.remote_addresses().items())
+    waiting = f"; {status.waiting:,} of them not embedded yet, found by keyword only" if status.waiting else ""
     rows = {
-        "Answers": f"are written by {model}, each claim checked"
-        if model
-        else "are quoted from the documents, word for word",
-        "What leaves this machine": goes or "nothing",
-        "Documents": f"{now.documents:,}, in {now.passages:,} passages{waiting}",
-        "Folder that is followed": settings.documents or "none",
-        "Index": f"{now.index}, {size(now.size)}",
-        "Embedder": now.embedder or settings.embedder,
-        "A quoted answer declines": f"below an evidence of {now.evidence:.2f} (rag calibrate fits it to your questions)",
-        "Pages that are pictures": _OCR[settings.ocr],
-        "Web pages of this network": _PRIVATE[settings.private_urls],
-        "Versions": ", ".join(f"{name} {version}" for name, version in now.versions.items()),
+        "Answers": f"written by {model}; every claim is checked" if model else "quoted from the documents, word for word",
+        "What leaves this machine": sent or "nothing",
+        "Documents": f"{status.documents:,}, in {status.passages:,} passages{waiting}",
+        "Synced folder": settings.documents or "none",
+        "Index": f"{status.index}, {format_size(status.size)}",
+        "Embedding model": status.embedder or settings.embedder,
+        "Abstention threshold": f"evidence below {status.evidence:.2f} (tune it with rag calibrate)",
+        "Scanned pages": _OCR[settings.ocr],
+        "Web pages on this network": _PRIVATE_URLS[settings.private_urls],
+        "Versions": ", ".join(f"{name} {version}" for name, version in status.versions.items()),
     }
     lines = "".join(f"<tr><th scope='row'>{name}</th><td>{one_line(value)}</td></tr>" for name, value in rows.items())
-    change = "Changed in rag.toml, by variables (RAG_MODEL=…) or by options; <b>rag config</b> tells where each is from."
-    return f'<table class="facts"><tbody>{lines}</tbody></table><p class="about">{change}</p>'
+    help_text = (
+        "Change settings in rag.toml, with environment variables (RAG_MODEL=…) or with command-line options; "
+        "<b>rag config</b> shows where each value comes from."
+    )
+    return f'<table class="facts"><tbody>{lines}</tbody></table><p class="about">{help_text}</p>'
 
 
-def size(count: float) -> str:
-    """Bytes, for people.
+def format_size(size: float) -> str:
+    """Returns a number of bytes in a readable unit.
 
     Example:
-        >>> size(999), size(1_500_000)
+        >>> format_size(999), format_size(1_500_000)
         ('999 bytes', '1.5 MB')
     """
     for unit in _UNITS[:-1]:
-        if count < 1000:
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} {_UNITS[-1]}"
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} {_UNITS[-1]}"

@@ -1,107 +1,116 @@
-"""The source beside the conversation: cited documents with the exact characters marked. Pure."""
+"""The markup of the source panel: cited documents with the exact characters highlighted. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.answering.citation_trace import CitationTrace, difference
+from rag.answering.verification.citation_trace import CitationTrace, difference
 from rag.records import Citation, Document, Hit
-from rag.server.page.views.answer_view import WORDS, escaped, one_line
+from rag.server.page.views.answer_view import VERDICTS
+from rag.server.page.views.markup import escaped, one_line
 
-_AROUND = 1_500  # code points shown on either side of what is marked
+_CONTEXT_CHARACTERS = 1_500  # on either side of a highlight
 _PDF = "application/pdf"
-_TAGS = {"=": "span", "-": "del", "+": "ins"}
-_NOW = {
-    "unchanged": "several documents have this name now; the words are as they were cited",
-    "moved": "the document has changed since; these words stand elsewhere in it now",
+_DIFF_TAGS = {"=": "span", "-": "del", "+": "ins"}
+_TRACE_NOTICES = {  # state of the trace → notice above the saved quotation
+    "unchanged": "several documents have this name now; this is the quotation as it was cited",
+    "moved": "the document has changed since; the quotation is now in another place",
     "changed": "the cited text has changed since",
-    "deleted": "this document is no longer in your library; the words are as they were cited",
+    "deleted": "this document is no longer in your library; this is the quotation as it was cited",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """What is marked in a document: its anchor on the page, its characters, one line about it, and how it is marked."""
+class Highlight:
+    """A highlighted span of a document.
+
+    Attributes:
+        anchor: The element's id, to which citations link.
+        start: Offset in the document's text; `end` is one past the last character.
+        tooltip: One line about the span.
+        css_class: "cited", or "near" for a passage that does not answer.
+    """
 
     anchor: str
     start: int
     end: int
-    about: str
-    kind: str = "cited"
+    tooltip: str
+    css_class: str = "cited"
 
 
-def cited(turn: int, citation: Citation) -> Span:
-    """A citation's characters."""
-    return Span(f"c{turn}-{citation.n}", citation.start, citation.end, WORDS[citation.verdict])
+def citation_highlight(turn: int, citation: Citation) -> Highlight:
+    """Returns the highlight of a citation in the answer of that number."""
+    return Highlight(f"c{turn}-{citation.n}", citation.start, citation.end, VERDICTS[citation.verdict])
 
 
-def near(turn: int, n: int, hit: Hit) -> Span:
-    """A passage that came near, and does not answer."""
-    return Span(f"h{turn}-{n}", hit.start, hit.end, "close, but no answer", "near")
+def passage_highlight(turn: int, n: int, hit: Hit) -> Highlight:
+    """Returns the highlight of the n-th closest passage of an abstention."""
+    return Highlight(f"h{turn}-{n}", hit.start, hit.end, "closest passage; it does not answer the question", "near")
 
 
-def section(document: Document, document_id: int, spans: Sequence[Span], locator: str = "") -> str:
-    """One document: what it is, its text around what is marked, and a way to all of it."""
-    in_order = sorted(spans, key=lambda span: (span.start, span.end))
-    marked = ",".join(f"{span.start}-{span.end}" for span in in_order)
+def document_markup(document: Document, document_id: int, highlights: Sequence[Highlight], locator: str = "") -> str:
+    """Returns one document: title and facts, the text around its highlights, the pages of a PDF, a link to all of it."""
+    in_order = sorted(highlights, key=lambda highlight: (highlight.start, highlight.end))
+    spans = ",".join(f"{highlight.start}-{highlight.end}" for highlight in in_order)
     pages = dict.fromkeys(
-        page for span in in_order if document.media_type == _PDF and (page := document.page_at(span.start))
+        page for highlight in in_order if document.media_type == _PDF and (page := document.page_at(highlight.start))
     )
-    link = f'<a class="open" href="/documents/{document_id}?marked={marked}#marked" target="_blank">Open document</a>'
+    images = "".join(
+        _page_image_markup(document, f"/documents/{document_id}/pages/{page}?marked={spans}", page) for page in pages
+    )
+    link = f'<a class="open" href="/documents/{document_id}?marked={spans}#marked" target="_blank">Open document</a>'
     return (
         f'<section class="source"><h2>{one_line(document.title or document.source)}</h2>'
-        f'<p class="about">{about(document, locator)}</p>'
-        f'<div class="text" tabindex="0">{_marked(document.text, in_order)}</div>'
-        f"{''.join(_printed(document, document_id, page, in_order) for page in pages)}"
-        f'<p class="about">{link}</p></section>'
+        f'<p class="about">{document_facts(document, locator)}</p>'
+        f'<div class="text" tabindex="0">{_highlighted_text(document.text, in_order)}</div>'
+        f'{images}<p class="about">{link}</p></section>'
     )
 
 
-def _printed(document: Document, document_id: int, page: int, spans: Sequence[Span]) -> str:
-    marked = ",".join(f"{span.start}-{span.end}" for span in spans)
+def _page_image_markup(document: Document, address: str, page: int) -> str:
     alt = f"Page {page} of {one_line(document.title or document.source)} as printed, with the cited lines marked"
-    address = f"/documents/{document_id}/pages/{page}?marked={marked}"
     return (
         f'<details class="printed" open><summary>Page {page} as printed</summary>'
         f'<img src="{address}" alt="{alt}" loading="lazy"></details>'
     )
 
 
-def about(document: Document, locator: str = "") -> str:
-    """What a document is: its date, author and source, and where in it to look."""
+def document_facts(document: Document, locator: str = "") -> str:
+    """Returns a document's date, author, source and the place in it, on one line."""
     facts = (document.date, document.author, document.source, locator)
     return " · ".join(one_line(fact) for fact in facts if fact)
 
 
-def kept(turn: int, citation: Citation, trace: CitationTrace) -> str:
-    """A citation of a saved answer whose document has changed since, or is gone: its words as they were, and are."""
+def changed_citation_markup(turn: int, citation: Citation, trace: CitationTrace) -> str:
+    """Returns a saved citation whose document was changed or deleted: the quotation as cited, and the text now."""
     now = ""
     if trace.state == "changed" and trace.now:
         parts = difference(citation.quote, trace.now)
-        shown = "".join(f"<{_TAGS[sign]}>{escaped(text)}</{_TAGS[sign]}>" for sign, text in parts)
-        now = f'<details open><summary>What changed</summary><div class="text">{shown}</div></details>'
+        changes = "".join(f"<{_DIFF_TAGS[sign]}>{escaped(text)}</{_DIFF_TAGS[sign]}>" for sign, text in parts)
+        now = f'<details open><summary>What changed</summary><div class="text">{changes}</div></details>'
     return (
         f'<section class="source changed"><h2>{one_line(citation.title or citation.source)}</h2>'
-        f'<p class="notice">{escaped(_NOW[trace.state])}</p>'
+        f'<p class="notice">{escaped(_TRACE_NOTICES[trace.state])}</p>'
         f'<div class="text"><mark id="c{turn}-{citation.n}" class="cited" tabindex="-1" title="as it was cited">'
         f"{escaped(citation.quote)}</mark></div>{now}</section>"
     )
 
 
-def _marked(text: str, spans: Sequence[Span]) -> str:
-    """The text around some spans, each span's characters marked, gaps shown by an ellipsis."""
+def _highlighted_text(text: str, highlights: Sequence[Highlight]) -> str:
+    """Returns the text around the highlights, in order of their start; an ellipsis marks each omission."""
     parts, at = [], 0
-    for span in spans:
-        begin = max(at, span.start - _AROUND)
+    for highlight in highlights:
+        begin = max(at, highlight.start - _CONTEXT_CHARACTERS)
         if begin > at:
             if at:
-                parts.append(escaped(text[at : min(begin, at + _AROUND)]))
+                parts.append(escaped(text[at : min(begin, at + _CONTEXT_CHARACTERS)]))
             parts.append(" … ")
-        start = max(at, span.start)  # two claims may rest on the same words
+        start = max(at, highlight.start)  # two claims may cite the same words
         parts.append(escaped(text[max(at, begin) : start]))
-        mark = f'<mark id="{span.anchor}" class="{span.kind}" tabindex="-1" title="{one_line(span.about)}">'
-        parts.append(f"{mark}{escaped(text[start : span.end])}</mark>")
-        at = max(at, span.end)
-    parts.append(escaped(text[at : at + _AROUND]) + (" …" if at + _AROUND < len(text) else ""))
+        attributes = f'id="{highlight.anchor}" class="{highlight.css_class}" title="{one_line(highlight.tooltip)}"'
+        parts.append(f'<mark {attributes} tabindex="-1">{escaped(text[start : highlight.end])}</mark>')
+        at = max(at, highlight.end)
+    is_cut = at + _CONTEXT_CHARACTERS < len(text)
+    parts.append(escaped(text[at : at + _CONTEXT_CHARACTERS]) + (" …" if is_cut else ""))
     return "".join(parts)

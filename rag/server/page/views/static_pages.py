@@ -1,4 +1,4 @@
-"""Pages of their own, without script: a document whole, the way in, the way out. Pure."""
+"""Stand-alone pages without script: a whole document, the login form, the logout form. Pure."""
 
 from __future__ import annotations
 
@@ -6,47 +6,52 @@ from collections.abc import Sequence
 from html import escape
 
 from rag.records import Document
-from rag.server.page.views.answer_view import BIDI
-from rag.server.page.views.source_view import about
+from rag.server.page.views.source_view import document_facts
 from rag.text.unicode_text import visible
 
 
-def whole(document: Document, spans: Sequence[tuple[int, int]]) -> str:
-    """A page of its own that shows all of a document, some spans marked; the first is where it opens."""
+def document_page(document: Document, spans: Sequence[tuple[int, int]]) -> str:
+    """Returns a page with all of a document's text and some spans marked; the link target #marked is the first of them.
+
+    Args:
+        document: The document.
+        spans: (start, end) offsets into the document's text; they may overlap and lie out of range.
+    """
     parts, at = [], 0
     for start, end in sorted(spans):
         begin, end = max(at, start), min(end, len(document.text))
         if begin < end:
             anchor = "" if at else ' id="marked"'
-            parts += [_plain(document.text[at:begin]), f"<mark{anchor}>", _plain(document.text[begin:end]), "</mark>"]
+            before, marked = _escaped_html(document.text[at:begin]), _escaped_html(document.text[begin:end])
+            parts += [before, f"<mark{anchor}>", marked, "</mark>"]
             at = end
-    parts.append(_plain(document.text[at:]))
-    title = _plain(document.title or document.source)
-    return _page(title, f"<h1>{title}</h1><p>{about(document)}</p><div>{''.join(parts)}</div>")
+    parts.append(_escaped_html(document.text[at:]))
+    title = _escaped_html(document.title or document.source)
+    return _html_page(title, f"<h1>{title}</h1><p>{document_facts(document)}</p><div>{''.join(parts)}</div>")
 
 
-def login(problem: str = "") -> str:
-    """Asks for the account."""
-    said = f'<p role="alert"><strong>{_plain(problem)}</strong></p>' if problem else ""
-    return _page(
+def login_page(problem: str = "") -> str:
+    """Returns the login form, with the problem of the last attempt if there was one."""
+    alert = f'<p role="alert"><strong>{_escaped_html(problem)}</strong></p>' if problem else ""
+    return _html_page(
         "Log in to rag",
-        f'<h1>rag</h1>{said}<form method="post" action="/login">'
+        f'<h1>rag</h1>{alert}<form method="post" action="/login">'
         '<label>Name<input name="user" autocomplete="username" required autofocus></label>'
         '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
         "<button>Log in</button></form>",
     )
 
 
-def logout(user: str) -> str:
-    """Asks whether to log out."""
-    return _page(
+def logout_page(user: str) -> str:
+    """Returns the logout form."""
+    return _html_page(
         "Log out of rag",
-        f"<h1>rag</h1><p>You are logged in as {_plain(user)}. The conversations of this browser stay in it.</p>"
+        f"<h1>rag</h1><p>You are logged in as {_escaped_html(user)}. Your conversations stay in this browser.</p>"
         '<form method="post" action="/logout"><button>Log out</button></form><p><a href="/">Back</a></p>',
     )
 
 
-def _page(title: str, body: str) -> str:
+def _html_page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
@@ -68,5 +73,5 @@ _STYLE = (
 )
 
 
-def _plain(text: str) -> str:
-    return escape(visible(text).translate(BIDI))
+def _escaped_html(text: str) -> str:
+    return escape(visible(text))

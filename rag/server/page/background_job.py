@@ -1,0 +1,57 @@
+"""Runs one piece of work in a thread, so that an event can show its progress meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from rag.errors import RagError
+from rag.server.page.views.markup import error_markup
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.25
+_FIRST_POLLS_S = (0.05,) * 5  # short work is shown as done at once
+
+
+class BackgroundJob:
+    """Work in a thread of its own.
+
+    Attributes:
+        outcome: The markup that the work returned, or its error as markup; empty until the work has ended.
+
+    Example:
+        >>> job = BackgroundJob(lambda: "done")
+        >>> all(poll is None for poll in job.polls()), job.outcome
+        (True, 'done')
+    """
+
+    def __init__(self, work: Callable[[], str]) -> None:
+        self.outcome = ""
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name="background-job")
+        self._thread.start()
+
+    def polls(self) -> Iterator[None]:
+        """Yields at short intervals until the work has ended."""
+        first_polls = iter(_FIRST_POLLS_S)
+        while self._thread.is_alive():
+            self._thread.join(next(first_polls, _POLL_S))
+            yield
+
+    def _run(self) -> None:
+        try:
+            self.outcome = self._work()
+        except RagError as error:
+            self.outcome = error_markup(error)
+        except OSError as error:
+            self.outcome = error_markup(f"cannot read the file ({error.strerror})")
+        except Exception as error:  # a defect of rag: the visitor gets a message, the log gets the traceback
+            _log.exception("work for the page failed")
+            self.outcome = error_markup(internal_error(error))
+
+
+def internal_error(error: Exception) -> str:
+    """Returns the message for an error that is a defect of rag."""
+    return f"Internal error: {type(error).__name__}. The server log has the details; please report it."
