@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rag.async_library import AsyncLibrary
     from rag.errors import (
+        ClosedError,
         EmbedderChangedError,
         EmbedderError,
         IndexBusyError,
@@ -58,6 +59,7 @@ __all__ = [
     "AnswerDone",
     "AsyncLibrary",
     "Citation",
+    "ClosedError",
     "Document",
     "DocumentInfo",
     "EmbedderChangedError",

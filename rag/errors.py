@@ -4,6 +4,7 @@
     ├── MistakeError              the user's to mend                              exit 1
     │   ├── QuestionError         empty, or too long
     │   ├── SettingsError         an unknown name, an impossible value, an address that is not trusted yet
+    │   ├── ClosedError           the library was closed
     │   ├── SourceError           no such path, folder or document; or more than one
     │   ├── EmbedderChangedError  the index was built with another embedder
     │   └── SetError              a test set that cannot be used as it stands
@@ -50,6 +51,10 @@ class QuestionError(MistakeError):
 
 class SettingsError(MistakeError):
     """A setting has an unknown name, an impossible value, or is not trusted yet."""
+
+
+class ClosedError(MistakeError):
+    """A method of a closed library was called."""
 
 
 class SourceError(MistakeError):

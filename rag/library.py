@@ -1,36 +1,36 @@
-"""The opened whole: one index folder with its settings. Puts the parts together by plain constructor calls.
+"""The front door: one index folder with its settings, opened. Wires the parts together and delegates to them.
 
-Parts that load something heavy are made when they are first needed, so that `rag ls` does not wait for an embedder.
+Parts that load something heavy are created when they are first needed, so that `rag ls` does not wait for an embedder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import logging
 import os
-import shutil
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import cached_property, partial
-from importlib.metadata import version
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rag import __version__
-from rag.answering.answerer import EXTRACTION, Answerer
-from rag.answering.citation_trace import STATES, CitationTrace, SavedCitation, trace
+from rag.answering.answerer import Answerer
 from rag.answering.explain import Explainer
-from rag.errors import IndexBusyError, RagError, ReadError, SettingsError, SourceError, StorageError
-from rag.index.catalog import FILE, Catalog, restore
+from rag.answering.extractive_answer import EXTRACTION, ExtractiveAnswers
+from rag.answering.verification.citation_trace import STATES, CitationTrace, SavedCitation, trace
+from rag.errors import ClosedError, SettingsError, SourceError
+from rag.index.catalog import Catalog
 from rag.index.chroma import ChromaFolder
+from rag.index.import_lock import TIMEOUT_S, import_lock, import_turn
+from rag.index.imports import Imports, OnProgress
 from rag.index.ingest import Ingest
 from rag.index.locks import NamedLock
-from rag.index.reindex import Reindexer
+from rag.index.maintenance import compaction, health
+from rag.index.maintenance.backup import restore_backup
+from rag.index.maintenance.reindex import Reindexer
+from rag.index.originals import original
 from rag.index.vector_search import VectorSearch
+from rag.index.vector_sync import VectorSync
 from rag.ports import ChatModel, Embedder, Splitter
 from rag.records import (
     Answer,
@@ -49,35 +49,33 @@ from rag.records import (
     SyncReport,
     Turn,
 )
+from rag.retrieval.candidates import Candidates
+from rag.retrieval.passage_ranks import PassageRanks
 from rag.retrieval.search import Search
+from rag.retrieval.term_statistics import TermStatistics
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
-from rag.sources.files import is_url, look_at, read_bytes, walk
-from rag.sources.records import FoundFile, RawDocument, storable
-from rag.text.language import language_notice, language_of
+from rag.sources.records import RawDocument
 
 if TYPE_CHECKING:
     from rag.evaluation.records import QuestionSet, RunJSON
     from rag.evaluation.runner import Evaluations, RunConditions
     from rag.models.embedder import MiniLM
     from rag.sources.parser_process import Parser
-
-_log = logging.getLogger(__name__)
-
-_PATIENCE_S = 600.0  # imports take turns: how long one waits for the other
-# A process that asks once leaves fewer changes than this to the next one that holds Chroma; until then they are scanned.
-_FILL_AT_LEAST = 1_000
-# Up to this many vectors a process that asks once is faster by scanning them all than by importing Chroma (1.5 s).
-_SCAN_UNASKED = 200_000
+    from rag.sources.web_pages import Fetcher
 
 
-def _quiet(on_progress: Progress) -> None:
-    """Reports to nobody."""
+def _no_progress(progress: Progress) -> None:
+    """Reports progress to no one."""
 
 
 class Library:
     """Documents, and what can be asked of them. Safe to share between threads; close it when done.
 
-    Open one with `Library.open`.
+    Open one with `Library.open` or `Library.from_environment`.
+
+    Attributes:
+        folder: The index folder.
+        settings: The settings in force.
     """
 
     def __init__(
@@ -92,23 +90,30 @@ class Library:
         embedder: Embedder | None,
     ) -> None:
         self.folder = folder
-        self._given_chat_model = chat_model
-        self._given_splitter = splitter
-        self._given_embedder = embedder
         self.settings = settings
         self._catalog = catalog
-        self._asks_once = short_lived
+        self._custom_chat_model = chat_model
+        self._custom_splitter = splitter
+        self._custom_embedder = embedder
+        self._loading = threading.RLock()
+        self._closed = False
+        self._listed: tuple[int, list[DocumentInfo]] = (-1, [])  # (version, documents at that version)
         lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
-        self._dense = VectorSearch(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock.fileno()))
+        self._vector_search = VectorSearch(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock.fileno()))
+        self._vector_sync = VectorSync(catalog, self._vector_search, short_lived=short_lived)
         common = _common_stems()
-        unserved_by = partial(language_notice, common=frozenset(common))
-        self._search = Search(catalog, self._dense, lambda: self._embedder, common, unserved_by)
-        self._making = threading.RLock()
-        self._tried_chroma = False
-        self._changed = False
-        self._listed: tuple[int, list[DocumentInfo]] = (-1, [])  # as of that version
-        self._filling: threading.Thread | None = None
-        self._closing = threading.Event()
+        statistics = TermStatistics(catalog.passages, common)
+        candidates = Candidates(catalog, self._vector_search, lambda: self._embedder, statistics)
+        self._search = Search(catalog, candidates, lambda: self._embedder, frozenset(common))
+        self._explainer = Explainer(catalog, PassageRanks(catalog, candidates))
+        self._imports = Imports(
+            folder,
+            catalog,
+            lambda: self._ingest,
+            lambda: self._fetcher,
+            include=patterns(settings.include),
+            exclude=patterns(settings.exclude),
+        )
 
     @classmethod
     def open(
@@ -122,30 +127,35 @@ class Library:
         splitter: Splitter | None = None,
         embedder: Embedder | None = None,
     ) -> Library:
-        """Opens an index, or makes it.
+        """Opens an index, or creates it.
 
         Args:
-            index: Its folder.
-            settings: The defaults if left out; no file and no environment is read here.
-            short_lived: The process ends after a question or two: Chroma is only loaded where it pays.
-            accept_data_loss: Go on with a catalog that lost acknowledged changes; `check` tells which.
-            chat_model: Writes the answers in place of the model of the settings; `LlamaIndexChatModel` of
-                `rag.integrations.llama_index` takes any of LlamaIndex's.
-            splitter: Cuts documents taken in from here on, in place of the shipped one; `rag.integrations.llama_index` has
-                LlamaIndex's.
-            embedder: Makes the vectors, in place of that of the settings; its name tells whose an index's vectors are.
+            index: The index folder.
+            settings: The settings; defaults if left out. No file and no environment variable is read here.
+            short_lived: The process ends after a question or two: Chroma is loaded only where that pays off.
+            accept_data_loss: Open a catalog that lost acknowledged changes; `check` says which.
+            chat_model: Writes the answers instead of the model in the settings; `LlamaIndexChatModel` of
+                `rag.integrations.llama_index` wraps any LLM of LlamaIndex.
+            splitter: Splits documents added from now on, instead of the shipped splitter; `rag.integrations.llama_index`
+                has LlamaIndex's.
+            embedder: Makes the vectors instead of the embedder in the settings. The index remembers its `name`.
 
         Raises:
-            StorageError: The folder cannot be made or written.
+            StorageError: The folder cannot be created or written.
             IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
             IndexBusyError: Another process was using it all the time.
         """
         folder = Path(index)
-        catalog = Catalog.open(folder, _import_lock(folder).holder, accept_data_loss=accept_data_loss)
+        catalog = Catalog.open(folder, import_lock(folder).holder, accept_data_loss=accept_data_loss)
         return cls(
-            folder, settings or Settings(), catalog,
-            short_lived=short_lived, chat_model=chat_model, splitter=splitter, embedder=embedder,
-        )  # fmt: skip
+            folder,
+            settings or Settings(),
+            catalog,
+            short_lived=short_lived,
+            chat_model=chat_model,
+            splitter=splitter,
+            embedder=embedder,
+        )
 
     @classmethod
     def from_environment(cls, *, trust: bool = False, **settings: object) -> Library:
@@ -156,15 +166,15 @@ class Library:
             settings: Settings that take precedence, by name: `k=5`.
 
         Raises:
-            SettingsError: An unknown name, an impossible value, or a `rag.toml` that names a host nobody has accepted yet.
-            StorageError: The folder cannot be made or written.
+            SettingsError: A name is unknown, a value impossible, or `rag.toml` names a host that was never accepted.
+            StorageError: The folder cannot be created or written.
             IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
             IndexBusyError: Another process was using it all the time.
         """
-        from rag.configuration import load_settings, untrusted_addresses
+        from rag.configuration import load_settings, untrusted_hosts
 
         resolved = load_settings(settings)
-        hosts = [] if trust else untrusted_addresses(resolved)
+        hosts = [] if trust else untrusted_hosts(resolved)
         if hosts:
             raise SettingsError(
                 f"rag.toml sends text to {', '.join(hosts)}", "accept it with trust=True, or run a command with --trust"
@@ -178,261 +188,202 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Brings Chroma up to date if this process changed the library, and lets go of everything."""
-        self._closing.set()
-        if self._filling is not None:
-            self._filling.join()
+        """Brings Chroma up to date if this process changed the library, and releases everything."""
+        self._closed = True
         try:
-            if self._changed and (not self._asks_once or self._dense.is_new() or self._dense.waiting() >= _FILL_AT_LEAST):
-                self.sync_vectors()
-            self._dense.release()
+            self._vector_sync.close(changed=self._imports.changed)
         finally:
-            for child in {"_parser", "_drawer"} & self.__dict__.keys():
+            for child in {"_parser", "_page_renderer"} & self.__dict__.keys():
                 getattr(self, child).close()
             self._catalog.close()
+
+    # Documents in and out
 
     def sync(
         self,
         folder: str | Path,
         *,
         prune: bool = False,
-        on_progress: Callable[[Progress], None] = _quiet,
-        timeout_s: float = _PATIENCE_S,
+        on_progress: OnProgress = _no_progress,
+        timeout_s: float = TIMEOUT_S,
     ) -> SyncReport:
-        """Makes the library's documents of a folder equal to its files. Other documents are not touched.
+        """Syncs the library with a folder: added, changed, renamed and deleted files. Other documents stay as they are.
 
         Args:
-            folder: The folder; `source` of its documents is their path relative to it.
-            prune: Remove documents whose files vanished even if many did at once.
-            on_progress: Told how far it is.
+            folder: The folder; the `source` of its documents is their path relative to it.
+            prune: Remove documents whose files vanished even if many vanished at once.
+            on_progress: Called with the progress of the import.
             timeout_s: How long to wait while another process imports, seconds.
 
         Raises:
-            SourceError: The folder is not there or cannot be read.
+            SourceError: The folder does not exist or cannot be read.
             IndexBusyError: Another process is still importing; the message names it.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; documents can be found by their words.
+            EmbedderError: The embedder failed; the documents can be found by their words.
         """
+        self._check_open()
         root = Path(os.path.realpath(Path(folder).expanduser()))
-        seen = walk(root, self.folder, patterns(self.settings.include), patterns(self.settings.exclude))
-        with self._importing(timeout_s):
-            report = self._ingest.sync(root, seen, prune, on_progress)
-        self._changed |= bool(report.added or report.updated or report.removed or report.passages)
-        return report
+        return self._imports.sync(root, prune=prune, on_progress=on_progress, timeout_s=timeout_s)
 
-    def add(self, *paths: str | Path, on_progress: Callable[[Progress], None] = _quiet) -> SyncReport:
-        """Takes in files, all files of folders, or web pages by their addresses; nothing is removed.
+    def add(self, *paths: str | Path, on_progress: OnProgress = _no_progress) -> SyncReport:
+        """Adds files, all files of folders, or web pages by their addresses. Nothing is removed.
 
-        A page that is in already is fetched again, if its server says that it changed.
+        A page that was added before is fetched again if its server reports a change.
 
         Raises:
-            SourceError: A path is not there.
+            SourceError: A path does not exist.
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; documents can be found by their words.
+            EmbedderError: The embedder failed; the documents can be found by their words.
         """
-        files, ignored = [], 0
-        urls = [str(given) for given in paths if is_url(str(given))]
-        for path in (Path(given) for given in paths if not is_url(str(given))):
-            if path.is_dir():
-                below = walk(path, self.folder, patterns(self.settings.include), patterns(self.settings.exclude))
-                ignored += below.ignored
-                files += [(str(path / found.source), found) for found in below.found]
-            else:
-                files.append((str(path), look_at(path, str(path))))
-        report = SyncReport()
-        if files or not urls:
-            with self._importing():
-                named = [self._named(given, found) for given, found in files]
-                report = self._ingest.add(named, ignored, on_progress)
-        for page in self._fetched(urls):  # nobody's import waits while a server thinks
-            report = report.joined(self._add_bytes("url", page, on_progress))
-        self._changed |= bool(report.added or report.updated or report.passages)
-        return report
-
-    def _add_bytes(self, kind: str, held: RawDocument, on_progress: Callable[[Progress], None]) -> SyncReport:
-        with self._importing():
-            report = self._ingest.add_bytes(self._catalog.root_id(kind, ""), [held], on_progress)
-        self._changed |= bool(report.added or report.updated or report.passages)
-        return report
-
-    def trace_citation(self, saved: SavedCitation) -> CitationTrace:
-        """What became of the words of a saved citation: as they were, moved, changed, or gone with their document."""
-        ids = [id_ for id_, source in self._catalog.live_documents() if source == saved.source]
-        documents = [self._catalog.document(id_) for id_ in ids]
-        # Two folders may hold a document of that name: the one in which the words fare best is meant.
-        traces = [trace(saved, document.text, document.content_hash) for document in documents]
-        return min(traces, key=lambda found: STATES.index(found.state), default=CitationTrace("deleted"))
+        self._check_open()
+        return self._imports.add(paths, on_progress)
 
     def add_bytes(
-        self, data: bytes, name: str = "standard input.txt", *, on_progress: Callable[[Progress], None] = _quiet
+        self, data: bytes, name: str = "standard input.txt", *, on_progress: OnProgress = _no_progress
     ) -> SyncReport:
-        """Takes in bytes that are no file, such as standard input, under a name; the suffix says what they are.
+        """Adds bytes that are not a file, such as standard input, under a name whose extension says what they are.
 
         Raises:
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; documents can be found by their words.
+            EmbedderError: The embedder failed; the documents can be found by their words.
         """
-        return self._add_bytes("stream", RawDocument(name, name, data), on_progress)
+        self._check_open()
+        return self._imports.add_raw("stream", RawDocument(name, name, data), on_progress)
 
-    def reload(self, source: str, *, on_progress: Callable[[Progress], None] = _quiet) -> SyncReport:
+    def add_documents(self, documents: Iterable[Document], *, on_progress: OnProgress = _no_progress) -> SyncReport:
+        """Adds documents that are not files; each needs a `source`. A known source is replaced.
+
+        Raises:
+            IndexBusyError: Another process is importing.
+            EmbedderChangedError: The index was built with another embedder.
+            EmbedderError: The embedder failed; the documents can be found by their words.
+        """
+        self._check_open()
+        return self._imports.add_documents(documents, on_progress)
+
+    def reload(self, source: str, *, on_progress: OnProgress = _no_progress) -> SyncReport:
         """Reads a document's file again, or fetches its page again.
 
         Raises:
             SourceError: There is no such document, or its file is gone.
         """
-        if is_url(source):
-            return self.add(source, on_progress=on_progress)
-        roots = {root_id: path for kind in ("sync", "add") for root_id, path in self._catalog.roots(kind)}
-        paths = [Path(roots[root_id], file) for root_id, file in self._catalog.failed_files(source) if root_id in roots]
-        if not paths:
-            kind, root, file, _ = self._catalog.file_of(self._catalog.find(source))
-            if kind not in ("sync", "add"):
-                return self.add_bytes(self.original(source), file, on_progress=on_progress)
-            paths = [Path(root, file)]
-        return self.add(*paths, on_progress=on_progress)
+        self._check_open()
+        return self._imports.reload(source, on_progress)
 
-    def refresh(self, *, on_progress: Callable[[Progress], None] = _quiet) -> SyncReport:
-        """Fetches every page anew that its server says has changed. What is gone there is kept, and named as failed."""
-        return self.add(*self._catalog.sources_of("url"), on_progress=on_progress)
-
-    def original(self, source: str) -> bytes:
-        """The bytes of the file that a document came in, as they were when it was read.
-
-        Raises:
-            SourceError: There is no such document, or its file is gone or another by now.
-        """
-        return self._original(self._catalog.find(source), source)
-
-    def _original(self, document_id: int, source: str) -> bytes:
-        kind, root, file, content_hash = self._catalog.file_of(document_id)
-        kept = self._catalog.original(content_hash)
-        if kept is not None:
-            return kept
-        data = b""
-        with contextlib.suppress(OSError):
-            data = Path(root, file).read_bytes() if kind in ("sync", "add") else b""
-        if hashlib.sha256(data).hexdigest() != content_hash:
-            raise SourceError(f"the file of {source!r} is gone, or has changed since it was read", "sync it again")
-        return data
-
-    def _fetched(self, urls: Iterable[str]) -> Iterator[RawDocument]:
-        """Pages as they come; those that did not change are left out."""
-        from rag.sources.web_pages import Fetcher, normal
-
-        fetcher = Fetcher(private=self.settings.private_urls == "allow")
-        for source in [normal(url) for url in urls]:  # a wrong one is told before any is fetched
-            known = self._catalog.facts_of("url", source)
-            try:
-                page = fetcher.fetch(source, known.get("etag", ""), known.get("modified", ""))
-            except ReadError as error:
-                yield RawDocument(source, source, b"", error=str(error), hint=error.hint)
-                continue
-            if page is not None:
-                about = {"url": page.url, "etag": page.etag, "modified": page.modified}
-                yield RawDocument(source, page.name, page.data, {name: value for name, value in about.items() if value})
-
-    def page_image(self, document_id: int, page: int, spans: Sequence[tuple[int, int]] = ()) -> bytes:
-        """A page of a PDF as it is printed, as a PNG, with the lines of some spans of the document's text marked.
-
-        Raises:
-            SourceError: There is no such document, it is no PDF, or its file is gone or another by now.
-            ReadError: The page cannot be drawn.
-        """
-        document = self._catalog.document(document_id)
-        if document.media_type != "application/pdf":
-            raise SourceError(f"{document.source!r} has no printed pages")
-        return self._drawer.picture(self._original(document_id, document.source), document.anchors, page, spans)
-
-    def add_documents(
-        self, documents: Iterable[Document], *, on_progress: Callable[[Progress], None] = _quiet
-    ) -> SyncReport:
-        """Takes in documents that are no files; each needs a `source`. One with a known source replaces the older.
-
-        Raises:
-            IndexBusyError: Another process is importing.
-            EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; documents can be found by their words.
-        """
-        with self._importing():
-            report = self._ingest.add_documents(self._catalog.root_id("memory", ""), documents, on_progress)
-        self._changed |= bool(report.added or report.updated or report.passages)
-        return report
+    def refresh(self, *, on_progress: OnProgress = _no_progress) -> SyncReport:
+        """Fetches every web page again that its server reports as changed. A page that is gone is kept, and reported."""
+        self._check_open()
+        return self._imports.refresh(on_progress)
 
     def remove(self, *sources: str) -> int:
-        """Forgets documents; returns how many. A file of a synced folder stays out until it is added by name.
+        """Removes documents; returns how many. A file of a synced folder stays out until it is added by name.
 
         Raises:
             SourceError: There is no such document, or the name fits several.
         """
-        failed = {place for source in sources for place in self._catalog.failed_files(source)}
-        of_failed = {source for _, source in failed}
-        ids = {self._catalog.find(source) for source in sources if source not in of_failed}
-        with self._catalog.transaction():
-            places = {self._catalog.place(id_) for id_ in ids} | failed
-            self._catalog.remove(ids)
-            for root_id, source in places:
-                self._catalog.forget_files(root_id, [source])
-                self._catalog.forget(root_id, source)
-            self._catalog.forget_in_runs(source for _, source in places)
-        self._catalog.sweep(unfinished_too=False)
-        self._changed = True
-        return len(places)
+        self._check_open()
+        return self._imports.remove(sources)
+
+    # What is there
 
     def documents(self) -> list[DocumentInfo]:
-        """Every document, and every file that could not be read, by source."""
+        """Returns every document, and every file that could not be read, sorted by source."""
         version = self.version()  # read first: a list that is newer than its version is only read once more
         if self._listed[0] != version:
-            self._listed = (version, self._catalog.documents())
+            self._listed = (version, self._catalog.documents.infos())
         return list(self._listed[1])
 
-    def fields(self, most: int = 500) -> list[tuple[str, str, int]]:
-        """(field, value, documents) that a `Filter` can ask for by its metadata, the commonest first."""
-        return self._catalog.fields(most)
+    def document(self, source: str) -> Document:
+        """Returns a document with its canonical text.
+
+        Raises:
+            SourceError: There is no such document, or the name fits several.
+        """
+        self._check_open()
+        return self._catalog.documents.get(self._catalog.documents.find(source))
+
+    def document_by_id(self, document_id: int) -> Document:
+        """Returns the document of a hit.
+
+        Raises:
+            SourceError: It was removed or replaced in the meantime.
+        """
+        self._check_open()
+        return self._catalog.documents.get(document_id)
+
+    def id_of(self, source: str) -> int:
+        """Returns the id of the document with this source; 0 if there is none, or several."""
+        self._check_open()
+        with contextlib.suppress(SourceError):
+            return self._catalog.documents.find(source)
+        return 0
+
+    def original(self, source: str) -> bytes:
+        """Returns the bytes of the file that a document came in, as they were when it was read.
+
+        Raises:
+            SourceError: There is no such document, or its file is gone or has changed.
+        """
+        self._check_open()
+        return original(self._catalog, self._catalog.documents.find(source), source)
+
+    def page_image(self, document_id: int, page: int, spans: Sequence[tuple[int, int]] = ()) -> bytes:
+        """Returns a page of a PDF as a PNG, with the lines of some spans of the document's text highlighted.
+
+        Args:
+            document_id: The document.
+            page: 1-based.
+            spans: Characters [start, end) of the document's text.
+
+        Raises:
+            SourceError: There is no such document, it is not a PDF, or its file is gone or has changed.
+            ReadError: The page cannot be drawn.
+        """
+        self._check_open()
+        document = self._catalog.documents.get(document_id)
+        if document.media_type != "application/pdf":
+            raise SourceError(f"{document.source!r} has no printed pages")
+        data = original(self._catalog, document_id, document.source)
+        return self._page_renderer.picture(data, document.anchors, page, spans)
+
+    def fields(self, limit: int = 500) -> list[tuple[str, str, int]]:
+        """Returns (field, value, number of documents) that a `Filter` can ask for, the most frequent first."""
+        self._check_open()
+        return self._catalog.documents.fields(limit)
 
     def version(self) -> int:
-        """A number that grows with every change of the library, whichever process makes it."""
-        return int(self._catalog.meta("commits"))
+        """Returns a number that grows with every change of the library, whichever process makes it."""
+        self._check_open()
+        return self._catalog.commits()
 
     def is_empty(self) -> bool:
         """Whether there is nothing to be found in it."""
-        return self._catalog.totals()[0] == 0
+        self._check_open()
+        return self._catalog.passages.totals()[0] == 0
 
-    def document(self, source: str) -> Document:
-        """A document with its canonical text.
-
-        Raises:
-            SourceError: There is no such document, or the name fits several.
-        """
-        return self._catalog.document(self._catalog.find(source))
-
-    def id_of(self, source: str) -> int:
-        """The number of the document of this name; 0 if none has it, or several."""
-        with contextlib.suppress(SourceError):
-            return self._catalog.find(source)
-        return 0
-
-    def document_by_id(self, document_id: int) -> Document:
-        """The document of a hit.
-
-        Raises:
-            SourceError: It was removed or replaced meanwhile.
-        """
-        return self._catalog.document(document_id)
+    # Questions
 
     def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
-        """The k best passages for a question, best first.
+        """Returns the k best passages for a question, best first.
+
+        Args:
+            question: The question.
+            k: Number of passages, at least 1; the setting `k` if left out.
+            filters: Documents to look in; all if left out.
 
         Raises:
             QuestionError: The question is empty or too long.
+            SettingsError: k is less than 1.
         """
         return list(self.search_with_timings(question, k, filters=filters).hits)
 
     def search_with_timings(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> SearchResult:
         """Like `search`, with the time each stage took and what the reader must know."""
-        self._prepare_search()
-        found = self._search.find(question, k or self.settings.k, filters)
+        k = self._checked_k(k)
+        self._vector_sync.prepare()
+        found = self._search.find(question, k, filters)
         return SearchResult(found.hits, found.timings_ms, found.notice)
 
     def ask(
@@ -440,8 +391,15 @@ class Library:
     ) -> Answer:
         """Answers a question, with citations that resolve to exact characters.
 
+        Args:
+            question: The question.
+            history: Earlier exchanges, latest last; a follow-up question refers to them.
+            k: Passages an answer may rest on, at least 1; the setting `k` if left out.
+            filters: Documents to ask; all if left out.
+
         Raises:
             QuestionError: The question is empty or too long.
+            SettingsError: k is less than 1.
         """
         for event in self.stream(question, history=history, k=k, filters=filters):
             if isinstance(event, AnswerDone):
@@ -451,149 +409,121 @@ class Library:
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Generator[Event]:
-        """Like `ask`, as it comes: what was found, then text, then the whole answer. Closing it stops the model."""
-        self._prepare_search()
-        yield from self._answerer.answer(question, k or self.settings.k, filters, history)
+        """Like `ask`, as events: what was found, then text, then the whole answer. Closing it stops the model."""
+        k = self._checked_k(k)
+        self._vector_sync.prepare()
+        yield from self._answerer.answer(question, k, filters, history)
 
     def explain(self, question: str, expected: str, *, k: int | None = None, filters: Filter | None = None) -> Explanation:
         """Asks a question, and says at which stage an expected text was lost on its way into the answer.
 
         Args:
-            question: What is asked.
-            expected: Words as they stand in a document.
-            k: Passages an answer may rest on; as set if left out.
-            filters: Which documents are asked; all if left out.
+            question: The question.
+            expected: Words of a document.
+            k: Passages an answer may rest on, at least 1; the setting `k` if left out.
+            filters: Documents to ask; all if left out.
 
         Raises:
             QuestionError: The question or the expected text is empty, or the question is too long.
+            SettingsError: k is less than 1.
         """
-        k = k or self.settings.k
-        explainer = Explainer(self._catalog, self._search)
-        return explainer.explain(
-            expected, self.ask(question, k=k, filters=filters), self._answerer.searches(question, k), filters
-        )
+        k = self._checked_k(k)
+        answer = self.ask(question, k=k, filters=filters)
+        return self._explainer.explain(expected, answer, self._answerer.searches(question, k), filters)
+
+    def trace_citation(self, saved: SavedCitation) -> CitationTrace:
+        """Says what became of the words of a saved citation: unchanged, moved, changed, or deleted with their document."""
+        self._check_open()
+        ids = [id_ for id_, source in self._catalog.documents.live() if source == saved.source]
+        documents = [self._catalog.documents.get(id_) for id_ in ids]
+        # Two folders may hold a document of that name: the one that fits best is meant.
+        traces = [trace(saved, document.text, document.content_hash) for document in documents]
+        return min(traces, key=lambda found: STATES.index(found.state), default=CitationTrace("deleted"))
+
+    # Evaluation
 
     def evaluate(self, questions: QuestionSet) -> RunJSON:
-        """Asks every question of a test set and measures the answers; `evaluations` keeps runs, and has more to choose."""
+        """Asks every question of a test set and measures the answers; `evaluations` offers more options and keeps runs."""
         return self.evaluations.run(questions)
 
     @cached_property
     def evaluations(self) -> Evaluations:
-        """Runs of test sets, and the threshold that was fitted by one."""
+        """Runs of test sets, and the abstention threshold that one of them was used to tune."""
         from rag.evaluation.runner import Evaluations
 
-        return Evaluations(self, self._catalog, self._answer_anyway, self._circumstances)
+        return Evaluations(self, self._catalog, self._answer_without_abstaining, self._run_conditions)
 
-    def _circumstances(self) -> RunConditions:
-        from rag.evaluation.runner import RunConditions
-
-        edition, settings = self._catalog.current(), self.settings
-        return RunConditions(
-            {"model": settings.chat_model_name() or EXTRACTION, "embedder": edition.embedder, "splitter": edition.splitter,
-             "k": settings.k, "sentences": settings.sentences, "evidence": self._threshold()},
-            {"documents": self._document_count(), "passages": edition.passages},
-            _versions(),
-        )  # fmt: skip
-
-    def _document_count(self) -> int:
-        return sum(info.state != "failed" for info in self.documents())
+    # Upkeep
 
     def sync_vectors(self) -> int:
-        """Passes what Chroma has not seen on to it, unless another process holds it; returns how many changes.
+        """Passes on to Chroma what it has not seen, unless another process holds it; returns the number of changes.
 
         Raises:
-            StorageError: Chroma cannot be opened or filled, not even anew.
+            StorageError: Chroma cannot be opened or filled, not even after a rebuild.
         """
-        return self._dense.fill() if self._dense.hold() else 0
-
-    def _fill_until_closed(self) -> None:
-        if self._dense.hold():
-            self._dense.fill(self._closing.is_set)
+        self._check_open()
+        return self._vector_sync.sync()
 
     def preload(self) -> None:
         """Loads what the first question would otherwise wait for."""
-        self._embedder.embed(["warm"])
-        self._prepare_search()
+        self._check_open()
+        self._embedder.embed(["warm-up"])
+        self._vector_sync.prepare()
 
     def status(self) -> IndexStatus:
-        """What is in the index, and what it is kept with."""
-        edition = self._catalog.current()
-        return IndexStatus(
-            str(self.folder), self._document_count(), edition.passages, self._catalog.pending_count(), _size(self.folder),
-            edition.embedder, self._threshold(), _versions(),
-        )  # fmt: skip
+        """Reports what is in the index, and what it was built with."""
+        self._check_open()
+        return health.status(self.folder, self._catalog, self._threshold())
 
     def check(self, *, repair: bool = False) -> Health:
-        """Looks the index over; `repair` rebuilds what can be rebuilt from the catalog."""
-        problems, repaired = self._catalog.problems(), []
-        if self._catalog.lost:
-            repaired.append(f"{self._catalog.lost}: going on with what is there; sync the documents again")
-        if repair:
-            with self._importing():
-                self._catalog.sweep(unfinished_too=True)
-        held = self._dense.hold()
-        if held:
-            found = self._difference()
-            if found and repair:
-                self._dense.rebuild()
-                self.sync_vectors()
-                repaired.append(f"{found}: built anew from the catalog")
-            elif found:
-                problems.append(f"{found}; `rag doctor --repair` builds it anew")
-        now = self.status()
-        return Health(
-            now.index, now.documents, now.passages, now.waiting, len(self._dense) if held else None, now.embedder,
-            now.versions, tuple(problems), tuple(repaired), "" if held else self._dense.holder(),
-        )  # fmt: skip
+        """Checks the index; `repair` rebuilds what can be rebuilt from the catalog."""
+        self._check_open()
+        return health.check(self.folder, self._catalog, self._vector_search, repair=repair)
 
     def back_up(self, path: str | Path) -> int:
         """Writes a copy of the catalog as it is at this moment, while others go on; returns its size in bytes.
 
-        Everything else in the index folder is made again from it.
+        Everything else in the index folder can be rebuilt from it.
 
         Raises:
-            SourceError: There is something of that name already.
+            SourceError: The file exists already.
             StorageError: It cannot be written.
         """
+        self._check_open()
         return self._catalog.back_up(Path(path))
 
     @staticmethod
     def restore(backup: str | Path, index: str | Path = "index") -> Path | None:
-        """Puts a backup in the place of an index's catalog; returns where the old one was copied, if there was one.
+        """Replaces an index's catalog by a backup; returns where the old one was copied, if there was one.
 
         Raises:
-            SourceError: There is no such file.
+            SourceError: The backup does not exist.
             IndexBusyError: Another process has the index open.
-            IndexDamagedError: The backup is not sound; nothing was changed.
+            IndexDamagedError: The backup is damaged; nothing was changed.
             StorageError: The folder cannot be written.
         """
-        folder = Path(index)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"the index folder {folder} cannot be made ({error.strerror})") from error
-        with _turn_to_import(folder, 0):
-            return restore(Path(backup), folder / FILE)
+        return restore_backup(Path(backup), Path(index))
 
-    def reindex(self, *, on_progress: Callable[[Progress], None] = _quiet, timeout_s: float = _PATIENCE_S) -> ReindexReport:
-        """Cuts and embeds all documents anew as the settings say, while questions are answered from what is there.
+    def reindex(self, *, on_progress: OnProgress = _no_progress, timeout_s: float = TIMEOUT_S) -> ReindexReport:
+        """Re-splits and re-embeds all documents with the current settings, while questions are answered as before.
 
-        The switch is one moment. What was there is kept until `compact`: with the old settings, the same call goes back.
-        One that was cut off goes on where it stopped.
+        The switch happens in one transaction. The former index version is kept until `compact`: calling this again with
+        the old settings switches back. An interrupted call continues where it stopped.
 
         Raises:
             IndexBusyError: Another process is still importing; the message names it.
-            EmbedderError: The embedder failed; what is done is kept, and the old edition is asked as before.
+            EmbedderError: The embedder failed; the work so far is kept, and the old index version stays in use.
         """
-        with _turn_to_import(self.folder, timeout_s):
+        self._check_open()
+        with import_turn(self.folder, timeout_s):
             report = Reindexer(self._catalog, self._splitter, self._embedder).run(on_progress)
-        self._changed |= report.switched
+        self._imports.changed |= report.switched
         return report
 
     def compact(self) -> tuple[int, int]:
-        """Leaves nothing in the index's files of what was removed, and gives back the space.
+        """Erases every trace of removed documents from the index's files, and frees the space.
 
-        What is kept to take back a reindexing or a restoring goes too. Chroma is built anew.
+        What is kept to undo a reindexing or a restore is erased too. Chroma is rebuilt.
 
         Returns:
             Bytes of the index folder before and after.
@@ -601,96 +531,59 @@ class Library:
         Raises:
             IndexBusyError: Another process is importing, holds Chroma, or is reading an older state.
         """
-        before = _size(self.folder)
-        with self._importing():
-            if not self._dense.hold():
-                raise IndexBusyError(
-                    f"another process is searching through Chroma ({self._dense.holder()})", "end it, and repeat"
-                )
-            self._catalog.sweep(unfinished_too=True)
-            former = self._catalog.other_index_version()
-            if former is not None:
-                self._catalog.drop_index_version(former)
-            for old in self.folder.glob("replaced-*"):
-                shutil.rmtree(old)
-            self._dense.rebuild()
-            self._catalog.clean()
-            self.sync_vectors()
-        return before, _size(self.folder)
+        self._check_open()
+        with import_turn(self.folder):
+            return compaction.compact(self.folder, self._catalog, self._vector_search)
 
-    def _difference(self) -> str:
-        """How Chroma differs from the catalog once it is filled; others may be writing meanwhile."""
-        found = ""
-        for _ in range(3):
-            self.sync_vectors()
-            found = self._dense.difference()
-            if not found:
-                break
-        return found
+    # Parts
 
-    def _prepare_search(self) -> None:
-        """Has Chroma opened where it pays; questions are answered without it until it is ready, and if it fails."""
-        with self._making:
-            if self._tried_chroma:
-                return
-            self._tried_chroma = True
-            is_large = self._catalog.vector_count() > _SCAN_UNASKED
-            if self._asks_once and not is_large:
-                return
-            if is_large:  # waiting for it takes less time than reading all vectors
-                _quietly(self._dense.hold)
-            if not self._asks_once:
-                self._filling = threading.Thread(target=_quietly, args=(self._fill_until_closed,), name="fill", daemon=True)
-                self._filling.start()
+    @property
+    def chat_model(self) -> ChatModel | None:
+        """The model that writes answers; None if they are extracted."""
+        return self._chat_model
 
-    @contextmanager
-    def _importing(self, timeout_s: float = _PATIENCE_S) -> Iterator[None]:
-        with _turn_to_import(self.folder, timeout_s):
-            edition = self._catalog.current()
-            edition.check(self._embedder.name)
-            if not edition.passages and (edition.embedder, edition.splitter) != (self._embedder.name, self._splitter.name):
-                self._catalog.name_index_version(self._embedder.name, self._splitter.name)
-            # Passages of two sizes can be searched together: another size holds for what comes from here on.
-            yield
+    @cached_property
+    def _chat_model(self) -> ChatModel | None:
+        name = self.settings.chat_model_name()
+        if self._custom_chat_model is not None or not name:
+            return self._custom_chat_model
+        from rag.models.chat_model import OpenAIChatModel
 
-    def _named(self, given: str, found: FoundFile) -> tuple[int, FoundFile]:
-        """The root and source of a file named by hand: those of the synced folder it lies in, if it lies in one."""
-        path = found.path.resolve()
-        for root_id, root in self._catalog.roots("sync"):
-            if path.is_relative_to(root):
-                name = storable(path.relative_to(root).as_posix())
-                return root_id, replace(found, source=name, path=path)
-        source = storable(Path(given).as_posix())
-        root_id = self._catalog.root_id("add", "/" if Path(given).is_absolute() else str(Path.cwd()))
-        return root_id, replace(found, source=source, path=path)
+        return OpenAIChatModel(
+            name,
+            self.settings.base_url,
+            self.settings.api_key,
+            first_token_s=self.settings.first_token_s,
+            total_s=self.settings.total_s,
+        )
 
     @cached_property
     def _embedder(self) -> Embedder:
-        if self._given_embedder is not None:
-            return self._given_embedder
+        if self._custom_embedder is not None:
+            return self._custom_embedder
         if self.settings.embedder == SHIPPED_EMBEDDER:
-            return self._shipped
-        with self._making:
+            return self._shipped_embedder
+        with self._loading:
             from rag.models.embeddings_endpoint import EndpointEmbedder
 
             url = self.settings.embedder_url or self.settings.base_url
             return EndpointEmbedder(self.settings.embedder.removeprefix("openai:"), url, self.settings.api_key)
 
     @cached_property
-    def _shipped(self) -> MiniLM:
-        """The embedder that is shipped: counts tokens and reads sentences, whichever finds passages."""
-        with self._making:
+    def _shipped_embedder(self) -> MiniLM:
+        """The shipped embedder: counts tokens and reads sentences, whichever embedder finds the passages."""
+        with self._loading:
             from rag.models.embedder import MiniLM
 
             return MiniLM()
 
     @cached_property
     def _splitter(self) -> Splitter:
-        if self._given_splitter is not None:
-            return self._given_splitter
+        if self._custom_splitter is not None:
+            return self._custom_splitter
         from rag.index.splitting import SentencePacker
 
-        return SentencePacker(self.settings.passage_tokens, self._shipped.token_starts)
+        return SentencePacker(self.settings.passage_tokens, self._shipped_embedder.token_starts)
 
     @cached_property
     def _parser(self) -> Parser:
@@ -699,107 +592,92 @@ class Library:
         return Parser(ocr=self.settings.ocr == "on")
 
     @cached_property
-    def _drawer(self) -> Parser:
-        """Draws pages: another than reads, so that nobody who looks waits for an import."""
+    def _page_renderer(self) -> Parser:
+        """Draws pages in a child process of its own, so that a reader never waits for an import."""
         from rag.sources.parser_process import Parser
 
         return Parser()
+
+    @cached_property
+    def _fetcher(self) -> Fetcher:
+        from rag.sources.web_pages import Fetcher
+
+        return Fetcher(private=self.settings.private_urls == "allow")
 
     @cached_property
     def _ingest(self) -> Ingest:
         from rag.sources.decoding.ocr import is_installed
         from rag.sources.parsers import VERSION
 
-        most_mb = self.settings.max_file_mb
-        readers = f"{VERSION} with ocr" if self.settings.ocr == "on" and is_installed() else VERSION
+        with_ocr = self.settings.ocr == "on" and is_installed()
         return Ingest(
-            self._catalog, self._parser.parse, lambda found: read_bytes(found, most_mb), self._splitter, self._embedder,
-            language_of, readers,
-        )  # fmt: skip
-
-    @cached_property
-    def _chat_model(self) -> ChatModel | None:
-        model = self.settings.chat_model_name()
-        if self._given_chat_model is not None or not model:
-            return self._given_chat_model
-        from rag.models.chat_model import OpenAIChatModel
-
-        return OpenAIChatModel(
-            model, self.settings.base_url, self.settings.api_key,
-            first_token_s=self.settings.first_token_s, total_s=self.settings.total_s,
-        )  # fmt: skip
-
-    @property
-    def chat_model(self) -> ChatModel | None:
-        """The model that writes answers; None where they are extracted."""
-        return self._chat_model
+            self._catalog,
+            self._parser,
+            self._splitter,
+            self._embedder,
+            max_file_mb=self.settings.max_file_mb,
+            parsers_version=f"{VERSION} with ocr" if with_ocr else VERSION,
+        )
 
     @cached_property
     def _answerer(self) -> Answerer:
-        return self._made_answerer(self._threshold, self._chat_model)
+        return self._build_answerer(self._threshold, self._chat_model)
 
-    def _made_answerer(self, threshold: Callable[[], float], chat_model: ChatModel | None) -> Answerer:
+    def _build_answerer(self, threshold: Callable[[], float], chat_model: ChatModel | None) -> Answerer:
+        documents = self._catalog.documents
+        extractive = ExtractiveAnswers(
+            lambda: self._shipped_embedder, documents, sentences=self.settings.sentences, threshold=threshold
+        )
         return Answerer(
-            self._search, lambda: self._shipped, self._catalog.text, self._located, self._openings, chat_model,
-            prompt_tokens=self.settings.prompt_tokens(), sentences=self.settings.sentences, threshold=threshold,
-        )  # fmt: skip
+            self._search,
+            documents,
+            lambda: self._shipped_embedder,
+            extractive,
+            chat_model,
+            prompt_tokens=self.settings.prompt_tokens(),
+        )
 
-    def _answer_anyway(self, question: str, filters: Filter | None) -> Answer:
-        """The answer by quoting, however thin its evidence."""
-        self._prepare_search()
-        events = self._made_answerer(lambda: 0.0, None).answer(question, self.settings.k, filters, ())
+    def _answer_without_abstaining(self, question: str, filters: Filter | None) -> Answer:
+        """Returns the extractive answer, however weak its evidence."""
+        self._vector_sync.prepare()
+        events = self._build_answerer(lambda: 0.0, None).answer(question, self.settings.k, filters, ())
         return next(event.answer for event in events if isinstance(event, AnswerDone))
 
     def _threshold(self) -> float:
-        """Below which evidence nothing is answered: as set, else as fitted for this index, else as shipped."""
-        if self.settings.evidence != Settings().evidence or not self._catalog.meta("calibration"):
+        """Returns the evidence below which nothing is answered: as set, else as tuned for this index, else as shipped."""
+        if self.settings.evidence != Settings().evidence or not self._catalog.meta.get("calibration"):
             return self.settings.evidence
-        fitted = self.evaluations.calibration()
-        return fitted.threshold if fitted is not None else self.settings.evidence
+        tuned = self.evaluations.load_calibration()
+        return tuned.threshold if tuned is not None else self.settings.evidence
 
-    def _located(self, document_id: int, offset: int) -> tuple[int | None, str, str]:
-        """The page of a character, where to look for it in words, and the content hash of its document."""
-        return *self._catalog.locate(document_id, offset), self._catalog.hash_of(document_id)
+    def _run_conditions(self) -> RunConditions:
+        from rag.evaluation.runner import RunConditions
 
-    def _openings(self, filters: Filter, most: int, characters: int) -> tuple[int, list[Hit]]:
-        """How many documents pass a filter, and how the first of them begin."""
-        return self._catalog.openings(self._catalog.matching(filters), most, characters)
+        settings, status = self.settings, self.status()
+        return RunConditions(
+            settings={
+                "model": settings.chat_model_name() or EXTRACTION,
+                "embedder": status.embedder,
+                "splitter": self._catalog.versions.current().splitter,
+                "k": settings.k,
+                "sentences": settings.sentences,
+                "evidence": status.evidence,
+            },
+            index={"documents": status.documents, "passages": status.passages},
+            versions=status.versions,
+        )
 
+    def _checked_k(self, k: int | None) -> int:
+        self._check_open()
+        if k is not None and k < 1:
+            raise SettingsError(f"k must be at least 1, not {k}", "k is the number of passages")
+        return self.settings.k if k is None else k
 
-def _versions() -> dict[str, str]:
-    """Of what decides about answers and how an index looks."""
-    named = ("chromadb", "llama-index-core", "gradio", "openai")
-    return {"rag": __version__, **{name: version(name) for name in named}}
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the library is closed", "open it again: Library.open(index)")
 
 
 def _common_stems() -> list[str]:
-    """The commonest stems of English, commonest first (weights/README.md)."""
+    """Returns the most frequent stems of English, most frequent first (rag/models/weights/README.md)."""
     return (Path(__file__).parent / "models" / "weights" / "common-stems.txt").read_text(encoding="utf-8").split()
-
-
-def _import_lock(folder: Path) -> NamedLock:
-    """Imports into an index take turns by this."""
-    return NamedLock(folder / "import.lock", "importing documents into this index")
-
-
-@contextmanager
-def _turn_to_import(folder: Path, timeout_s: float) -> Iterator[None]:
-    """Waits for the turn to import into an index, and gives it on."""
-    lock = _import_lock(folder)
-    lock.acquire(timeout_s)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _quietly(work: Callable[[], object]) -> None:
-    """Does what questions do not depend on: a failure is logged."""
-    try:
-        work()
-    except RagError as error:
-        _log.warning("%s; answering without it", error)
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

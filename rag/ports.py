@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rag.records import Passage
+    from rag.records import Filter, Hit, Passage
+    from rag.sources.records import ParsedFile
 
     Vectors = NDArray[np.float32]
 
@@ -55,6 +56,18 @@ class TokenEmbedder(Embedder, Protocol):
         ...
 
 
+class FileParser(Protocol):
+    """Turns a file's bytes into documents."""
+
+    def parse(self, data: bytes, name: str) -> ParsedFile:
+        """Returns a file's documents.
+
+        Raises:
+            ReadError: It holds no text that can be read.
+        """
+        ...
+
+
 class Splitter(Protocol):
     """Cuts a document's text into passages."""
 
@@ -62,6 +75,30 @@ class Splitter(Protocol):
 
     def split(self, text: str, markdown: bool) -> Iterator[Passage]:
         """Yields the passages in order; together they hold every character that is not white space."""
+        ...
+
+
+class DocumentStore(Protocol):
+    """The documents' text and places: what answering needs of the catalog."""
+
+    def text(self, document_id: int, start: int, end: int) -> str:
+        """Returns the characters [start, end) of a document's canonical text; "" if it was removed."""
+        ...
+
+    def locate(self, document_id: int, offset: int) -> tuple[int | None, str]:
+        """Returns the page of a character and its locator; (None, "") in a document without anchors."""
+        ...
+
+    def content_hash(self, document_id: int) -> str:
+        """Returns the content hash of a document; "" if it was removed."""
+        ...
+
+    def matching(self, filters: Filter) -> list[int] | None:
+        """Returns the ids of the documents that pass a filter; None if the filter is empty."""
+        ...
+
+    def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
+        """Counts these documents (all if None), and returns how the first of them begin."""
         ...
 
 

@@ -237,10 +237,10 @@ def test_an_answer_says_that_not_all_is_taken_in(library: Library, monkeypatch: 
     monkeypatch.setattr(library._embedder, "embed", only_questions)
     with pytest.raises(EmbedderError):
         library.add_documents([Document(text, "Kemi", source="kemi")])
-    assert "1 document is still being taken in" in library.ask("Which lighthouse is it?").notice
+    assert "1 document is still being indexed" in library.ask("Which lighthouse is it?").notice
     monkeypatch.setattr(library._embedder, "embed", embed)
     library.add_documents([])
-    assert "still being taken in" not in library.ask("Which lighthouse is it?").notice
+    assert "still being indexed" not in library.ask("Which lighthouse is it?").notice
 
 
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +252,7 @@ def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: 
 
     def spy(texts):
         if len(texts) > 1:
-            seen.append((len(library._catalog.documents()), library._catalog.pending_count()))
+            seen.append((len(library._catalog.documents.infos()), library._catalog.documents.waiting()[1]))
         return embed(texts)
 
     monkeypatch.setattr(library._embedder, "embed", spy)
@@ -260,7 +260,7 @@ def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: 
     library.add_documents([Document(text, "Long", source="long")])
     assert seen[0][0] == 1
     assert seen[0][1] >= 30
-    assert 0 == library._catalog.pending_count()
+    assert 0 == library._catalog.documents.waiting()[1]
     assert "item number 57" in library.search("item number 57")[0].text
     assert library.document("long").text == text
 
@@ -279,8 +279,8 @@ def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
     with Library.open(tmp_path / "index") as library:
         library.sync_vectors()
         through_chroma = library.search("Which sea does the river reach?")
-        assert library._dense.holds_chroma
-        assert 0 == library._dense.waiting()
+        assert library._vector_search.holds_chroma
+        assert 0 == library._vector_search.waiting()
         library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
         assert "v" == library.search("Where does the Volga end?")[0].source  # not in Chroma yet
         health = library.check()
@@ -391,9 +391,11 @@ def test_what_is_not_shown_yet_hides_nothing(library: Library) -> None:
         [Document("Much is said of many things here, and once of the zeppelin too.", "Old", source="old")]
     )
     catalog = library._catalog
-    staged = catalog.stage(catalog.root_id("memory", ""), Document("x", "New", source="new", content_hash="new"))
+    staged = catalog.documents.stage(
+        catalog.files.root_id("memory", ""), Document("x", "New", source="new", content_hash="new")
+    )
     passages = [NewPassage(Passage(0, 1), f"key{n}", "zeppelin zeppelin") for n in range(300)]
-    catalog.add_passages(staged, passages, catalog.current().id)
+    catalog.passages.add(staged, passages, catalog.versions.current().id)
 
     assert ["old"] == [hit.source for hit in library.search("zeppelin")]
 
@@ -413,7 +415,8 @@ def test_a_document_changed_during_a_search_does_not_vanish(
 ) -> None:
     """It is seen before its change or after it, never neither."""
     library.sync(folder)
-    near = library._search._near
+    candidates = library._search._candidates
+    near = candidates.nearest
 
     def change():
         (folder / "rivers.txt").write_text("The Danube is long. It ends in the Black Sea, as ever.", "utf-8")
@@ -427,7 +430,7 @@ def test_a_document_changed_during_a_search_does_not_vanish(
             change()
         return found
 
-    library._search._near = interrupted
+    candidates.nearest = interrupted
 
     assert "rivers.txt" in {hit.source for hit in library.search("Danube Black Sea")}
 
@@ -461,7 +464,7 @@ def test_a_long_one_removed_while_it_is_imported(
     (folder / "long.txt").write_text("Short at first.", "utf-8")
     library.sync(folder)
     (folder / "long.txt").write_text(text, "utf-8")
-    add, calls = library._catalog.add_passages, []
+    add, calls = library._catalog.passages.add, []
 
     def removed_meanwhile(*given):
         calls.append(given)
@@ -469,12 +472,12 @@ def test_a_long_one_removed_while_it_is_imported(
             other.remove("long.txt")
         return add(*given)
 
-    monkeypatch.setattr(library._catalog, "add_passages", removed_meanwhile)
+    monkeypatch.setattr(library._catalog.passages, "add", removed_meanwhile)
     library.sync(folder)
 
     assert "long.txt" not in sources(library)
     assert () == library.check().problems
-    assert 3 == library._catalog.current().passages
+    assert 3 == library._catalog.versions.current().passages
 
 
 def test_a_document_changed_while_it_is_quoted(library: Library, other: Library, folder: Path) -> None:
@@ -536,7 +539,7 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
         leave_chroma_alone(library)
         library.sync(ARTICLE.parent)
         answer = library.ask("What did India raise with Sun Weidong?")
-        assert library._catalog.current().splitter == "llamaindex-80-0"
+        assert library._catalog.versions.current().splitter == "llamaindex-80-0"
         assert len(library.search("rare earth", 50)) > 5
 
     assert answer.text

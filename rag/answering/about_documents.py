@@ -7,14 +7,14 @@ found in it, and cited as such.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from rag.answering import prompts
-from rag.answering.verification.answer_check import citation
+from rag.answering.answer_builder import AnswerBuilder, ComposedAnswer
 from rag.ports import Embedder
-from rag.records import Citation, Hit
+from rag.records import Hit
 from rag.text.quotes import find_quote
 from rag.text.sentences import sentences
 
@@ -27,59 +27,7 @@ _SHORT_LINE = 80
 _PASSAGE = 1_000  # code points that a model is shown as one
 
 
-@dataclass(frozen=True, slots=True)
-class ComposedAnswer:
-    """An answer made by rag itself.
-
-    Attributes:
-        hits: The parts of documents that its citations are of.
-    """
-
-    text: str
-    citations: tuple[Citation, ...] = ()
-    notice: str = ""
-    hits: tuple[Hit, ...] = ()
-
-
-class AnswerBuilder:
-    """A text in the making, each part cited as it is added."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.citations: list[Citation] = []
-        self._hits: list[Hit] = []
-
-    def add(
-        self,
-        said: str,
-        hit: Hit | None = None,
-        span: tuple[int, int] | None = None,
-        locator: str = "",
-        *,
-        before: str = " ",
-    ) -> None:
-        """Adds some words, and the citation [start, end) of a hit's document that they rest on."""
-        self.text += before if self.text else ""
-        start = len(self.text)
-        self.text += said
-        if hit is None:
-            return
-        n = len(self.citations) + 1
-        begin, end = span or (hit.start, hit.end)
-        quote = hit.text[begin - hit.start : end - hit.start]
-        made = citation(n, hit, begin, end, quote, "exact" if quote == said else "supported", start, len(self.text))
-        if locator:
-            made = replace(made, locator=locator)
-        self.citations.append(made)
-        self._hits.append(replace(hit, start=begin, end=end, text=quote))
-        self.text += f" [{n}]"
-
-    def told(self, notice: str = "") -> ComposedAnswer:
-        """The text as it is now."""
-        return ComposedAnswer(self.text, tuple(self.citations), notice, tuple(self._hits))
-
-
-def spoken(kind: str, count: int, openings: Sequence[Hit]) -> ComposedAnswer:
+def small_talk(kind: str, count: int, openings: Sequence[Hit]) -> ComposedAnswer:
     """What is said to a greeting, to thanks, or to somebody who does not know what to ask.
 
     Args:
@@ -103,15 +51,15 @@ def contents(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
     """
     if not openings:
         return ComposedAnswer(prompts.NOTHING_HERE)
-    lines = AnswerBuilder()
-    lines.add(f"There {'is' if count == 1 else 'are'} {_counted(count, 'document')} here:")
+    builder = AnswerBuilder()
+    builder.add(f"There {'is' if count == 1 else 'are'} {_counted(count, 'document')} here:")
     for hit in openings:
         about = ", ".join(part for part in (hit.author, hit.date) if part)
         said = f"• {hit.title or hit.source}" + (f" ({about})" if about else "")
-        lines.add(said, hit, _first_sentence(hit), "beginning", before="\n")
+        builder.add(said, hit, _first_sentence(hit), locator="beginning", before="\n")
     if count > len(openings):
-        lines.add(f"… and {count - len(openings):,} more; `rag ls` lists them all.", before="\n")
-    return lines.told()
+        builder.add(f"… and {count - len(openings):,} more; `rag ls` lists them all.", before="\n")
+    return builder.composed()
 
 
 def which_one(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
@@ -128,7 +76,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
         when: The date is.
     """
     title = opening.title or opening.source
-    lines = AnswerBuilder()
+    builder = AnswerBuilder()
     for asked, fact, said, missing in (
         (who, opening.author, f"“{title}” is by {opening.author}", f"“{title}” does not name its author."),
         (when, opening.date, f"“{title}” is dated {opening.date}", f"“{title}” is not dated."),
@@ -138,10 +86,10 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
             words = opening.text[slice(*span)] if span else fact
             # A date is written in many ways: it is said in the document's own too, unless that is how it was said.
             own = f" (“{words}”)." if fact not in words and len(words) <= _SHORT_LINE else "."
-            lines.add(said + own, opening, span or _first_sentence(opening), "" if span else "metadata")
+            builder.add(said + own, opening, span or _first_sentence(opening), locator="" if span else "metadata")
         elif asked:
-            lines.add(missing)
-    return lines.told()
+            builder.add(missing)
+    return builder.composed()
 
 
 def _where(fact: str, text: str) -> tuple[int, int] | None:
@@ -185,16 +133,16 @@ def summary(parts: Sequence[Hit], embedder: Embedder, most: int = _SUMMED_UP) ->
         embedder: Tells what is central.
         most: Sentences in all; each document has at least one.
     """
-    lines = AnswerBuilder()
+    builder = AnswerBuilder()
     for hit in parts:
         if len(parts) > 1:
-            lines.add(f"{hit.title or hit.source}:", before="\n")
+            builder.add(f"{hit.title or hit.source}:", before="\n")
         for start, end in _central(hit.text, embedder, max(1, most // len(parts))):
-            lines.add(hit.text[start:end], hit, (hit.start + start, hit.start + end))
-    return lines.told(prompts.QUOTED_SUMMARY)
+            builder.add(hit.text[start:end], hit, (hit.start + start, hit.start + end))
+    return builder.composed(prompts.QUOTED_SUMMARY)
 
 
-def cut(part: Hit, room: int) -> list[Hit]:
+def sampled(part: Hit, room: int) -> list[Hit]:
     """A document's text as passages for a model to sum up: all of it, or pieces evenly taken from it.
 
     Args:

@@ -18,6 +18,7 @@ NOTHING_HERE = (
     "There are no documents here yet. Take some in with: rag add FILE, or put them into the folder of the documents."
 )
 WELCOME = "You’re welcome."
+QUOTED_INSTEAD = "Here is what the documents say, word for word."
 QUOTED_SUMMARY = "Quoted, not summarised: without a language model rag writes nothing of its own. These sentences say most."
 QUOTED_LIST = (
     "Quoted, not listed: without a language model rag cannot tell what belongs on the list, or whether it is whole."

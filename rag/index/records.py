@@ -42,6 +42,23 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a document came in.
+
+    Attributes:
+        kind: Of its root: "sync", "add", "url", "stream" or "memory".
+        root: Path of its root; empty where it has none.
+        file: Source of the file.
+        content_hash: SHA-256 of the file, hexadecimal.
+    """
+
+    kind: str
+    root: str
+    file: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexVersion:
     """All documents, cut by one splitter and embedded by one embedder.
 
@@ -107,7 +124,16 @@ class StoredPassage:
     author: str
     date: str
     text: str
-    terms: str  # stems it is found by, joined by spaces
+
+
+@dataclass(frozen=True, slots=True)
+class PassageTerms:
+    """The stems that a passage is found by, joined by spaces."""
+
+    id: int
+    document_id: int
+    source: str
+    terms: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +161,25 @@ class RunInfo:
     figures: Mapping[str, float | None]
     questions: int
     whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """An evaluation run to store. The catalog does not look inside `data`.
+
+    Attributes:
+        made: Start time, ISO 8601, UTC.
+        settings: JSON values; shown in the list of runs, as are `figures` and `questions`.
+        questions: Number of questions.
+        sources: Documents that the run quotes. Removing one of them deletes `data`.
+        data: The complete run, in the caller's own encoding.
+    """
+
+    made: str
+    set_name: str
+    set_sha256: str
+    settings: Mapping[str, Any]
+    figures: Mapping[str, float | None]
+    questions: int
+    sources: frozenset[str]
+    data: bytes

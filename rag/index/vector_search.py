@@ -139,7 +139,7 @@ class VectorSearch:
             StorageError: The new one cannot be opened either.
         """
         with self._changing:
-            name = self._catalog.meta("chroma_generation")
+            name = self._catalog.meta.get("chroma_generation")
             if self._held is not None and name == self._name:
                 return True
             if self._held is not None:
@@ -165,7 +165,7 @@ class VectorSearch:
         with self._changing:
             if self._held is not None or self._lock.try_acquire():
                 self._let_go(keep=False)
-                self._open(self._catalog.begin_generation())
+                self._open(self._catalog.changes.new_generation())
 
     def fill(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Brings Chroma up to date, where this process holds it; returns how many changes it was told.
@@ -201,11 +201,11 @@ class VectorSearch:
 
     def is_new(self) -> bool:
         """Whether Chroma was never filled."""
-        return not self._catalog.meta("chroma_generation")
+        return not self._catalog.meta.get("chroma_generation")
 
     def waiting(self) -> int:
         """How many entries of the log Chroma has not confirmed."""
-        return self._catalog.newest_seq() - int(self._catalog.meta("chroma_filled") or 0)
+        return self._catalog.changes.newest() - int(self._catalog.meta.get("chroma_filled") or 0)
 
     def difference(self) -> str:
         """How Chroma differs from the catalog, in words; empty when it does not, or is not held."""
@@ -213,7 +213,7 @@ class VectorSearch:
         if held is None:
             return ""
         try:
-            holds, wanted = set(held.keys()), set(self._catalog.keys())
+            holds, wanted = set(held.keys()), set(self._catalog.vectors.keys())
         except StorageError as error:
             return str(error)
         if holds == wanted:
@@ -222,20 +222,20 @@ class VectorSearch:
 
     def _open(self, name: str) -> None:
         generations = self._generations()
-        name = name or self._catalog.begin_generation()
+        name = name or self._catalog.changes.new_generation()
         generations.remove_others(name)
-        newest = self._catalog.newest_seq()  # before anything is copied: what comes later is in the log
+        newest = self._catalog.changes.newest()  # before anything is copied: what comes later is in the log
         try:
             held = generations.open(name)
             position = _Position.read(held.position) if held.position else _Position(0, newest)
-            if position is None or not self._catalog.trimmed_seq() <= position.seq <= newest:
+            if position is None or not self._catalog.changes.trimmed() <= position.seq <= newest:
                 held.abandon()
                 raise StorageError(f"Chroma's generation {name} belongs to another state of the catalog")
         except StorageError as error:
             _log.warning("%s; it is built anew from the catalog", error)
-            name = self._catalog.begin_generation()
+            name = self._catalog.changes.new_generation()
             generations.remove_others(name)
-            position = _Position(0, self._catalog.newest_seq())
+            position = _Position(0, self._catalog.changes.newest())
             held = generations.open(name)
         with self._guard:
             self._held, self._name, self._position = held, name, position
@@ -256,7 +256,7 @@ class VectorSearch:
         with self._guard:
             if self._held is None:
                 return  # another thread saw it first
-            self._catalog.begin_generation()
+            self._catalog.changes.new_generation()
             held, self._held = self._held, None
             held.abandon()
             self._forget_scan()
@@ -271,15 +271,15 @@ class VectorSearch:
     def _pass_on(self, stop: Callable[[], bool]) -> int:
         """Copies all vectors if the generation is new, then what the log holds."""
         passed = 0
-        while self._held is not None and not stop() and self._catalog.meta("chroma_generation") == self._name:
+        while self._held is not None and not stop() and self._catalog.meta.get("chroma_generation") == self._name:
             at = self._position
             changes: Changes
             if at.copied is not None:
-                rows = self._catalog.vectors_after(at.copied, _PASSED_ON)
+                rows = self._catalog.vectors.after(at.copied, _PASSED_ON)
                 changes = [(key, vector) for _, key, vector in rows]
                 then = _Position(rows[-1][0] if rows else None, at.seq)
             else:
-                entries = self._catalog.log(at.seq, _PASSED_ON)
+                entries = self._catalog.changes.after(at.seq, _PASSED_ON)
                 if not entries:
                     return passed
                 changes = [(entry.key, entry.vector) for entry in entries]
@@ -296,33 +296,33 @@ class VectorSearch:
             if not self._scans_all:
                 self._scan.apply((key, None) for key, _ in changes)
         if then.copied is None:
-            self._catalog.set_meta("chroma_filled", str(then.seq))
-            self._catalog.trim_log(then.seq - _LOG_KEPT)
+            self._catalog.meta.set("chroma_filled", str(then.seq))
+            self._catalog.changes.trim(then.seq - _LOG_KEPT)
 
     def _usable(self) -> VectorIndex | None:
         """Chroma, where it has all vectors but those the log tells of."""
-        if self._held is None or self._position.copied is not None or self._catalog.totals()[0] <= _SCAN_FASTER:
+        if self._held is None or self._position.copied is not None or self._catalog.passages.totals()[0] <= _SCAN_FASTER:
             return None
-        return self._held if self._catalog.meta("chroma_generation") == self._name else None
+        return self._held if self._catalog.meta.get("chroma_generation") == self._name else None
 
     def _catch_up(self, *, everything: bool) -> None:
         """Brings the scan up to the log's end."""
-        edition, trimmed = self._catalog.current().id, self._catalog.trimmed_seq()
+        edition, trimmed = self._catalog.versions.current().id, self._catalog.changes.trimmed()
         fits = self._scanned_edition == edition and self._scans_all == everything and self._scanned >= trimmed
         if not fits or (not everything and self._scanned < self._position.seq):
             self._scan, self._scans_all, self._scanned_edition = ExactScan(), everything, edition
             self._scanned = self._position.seq
             if everything:
                 with self._catalog.snapshot():
-                    self._scanned = self._catalog.newest_seq()
+                    self._scanned = self._catalog.changes.newest()
                     self._scan_all()
-        while entries := self._catalog.log(self._scanned, _SCANNED):
+        while entries := self._catalog.changes.after(self._scanned, _SCANNED):
             self._scan.apply((entry.key, entry.vector) for entry in entries)
             self._scanned = entries[-1].seq
 
     def _scan_all(self) -> None:
         last = 0
-        while rows := self._catalog.vectors_after(last, _SCANNED):
+        while rows := self._catalog.vectors.after(last, _SCANNED):
             self._scan.apply((key, vector) for _, key, vector in rows)
             last = rows[-1][0]
 

@@ -160,7 +160,7 @@ def test_not_cited_and_no_room_of_a_model(tmp_path: Path) -> None:
             library.add_documents(corpus.documents())
             reason = library.explain(QUESTION, HIVES)
             assert "not cited" == reason.stage
-            assert "scripted had it before it" in reason.why
+            assert "scripted was shown it" in reason.why
         with Library.open(tmp_path / "index", Settings(**{**_values(settings), "context_tokens": 1200})) as narrow:
             leave_chroma_alone(narrow)
             last = narrow.search(QUESTION, 8)[-1]

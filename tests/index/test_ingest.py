@@ -254,9 +254,14 @@ def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
         text + "\n\nA paragraph about a lighthouse keeper and her radio was added at the end of this."
     )
     assert 1 == synced.sync(ten).updated
-    assert 1 <= embedder.embedded <= 2 < len(synced._catalog.passages_over(synced._catalog.find("doc2"), 0, 10_000))
-    ids = [id_ for id_, *_ in synced._catalog.passages_over(synced._catalog.find("doc2"), 0, 10_000)]
-    assert len(ids) == len(synced._catalog.vectors(ids))
+    assert (
+        1
+        <= embedder.embedded
+        <= 2
+        < len(synced._catalog.passages.overlapping(synced._catalog.documents.find("doc2"), 0, 10_000))
+    )
+    ids = [id_ for id_, *_ in synced._catalog.passages.overlapping(synced._catalog.documents.find("doc2"), 0, 10_000)]
+    assert len(ids) == len(synced._catalog.vectors.of_passages(ids))
     assert synced.check().problems == ()
 
 

@@ -17,8 +17,8 @@ import pytest
 from rag import Document, Filter, Library
 from rag.errors import StorageError
 from rag.index import vector_search
-from rag.index.batch_writer import embedded_text
 from rag.index.chroma import ChromaProcess, process
+from rag.index.indexed_text import embedded_text
 
 pytestmark = pytest.mark.process
 
@@ -28,7 +28,9 @@ def found_by_vector(library: Library, source: str) -> bool:
     document = library.document(source)
     text = document.text[: library.search(document.text[:100], 100, filters=Filter(sources=(source,)))[0].end].strip()
     vector = library._embedder.embed([embedded_text(document.title, "", text)])[0]
-    ids = library._catalog.passages.visible_keys([key for key, cosine in library._dense.nearest(vector, 1) if cosine > 0.95])
+    ids = library._catalog.passages.visible_keys(
+        [key for key, cosine in library._vector_search.nearest(vector, 1) if cosine > 0.95]
+    )
     return [source] == [passage.source for passage in library._catalog.passages.get(list(ids.values()))]
 
 
@@ -38,7 +40,7 @@ def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
         library.sync_vectors()
-        assert library._dense.holds_chroma
+        assert library._vector_search.holds_chroma
         assert 3 == library.check().vectors_in_chroma
         yield library
 
@@ -46,8 +48,8 @@ def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
 def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking at a few thousand vectors is quicker than asking Chroma, and finds the same."""
     asked: list[int] = []
-    nearest = filled._dense._held.nearest
-    monkeypatch.setattr(filled._dense._held, "nearest", lambda vector, k: asked.append(k) or nearest(vector, k))
+    nearest = filled._vector_search._held.nearest
+    monkeypatch.setattr(filled._vector_search._held, "nearest", lambda vector, k: asked.append(k) or nearest(vector, k))
     through_chroma = filled.search("Where does the river end?")
     assert asked
     asked.clear()
@@ -62,10 +64,10 @@ def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyP
 
 def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
     """Chroma lives in a process of its own: when that dies, the scan answers, and a new generation is filled."""
-    filled._dense._held._child.kill()
+    filled._vector_search._held._child.kill()
     hits = filled.search("Where does the river end?")
     assert ("rivers.txt", True) == (hits[0].source, hits[0].ranks.dense is not None)
-    assert not filled._dense.holds_chroma
+    assert not filled._vector_search.holds_chroma
     filled.sync_vectors()
     assert 3 == filled.check().vectors_in_chroma
 
@@ -73,19 +75,19 @@ def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
 def test_a_hang_of_chroma_ends(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that does not answer is ended, and the scan answers."""
     monkeypatch.setattr(process, "_REPLY_S", 0.3)
-    os.kill(filled._dense._held._child.pid, signal.SIGSTOP)
+    os.kill(filled._vector_search._held._child.pid, signal.SIGSTOP)
     assert "rivers.txt" == filled.search("Where does the river end?")[0].source
-    assert not filled._dense.holds_chroma
+    assert not filled._vector_search.holds_chroma
 
 
 def test_repeated_failures_are_not_tried_again_at_once(filled: Library) -> None:
     """The first failure is mended at once; after the second in a row, the next try waits."""
-    filled._dense._held._child.kill()
-    filled._dense.nearest(np.ones(384, np.float32), 1)
-    assert filled._dense.hold()
-    filled._dense._held._child.kill()
+    filled._vector_search._held._child.kill()
+    filled._vector_search.nearest(np.ones(384, np.float32), 1)
+    assert filled._vector_search.hold()
+    filled._vector_search._held._child.kill()
     assert 0 == filled.sync_vectors()
-    assert not filled._dense.hold()
+    assert not filled._vector_search.hold()
 
 
 def test_a_clean_end_is_trusted(tmp_path: Path, folder: Path) -> None:
@@ -161,7 +163,7 @@ def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pyt
         assert 0 == filled._catalog._db.query("SELECT count(*) FROM log")[0][0]
         assert {f"n{n}" for n in range(8) if n != 3} <= {hit.source for hit in other.search("lake note", 12)}
         assert all(found_by_vector(other, f"n{n}") for n in range(8) if n != 3)
-    filled._dense.rebuild()
+    filled._vector_search.rebuild()
     filled.sync_vectors()
     health = filled.check()
 
@@ -173,7 +175,7 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
     program = (
         "import sys, os, time; from rag import Library; library = Library.open(sys.argv[1]);"
         "library.sync(sys.argv[2]); library.sync_vectors();"
-        "print(library._dense._held._child.pid, flush=True); time.sleep(60)"
+        "print(library._vector_search._held._child.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "index"), str(folder)], stdout=subprocess.PIPE, text=True
@@ -183,13 +185,13 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
     parent.kill()
     parent.communicate()
     with Library.open(tmp_path / "index", short_lived=True) as library:
-        assert not library._dense.hold()
+        assert not library._vector_search.hold()
         assert "being finished" in library.check().chroma_holder
         os.kill(child, signal.SIGCONT)
         deadline = time.monotonic() + 20
-        while not library._dense.hold() and time.monotonic() < deadline:
+        while not library._vector_search.hold() and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert "" != library._dense._held.position  # sealed: nothing has to be copied again
+        assert "" != library._vector_search._held.position  # sealed: nothing has to be copied again
         assert 3 == library.check().vectors_in_chroma
 
 
@@ -200,8 +202,8 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
         holder.sync_vectors()  # before the other's first question: whoever comes first holds it
         assert holder.search("Danube")[0].source == "rivers.txt"
         assert other.search("Danube")[0].source == "rivers.txt"
-        assert holder._dense.holds_chroma
-        assert not other._dense.holds_chroma
+        assert holder._vector_search.holds_chroma
+        assert not other._vector_search.holds_chroma
         (folder / "new.txt").write_text("Platypuses lay eggs.", "utf-8")
         other.sync(folder)
         assert "new.txt" == holder.search("platypus eggs")[0].source

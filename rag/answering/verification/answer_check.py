@@ -11,7 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rag.answering import claims
+from rag.answering.verification import claims
+from rag.answering.verification.citations import cite
 from rag.records import Citation, Flag, Hit, Verdict
 from rag.text import quotes
 from rag.text.sentences import sentences
@@ -140,7 +141,8 @@ class _AnswerCheck:
                 if not start <= first <= last <= end:
                     start, end = self._sentence(hit, first, last)
             quote = self._text(hit.document_id, start, end)
-            self._citations.append(citation(order[n], hit, start, end, quote, verdict, claim.start, claim.end))
+            claimed = (claim.start, claim.end)
+            self._citations.append(cite(hit, (start, end), quote, n=order[n], verdict=verdict, claim=claimed))
         for note, numbers_ in _by_note(weak).items():
             markers = "".join(f"[{order[n]}]" for n in numbers_)
             self._flag(claim.words, "weak", claim, f"{markers} {note}" if len(claim.support) > 1 else note)
@@ -229,16 +231,6 @@ class _AnswerCheck:
         self._flags.append(Flag(said, verdict, claim.start, claim.end, note))
 
 
-def citation(
-    n: int, hit: Hit, start: int, end: int, quote: str, verdict: Verdict, answer_start: int, answer_end: int
-) -> Citation:
-    """A citation of characters of a hit's document. On which page they stand is found out when the answer is whole."""
-    return Citation(
-        n, hit.source, hit.title, hit.heading, hit.page, start, end, quote, verdict, answer_start, answer_end,
-        hit.document_id,
-    )  # fmt: skip
-
-
 def claims_of(text: str) -> list[tuple[int, int]]:
     """Sentences of an answer, each with the markers that follow its full stop."""
     quoted = quotes.quotations(text)
@@ -312,4 +304,4 @@ def _by_note(weak: Mapping[int, str]) -> dict[str, list[int]]:
     return notes
 
 
-__all__ = ["MARKER", "Checked", "checked", "citation", "claims_of", "numbers", "without_markers"]
+__all__ = ["MARKER", "Checked", "checked", "claims_of", "numbers", "without_markers"]

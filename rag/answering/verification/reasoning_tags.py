@@ -10,7 +10,7 @@ from rag.ports import Delta
 _TAGS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>", "</reasoning>"))
 
 
-def spoken(deltas: Iterator[Delta]) -> Generator[Delta]:
+def without_reasoning(deltas: Iterator[Delta]) -> Generator[Delta]:
     """The same pieces, those before the end of a thought emptied. A thought counts at the beginning only."""
     held, closing, answering = "", "", False
     for delta in deltas:

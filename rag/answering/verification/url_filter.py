@@ -43,14 +43,14 @@ def without_foreign(text: str, known: Sequence[str]) -> str:
     return _PICTURE.sub("", _ADDRESS.sub(kept, text))
 
 
-class Cleaner:
+class UrlFilter:
     """The same for a text that comes in pieces: a word is passed on when it is whole."""
 
     def __init__(self, known: Sequence[str]) -> None:
         self._known = known
         self._begun = ""
 
-    def passed(self, piece: str) -> str:
+    def feed(self, piece: str) -> str:
         """What may be shown now."""
         text = self._begun + piece
         cut = max((text.rfind(space) + 1 for space in " \n\t"), default=0)

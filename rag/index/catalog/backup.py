@@ -1,4 +1,4 @@
-"""Copies of a catalog, and what is left in its files of what was removed."""
+"""Backs up, restores and cleans the catalog's file."""
 
 from __future__ import annotations
 
@@ -18,50 +18,45 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
-class Upkeep:
-    """Backups and cleaning."""
+def back_up(connections: Connections, path: Path) -> int:
+    """Writes a copy of the catalog as it is at one moment, while others go on; returns its size in bytes.
 
-    _db: Connections
+    The copy appears under its name only when it is complete.
 
-    def back_up(self, path: Path) -> int:
-        """Writes a copy of one moment, while others go on; returns its size in bytes.
+    Raises:
+        SourceError: The file exists already.
+        StorageError: It cannot be written.
+    """
+    if os.path.lexists(path):
+        raise SourceError(f"{str(path)!r} exists already", "name another file, or remove it first")
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
+        # Not SQLite's backup, which starts over whenever another process writes, and keeps free pages.
+        connections.query(f"VACUUM INTO '{_quoted(beside)}'")
+        _sync(beside)
+        os.replace(beside, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written ({error.strerror})", "check the disk and the permissions") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path.stat().st_size
 
-        The copy is whole or not there: it is written beside its place first.
 
-        Raises:
-            SourceError: There is something already.
-            StorageError: It cannot be written.
-        """
-        if os.path.lexists(path):
-            raise SourceError(f"{str(path)!r} is there already", "name another file, or remove it first")
-        beside = path.with_name(f".{path.name}.new")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside.unlink(missing_ok=True)
-            # Not SQLite's backup, which begins anew whenever another process writes; and without pages that are free.
-            self._db.query(f"VACUUM INTO '{_quoted(beside)}'")
-            _sync(beside)
-            os.replace(beside, path)
-            _sync(path.parent)
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be written ({error.strerror})", "check the disk and the permissions"
-            ) from error
-        finally:
-            beside.unlink(missing_ok=True)
-        return path.stat().st_size
+def clean(connections: Connections) -> None:
+    """Erases every trace of removed documents from the catalog's files.
 
-    def clean(self) -> None:
-        """Leaves nothing of what was removed in the catalog's files.
-
-        Raises:
-            IndexBusyError: Another process kept reading an older state all the time.
-        """
-        for (edition,) in self._db.query("SELECT id FROM editions"):
-            self._db.run(f"INSERT INTO words_{edition} (words_{edition}) VALUES ('optimize')")
-        self._db.query("VACUUM")
-        if self._db.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
-            raise IndexBusyError("another process is reading an older state of the index", "end it, and repeat")
+    Raises:
+        IndexBusyError: Another process kept reading an older state all the time.
+    """
+    for (version,) in connections.query("SELECT id FROM editions"):
+        # FTS5 of SQLite 3.40 and later keeps a deleted word in the file until this has run, even with secure_delete.
+        connections.run(f"INSERT INTO words_{version} (words_{version}) VALUES ('optimize')")
+    connections.query("VACUUM")
+    if connections.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+        raise IndexBusyError("another process is reading an older state of the index", "stop it, then repeat")
 
 
 def restore(backup: Path, catalog: Path) -> Path | None:

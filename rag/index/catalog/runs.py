@@ -1,65 +1,75 @@
-"""Evaluations as the catalog keeps them, and the threshold that was fitted by one."""
+"""Stores evaluation runs in the catalog as opaque records. What a run contains, only `rag.evaluation` knows."""
 
 from __future__ import annotations
 
 import json
 import zlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from rag.index.catalog.connection import Connections
-from rag.index.records import RunInfo
-
-if TYPE_CHECKING:
-    from rag.evaluation.records import RunJSON
+from rag.index.records import RunInfo, StoredRun
 
 
 class Runs:
-    """The evaluating part of the catalog."""
+    """The evaluation runs of one catalog."""
 
-    _db: Connections
+    def __init__(self, connections: Connections) -> None:
+        self._db = connections
 
-    def keep_run(self, run: RunJSON) -> int:
-        """Keeps a run; returns its number."""
-        data = zlib.compress(json.dumps(run, ensure_ascii=False).encode())
-        cited = {citation["source"] for row in run["questions"] for citation in row["citations"]}
-        cited |= {gold["source"] for row in run["questions"] for gold in row["gold"]}
+    def save(self, run: StoredRun) -> int:
+        """Stores a run and returns its number."""
         with self._db.transaction():
             self._db.run(
                 "INSERT INTO runs (made, set_name, set_hash, settings, figures, questions, data)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run["made"], run["set"]["name"], run["set"]["sha256"], json.dumps(run["settings"]),
-                 json.dumps(run["figures"]), len(run["questions"]), data),
-            )  # fmt: skip
+                (
+                    run.made,
+                    run.set_name,
+                    run.set_sha256,
+                    json.dumps(dict(run.settings)),
+                    json.dumps(dict(run.figures)),
+                    run.questions,
+                    zlib.compress(run.data),
+                ),
+            )
             number = int(self._db.query("SELECT max(id) FROM runs")[0][0])
-            self._db.run_many("INSERT INTO run_sources VALUES (?, ?)", [(number, source) for source in sorted(cited)])
+            self._db.run_many("INSERT INTO run_sources VALUES (?, ?)", [(number, source) for source in sorted(run.sources)])
         return number
 
-    def runs(self) -> list[RunInfo]:
-        """All runs, the newest first."""
+    def infos(self) -> list[RunInfo]:
+        """Returns all runs, newest first."""
         rows = self._db.query(
             "SELECT id, made, set_name, set_hash, settings, figures, questions, data IS NOT NULL FROM runs ORDER BY id DESC"
         )
         return [
-            RunInfo(number, made, name, digest, json.loads(settings), json.loads(figures), questions, bool(whole))
-            for number, made, name, digest, settings, figures, questions, whole in rows
+            RunInfo(
+                number=number,
+                made=made,
+                set_name=set_name,
+                set_sha256=set_sha256,
+                settings=json.loads(settings),
+                figures=json.loads(figures),
+                questions=questions,
+                whole=bool(has_data),
+            )
+            for number, made, set_name, set_sha256, settings, figures, questions, has_data in rows
         ]
 
-    def run_data(self, number: int) -> bytes | None:
-        """A run's JSON; None if there is no such run, or a document that it quotes was removed."""
+    def data(self, number: int) -> bytes | None:
+        """Returns the `data` of a run; None if there is no such run, or a document that it quotes was removed."""
         rows = self._db.query("SELECT data FROM runs WHERE id = ?", (number,))
         return zlib.decompress(rows[0][0]) if rows and rows[0][0] is not None else None
 
-    def drop_run(self, number: int) -> bool:
-        """Forgets a run; says whether there was one."""
+    def delete(self, number: int) -> bool:
+        """Deletes a run. Returns False if there is no such run."""
         with self._db.transaction():
-            there = bool(self._db.query("SELECT 1 FROM runs WHERE id = ?", (number,)))
+            exists = bool(self._db.query("SELECT 1 FROM runs WHERE id = ?", (number,)))
             self._db.run("DELETE FROM run_sources WHERE run_id = ?", (number,))
             self._db.run("DELETE FROM runs WHERE id = ?", (number,))
-        return there
+        return exists
 
-    def forget_in_runs(self, sources: Iterable[str]) -> None:
-        """Leaves of the runs that quote these documents their figures only."""
+    def strip_quoting(self, sources: Iterable[str]) -> None:
+        """Deletes the `data` of every run that quotes one of these documents; the figures of the run remain."""
         with self._db.transaction():
             for source in sources:
                 self._db.run(

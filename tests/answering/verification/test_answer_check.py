@@ -15,9 +15,9 @@ from rag.records import Answer, Document, Ranks
 from rag.settings import Settings
 from rag.text.sentences import sentences
 
-from .. import corpus
-from .. import model_server as fake
-from ..torture.world import leave_chroma_alone
+from ... import corpus
+from ... import model_server as fake
+from ...torture.world import leave_chroma_alone
 
 DOCUMENTS = {document.source: document for document in corpus.documents()}
 

@@ -10,7 +10,7 @@ from rag import Document, Library
 from rag.errors import EmbedderChangedError, EmbedderError
 from rag.records import Progress
 
-from ..torture.world import PASSAGE_TOKENS, Expected, OwnDirections, open_library, text_of, verify
+from ...torture.world import PASSAGE_TOKENS, Expected, OwnDirections, open_library, text_of, verify
 
 NAMES = [f"doc{n}" for n in range(12)]
 WANTED = {name: Expected.of(1) for name in NAMES}
@@ -80,7 +80,7 @@ def test_others_are_answered_meanwhile(index: Path) -> None:
 
 def test_one_that_was_cut_off_goes_on(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused to nobody, shown to nobody, and nothing that is done is done again."""
-    monkeypatch.setattr("rag.index.reindex.TOGETHER", 8)
+    monkeypatch.setattr("rag.index.maintenance.reindex.TOGETHER", 8)
 
     class Fails(OwnDirections):
         def embed(self, texts):
@@ -94,7 +94,7 @@ def test_one_that_was_cut_off_goes_on(index: Path, monkeypatch: pytest.MonkeyPat
             library.reindex()
     with open_library(index) as library:
         verify(library, WANTED)
-        assert library._catalog.other_index_version().passages == 24
+        assert library._catalog.versions.other().passages == 24
     with open_library(index, embedder="new") as library:
         seen: list[Progress] = []
         report = library.reindex(on_progress=seen.append)
@@ -106,7 +106,7 @@ def test_one_that_was_cut_off_goes_on(index: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.process
 def test_a_long_document_goes_on_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A document that was cut off in the middle is not begun again."""
-    monkeypatch.setattr("rag.index.reindex.TOGETHER", 8)
+    monkeypatch.setattr("rag.index.maintenance.reindex.TOGETHER", 8)
     text = text_of("long", 1, paragraphs=40)
     with open_library(tmp_path / "index") as library:
         library.add_documents([Document(text, "long", source="long")])
@@ -123,7 +123,7 @@ def test_a_long_document_goes_on_within(tmp_path: Path, monkeypatch: pytest.Monk
             library.reindex()
     with open_library(tmp_path / "index", embedder="new") as library:
         assert library.reindex().passages == 24
-        assert library._catalog.current().passages == 40
+        assert library._catalog.versions.current().passages == 40
         assert library.check().problems == ()
 
 
@@ -133,7 +133,7 @@ def test_another_wish_drops_what_was_begun(index: Path) -> None:
         library.reindex()
     with open_library(index, embedder="third") as library:
         library.reindex()
-        assert library._catalog.other_index_version().splitter == "sentences-60"
+        assert library._catalog.versions.other().splitter == "sentences-60"
         assert 2 == library._catalog._db.query("SELECT count(*) FROM editions")[0][0]
         verify(library, WANTED)
 
@@ -187,4 +187,4 @@ def test_an_empty_index(tmp_path: Path) -> None:
         assert library.reindex().documents == 0
     with open_library(tmp_path / "index") as library:
         library.add_documents([Document("A text.", "T", source="t")])
-        assert library._catalog.current().embedder == "own-directions"
+        assert library._catalog.versions.current().embedder == "own-directions"

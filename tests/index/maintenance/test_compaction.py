@@ -14,7 +14,7 @@ import pytest
 from rag import Document, Library
 from rag.errors import IndexBusyError
 
-from ..torture.world import open_library, text_of
+from ...torture.world import open_library, text_of
 
 PDF = """%PDF-1.4
 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
@@ -105,7 +105,7 @@ def test_without_compact_nothing_is_found(tmp_path: Path) -> None:
         library.add_documents([Document("Another text.", "Other", source="other")])
         library.remove("zqcanaryxw")
         assert [info.source for info in library.documents()] == ["other"]
-        assert library._catalog.document_frequency(["zqcanaryxw"]) == {"zqcanaryxw": 0}
+        assert library._catalog.passages.document_frequency(["zqcanaryxw"]) == {"zqcanaryxw": 0}
         assert {hit.source for hit in library.search("zqcanaryxw secret word")} <= {"other"}
 
 
@@ -122,7 +122,7 @@ def test_forgetting_what_backups_and_reindexing_kept(tmp_path: Path) -> None:
         library.remove("zqcanaryxw")
         before, after = library.compact()
         assert after < before
-        assert library._catalog.other_index_version() is None
+        assert library._catalog.versions.other() is None
 
     assert left_in(index, ["zqcanaryxw"]) == []
 

@@ -1,0 +1,121 @@
+"""Answers by quoting: composes an answer of the sentences that extraction chose, or declines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rag.answering import prompts
+from rag.answering.answer_builder import AnswerBuilder
+from rag.answering.extraction import ChosenSentence, Extraction, extract
+from rag.answering.request import Evidence, Request, elapsed_ms
+from rag.ports import DocumentStore, TokenEmbedder
+from rag.records import Answer, Status
+from rag.retrieval.search import Retrieval
+
+EXTRACTION = "extraction"  # name of the model of such answers
+_RETRIES = 3  # for documents that change while they are quoted
+_LIST_SENTENCES = 10
+_LIST_THRESHOLD = 0.2  # of the evidence that a single answer needs
+_SIDE_SENTENCES = 2  # of each thing that is compared
+_NOTICES = {"list": prompts.QUOTED_LIST, "comparison": prompts.QUOTED_SIDES}
+
+
+class ExtractiveAnswers:
+    """Composes extractive answers for one library.
+
+    Args:
+        embedder: Returns the embedder that sentences are read with; it may differ from the one that searches.
+        documents: The documents' text, to verify quotations against.
+        sentences: Most sentences of an answer.
+        threshold: Returns the evidence below which an answer abstains, in [0, 1]; called for each question.
+    """
+
+    def __init__(
+        self,
+        embedder: Callable[[], TokenEmbedder],
+        documents: DocumentStore,
+        *,
+        sentences: int,
+        threshold: Callable[[], float],
+    ) -> None:
+        self._embedder = embedder
+        self._documents = documents
+        self._sentences = sentences
+        self._threshold = threshold
+
+    def compose(self, request: Request, evidence: Evidence, search: Callable[[], Evidence]) -> Answer:
+        """Returns the answer; searches again if a document was replaced while it was quoted."""
+        answer = self.compose_once(request, evidence)
+        for _ in range(_RETRIES):
+            if all(self._documents.text(hit.document_id, hit.start, hit.end) == hit.text for hit in evidence.hits):
+                break
+            evidence = search()
+            answer = self.compose_once(request, evidence)
+        return answer
+
+    def compose_once(self, request: Request, evidence: Evidence, failure: str = "") -> Answer:
+        """Returns the answer from what was found.
+
+        Args:
+            request: The question.
+            evidence: What was found for it.
+            failure: Why a model did not write the answer, one sentence; empty if none was asked.
+        """
+        started = time.perf_counter()
+        builder = AnswerBuilder()
+        confidence, read = 0.0, 0
+        # No single sentence answers "List every …": what comes near is quoted, and the notice says so.
+        threshold = self._threshold() * (_LIST_THRESHOLD if request.intent == "list" else 1)
+        for searched, found in evidence.parts:
+            extracted = self._extract(request, searched, found)
+            confidence = max(confidence, extracted.evidence)
+            read += extracted.read
+            label = f"{searched[0].upper()}{searched[1:]}:" if len(evidence.parts) > 1 else ""
+            self._add(builder, extracted, label, threshold)
+        timings = {**evidence.timings_ms, "answer": elapsed_ms(started), "total": elapsed_ms(request.started)}
+        return Answer(
+            question=request.question,
+            text=builder.text if builder.citations else prompts.REFUSAL,
+            status=_status(failure, builder),
+            citations=tuple(builder.citations),
+            flags=(),
+            hits=evidence.hits,
+            evidence=round(confidence, 4),
+            model=EXTRACTION,
+            notice=_notice(request, evidence, failure, builder),
+            timings_ms=timings,
+            searched=request.searched,
+            read=min(read, len(evidence.hits)),
+        )
+
+    def _extract(self, request: Request, searched: str, found: Retrieval) -> Extraction:
+        most = {"list": _LIST_SENTENCES, "comparison": _SIDE_SENTENCES}.get(request.intent, self._sentences)
+        return extract(searched, found, self._embedder(), most, gathers=request.intent == "list")
+
+    def _add(self, builder: AnswerBuilder, extracted: Extraction, label: str, threshold: float) -> None:
+        """Adds the chosen sentences under their label, or that there is not enough evidence for any."""
+        sentences = [sentence for sentence in extracted.chosen if self._is_unchanged(sentence)]
+        if not sentences or extracted.evidence < threshold:
+            if label:
+                builder.add(f"{label} {prompts.NOTHING_ABOUT}", before="\n")
+            return
+        if label:
+            builder.add(label, before="\n")
+        for sentence in sentences:
+            builder.add(sentence.quote, sentence.hit, (sentence.start, sentence.end))
+
+    def _is_unchanged(self, sentence: ChosenSentence) -> bool:
+        return self._documents.text(sentence.hit.document_id, sentence.start, sentence.end) == sentence.quote
+
+
+def _status(failure: str, builder: AnswerBuilder) -> Status:
+    if failure:
+        return "degraded"
+    return "answered" if builder.citations else "abstained"
+
+
+def _notice(request: Request, evidence: Evidence, failure: str, builder: AnswerBuilder) -> str:
+    quoted = _NOTICES.get(request.intent, "") if builder.citations else ""
+    instead = prompts.QUOTED_INSTEAD if failure and builder.citations else ""
+    return " ".join(notice for notice in (failure, instead, quoted, evidence.notice) if notice)

@@ -1,0 +1,157 @@
+"""Answers by a language model: streams the reply, filters it, and checks it when it is complete."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+
+from rag.answering import prompts
+from rag.answering.extractive_answer import ExtractiveAnswers
+from rag.answering.request import Evidence, Request, elapsed_ms
+from rag.answering.verification import answer_check
+from rag.answering.verification.answer_check import Checked
+from rag.answering.verification.reasoning_tags import without_reasoning
+from rag.answering.verification.url_filter import UrlFilter, known_addresses
+from rag.errors import ModelError, PromptTooLongError
+from rag.ports import ChatModel, DocumentStore
+from rag.records import Answer, AnswerDone, Event, Hit, Status, TextDelta, Turn
+from rag.text.unicode_text import visible
+
+_log = logging.getLogger(__name__)
+
+_TURNS = 6  # earlier exchanges that a model is shown
+_LONGEST_ANSWER = 20_000  # code points; a model that goes on is out of control
+_CUT_OFF = {
+    "": "The answer was cut off.",
+    "length": "The answer was cut off: it is too long.",
+    "filter": "The answer was cut off: the server filtered it.",
+}
+
+
+class GeneratedAnswers:
+    """Has a model write answers for one library.
+
+    Args:
+        chat_model: The model.
+        extractive: Answers instead if the model says nothing.
+        documents: The documents' text, to verify citations against.
+        prompt_tokens: Room for the prompt, tokens.
+    """
+
+    def __init__(
+        self, chat_model: ChatModel, extractive: ExtractiveAnswers, documents: DocumentStore, *, prompt_tokens: int
+    ) -> None:
+        self._chat_model = chat_model
+        self._extractive = extractive
+        self._documents = documents
+        self._prompt_tokens = prompt_tokens
+
+    def stream(self, request: Request, evidence: Evidence) -> Generator[Event]:
+        """Yields the answer as it is written; an extractive one if the model says nothing."""
+        started = time.perf_counter()
+        history = request.history[-_TURNS:]
+        hits, turns = prompts.fitting(request.question, evidence.hits, history, self._prompt_tokens)
+        reply = _Reply(known_addresses(request.question, [hit.text for hit in hits]))
+        failure = ""
+        while True:
+            try:
+                yield from reply.receive(self._chat_model, _messages(request, hits, turns), started)
+            except PromptTooLongError as error:
+                if not reply.text and len(hits) > 1:
+                    hits, turns = hits[: len(hits) // 2], ()
+                    continue
+                failure = str(error)
+            except ModelError as error:
+                _log.warning("%s", error)
+                failure = str(error)
+            break
+        yield reply.rest()
+        if not reply.text.strip():
+            failure = failure or f"{self._chat_model.name} sent an empty answer"
+            answer = self._extractive.compose_once(request, evidence, f"{failure[0].upper()}{failure[1:]}.")
+            yield TextDelta(answer.text)
+            yield AnswerDone(answer)
+            return
+        yield AnswerDone(self._answer(request, evidence, hits, reply, failure, started))
+
+    def _answer(
+        self, request: Request, evidence: Evidence, hits: Sequence[Hit], reply: _Reply, failure: str, started: float
+    ) -> Answer:
+        """Checks the complete reply, and makes the answer of it."""
+        cut_off = f"The answer was cut off: {failure}." if failure else _CUT_OFF.get(reply.finish, "")
+        status: Status = "incomplete" if cut_off else "answered"
+        text = reply.text.strip()
+        if prompts.refuses(text) and not cut_off:
+            checked, status = Checked(prompts.REFUSAL, (), ()), "abstained"
+        else:
+            checked = answer_check.checked(text, hits, self._documents.text, request.question)
+        timings = {
+            **evidence.timings_ms,
+            "first_token": reply.first_ms,
+            "answer": elapsed_ms(started),
+            "total": elapsed_ms(request.started),
+        }
+        return Answer(
+            question=request.question,
+            text=checked.text,
+            status=status,
+            citations=checked.citations,
+            flags=checked.flags,
+            hits=evidence.hits,
+            evidence=0.0 if status == "abstained" else 1.0,  # a model says only whether the documents answer
+            model=self._chat_model.name,
+            notice=" ".join(part for part in (cut_off, evidence.notice) if part),
+            timings_ms=timings,
+            usage=reply.usage,
+            searched=request.searched,
+            read=len(hits),
+        )
+
+
+def _messages(request: Request, hits: Sequence[Hit], turns: Sequence[Turn]) -> list[tuple[str, str]]:
+    return prompts.messages(request.question, hits, turns, request.searched)
+
+
+class _Reply:
+    """What a model has written so far, filtered.
+
+    Args:
+        known: Texts whose addresses the reply may repeat.
+    """
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._url_filter = UrlFilter(known)
+        self.text = ""
+        self.finish = ""
+        self.usage: Mapping[str, int] = {}
+        self.first_ms = 0.0
+
+    def receive(self, chat_model: ChatModel, messages: Sequence[tuple[str, str]], started: float) -> Iterator[TextDelta]:
+        """Yields what the model writes, without reasoning, invisible characters and foreign addresses.
+
+        Raises:
+            ModelError: The model failed, before or while writing.
+        """
+        deltas = chat_model.stream(messages)
+        try:
+            for delta in without_reasoning(deltas):
+                self.finish = delta.finish or self.finish
+                self.usage = dict(delta.usage) or self.usage
+                if delta.text and not self.first_ms:
+                    self.first_ms = elapsed_ms(started)
+                yield self._append(self._url_filter.feed(visible(delta.text)))
+                if len(self.text) > _LONGEST_ANSWER:
+                    self.finish = "length"
+                    break
+        finally:
+            if isinstance(deltas, Generator):
+                deltas.close()  # which closes the connection
+
+    def rest(self) -> TextDelta:
+        """Returns what was held back of the last word, at the end."""
+        return self._append(self._url_filter.rest())
+
+    def _append(self, text: str) -> TextDelta:
+        self.text += text
+        return TextDelta(text)  # empty while nothing comes, so that the reader can stop it then too

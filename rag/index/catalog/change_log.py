@@ -1,0 +1,62 @@
+"""The log of vector changes: what a vector index has to upsert and delete, in order, since it was filled."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+
+from rag.index.catalog.connection import Connections
+from rag.index.catalog.meta import Meta
+from rag.index.records import LogEntry
+
+
+class ChangeLog:
+    """The log of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+
+    def __init__(self, connections: Connections, meta: Meta) -> None:
+        self._db = connections
+        self._meta = meta
+
+    def newest(self) -> int:
+        """Returns the number of the last entry that the log ever had; 0 if it never had one."""
+        return max(int(self._db.query("SELECT coalesce(max(seq), 0) FROM log")[0][0]), self.trimmed())
+
+    def after(self, seq: int, limit: int) -> list[LogEntry]:
+        """Returns the next entries after a number. An upsert whose passage is gone since reads as a delete."""
+        rows = self._db.query(
+            "SELECT l.seq, l.key, v.vector FROM (SELECT * FROM log WHERE seq > ? ORDER BY seq LIMIT ?) l"
+            " LEFT JOIN passages p ON l.op = 'upsert' AND p.key = l.key LEFT JOIN vectors v ON v.passage_id = p.id"
+            " ORDER BY l.seq",
+            (seq, limit),
+        )
+        return [
+            LogEntry(seq, key, None if vector is None else np.frombuffer(vector, np.float32)) for seq, key, vector in rows
+        ]
+
+    def trimmed(self) -> int:
+        """Returns the number up to which the log was cleared; an index that is behind it must read all vectors."""
+        return int(self._meta.get("log_trimmed") or 0)
+
+    def trim(self, upto: int) -> None:
+        """Clears entries that every vector index has, in short transactions."""
+        while self._db.query("SELECT 1 FROM log WHERE seq <= ? LIMIT 1", (upto,)):
+            with self._db.transaction():
+                self._db.run(
+                    "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ? ORDER BY seq LIMIT 5000)", (upto,)
+                )
+                self._meta.set("log_trimmed", str(upto))
+
+    def new_generation(self) -> str:
+        """Names a new generation of the vector index, to be filled with all vectors; returns its name.
+
+        Clears the log, since whatever follows the log starts over too.
+        """
+        name = secrets.token_hex(6)
+        with self._db.transaction():
+            newest = self.newest()
+            self._db.run("DELETE FROM log")
+            self._meta.set("chroma_generation", name)
+            self._meta.set("chroma_filled", "0")
+            self._meta.set("log_trimmed", str(newest))
+        return name

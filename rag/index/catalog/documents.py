@@ -1,0 +1,369 @@
+"""The documents table: revisions of documents, their text and anchors, and what can be asked about them.
+
+A revision is `staged` while its passages are written, `worded` when it lacks only vectors and an older revision is still
+visible, `live` when it is the visible one, `dead` when it waits to be swept. Readers see live revisions only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rag.errors import SourceError
+from rag.index.catalog.connection import Connections
+from rag.index.catalog.files import Files
+from rag.index.catalog.sql import CURRENT_VERSION
+from rag.index.records import Origin, Revision
+from rag.records import Anchor, Document, DocumentInfo, Filter, Hit, Ranks
+from rag.sources.records import storable
+
+BLOCK = 16_384  # code points of a document's text in one row: what is read to show one passage
+
+
+class Documents:
+    """Documents of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+
+    def __init__(self, connections: Connections, files: Files) -> None:
+        self._db = connections
+        self._files = files
+
+    def infos(self) -> list[DocumentInfo]:
+        """Returns every live document and every file that could not be read, sorted by source."""
+        live = self._db.query(
+            "SELECT d.source, title, author, date, media_type, characters,"
+            f" (SELECT count(*) FROM passages p WHERE p.document_id = d.id AND p.edition = {CURRENT_VERSION}),"
+            " (SELECT count(page) FROM landmarks l WHERE l.document_id = d.id),"
+            " CASE WHEN pending > 0 THEN 'embedding' ELSE 'ready' END, r.path, added, content_hash, '', '',"
+            " coalesce(json_extract(metadata, '$.language'), ''),"
+            " coalesce(json_extract(metadata, '$.pages_without_text'), ''), d.id"
+            " FROM documents d JOIN roots r ON r.id = d.root_id WHERE state = 'live'"
+        )
+        failed = self._db.query(
+            "SELECT f.source, '', '', '', '', 0, 0, 0, 'failed', r.path, '', content_hash, error, hint"
+            " FROM files f JOIN roots r ON r.id = f.root_id WHERE error <> ''"
+        )
+        infos = [DocumentInfo(*row) for row in (*live, *failed)]
+        return sorted(infos, key=lambda info: (info.source, info.root))
+
+    def count(self) -> int:
+        """Returns the number of live documents."""
+        return int(self._db.query("SELECT count(*) FROM documents WHERE state = 'live'")[0][0])
+
+    def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
+        """Counts live documents, and returns how the first of them begin, sorted by source.
+
+        Args:
+            document_ids: Only these documents; all if None.
+            limit: Number of documents returned.
+            characters: Code points returned of each.
+        """
+        among = "" if document_ids is None else " AND id IN (SELECT value FROM json_each(?))"
+        values = [] if document_ids is None else [json.dumps([*document_ids])]
+        with self._db.snapshot():
+            count = self._db.query(f"SELECT count(*) FROM documents WHERE state = 'live'{among}", values)[0][0]
+            rows = self._db.query(
+                "SELECT id, source, title, author, date FROM documents"
+                f" WHERE state = 'live'{among} ORDER BY source, id LIMIT ?",
+                [*values, limit],
+            )
+            hits = []
+            for id_, source, title, author, date in rows:
+                text, (page, locator) = self.text(id_, 0, characters), self.locate(id_, 0)
+                hits.append(
+                    Hit(
+                        source=source,
+                        title=title,
+                        page=page,
+                        start=0,
+                        end=len(text),
+                        score=0.0,
+                        text=text,
+                        heading="",
+                        author=author,
+                        date=date,
+                        ranks=Ranks(None, 0.0, None, None),
+                        document_id=id_,
+                        locator=locator,
+                    )
+                )
+        return count, hits
+
+    def find(self, source: str) -> int:
+        """Returns the id of the live document with this source, or whose file has this absolute path.
+
+        Raises:
+            SourceError: There is none, or several synced folders have one.
+        """
+        source = storable(source)
+        rows = self._db.query(
+            "SELECT d.id, r.path FROM documents d JOIN roots r ON r.id = d.root_id WHERE d.state = 'live' AND d.source = ?",
+            (source,),
+        )
+        if not rows and Path(source).is_absolute():
+            rows = [
+                (id_, path)
+                for id_, found, path in self._db.query(
+                    "SELECT d.id, d.source, r.path FROM documents d JOIN roots r ON r.id = d.root_id WHERE d.state = 'live'"
+                )
+                if str(Path(path, found)) == source
+            ]
+        if not rows:
+            raise SourceError(f"no document {source!r} in this index", "`rag ls` lists them")
+        if len(rows) > 1:
+            names = ", ".join(str(Path(path, source)) for _, path in rows)
+            raise SourceError(f"{len(rows)} documents are called {source!r}", f"name one by its path: {names}")
+        return int(rows[0][0])
+
+    def get(self, document_id: int) -> Document:
+        """Returns a live document with its text.
+
+        Raises:
+            SourceError: It was removed in the meantime.
+        """
+        with self._db.snapshot():
+            rows = self._db.query(
+                "SELECT title, author, date, media_type, metadata, source, content_hash FROM documents"
+                " WHERE id = ? AND state = 'live'",
+                (document_id,),
+            )
+            if not rows:
+                raise _gone()
+            title, author, date, media_type, metadata, source, content_hash = rows[0]
+            anchors = self._db.query(
+                "SELECT start, name, page, counts, first FROM landmarks WHERE document_id = ? ORDER BY start",
+                (document_id,),
+            )
+            text = "".join(self.text_blocks(document_id))
+        return Document(
+            text=text,
+            title=title,
+            author=author,
+            date=date,
+            anchors=tuple(Anchor(*anchor) for anchor in anchors),
+            media_type=media_type,
+            metadata=json.loads(metadata),
+            source=source,
+            content_hash=content_hash,
+        )
+
+    def without_text(self, document_id: int) -> Document | None:
+        """Returns what passages are made from, except the text; None if the document was removed in the meantime."""
+        rows = self._db.query(
+            "SELECT title, media_type, source, content_hash FROM documents WHERE id = ? AND state IN ('live', 'worded')",
+            (document_id,),
+        )
+        if not rows:
+            return None
+        title, media_type, source, content_hash = rows[0]
+        return Document("", title, media_type=media_type, source=source, content_hash=content_hash)
+
+    def revisions(self, root_id: int) -> dict[str, list[Revision]]:
+        """Returns source → its live revision and the one that waits for vectors, oldest first."""
+        found: dict[str, list[Revision]] = {}
+        for source, id_, content_hash, file in self._db.query(
+            "SELECT source, id, content_hash, file FROM documents WHERE root_id = ? AND state IN ('live', 'worded')"
+            " ORDER BY id",
+            (root_id,),
+        ):
+            found.setdefault(source, []).append(Revision(id_, content_hash, file))
+        return found
+
+    def live(self) -> list[tuple[int, str]]:
+        """Returns (id, source) of every live document, sorted by source."""
+        return self._db.query("SELECT id, source FROM documents WHERE state = 'live' ORDER BY source, id")
+
+    def text_blocks(self, document_id: int) -> Iterator[str]:
+        """Yields a document's canonical text, piece by piece."""
+        for (text,) in self._db.stream("SELECT text FROM texts WHERE document_id = ? ORDER BY start", (document_id,)):
+            yield text
+
+    def text(self, document_id: int, start: int, end: int) -> str:
+        """Returns the characters [start, end) of a document's canonical text; reads only the rows that hold them."""
+        first = start // BLOCK * BLOCK
+        rows = self._db.query(
+            "SELECT text FROM texts WHERE document_id = ? AND start >= ? AND start < ? ORDER BY start",
+            (document_id, first, max(end, start + 1)),
+        )
+        return "".join(text for (text,) in rows)[start - first : end - first]
+
+    def locate(self, document_id: int, offset: int) -> tuple[int | None, str]:
+        """Returns the page of a character and its locator; (None, "") in a document without anchors."""
+        rows = self._db.query(
+            "SELECT start, name, page, counts, first FROM landmarks WHERE document_id = ? AND start <= ?"
+            " ORDER BY start DESC LIMIT 1",
+            (document_id, offset),
+        )
+        if not rows:
+            return None, ""
+        anchor = Anchor(*rows[0])
+        lines = self.text(document_id, anchor.start, offset).count("\n") if anchor.counts else 0
+        return anchor.page, anchor.locator(lines)
+
+    def content_hash(self, document_id: int) -> str:
+        """Returns the content hash of a document; "" if it was removed in the meantime."""
+        rows = self._db.query("SELECT content_hash FROM documents WHERE id = ?", (document_id,))
+        return str(rows[0][0]) if rows else ""
+
+    def origin(self, document_id: int) -> Origin:
+        """Returns the file that a document came in.
+
+        Raises:
+            SourceError: It was removed in the meantime.
+        """
+        rows = self._db.query(
+            "SELECT r.kind, r.path, d.file, coalesce(f.content_hash, d.content_hash) FROM documents d"
+            " JOIN roots r ON r.id = d.root_id LEFT JOIN files f ON f.root_id = d.root_id AND f.source = d.file"
+            " WHERE d.id = ?",
+            (document_id,),
+        )
+        if not rows:
+            raise _gone()
+        return Origin(*rows[0])
+
+    def root_and_source(self, document_id: int) -> tuple[int, str]:
+        """Returns the root's id and the source of a document."""
+        root_id, source = self._db.query("SELECT root_id, source FROM documents WHERE id = ?", (document_id,))[0]
+        return root_id, source
+
+    def files_of_kind(self, kind: str) -> list[str]:
+        """Returns the files that live documents of this kind of root came in, sorted."""
+        rows = self._db.query(
+            "SELECT DISTINCT d.file FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.state = 'live'"
+            " ORDER BY d.file",
+            (kind,),
+        )
+        return [file for (file,) in rows]
+
+    def metadata(self, kind: str, source: str) -> dict[str, str]:
+        """Returns the metadata of a live document by the kind of its root; empty if there is none."""
+        rows = self._db.query(
+            "SELECT d.metadata FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.source = ?"
+            " AND d.state = 'live'",
+            (kind, source),
+        )
+        return dict(json.loads(rows[0][0])) if rows else {}
+
+    def matching(self, filters: Filter) -> list[int] | None:
+        """Returns the ids of the live documents that pass a filter; None if the filter is empty."""
+        if filters.is_empty():
+            return None
+        conditions: list[str] = ["state = 'live'"]
+        values: list[str] = []
+        if filters.sources:
+            conditions.append("(" + " OR ".join(["source GLOB ?"] * len(filters.sources)) + ")")
+            values += filters.sources
+        # A date known only to the year or month passes if any of its days does.
+        for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
+            if bound:
+                conditions.append(f"date <> '' AND substr(date, 1, length(?)) {sign} substr(?, 1, length(date))")
+                values += [bound, bound]
+        for name, value in filters.metadata.items():
+            conditions.append(
+                "(EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND value = ?)"
+                " OR (? = 'title' AND title = ?) OR (? = 'author' AND author = ?))"
+            )
+            values += [name, value] * 3
+        return [row[0] for row in self._db.query(f"SELECT id FROM documents WHERE {' AND '.join(conditions)}", values)]
+
+    def fields(self, limit: int) -> list[tuple[str, str, int]]:
+        """Returns (field, value, number of live documents) of authors and metadata, the most frequent first."""
+        return self._db.query(
+            "SELECT name, value, count(*) AS n FROM ("
+            " SELECT 'author' AS name, author AS value FROM documents WHERE state = 'live'"
+            " UNION ALL SELECT j.key, j.value FROM documents, json_each(metadata) j"
+            " WHERE state = 'live' AND j.type = 'text'"
+            ") WHERE value <> '' AND length(value) <= 80 AND name NOT LIKE 'pages_%' GROUP BY name, value"
+            " ORDER BY n DESC, name, value LIMIT ?",
+            (limit,),
+        )
+
+    def languages(self, document_ids: Sequence[int]) -> dict[int, str]:
+        """Returns document id → ISO 639-1 code, for those of these documents whose language is known."""
+        rows = self._db.query(
+            "SELECT id, json_extract(metadata, '$.language') FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps([*document_ids]),),
+        )
+        return {id_: str(language) for id_, language in rows if language}
+
+    def waiting(self) -> tuple[int, int]:
+        """Counts the documents that wait for vectors, and their passages that do."""
+        rows = self._db.query(
+            "SELECT count(*), coalesce(sum(pending), 0) FROM documents WHERE pending > 0 AND state IN ('live', 'worded')"
+        )
+        return int(rows[0][0]), int(rows[0][1])
+
+    def stage(self, root_id: int, document: Document, file: str = "") -> int:
+        """Stores a revision's text and metadata, not visible yet; returns its id.
+
+        Args:
+            root_id: Id of its root.
+            document: The revision.
+            file: Source of the file it came in; its own source if left out.
+        """
+        with self._db.transaction():
+            document_id = self._db.run(
+                "INSERT INTO documents (root_id, source, file, state, title, author, date, media_type, metadata,"
+                " characters, content_hash, added) VALUES (?, ?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    root_id, document.source, file or document.source, document.title, document.author, document.date,
+                    document.media_type, json.dumps(dict(document.metadata), ensure_ascii=False),
+                    len(document.text), document.content_hash, datetime.now(UTC).isoformat(timespec="seconds"),
+                ),
+            )  # fmt: skip
+            self._db.run_many(
+                "INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?, ?, ?, ?)",
+                [(document_id, mark.start, mark.name, mark.page, mark.counts, mark.first) for mark in document.anchors],
+            )
+            self._db.run_many(
+                "INSERT INTO texts (document_id, start, text) VALUES (?, ?, ?)",
+                (
+                    (document_id, start, document.text[start : start + BLOCK])
+                    for start in range(0, len(document.text), BLOCK)
+                ),
+            )
+        return document_id
+
+    def publish(self, document_id: int) -> bool:
+        """Makes a revision the visible one; a changed document waits as `worded` until it has its vectors.
+
+        A new document is visible at once, since its words can be searched already. Returns False if the document was
+        removed in the meantime.
+        """
+        with self._db.transaction():
+            rows = self._db.query(
+                "SELECT root_id, source, pending FROM documents WHERE id = ? AND state <> 'dead'", (document_id,)
+            )
+            if not rows:
+                return False
+            root_id, source, pending = rows[0]
+            older = self._db.query(
+                "SELECT id FROM documents WHERE root_id = ? AND source = ? AND state = 'live' AND id <> ?",
+                (root_id, source, document_id),
+            )
+            if older and pending:
+                self._db.run("UPDATE documents SET state = 'worded' WHERE id = ?", (document_id,))
+                return True
+            self._db.run(
+                "UPDATE documents SET state = 'dead' WHERE root_id = ? AND source = ? AND id <> ?",
+                (root_id, source, document_id),
+            )
+            self._db.run("UPDATE documents SET state = 'live' WHERE id = ?", (document_id,))
+            return True
+
+    def hide(self, document_ids: Iterable[int]) -> None:
+        """Hides documents and forgets the scans of their files. `Catalog.sweep` deletes the rest."""
+        with self._db.transaction():
+            for document_id in document_ids:
+                for root_id, source in self._db.query("SELECT root_id, source FROM documents WHERE id = ?", (document_id,)):
+                    self._db.run("UPDATE documents SET state = 'dead' WHERE root_id = ? AND source = ?", (root_id, source))
+                    self._files.forget_scans(root_id, [source])
+
+    def discard(self, document_id: int) -> None:
+        """Marks one revision for the next sweep."""
+        self._db.run("UPDATE documents SET state = 'dead' WHERE id = ?", (document_id,))
+
+
+def _gone() -> SourceError:
+    return SourceError("the document is no longer in this index", "`rag ls` lists those that are")

@@ -1,0 +1,102 @@
+"""The tables about files: folders that are synced, what the last scan of each saw, removed names, and kept originals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rag.index.catalog.connection import Connections
+from rag.index.catalog.schema import name_hash
+from rag.index.records import FileSeen
+from rag.sources.records import storable
+
+
+class Files:
+    """Files of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._db = connections
+
+    def root_id(self, kind: str, path: str) -> int:
+        """Returns the id of a root, created if it is new.
+
+        Args:
+            kind: "sync" (a mirrored folder), "add" (named by hand), "url", "stream" or "memory".
+            path: Absolute path of its folder; empty where it has none.
+        """
+        with self._db.transaction():
+            self._db.run("INSERT OR IGNORE INTO roots (kind, path) VALUES (?, ?)", (kind, path))
+            return int(self._db.query("SELECT id FROM roots WHERE kind = ? AND path = ?", (kind, path))[0][0])
+
+    def roots(self, kind: str) -> list[tuple[int, str]]:
+        """Returns (id, path) of the roots of a kind, sorted by path."""
+        return self._db.query("SELECT id, path FROM roots WHERE kind = ? ORDER BY path", (kind,))
+
+    def scans(self, root_id: int) -> dict[str, FileSeen]:
+        """Returns source → what the last scan of this root saw."""
+        rows = self._db.query(
+            "SELECT source, size, mtime_ns, ctime_ns, scanned_ns, content_hash, error, hint FROM files WHERE root_id = ?",
+            (root_id,),
+        )
+        return {row[0]: FileSeen(*row) for row in rows}
+
+    def record_scans(self, root_id: int, files: Iterable[FileSeen]) -> None:
+        """Remembers what a scan saw."""
+        with self._db.transaction():
+            self._db.run_many(
+                "INSERT OR REPLACE INTO files (root_id, source, size, mtime_ns, ctime_ns, scanned_ns, content_hash, error,"
+                " hint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (root_id, f.source, f.size, f.mtime_ns, f.ctime_ns, f.scanned_ns, f.content_hash, f.error, f.hint)
+                    for f in files
+                ],
+            )
+
+    def forget_scans(self, root_id: int, sources: Iterable[str]) -> None:
+        """Forgets that a scan saw these files."""
+        with self._db.transaction():
+            self._db.run_many("DELETE FROM files WHERE root_id = ? AND source = ?", [(root_id, s) for s in sources])
+
+    def failed(self, source: str) -> list[tuple[int, str]]:
+        """Returns (root id, source) of files of this name that could not be read."""
+        return self._db.query("SELECT root_id, source FROM files WHERE source = ? AND error <> ''", (storable(source),))
+
+    def retry_failed(self) -> None:
+        """Makes the next scan read every failed file again."""
+        self._db.run("UPDATE files SET content_hash = '' WHERE error <> ''")
+
+    def is_removed(self, root_id: int, source: str) -> bool:
+        """Whether a file was removed by hand, and must stay out."""
+        name = name_hash(self._db.name, source)
+        return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? AND name = ?", (root_id, name)))
+
+    def has_removed(self, root_id: int) -> bool:
+        """Whether any file of this root was removed by hand."""
+        return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? LIMIT 1", (root_id,)))
+
+    def mark_removed(self, root_id: int, source: str) -> None:
+        """Keeps a file that was removed by hand from coming back; only a salted hash of its name is stored."""
+        self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._db.name, source)))
+
+    def allow_again(self, root_id: int, sources: Iterable[str]) -> None:
+        """Lets files come back that were removed by hand."""
+        names = [(root_id, name_hash(self._db.name, source)) for source in sources]
+        with self._db.transaction():
+            self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
+
+    def prune_removed(self, root_id: int, sources: Iterable[str]) -> None:
+        """Drops the marks of removed files that are not among these: a later file of such a name is a different one."""
+        names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
+        if not names:
+            return
+        gone = names - {name_hash(self._db.name, source) for source in sources}
+        with self._db.transaction():
+            self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
+
+    def original(self, content_hash: str) -> bytes | None:
+        """Returns the stored bytes with this SHA-256 of what is not a file; None if there are none."""
+        rows = self._db.query("SELECT data FROM originals WHERE hash = ?", (content_hash,))
+        return bytes(rows[0][0]) if rows else None
+
+    def keep_original(self, content_hash: str, data: bytes) -> None:
+        """Stores the bytes of what is not a file, for as long as a document comes from them."""
+        self._db.run("INSERT OR IGNORE INTO originals VALUES (?, ?)", (content_hash, data))

@@ -1,0 +1,34 @@
+"""Checks a catalog: SQLite's own check, then that the tables agree with each other."""
+
+from __future__ import annotations
+
+from rag.index.catalog.connection import Connections
+from rag.index.catalog.sql import CURRENT_VERSION
+
+
+def problems(connections: Connections) -> list[str]:
+    """Returns what is wrong with a catalog, one sentence each; slow on a large one."""
+    found = [f"catalog: {row[0]}" for row in connections.query("PRAGMA integrity_check(10)") if row[0] != "ok"]
+    if found:
+        return found
+    tables = [f"words_{id_}" for (id_,) in connections.query("SELECT id FROM editions")]
+    words = " UNION ALL ".join(f"SELECT rowid FROM {table}" for table in tables)
+    checks = {
+        "passages without a document": "passages WHERE document_id NOT IN (SELECT id FROM documents)",
+        "passages without an index version": "passages WHERE edition NOT IN (SELECT id FROM editions)",
+        "passages without terms": f"passages WHERE id NOT IN ({words})",
+        "terms without a passage": f"({words}) w WHERE w.rowid NOT IN (SELECT id FROM passages)",
+        "vectors without a passage": "vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
+        "texts without a document": "texts WHERE document_id NOT IN (SELECT id FROM documents)",
+        # subtle: length() stops at a NUL, which a text may hold.
+        "documents with incomplete text": "documents d WHERE state <> 'staged' AND characters <>"
+        " (SELECT coalesce(sum(length(text)), 0) FROM texts t WHERE t.document_id = d.id)"
+        " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.document_id = d.id AND instr(text, char(0)) > 0)",
+        "documents with a wrong count of waiting passages": "documents d WHERE state IN ('live', 'worded')"
+        " AND pending <> (SELECT count(*) FROM passages p LEFT JOIN vectors v ON v.passage_id = p.id"
+        f" WHERE p.document_id = d.id AND p.edition = {CURRENT_VERSION} AND v.passage_id IS NULL)",
+        "index versions with a wrong count of passages": "editions e WHERE passages <>"
+        " (SELECT count(*) FROM passages p WHERE p.edition = e.id)",
+    }
+    counts = {what: connections.query(f"SELECT count(*) FROM {rows}")[0][0] for what, rows in checks.items()}
+    return [f"{count} {what}" for what, count in counts.items() if count]

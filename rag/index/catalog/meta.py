@@ -1,0 +1,21 @@
+"""The meta table: single facts about the index, name → value."""
+
+from __future__ import annotations
+
+from rag.index.catalog.connection import Connections
+
+
+class Meta:
+    """Facts of one catalog, such as the number of commits or the name of Chroma's generation."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._db = connections
+
+    def get(self, name: str) -> str:
+        """Returns a fact; empty if it is unknown."""
+        rows = self._db.query("SELECT value FROM meta WHERE key = ?", (name,))
+        return str(rows[0][0]) if rows else ""
+
+    def set(self, name: str, value: str) -> None:
+        """Remembers a fact."""
+        self._db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (name, value))

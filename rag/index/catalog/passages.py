@@ -1,0 +1,204 @@
+"""The passages table and the full-text index over it (FTS5): storing passages, finding them by terms, counting terms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from rag.index.catalog.connection import Connections
+from rag.index.catalog.documents import Documents
+from rag.index.catalog.index_versions import IndexVersions
+from rag.index.catalog.sql import CURRENT_VERSION, placeholders, slices, word_count
+from rag.index.records import NewPassage, PassageTerms, PendingPassage, StoredPassage
+from rag.records import Passage
+
+
+class Passages:
+    """Passages of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+
+    def __init__(self, connections: Connections, versions: IndexVersions, documents: Documents) -> None:
+        self._db = connections
+        self._versions = versions
+        self._documents = documents
+
+    def add(self, document_id: int, passages: Sequence[NewPassage], version: int) -> list[int]:
+        """Stores passages of a revision; returns their ids. None are stored if the document was removed in the meantime.
+
+        Passages of the current index version are counted as waiting for vectors; those of another version are not.
+        """
+        with self._db.transaction():
+            if not self._db.query("SELECT 1 FROM documents WHERE id = ? AND state <> 'dead'", (document_id,)):
+                return []  # removed by hand in the meantime
+            ids = [
+                self._db.run(
+                    "INSERT INTO passages (document_id, start, end, heading, key, edition) VALUES (?, ?, ?, ?, ?, ?)",
+                    (document_id, new.passage.start, new.passage.end, new.passage.heading, new.key, version),
+                )
+                for new in passages
+            ]
+            self._db.run_many(
+                f"INSERT INTO words_{version} (rowid, terms) VALUES (?, ?)",
+                zip(ids, (new.terms for new in passages), strict=True),
+            )
+            self._db.run(
+                "UPDATE documents SET pending = pending + ? WHERE id = ?"
+                " AND EXISTS (SELECT 1 FROM editions WHERE id = ? AND state = 'current')",
+                (len(ids), document_id, version),
+            )
+            self._versions.count(version, len(ids), sum(word_count(new.terms) for new in passages))
+        return ids
+
+    def by_terms(self, terms: Sequence[str], k: int, document_ids: Sequence[int] | None) -> list[int]:
+        """Returns the ids of the k passages that FTS5's BM25 ranks first for any of these stems.
+
+        Args:
+            terms: Stems.
+            k: Number of passages.
+            document_ids: Only in these documents; in all if None.
+        """
+        if not terms:
+            return []
+        # Stems are letters and digits only; the quotes keep FTS5's own words (AND, NEAR) from being commands.
+        match = " OR ".join(f'"{term}"' for term in terms)
+        words = self._words()
+        if document_ids is not None:
+            rows = self._db.query(
+                f"SELECT w.rowid FROM {words} w CROSS JOIN passages p ON p.id = w.rowid CROSS JOIN documents d"
+                f" ON d.id = p.document_id WHERE w.{words} MATCH ? AND d.state = 'live'"
+                " AND d.id IN (SELECT value FROM json_each(?)) ORDER BY w.rank LIMIT ?",
+                (match, json.dumps(list(document_ids)), k),
+            )
+            return [row[0] for row in rows]
+        limit = k
+        while True:  # nearly all are visible, and checking each match costs more than the search
+            rows = self._db.query(f"SELECT rowid FROM {words} WHERE {words} MATCH ? ORDER BY rank LIMIT ?", (match, limit))
+            visible = self.visible([row[0] for row in rows])
+            if len(visible) >= k or len(rows) < limit:
+                return visible[:k]
+            limit *= 4
+
+    def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
+        """Returns stem → number of passages that have it."""
+        counts = dict.fromkeys(terms, 0)
+        table = f"word_counts_{self._versions.current().id}"
+        for part in slices(terms):
+            sql = f"SELECT term, doc FROM {table} WHERE term IN ({placeholders(part)})"
+            counts.update(self._db.query(sql, part))
+        return counts
+
+    def totals(self) -> tuple[int, int]:
+        """Returns the number of passages, and of their terms together."""
+        version = self._versions.current()
+        return version.passages, version.terms
+
+    def get(self, passage_ids: Sequence[int]) -> list[StoredPassage]:
+        """Returns these passages with their text, in this order; those no longer visible are left out."""
+        found = {}
+        for ids in slices(passage_ids):
+            for id_, document_id, start, end, heading, source, title, author, date in self._db.query(
+                "SELECT p.id, d.id, p.start, p.end, p.heading, d.source, d.title, d.author, d.date"
+                " FROM passages p JOIN documents d ON d.id = p.document_id"
+                f" WHERE d.state = 'live' AND p.edition = {CURRENT_VERSION} AND p.id IN ({placeholders(ids)})",
+                ids,
+            ):
+                page, locator = self._documents.locate(document_id, start)
+                found[id_] = StoredPassage(
+                    id=id_,
+                    document_id=document_id,
+                    passage=Passage(start, end, heading),
+                    page=page,
+                    locator=locator,
+                    source=source,
+                    title=title,
+                    author=author,
+                    date=date,
+                    text=self._documents.text(document_id, start, end),
+                )
+        return [found[id_] for id_ in passage_ids if id_ in found]
+
+    def terms(self, passage_ids: Sequence[int]) -> list[PassageTerms]:
+        """Returns the terms of those of these passages that are visible, in no particular order."""
+        rows = []
+        for ids in slices(passage_ids):
+            rows += self._db.query(
+                # FTS5's own table of what it indexed: through the virtual one each row takes three times as long.
+                "SELECT p.id, d.id, d.source, w.c0 FROM passages p JOIN documents d ON d.id = p.document_id"
+                f" JOIN {self._words()}_content w ON w.id = p.id WHERE d.state = 'live' AND p.id IN ({placeholders(ids)})",
+                ids,
+            )
+        return [PassageTerms(*row) for row in rows]
+
+    def overlapping(self, document_id: int, start: int, end: int) -> list[tuple[int, int, int]]:
+        """Returns (id, start, end) of the passages of a document that share characters with [start, end), in order."""
+        return self._db.query(
+            "SELECT id, start, end FROM passages WHERE document_id = ?"
+            f" AND edition = {CURRENT_VERSION} AND start < ? AND end > ? ORDER BY start, end",
+            (document_id, end, start),
+        )
+
+    def visible(self, passage_ids: Sequence[int]) -> list[int]:
+        """Returns those of these passages that are visible, in this order."""
+        visible: set[int] = set()
+        for ids in slices(passage_ids):
+            rows = self._db.query(
+                "SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id"
+                f" WHERE d.state = 'live' AND p.edition = {CURRENT_VERSION} AND p.id IN ({placeholders(ids)})",
+                ids,
+            )
+            visible.update(row[0] for row in rows)
+        return [id_ for id_ in passage_ids if id_ in visible]
+
+    def visible_keys(self, keys: Sequence[str]) -> dict[str, int]:
+        """Returns vector key → passage id, of those of these keys whose passages are visible."""
+        found: dict[str, int] = {}
+        for part in slices(keys):
+            rows = self._db.query(
+                "SELECT p.key, p.id FROM passages p JOIN documents d ON d.id = p.document_id"
+                f" WHERE d.state = 'live' AND p.edition = {CURRENT_VERSION} AND p.key IN ({placeholders(part)})",
+                part,
+            )
+            found.update(rows)
+        return found
+
+    def waiting(self, limit: int) -> list[PendingPassage]:
+        """Returns the first passages of live or waiting revisions that have no vector yet."""
+        rows = self._db.query(
+            "SELECT p.id, p.document_id, p.start, p.end, p.heading, d.title, d.source"
+            " FROM documents d JOIN passages p ON p.document_id = d.id"
+            f" LEFT JOIN vectors v ON v.passage_id = p.id WHERE p.edition = {CURRENT_VERSION} AND d.pending > 0"
+            " AND d.state IN ('live', 'worded') AND v.passage_id IS NULL ORDER BY p.id LIMIT ?",
+            (limit,),
+        )
+        return [PendingPassage(row[0], row[1], Passage(*row[2:5]), *row[5:]) for row in rows]
+
+    def delete(self, rows: Sequence[tuple[int, str, int]]) -> None:
+        """Deletes passages with their terms and vectors, and logs the deletions for the vector index.
+
+        Args:
+            rows: (id, key, index version) of each.
+        """
+        with self._db.transaction():
+            # Another process may have deleted some of them in the meantime.
+            there = {id_ for (id_,) in self._db.query(
+                "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([r[0] for r in rows]),)
+            )}  # fmt: skip
+            for version in {row[2] for row in rows}:
+                ids = [(id_,) for id_, _, its in rows if its == version and id_ in there]
+                counts = [
+                    word_count(self._db.query(f"SELECT terms FROM words_{version} WHERE rowid = ?", id_)[0][0])
+                    for id_ in ids
+                ]
+                for sql in (
+                    f"DELETE FROM words_{version} WHERE rowid = ?",
+                    "DELETE FROM vectors WHERE passage_id = ?",
+                    "DELETE FROM passages WHERE id = ?",
+                ):
+                    self._db.run_many(sql, ids)
+                self._versions.count(version, -len(ids), -sum(counts))
+            self._db.run_many(
+                "INSERT INTO log (op, key) VALUES ('delete', ?)", [(key,) for id_, key, _ in rows if id_ in there]
+            )
+
+    def _words(self) -> str:
+        """Name of the full-text table of the current index version."""
+        return f"words_{self._versions.current().id}"

@@ -1,0 +1,39 @@
+"""Deletes what is left of removed documents, in short transactions, so that other processes never wait long."""
+
+from __future__ import annotations
+
+from rag.index.catalog.connection import Connections
+from rag.index.catalog.passages import Passages
+
+_AT_ONCE = 2_000  # passages deleted in one transaction
+
+
+def sweep(connections: Connections, passages: Passages, *, unfinished_too: bool) -> int:
+    """Deletes dead revisions with everything that belongs to them; returns how many passages were deleted.
+
+    Args:
+        connections: The catalog.
+        passages: Its passages.
+        unfinished_too: Also revisions whose passages were never finished, and originals without a document. Only the
+            holder of the import lock may ask for it: to anyone else they may be another process's work in progress.
+    """
+    if unfinished_too and connections.query("SELECT 1 FROM documents WHERE state = 'staged' LIMIT 1"):
+        connections.run("UPDATE documents SET state = 'dead' WHERE state = 'staged'")
+    swept = 0
+    while dead := connections.query("SELECT id FROM documents WHERE state = 'dead' LIMIT 1"):
+        while batch := connections.query(
+            "SELECT id, key, edition FROM passages WHERE document_id = ? LIMIT ?", (dead[0][0], _AT_ONCE)
+        ):
+            passages.delete(batch)
+            swept += len(batch)
+        with connections.transaction():
+            connections.run("DELETE FROM cuts WHERE document_id = ?", dead[0])
+            connections.run("DELETE FROM texts WHERE document_id = ?", dead[0])
+            connections.run("DELETE FROM landmarks WHERE document_id = ?", dead[0])
+            connections.run("DELETE FROM documents WHERE id = ?", dead[0])
+    if unfinished_too:
+        connections.run(
+            "DELETE FROM originals WHERE hash NOT IN"
+            " (SELECT content_hash FROM documents UNION SELECT content_hash FROM files)"
+        )
+    return swept

@@ -1,0 +1,119 @@
+"""The vectors table: the vector of each passage, which Chroma and the exact scan are filled from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import EmbedderError
+from rag.index.catalog.connection import Connections
+from rag.index.catalog.documents import Documents
+from rag.index.catalog.index_versions import IndexVersions
+from rag.index.catalog.sql import CURRENT_VERSION, placeholders, slices
+
+
+class Vectors:
+    """Vectors of one catalog: float32 unit rows. Every method is atomic; `Catalog.transaction` joins several."""
+
+    def __init__(self, connections: Connections, versions: IndexVersions, documents: Documents) -> None:
+        self._db = connections
+        self._versions = versions
+        self._documents = documents
+        self._dimensions: dict[tuple[int, str], int] = {}  # (index version, embedder) → dimension of its vectors
+
+    def add(self, document_id: int, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        """Stores vectors of passages of the current index version, and logs them for the vector index.
+
+        Args:
+            document_id: The passages' document.
+            passage_ids: Passages that have no vector yet.
+            vectors: (n, d) float32, unit rows, in the order of the ids.
+        """
+        with self._db.transaction():
+            self.store(passage_ids, vectors)
+            self._db.run_many(
+                "INSERT INTO log (op, key) SELECT 'upsert', key FROM passages WHERE id = ?", [(i,) for i in passage_ids]
+            )
+            self._db.run("UPDATE documents SET pending = pending - ? WHERE id = ?", (len(passage_ids), document_id))
+
+    def store(self, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        """Stores vectors of passages of any index version; those of passages removed in the meantime are dropped."""
+        self._db.run_many(
+            "INSERT INTO vectors (vector, passage_id) SELECT ?, id FROM passages WHERE id = ?",
+            ((row.tobytes(), id_) for id_, row in zip(passage_ids, vectors, strict=True)),
+        )
+
+    def of_passages(self, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """Returns passage id → its vector, (d,); passages without one are left out."""
+        found = {}
+        for ids in slices(passage_ids):
+            sql = f"SELECT passage_id, vector FROM vectors WHERE passage_id IN ({placeholders(ids)})"
+            for id_, blob in self._db.query(sql, ids):
+                found[id_] = np.frombuffer(blob, np.float32)
+        return found
+
+    def of_documents(self, document_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
+        """Returns the passage ids and vectors (n, d) of whole documents."""
+        rows = self._db.query(
+            "SELECT passage_id, vector FROM vectors WHERE passage_id IN (SELECT id FROM passages WHERE"
+            f" edition = {CURRENT_VERSION} AND document_id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(document_ids)),),
+        )
+        matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
+        return [row[0] for row in rows], matrix.reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
+
+    def of_revision(self, document_id: int) -> dict[tuple[str, str], NDArray[np.float32]]:
+        """Returns (heading, text) of each passage of a revision in the current index version → its vector."""
+        rows = self._db.query(
+            "SELECT p.heading, p.start, p.end, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
+            f" WHERE p.document_id = ? AND p.edition = {CURRENT_VERSION}",
+            (document_id,),
+        )
+        text = "".join(self._documents.text_blocks(document_id)) if rows else ""
+        return {(heading, text[start:end]): np.frombuffer(vector, np.float32) for heading, start, end, vector in rows}
+
+    def after(self, passage_id: int, limit: int) -> list[tuple[int, str, NDArray[np.float32]]]:
+        """Returns (passage id, key, vector) of the next passages of the current index version that have one, by id."""
+        rows = self._db.query(
+            "SELECT p.id, p.key, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
+            f" WHERE p.id > ? AND p.edition = {CURRENT_VERSION} ORDER BY p.id LIMIT ?",
+            (passage_id, limit),
+        )
+        return [(id_, key, np.frombuffer(vector, np.float32)) for id_, key, vector in rows]
+
+    def keys(self) -> Iterator[str]:
+        """Yields the key of every passage of the current index version that has a vector."""
+        for (key,) in self._db.stream(
+            f"SELECT p.key FROM vectors v JOIN passages p ON p.id = v.passage_id WHERE p.edition = {CURRENT_VERSION}"
+        ):
+            yield key
+
+    def count(self) -> int:
+        """Estimates the number of vectors of the current index version; an exact count would read them all."""
+        return max(0, self._versions.current().passages - self._documents.waiting()[1])
+
+    def check_dimension(self, vectors: NDArray[np.float32]) -> None:
+        """Checks that vectors (n, d) have the dimension of the stored ones.
+
+        Raises:
+            EmbedderError: They have another dimension.
+        """
+        version = self._versions.current()
+        key = (version.id, version.embedder)
+        if key not in self._dimensions:  # a version that has vectors never changes its dimension
+            rows = self._db.query(
+                "SELECT length(v.vector) / 4 FROM passages p JOIN vectors v ON v.passage_id = p.id WHERE p.edition = ?"
+                " LIMIT 1",
+                (version.id,),
+            )
+            if not rows:
+                return
+            self._dimensions[key] = int(rows[0][0])
+        if vectors.shape[1] != self._dimensions[key]:
+            raise EmbedderError(
+                f"the embedder sent vectors of {vectors.shape[1]} dimensions, but the index has {self._dimensions[key]}",
+                "name the model that the index was built with",
+            )

@@ -1,0 +1,1 @@
+"""Upkeep of an index: status and health, reindexing, compaction, restoring a backup."""

@@ -1,0 +1,48 @@
+"""Erases every trace of removed documents from the index's files, and frees the space."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import IndexBusyError
+from rag.index.maintenance.health import size_of
+
+if TYPE_CHECKING:
+    from rag.index.catalog import Catalog
+    from rag.index.vector_search import VectorSearch
+
+
+def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tuple[int, int]:
+    """Compacts an index. The caller holds the import lock.
+
+    What is kept to undo a reindexing or a restore is deleted too. Chroma is rebuilt.
+
+    Args:
+        folder: The index folder.
+        catalog: Its catalog.
+        vector_search: Its Chroma.
+
+    Returns:
+        Bytes of the index folder before and after.
+
+    Raises:
+        IndexBusyError: Another process holds Chroma, or is reading an older state.
+    """
+    before = size_of(folder)
+    if not vector_search.hold():
+        raise IndexBusyError(
+            f"another process is searching through Chroma ({vector_search.holder()})", "stop it, then repeat"
+        )
+    catalog.sweep(unfinished_too=True)
+    former = catalog.versions.other()
+    if former is not None:
+        catalog.versions.drop(former)
+    for old in folder.glob("replaced-*"):
+        shutil.rmtree(old)
+    vector_search.rebuild()
+    catalog.clean()
+    if vector_search.hold():
+        vector_search.fill()
+    return before, size_of(folder)

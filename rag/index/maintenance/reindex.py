@@ -1,0 +1,138 @@
+"""Re-splits and re-embeds all documents into a new index version, and switches to it in one transaction.
+
+Questions are answered from the old version meanwhile. An interrupted reindexing continues where it stopped. The replaced
+version is kept, so that switching back is quick. Files are not parsed again: their text is in the catalog.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from rag.index.batch_writer import TOGETHER
+from rag.index.indexed_text import embedded_text, new_passages
+from rag.index.records import IndexVersion
+from rag.ports import Embedder, Splitter
+from rag.records import Document, Passage, Progress, ReindexReport
+
+if TYPE_CHECKING:
+    from rag.index.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some passages of a document, each with its text; `is_last` if the document ends with them."""
+
+    document_id: int
+    document: Document
+    passages: list[tuple[Passage, str]]
+    is_last: bool
+
+
+class Reindexer:
+    """Rebuilds the passages of one catalog. The caller holds the import lock.
+
+    Args:
+        catalog: The catalog.
+        splitter: Splits text into passages.
+        embedder: Embeds passages.
+    """
+
+    def __init__(self, catalog: Catalog, splitter: Splitter, embedder: Embedder) -> None:
+        self._catalog = catalog
+        self._splitter = splitter
+        self._embedder = embedder
+
+    def run(self, on_progress: Callable[[Progress], None]) -> ReindexReport:
+        """Builds the index version of this splitter and embedder, and makes it the current one.
+
+        Args:
+            on_progress: Called with the progress.
+
+        Raises:
+            EmbedderError: The embedder failed; the work so far is kept, and the old version stays current.
+        """
+        started = time.monotonic()
+        embedder, splitter = self._embedder.name, self._splitter.name
+        current = self._catalog.versions.current()
+        if (current.embedder, current.splitter) == (embedder, splitter):
+            return ReindexReport(documents=0, passages=0, embedder=embedder, splitter=splitter, switched=False, seconds=0.0)
+        self._catalog.sweep(unfinished_too=True)
+        version = self._version(embedder, splitter)
+        documents = passages = 0
+        while True:  # again, while others add documents
+            missing = self._catalog.versions.missing_documents(version)
+            for batch in _batched(self._parts(version, missing)):
+                self._store(version, batch)
+                documents += sum(part.is_last for part in batch)
+                passages += sum(len(part.passages) for part in batch)
+                on_progress(Progress(batch[-1].document.source, documents, len(missing), passages))
+            if self._catalog.versions.switch_to(version):
+                break
+        self._catalog.sweep(unfinished_too=True)
+        return ReindexReport(
+            documents=documents,
+            passages=passages,
+            embedder=embedder,
+            splitter=splitter,
+            switched=True,
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    def _version(self, embedder: str, splitter: str) -> IndexVersion:
+        """Returns the version that was begun or kept for this embedder and splitter; else a new one replaces it."""
+        other = self._catalog.versions.other()
+        if other is not None and (other.embedder, other.splitter) == (embedder, splitter):
+            return other
+        if other is not None:
+            self._catalog.versions.drop(other)
+        return self._catalog.versions.begin(embedder, splitter)
+
+    def _parts(self, version: IndexVersion, document_ids: list[int]) -> Iterator[_Part]:
+        """Yields what is missing of each document, a part at a time."""
+        for document_id in document_ids:
+            document = self._catalog.documents.without_text(document_id)
+            if document is None:
+                continue
+            text = "".join(self._catalog.documents.text_blocks(document_id))
+            stored = self._catalog.versions.last_start(version, document_id)
+            passages = self._splitter.split(text, document.has_headings)
+            missing = ((passage, text[passage.start : passage.end]) for passage in passages if passage.start > stored)
+            part = list(islice(missing, TOGETHER))
+            while part:
+                following = list(islice(missing, TOGETHER))
+                yield _Part(document_id, document, part, is_last=not following)
+                part = following
+            if stored >= 0:  # it may be complete, and only not marked so
+                yield _Part(document_id, document, [], is_last=True)
+
+    def _store(self, version: IndexVersion, batch: list[_Part]) -> None:
+        """Embeds and stores some parts together."""
+        vectors = self._embedder.embed(
+            [embedded_text(part.document.title, p.heading, text) for part in batch for p, text in part.passages]
+        )
+        at = 0
+        with self._catalog.transaction():
+            for part in batch:
+                new = list(new_passages(part.document_id, version.id, part.document, self._embedder.name, part.passages))
+                ids = self._catalog.passages.add(part.document_id, new, version.id)
+                if ids:  # unless the document was removed in the meantime
+                    self._catalog.vectors.store(ids, vectors[at : at + len(part.passages)])
+                at += len(part.passages)
+                if part.is_last:
+                    self._catalog.versions.finish_document(version, part.document_id)
+
+
+def _batched(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
+    """Yields parts that have about `TOGETHER` passages together."""
+    batch: list[_Part] = []
+    for part in parts:
+        batch.append(part)
+        if sum(len(part.passages) for part in batch) >= TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

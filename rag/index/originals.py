@@ -1,0 +1,37 @@
+"""The bytes that documents were read from: kept copies, or files that are still unchanged."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import SourceError
+
+if TYPE_CHECKING:
+    from rag.index.catalog import Catalog
+
+
+def original(catalog: Catalog, document_id: int, source: str) -> bytes:
+    """Returns the bytes of the file that a document came in, as they were when it was read.
+
+    Args:
+        catalog: The catalog.
+        document_id: The document.
+        source: Its source, for the message.
+
+    Raises:
+        SourceError: Its file is gone, or has changed since.
+    """
+    origin = catalog.documents.origin(document_id)
+    kept = catalog.files.original(origin.content_hash)
+    if kept is not None:
+        return kept
+    data = b""
+    if origin.kind in ("sync", "add"):
+        with contextlib.suppress(OSError):
+            data = Path(origin.root, origin.file).read_bytes()
+    if hashlib.sha256(data).hexdigest() != origin.content_hash:
+        raise SourceError(f"the file of {source!r} is gone, or has changed since it was read", "sync it again")
+    return data

@@ -1,0 +1,114 @@
+"""The true rank of given passages for a question, however far behind: what `rag why` reports.
+
+It reads every vector and every passage that has one of the question's words, so it is slower than a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rag.records import Filter
+from rag.retrieval.candidates import Candidates, Query, folded
+from rag.retrieval.search import checked_question
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.index.catalog import Catalog
+
+_READ_TOGETHER = 5_000  # vectors: 8 MB
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRank:
+    """Where one passage ranks for a question.
+
+    Attributes:
+        dense_rank: 1-based, by meaning, among all passages that the filter lets pass; None while it has no vector.
+        lexical_rank: The same by words; None if it has none of the words that were looked up.
+        rank: Among the candidates, near-identical ones counted once; None if neither half made it a candidate.
+        folded_into: Id of the passage it was folded into; mostly its own.
+    """
+
+    dense_rank: int | None
+    lexical_rank: int | None
+    rank: int | None
+    folded_into: int
+
+
+class PassageRanks:
+    """Ranks passages in one library.
+
+    Args:
+        catalog: The catalog.
+        candidates: Collects and scores candidates.
+    """
+
+    def __init__(self, catalog: Catalog, candidates: Candidates) -> None:
+        self._catalog = catalog
+        self._candidates = candidates
+
+    def of(
+        self, passage_ids: Sequence[int], question: str, k: int, filters: Filter | None = None
+    ) -> dict[int, PassageRank]:
+        """Returns passage id → its rank.
+
+        Args:
+            passage_ids: Passages of live documents that the filter lets pass.
+            question: The question as it is searched for.
+            k: Number of hits wanted.
+            filters: Documents to look in; all if left out.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+            EmbedderChangedError: The index was built with another embedder.
+        """
+        question = checked_question(question)
+        embedded = self._candidates.embed(question)
+        with self._catalog.snapshot():
+            query = self._candidates.query(question, embedded, filters)
+            passages, _ = self._catalog.passages.totals()
+            by_terms = self._catalog.passages.by_terms(query.selective_terms, max(1, passages), query.document_ids)
+            lexical_ranks = {id_: rank for rank, id_ in enumerate(by_terms, start=1)}
+            dense_ranks = self._dense_ranks(passage_ids, query)
+            first = self._candidates.by_terms(query, k)
+            candidates = self._candidates.scored(query, first, self._candidates.nearest(query, k))
+        ranks: dict[int, tuple[int, int]] = {}  # passage → (rank, id) of what it was folded into
+        for rank, (kept, duplicates) in enumerate(folded(candidates, len(candidates)), start=1):
+            ranks.update((candidate.id, (rank, kept.id)) for candidate in (kept, *duplicates))
+        found = {}
+        for id_ in passage_ids:
+            rank_and_kept: tuple[int | None, int] = ranks.get(id_, (None, id_))
+            found[id_] = PassageRank(dense_ranks.get(id_), lexical_ranks.get(id_), *rank_and_kept)
+        return found
+
+    def _dense_ranks(self, passage_ids: Sequence[int], query: Query) -> dict[int, int]:
+        """Ranks by meaning those passages that have a vector, by an exact look at all."""
+        if query.vector is None:
+            return {}
+        vectors_of = self._catalog.vectors.of_passages(passage_ids)
+        scores = {id_: float(vector @ query.vector) for id_, vector in vectors_of.items()}
+        better: dict[int, list[int]] = {id_: [] for id_ in scores}
+        for ids, vectors in self._all_vectors(query.document_ids):
+            for id_, score in scores.items():
+                better[id_] += [ids[row] for row in (vectors @ query.vector > score).nonzero()[0]]
+        # subtle: sums in another order round differently, so that a passage may seem nearer than itself.
+        return {id_: len(set(self._catalog.passages.visible(others)) - {id_}) + 1 for id_, others in better.items()}
+
+    def _all_vectors(self, document_ids: list[int] | None) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        """Yields (passage ids, vectors) of these documents, or of all, some at a time."""
+        if document_ids is not None:
+            for document_id in document_ids:
+                ids, vectors = self._catalog.vectors.of_documents([document_id])
+                if ids:
+                    yield ids, vectors
+            return
+        import numpy as np
+
+        last = 0
+        while rows := self._catalog.vectors.after(last, _READ_TOGETHER):
+            last = rows[-1][0]
+            yield [id_ for id_, _, _ in rows], np.stack([vector for _, _, vector in rows])
