@@ -9,7 +9,7 @@ import pytest
 
 from rag import Library
 from rag.evaluation import comparison
-from rag.evaluation.records import RunJSON, checked_run
+from rag.evaluation.records import RunJSON, parse_run
 from rag.settings import Settings
 
 from .sets import baselines
@@ -20,15 +20,15 @@ MARGIN = 0.02
 
 
 def stored(name: str) -> RunJSON:
-    return checked_run(json.loads(baselines.baseline(name).read_text("utf-8")), name)
+    return parse_run(json.loads(baselines.baseline(name).read_text("utf-8")), name)
 
 
 def failures(run: RunJSON, baseline: RunJSON) -> list[str]:
     auroc = baseline["figures"].get("auroc")
     gates = ["citation_exact>=1", *([f"auroc>={auroc - MARGIN:.3f}"] if auroc is not None else [])]
     results = [
-        *comparison.no_worse(run, baseline, MARGIN),
-        *(comparison.gated(comparison.parse_gate(gate), run) for gate in gates),
+        *comparison.check_no_worse(run, baseline, MARGIN),
+        *(comparison.check_gate(comparison.parse_gate(gate), run) for gate in gates),
     ]
     return [f"{one.words}: {one.detail}" for one in results if not one.passed]
 

@@ -1,10 +1,14 @@
-"""Where to stop answering: the threshold of evidence, fitted on some questions of a set, and judged on the others. Pure."""
+"""Fits the abstention threshold: the evidence score below which a question is declined. Pure; needs no library.
+
+The threshold is fitted on all questions of a test set. Cross-validation estimates its risk and coverage: the questions of
+each fold are judged with a threshold fitted on the other folds.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -13,17 +17,21 @@ from rag.evaluation import statistics
 from rag.evaluation.records import RowJSON, group_of
 
 _FOLDS = 5
-_LEAST = 10  # questions: fewer say nothing
-_NEVER = 1.01  # above every score: nothing is answered
+_MIN_QUESTIONS = 10  # fewer do not determine a threshold
+_DECLINE_ALL = 1.01  # above every evidence score
+_MAX_POINTS = 100  # about as many points of a curve are stored
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a threshold does: the share of questions answered, of wrong ones among these, and what a question costs then.
+    """The effect of one threshold.
 
     Attributes:
-        risk: 0 where nothing is answered.
-        false_refusals: Share of the answerable that are declined; `refusal_recall` that of the unanswerable.
+        coverage: Share of questions answered.
+        risk: Share of wrong answers among those given; 0 if nothing is answered.
+        refusal_recall: Share of unanswerable questions that are declined.
+        false_refusals: Share of answerable questions that are declined.
+        cost: Mean cost per question.
     """
 
     threshold: float
@@ -35,20 +43,37 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """A fitted threshold, as it is kept with the index.
+class Provenance:
+    """What a threshold was fitted on.
 
     Attributes:
-        wanted: The share of wrong answers it was fitted for; None where it was fitted for the least cost.
-        reached: Whether the set's questions allow it at all.
-        held_out: What thresholds fitted on four fifths of the questions did to the fifth that each had not seen, together.
-        intervals: 95 %, of the held-out risk and coverage.
+        embedder: Name of the embedder of the index; another embedder needs another threshold.
+        made: When the answers were given, ISO 8601, UTC.
+    """
+
+    set_name: str
+    set_sha256: str
+    embedder: str
+    made: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A fitted threshold, as stored with the index.
+
+    Attributes:
+        target_error_rate: Share of wrong answers that it was fitted for; None if it was fitted for the lowest cost.
+        reached: Whether any threshold keeps the target on this test set.
+        fitted: Effect of the threshold on the questions it was fitted on.
+        held_out: Effect in cross-validation, on questions that the threshold of each fold was not fitted on.
+        intervals: 95 % intervals of the held-out "risk" and "coverage".
         curve: From answering everything to answering nothing.
-        abstain_cost: What declining an answerable question costs; a wrong answer costs 1.
+        abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
+        questions: Number of questions it was fitted on.
     """
 
     threshold: float
-    wanted: float | None
+    target_error_rate: float | None
     reached: bool
     fitted: Point
     held_out: Point
@@ -61,146 +86,179 @@ class Calibration:
     embedder: str
     made: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON values. The target error rate is `wanted` there: published fields keep their names."""
+        return {"wanted" if name == "target_error_rate" else name: value for name, value in asdict(self).items()}
 
-def restored(kept: Mapping[str, Any]) -> Calibration:
-    """A calibration from what was kept of it as JSON."""
-    points = {name: Point(**kept[name]) for name in ("fitted", "held_out")}
-    curve = tuple(Point(**point) for point in kept["curve"])
-    intervals = {name: (low, high) for name, (low, high) in kept["intervals"].items()}
-    return Calibration(**{**kept, **points, "curve": curve, "intervals": intervals})
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Calibration:
+        """Returns the calibration that `to_json` wrote."""
+        fields = {"target_error_rate" if name == "wanted" else name: value for name, value in values.items()}
+        fields |= {name: Point(**values[name]) for name in ("fitted", "held_out")}
+        fields["curve"] = tuple(Point(**point) for point in values["curve"])
+        fields["intervals"] = {name: (low, high) for name, (low, high) in values["intervals"].items()}
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _GivenAnswer:
+    """An answer that was given without a threshold. `right` is False for an answer to an unanswerable question."""
+
     evidence: float
     answerable: bool
     right: bool
     group: str
 
 
-def fit(
-    rows: Sequence[RowJSON], wanted: float | None, abstain_cost: float, *, about: tuple[str, str, str, str]
+def fit_threshold(
+    rows: Sequence[RowJSON], *, target_error_rate: float | None, abstain_cost: float, provenance: Provenance
 ) -> Calibration:
     """Fits a threshold to answers that were given without one.
 
     Args:
-        rows: Of a run in which nothing was declined.
-        wanted: The share of wrong answers that may be given; None for the least cost.
-        abstain_cost: What declining an answerable question costs, if a wrong answer costs 1.
-        about: Name and hash of the set, the index's embedder, and when it was made.
+        rows: Of a run in which no question was declined for lack of evidence.
+        target_error_rate: Share of wrong answers allowed among those given; None for the lowest cost.
+        abstain_cost: Cost of declining an answerable question. A wrong answer costs 1.
+        provenance: What the rows come from.
 
     Raises:
-        SetError: There are too few questions whose answers can be told right or wrong.
+        SetError: Too few questions have gold to decide whether an answer is right.
     """
-    cases = [_case(row) for row in rows if "risk" in row["measures"]]
-    if len(cases) < _LEAST:
+    answers = [_given_answer(row) for row in rows if "risk" in row["measures"]]
+    if len(answers) < _MIN_QUESTIONS:
         raise SetError(
-            f"{len(cases)} questions of the set can be told right or wrong, which is too few",
-            "ten are the least, 50 are good",
+            f"the set has too few questions whose answers can be judged: {len(answers)}",
+            f"{_MIN_QUESTIONS} are the minimum; use 50 or more",
         )
-    curve = _curve(cases, abstain_cost)
-    fitted, reached = _best(curve, wanted)
-    held_out, intervals = _held_out(cases, wanted, abstain_cost)
+    curve = _curve(answers, abstain_cost)
+    fitted, reached = _best(curve, target_error_rate)
+    held_out, intervals = _cross_validate(answers, target_error_rate, abstain_cost)
     return Calibration(
-        round(fitted.threshold, 4), wanted, reached, fitted, held_out, intervals, tuple(_thinned(curve)), abstain_cost,
-        len(cases), *about,
-    )  # fmt: skip
+        threshold=round(fitted.threshold, 4),
+        target_error_rate=target_error_rate,
+        reached=reached,
+        fitted=fitted,
+        held_out=held_out,
+        intervals=intervals,
+        curve=tuple(_thin_out(curve)),
+        abstain_cost=abstain_cost,
+        questions=len(answers),
+        set_name=provenance.set_name,
+        set_sha256=provenance.set_sha256,
+        embedder=provenance.embedder,
+        made=provenance.made,
+    )
 
 
-def _case(row: RowJSON) -> _Case:
-    return _Case(row["evidence"], row["question"]["answerable"], row["measures"]["risk"][0] == 0, group_of(row))
+def _given_answer(row: RowJSON) -> _GivenAnswer:
+    return _GivenAnswer(
+        evidence=row["evidence"],
+        answerable=row["question"]["answerable"],
+        right=row["measures"]["risk"][0] == 0,
+        group=group_of(row),
+    )
 
 
 @dataclass
 class _Counts:
-    """Of questions: how many there are, and what became of them so far."""
+    """Running counts of answered and declined questions."""
 
     answerable: int = 0
-    others: int = 0
-    declined: int = 0  # of the answerable
-    refused: int = 0  # of the others
+    unanswerable: int = 0
+    answerable_declined: int = 0
+    unanswerable_declined: int = 0
     wrong: int = 0
 
-    def count(self, case: _Case, given: bool) -> None:
-        self.answerable += case.answerable
-        self.others += not case.answerable
-        self.wrong += not case.right
-        if not given:
-            self.decline(case)
+    def add(self, answer: _GivenAnswer, is_given: bool) -> None:
+        self.answerable += answer.answerable
+        self.unanswerable += not answer.answerable
+        self.wrong += not answer.right
+        if not is_given:
+            self.decline(answer)
 
-    def decline(self, case: _Case) -> None:
-        self.declined += case.answerable
-        self.refused += not case.answerable
-        self.wrong -= not case.right
+    def decline(self, answer: _GivenAnswer) -> None:
+        self.answerable_declined += answer.answerable
+        self.unanswerable_declined += not answer.answerable
+        self.wrong -= not answer.right
 
     def point(self, threshold: float, abstain_cost: float) -> Point:
-        n = self.answerable + self.others
-        answered = n - self.declined - self.refused
+        n = self.answerable + self.unanswerable
+        given = n - self.answerable_declined - self.unanswerable_declined
         return Point(
-            threshold,
-            answered / n,
-            self.wrong / answered if answered else 0.0,
-            self.refused / self.others if self.others else 1.0,
-            self.declined / self.answerable if self.answerable else 0.0,
-            (self.wrong + abstain_cost * self.declined) / n,
+            threshold=threshold,
+            coverage=given / n,
+            risk=self.wrong / given if given else 0.0,
+            refusal_recall=self.unanswerable_declined / self.unanswerable if self.unanswerable else 1.0,
+            false_refusals=self.answerable_declined / self.answerable if self.answerable else 0.0,
+            cost=(self.wrong + abstain_cost * self.answerable_declined) / n,
         )
 
 
-def _counted(cases: Iterable[tuple[_Case, bool]]) -> _Counts:
+def _count(answers: Iterable[tuple[_GivenAnswer, bool]]) -> _Counts:
     counts = _Counts()
-    for case, given in cases:
-        counts.count(case, given)
+    for answer, is_given in answers:
+        counts.add(answer, is_given)
     return counts
 
 
-def _curve(cases: Sequence[_Case], abstain_cost: float) -> list[Point]:
-    """One point for each threshold that makes a difference, the lowest first; one question after the other is declined."""
-    ranked = sorted(cases, key=lambda case: case.evidence)
-    counts = _counted((case, True) for case in ranked)
+def _curve(answers: Sequence[_GivenAnswer], abstain_cost: float) -> list[Point]:
+    """Returns one point for each threshold that makes a difference, the lowest first."""
+    ranked = sorted(answers, key=lambda answer: answer.evidence)
+    counts = _count((answer, True) for answer in ranked)
     curve = [counts.point(0.0, abstain_cost)]
-    for case, following in zip_longest(ranked, ranked[1:]):
-        counts.decline(case)
+    for answer, following in zip_longest(ranked, ranked[1:]):
+        counts.decline(answer)
         if following is None:
-            curve.append(counts.point(_NEVER, abstain_cost))
-        elif following.evidence > case.evidence:
-            curve.append(counts.point((case.evidence + following.evidence) / 2, abstain_cost))
+            curve.append(counts.point(_DECLINE_ALL, abstain_cost))
+        elif following.evidence > answer.evidence:
+            curve.append(counts.point((answer.evidence + following.evidence) / 2, abstain_cost))
     return curve
 
 
-def _best(curve: Sequence[Point], wanted: float | None) -> tuple[Point, bool]:
-    """The point that answers most within the wanted risk, or that costs least; and whether the risk can be kept."""
-    if wanted is None:
+def _best(curve: Sequence[Point], target_error_rate: float | None) -> tuple[Point, bool]:
+    """Returns the best point of a curve, and whether it keeps the target.
+
+    That is the point with the most answers within the target; the lowest risk if no point keeps the target; the lowest cost
+    if there is no target.
+    """
+    if target_error_rate is None:
         return min(curve, key=lambda point: (point.cost, point.threshold)), True
-    kept = [point for point in curve if point.coverage and point.risk <= wanted]
-    if not kept:
-        return min((point for point in curve if point.coverage), key=lambda point: (point.risk, point.threshold)), False
-    return max(kept, key=lambda point: point.coverage), True
+    answering = [point for point in curve if point.coverage]
+    within_target = [point for point in answering if point.risk <= target_error_rate]
+    if not within_target:
+        return min(answering, key=lambda point: (point.risk, point.threshold)), False
+    return max(within_target, key=lambda point: point.coverage), True
 
 
-def _held_out(
-    cases: Sequence[_Case], wanted: float | None, abstain_cost: float
+def _cross_validate(
+    answers: Sequence[_GivenAnswer], target_error_rate: float | None, abstain_cost: float
 ) -> tuple[Point, dict[str, statistics.Interval]]:
-    """Each fifth of the questions under a threshold fitted on the others; what hangs together stays together."""
-    groups = sorted({case.group for case in cases})
-    random.Random(0).shuffle(groups)  # noqa: S311  # the same for everybody
+    """Judges each fold with a threshold fitted on the other folds. Questions of one group stay in one fold."""
+    groups = sorted({answer.group for answer in answers})
+    random.Random(0).shuffle(groups)  # noqa: S311  # the same folds on every machine
     folds = min(_FOLDS, len(groups))
     fold_of = {group: n % folds for n, group in enumerate(groups)}
-    given = [False] * len(cases)
+    given = [False] * len(answers)
     thresholds = []
     for fold in range(folds):
-        others = [case for case in cases if fold_of[case.group] != fold]
-        threshold = _best(_curve(others, abstain_cost), wanted)[0].threshold if others else 0.0
+        others = [answer for answer in answers if fold_of[answer.group] != fold]
+        threshold = _best(_curve(others, abstain_cost), target_error_rate)[0].threshold if others else 0.0
         thresholds.append(threshold)
-        for n, case in enumerate(cases):
-            if fold_of[case.group] == fold:
-                given[n] = case.evidence >= threshold
-    bootstrap = statistics.Bootstrap([case.group for case in cases])
-    wrong = [(float(is_given and not case.right), float(is_given)) for case, is_given in zip(cases, given, strict=True)]
-    drawn = {"risk": bootstrap.ratio(wrong), "coverage": bootstrap.ratio([(float(is_given), 1.0) for is_given in given])}
-    point = _counted(zip(cases, given, strict=True)).point(sum(thresholds) / len(thresholds), abstain_cost)
-    return point, {name: interval for name, interval in drawn.items() if interval is not None}
+        for n, answer in enumerate(answers):
+            if fold_of[answer.group] == fold:
+                given[n] = answer.evidence >= threshold
+    point = _count(zip(answers, given, strict=True)).point(sum(thresholds) / len(thresholds), abstain_cost)
+    bootstrap = statistics.Bootstrap([answer.group for answer in answers])
+    wrong = [
+        (float(is_given and not answer.right), float(is_given)) for answer, is_given in zip(answers, given, strict=True)
+    ]
+    intervals = {
+        "risk": bootstrap.ratio_interval(wrong),
+        "coverage": bootstrap.ratio_interval([(float(is_given), 1.0) for is_given in given]),
+    }
+    return point, {name: interval for name, interval in intervals.items() if interval is not None}
 
 
-def _thinned(curve: Sequence[Point], most: int = 100) -> list[Point]:
-    step = max(1, len(curve) // most)
+def _thin_out(curve: Sequence[Point]) -> list[Point]:
+    step = max(1, len(curve) // _MAX_POINTS)
     return [*curve[:-1:step], curve[-1]]

@@ -1,4 +1,4 @@
-"""Two runs of the same questions beside each other, and the gates that a run must pass. Pure."""
+"""Compares two runs of the same questions, and checks a run against gates. Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from dataclasses import dataclass, replace
 
 from rag.errors import SetError
 from rag.evaluation import statistics
-from rag.evaluation.records import FIGURES, RowJSON, RunJSON, group_of
+from rag.evaluation.metric_info import METRICS
+from rag.evaluation.records import RowJSON, RunJSON, group_of
+from rag.evaluation.statistics import Contribution
 
-_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # right or wrong, once
+_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # contributions of a metric that is either met or not, once per question
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a figure changed, over the questions that both runs have.
+    """The change of one metric, over the questions that both runs have.
 
     Attributes:
-        first: The figure of the first run, over the questions that both have; `second` that of the second.
-        cases: How many questions it rests on.
-        low: Of the 95 % interval of the change; `high` is its other end.
-        p: Probability of a change this large by chance: exact McNemar where a question is right or wrong, else a paired
-            permutation test. `p_adjusted` is it after Holm's correction for all figures compared.
-        detectable: The smallest change that so many questions would mostly show; None where nothing differed.
+        name: The metric.
+        first: Value in the first run, over the common questions; `second` is that of the second run.
+        low: Lower end of the 95 % interval of the change; `high` is the upper end.
+        cases: Number of questions behind the metric.
+        test: "McNemar" (exact) if the metric is met or not in each question, else "permutation" (paired).
+        p: p-value of the test; `p_adjusted` is corrected for all compared metrics (Holm).
+        detectable: Smallest change that so many questions would probably show; None if nothing differs.
     """
 
     name: str
@@ -41,7 +44,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs. `flipped` holds the rows of questions that one got right and the other did not."""
+    """Two runs compared.
+
+    Attributes:
+        flipped: Rows (first run, second run) of questions that only one of the runs got right.
+        common: Number of questions that both runs have.
+        only_first: Number of questions that only the first run has; `only_second` likewise.
+    """
 
     differences: tuple[Difference, ...]
     flipped: tuple[tuple[RowJSON, RowJSON], ...]
@@ -52,17 +61,22 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A bound on a figure, such as "hit@5>=0.95"."""
+    """A bound on a metric.
+
+    Attributes:
+        words: The gate as it was written, such as "hit@5>=0.95".
+        operator: ">=" or "<=".
+    """
 
     words: str
-    figure: str
-    sign: str
+    metric: str
+    operator: str
     bound: float
 
 
 @dataclass(frozen=True, slots=True)
-class Gated:
-    """Whether a run passed a gate, and by what figure."""
+class GateResult:
+    """Whether a run passed a gate. `detail` gives the value that decided."""
 
     words: str
     passed: bool
@@ -70,101 +84,130 @@ class Gated:
 
 
 def compare(first: RunJSON, second: RunJSON) -> Comparison:
-    """Compares question by question.
+    """Compares two runs question by question.
 
     Raises:
-        SetError: They have no question in common.
+        SetError: The runs have no question in common.
     """
     before = {row["question"]["id"]: row for row in first["questions"]}
     after = {row["question"]["id"]: row for row in second["questions"]}
-    common = [name for name in before if name in after and _asked(before[name]) == _asked(after[name])]
+    common = [id_ for id_ in before if id_ in after and _is_same_question(before[id_], after[id_])]
     if not common:
         raise SetError("the two runs have no question in common", "compare runs of the same set")
-    pairs = [(before[name], after[name]) for name in common]
-    found = [difference for name in _shared_figures(first, second) if (difference := _difference(name, pairs)) is not None]
-    adjusted = statistics.holm([one.p for one in found])
-    differences = tuple(replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True))
-    flipped = tuple(pair for pair in pairs if right(pair[0]) != right(pair[1]))
-    return Comparison(differences, flipped, len(common), len(before) - len(common), len(after) - len(common))
+    pairs = [(before[id_], after[id_]) for id_ in common]
+    found = [difference for name in _shared_metrics(first, second) if (difference := _difference(name, pairs)) is not None]
+    adjusted = statistics.holm([difference.p for difference in found])
+    return Comparison(
+        differences=tuple(replace(difference, p_adjusted=p) for difference, p in zip(found, adjusted, strict=True)),
+        flipped=tuple(pair for pair in pairs if is_right(pair[0]) != is_right(pair[1])),
+        common=len(common),
+        only_first=len(before) - len(common),
+        only_second=len(after) - len(common),
+    )
 
 
-def right(row: RowJSON) -> bool | None:
-    """Whether a question was answered rightly, or rightly declined; of one with gold quotes only, whether these were found.
+def is_right(row: RowJSON) -> bool | None:
+    """Returns whether a question was answered or declined correctly; None if the test set has no gold to decide by.
 
-    None where nothing says what is right.
+    If a question has gold quotes but no gold answer: whether retrieval found one of them among the first five.
     """
     return next((row["measures"][name][0] > 0 for name in ("right", "hit@5", "doc_hit@5") if name in row["measures"]), None)
 
 
 def parse_gate(words: str) -> Gate:
-    """Reads a gate.
+    """Parses a gate.
 
     Raises:
-        SetError: It is not FIGURE>=NUMBER or FIGURE<=NUMBER.
+        SetError: The text is not METRIC>=NUMBER or METRIC<=NUMBER.
     """
     match = re.fullmatch(r"\s*([\w@.]+?)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?|\.\d+)\s*", words)
     if not match:
         raise SetError(f"{words!r} is not a gate", 'write "hit@5>=0.95" or "false_refusals<=0.05"')
-    return Gate(words, match.group(1), match.group(2), float(match.group(3)))
+    return Gate(words=words, metric=match.group(1), operator=match.group(2), bound=float(match.group(3)))
 
 
-def gated(gate: Gate, run: RunJSON) -> Gated:
-    """Whether a run keeps a bound. One on a figure that nothing was measured for is not kept.
+def check_gate(gate: Gate, run: RunJSON) -> GateResult:
+    """Checks a run against a gate. A metric without a value fails its gate.
 
     Raises:
-        SetError: There is no such figure.
+        SetError: The run has no such metric.
     """
-    if gate.figure not in run["figures"]:
-        raise SetError(f"no figure {gate.figure!r}", f"there are {', '.join(run['figures'])}")
-    value = run["figures"][gate.figure]
+    if gate.metric not in run["figures"]:
+        raise SetError(f"no metric {gate.metric!r}", f"the metrics of this run are {', '.join(run['figures'])}")
+    value = run["figures"][gate.metric]
     if value is None:
-        return Gated(gate.words, False, "nothing was measured for it: the set has no such questions")
-    passed = value >= gate.bound if gate.sign == ">=" else value <= gate.bound
-    interval = run["intervals"].get(gate.figure)
-    return Gated(gate.words, passed, f"{value:.4g}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""))
+        return GateResult(gate.words, passed=False, detail="no question of the set measures it")
+    passed = value >= gate.bound if gate.operator == ">=" else value <= gate.bound
+    interval = run["intervals"].get(gate.metric)
+    return GateResult(
+        gate.words, passed, f"{value:.4g}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+    )
 
 
-def no_worse(run: RunJSON, baseline: RunJSON, margin: float) -> list[Gated]:
-    """For each figure that has a better and a worse: whether it is worse than in the baseline by more than a margin.
+def check_no_worse(run: RunJSON, baseline: RunJSON, margin: float) -> list[GateResult]:
+    """Checks every metric that has a direction: it must not be worse than in the baseline by more than a margin.
 
-    Compared are the questions that both have, so that a set may grow.
+    Only questions of both runs are compared, so that a test set can grow.
     """
     results = []
-    for one in compare(baseline, run).differences:
-        worse = -one.change * FIGURES[one.name].better
-        change = f"{one.low:+.3f} to {one.high:+.3f}, p = {one.p:.2g}, {one.cases} questions"
-        detail = f"{one.first:.3f} → {one.second:.3f} ({change})"
-        results.append(Gated(f"{one.name} no worse by {margin:g}", worse <= margin + 1e-12, detail))
+    for difference in compare(baseline, run).differences:
+        loss = -difference.change * METRICS[difference.name].direction
+        interval = f"{difference.low:+.3f} to {difference.high:+.3f}"
+        values = f"{difference.first:.3f} → {difference.second:.3f}"
+        results.append(
+            GateResult(
+                words=f"{difference.name} no worse by {margin:g}",
+                passed=loss <= margin + 1e-12,
+                detail=f"{values} ({interval}, p = {difference.p:.2g}, {difference.cases} questions)",
+            )
+        )
     return results
 
 
-def _asked(row: RowJSON) -> tuple[str, bool]:
-    return row["question"]["question"], row["question"]["answerable"]
+def _is_same_question(first: RowJSON, second: RowJSON) -> bool:
+    return all(first["question"][key] == second["question"][key] for key in ("question", "answerable"))
 
 
-def _shared_figures(first: RunJSON, second: RunJSON) -> list[str]:
-    return [
-        name for name, figure in FIGURES.items() if figure.better and name in first["cases"] and name in second["cases"]
-    ]
+def _shared_metrics(first: RunJSON, second: RunJSON) -> list[str]:
+    return [name for name, info in METRICS.items() if info.direction and name in first["cases"] and name in second["cases"]]
 
 
 def _difference(name: str, pairs: Sequence[tuple[RowJSON, RowJSON]]) -> Difference | None:
-    parts = [tuple(row["measures"].get(name, (0.0, 0.0)) for row in pair) for pair in pairs]
-    asked = [n for n, pair in enumerate(parts) if any(below for _, below in pair)]
-    first, second = ([parts[n][side] for n in asked] for side in (0, 1))
-    totals = [(sum(above for above, _ in side), sum(below for _, below in side)) for side in (first, second)]
-    if not all(below for _, below in totals):
+    measured = [pair for pair in pairs if any(row["measures"].get(name, (0.0, 0.0))[1] for row in pair)]
+    first, second = ([_contribution(pair[side], name) for pair in measured] for side in (0, 1))
+    totals = [tuple(map(sum, zip(*contributions, strict=True))) for contributions in (first, second)]
+    if not all(total and total[1] for total in totals):
         return None
-    bootstrap = statistics.Bootstrap([group_of(pairs[n][0]) for n in asked])
-    low, high = bootstrap.difference(first, second) or (0.0, 0.0)
-    if all(tuple(one) in _BINARY for side in (first, second) for one in side):
-        lost, won = (
-            [a > b for (a, _), (b, _) in zip(*way, strict=True)].count(True) for way in ((first, second), (second, first))
-        )
-        test, p = "McNemar", statistics.mcnemar(lost, won)
-    else:
-        test, p = "permutation", statistics.permutation(first, second)
-    before, after = (above / below for above, below in totals)
+    low, high = statistics.Bootstrap([group_of(pair[0]) for pair in measured]).difference_interval(first, second) or (
+        0.0,
+        0.0,
+    )
+    test, p = _significance(first, second)
+    before, after = (numerator / denominator for numerator, denominator in totals)
     return Difference(
-        name, before, after, after - before, low, high, len(asked), test, p, p, statistics.detectable(first, second)
-    )  # fmt: skip
+        name=name,
+        first=before,
+        second=after,
+        change=after - before,
+        low=low,
+        high=high,
+        cases=len(measured),
+        test=test,
+        p=p,
+        p_adjusted=p,
+        detectable=statistics.detectable_difference(first, second),
+    )
+
+
+def _contribution(row: RowJSON, name: str) -> Contribution:
+    numerator, denominator = row["measures"].get(name, (0.0, 0.0))
+    return numerator, denominator
+
+
+def _significance(first: Sequence[Contribution], second: Sequence[Contribution]) -> tuple[str, float]:
+    """Returns the test that fits the metric, and its p-value."""
+    if not {*first, *second} <= _BINARY:
+        return "permutation", statistics.permutation(first, second)
+    lost = sum(before > after for (before, _), (after, _) in zip(first, second, strict=True))
+    won = sum(before < after for (before, _), (after, _) in zip(first, second, strict=True))
+    return "McNemar", statistics.mcnemar(lost, won)

@@ -1,94 +1,72 @@
-"""Runs test sets through a library: every question asked, every answer measured; keeps the runs, fits the threshold."""
+"""Runs test sets against a library, stores the runs with the index, and fits the abstention threshold."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rag.errors import SetError
 from rag.evaluation import scoring
-from rag.evaluation.calibration import Calibration, fit, restored
-from rag.evaluation.records import SCHEMA_VERSION, QuestionSet, RowJSON, RunJSON, checked_run
-from rag.evaluation.scoring import Measured, Prices
-from rag.index.records import IndexVersion, RunInfo
+from rag.evaluation.aggregation import Prices, aggregate
+from rag.evaluation.calibration import Calibration, Provenance, fit_threshold
+from rag.evaluation.records import SCHEMA_VERSION, QuestionSet, RowJSON, RunJSON, parse_run
+from rag.evaluation.scoring import EvaluatedLibrary
+from rag.index.records import RunInfo, StoredRun
 from rag.records import Answer, Filter
 
-Count = Callable[[int, int], None]  # questions done, of how many
+if TYPE_CHECKING:
+    from rag.index.catalog import Catalog
+
+OnProgress = Callable[[int, int], None]  # (questions done, questions in all)
+
+_CALIBRATION = "calibration"  # name of the fitted threshold in the catalog's meta table
 
 
-def _quiet(done: int, total: int) -> None:
-    """Reports to nobody."""
+def _ignore_progress(done: int, total: int) -> None:
+    pass
 
 
-class Judging(Protocol):
-    """Who judges answers, besides the measures."""
+class RowJudge(Protocol):
+    """Adds measurements of its own to an answer, such as a language model's verdict."""
 
-    def judge(self, row: RowJSON) -> None:
-        """Adds verdicts to `judged`, and what they come to to `measures`."""
+    def judge_row(self, row: RowJSON) -> None:
+        """Adds to `judged` and `measures` of the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunConditions:
-    """Under which a run was made: settings, the index, versions; plain JSON values."""
+    """The conditions under which a run was made, as JSON values."""
 
     settings: Mapping[str, Any]
     index: Mapping[str, Any]
     versions: Mapping[str, str]
 
 
-class Keeping(Protocol):
-    """Where runs are kept: the catalog."""
-
-    def keep_run(self, run: RunJSON) -> int:
-        """Keeps one; returns its number."""
-        ...
-
-    def runs(self) -> list[RunInfo]:
-        """All, the newest first."""
-
-    def run_data(self, number: int) -> bytes | None:
-        """One of them as JSON, if it is there and whole."""
-
-    def drop_run(self, number: int) -> bool:
-        """Forgets one; says whether there was one."""
-        ...
-
-    def meta(self, name: str) -> str:
-        """A fact about the index; empty if it is not known."""
-        ...
-
-    def set_meta(self, name: str, value: str) -> None:
-        """Remembers one."""
-
-    def current(self) -> IndexVersion:
-        """By what the index was made."""
-
-
 class Evaluations:
-    """What was and can be measured of a library.
+    """The evaluations of one library: runs of test sets and the fitted abstention threshold.
 
     Args:
-        library: Who is asked.
-        catalog: Where runs and the threshold are kept.
-        answer_anyway: Answers by quoting, and never declines for want of evidence.
-        circumstances: Says how things stand.
+        library: The library to ask.
+        catalog: Stores the runs and the threshold.
+        answer_without_threshold: Answers by extraction and never abstains for lack of evidence.
+        conditions: Returns the current settings, index and versions.
     """
 
     def __init__(
         self,
-        library: Measured,
-        catalog: Keeping,
-        answer_anyway: Callable[[str, Filter | None], Answer],
-        circumstances: Callable[[], RunConditions],
+        library: EvaluatedLibrary,
+        catalog: Catalog,
+        answer_without_threshold: Callable[[str, Filter | None], Answer],
+        conditions: Callable[[], RunConditions],
     ) -> None:
         self._library = library
         self._catalog = catalog
-        self._answer_anyway = answer_anyway
-        self._circumstances = circumstances
+        self._answer_without_threshold = answer_without_threshold
+        self._conditions = conditions
 
     def run(
         self,
@@ -96,19 +74,19 @@ class Evaluations:
         *,
         within: bool = False,
         prices: Prices | None = None,
-        judge: Judging | None = None,
-        on_progress: Count = _quiet,
+        judge: RowJudge | None = None,
+        on_progress: OnProgress = _ignore_progress,
     ) -> RunJSON:
-        """Asks every question of a test set and measures the answers (`rag.evaluation.test_sets.read_set` reads one).
+        """Asks every question of a test set and measures the answers.
 
         Args:
-            questions: The set. Its documents must be in the library.
-            within: Ask each question of the documents that the set names for it, instead of all.
-            prices: Of the model, US dollars for a million tokens sent and written; as known by its name if left out.
-            judge: Judges the answers too.
-            on_progress: Told how many questions of how many are done. Whatever it raises ends the run.
+            questions: The test set, as `rag.evaluation.test_sets.read_set` returns it. The library must have its documents.
+            within: Restrict each question to the documents that the test set names for it.
+            prices: Of the model, US dollars per million tokens sent and written. Default: list prices of known models.
+            judge: Judges each answer as well.
+            on_progress: Called with the number of questions done and in all. An exception that it raises ends the run.
         """
-        return self._run(self._library, questions, within, prices, judge, on_progress)
+        return self._run(self._library, questions, within=within, prices=prices, judge=judge, on_progress=on_progress)
 
     def calibrate(
         self,
@@ -117,107 +95,135 @@ class Evaluations:
         error_rate: float | None = 0.1,
         abstain_cost: float = 0.25,
         within: bool = False,
-        on_progress: Count = _quiet,
+        on_progress: OnProgress = _ignore_progress,
     ) -> Calibration:
-        """Fits to a test set below which evidence an extracted answer declines; `keep_calibration` has it used.
+        """Fits the abstention threshold of extracted answers to a test set. `save_calibration` puts it into effect.
 
         Args:
-            questions: With answers, and some that the documents do not answer.
-            error_rate: Share of wrong ones among the answers given that is wanted; None for the least cost.
-            abstain_cost: What declining an answerable question costs, if a wrong answer costs 1.
+            questions: Questions with answers, some of which the documents do not answer.
+            error_rate: Target share of wrong answers among the answers given; None minimises the cost instead.
+            abstain_cost: Cost of declining an answerable question. A wrong answer costs 1.
             within: As for `run`.
             on_progress: As for `run`.
 
         Raises:
-            SetError: Too few questions can be told right or wrong.
+            SetError: The test set has too few questions with gold to decide whether an answer is right.
         """
-        everything = _NeverDeclining(self._library, self._answer_anyway)
-        run = self._run(everything, questions, within, None, None, on_progress)
-        about = (questions.name, questions.digest, self._catalog.current().embedder, run["made"])
-        return fit(run["questions"], error_rate, abstain_cost, about=about)
+        library = _WithoutThreshold(self._library, self._answer_without_threshold)
+        run = self._run(library, questions, within=within, prices=None, judge=None, on_progress=on_progress)
+        provenance = Provenance(
+            set_name=questions.name, set_sha256=questions.digest, embedder=self._embedder(), made=run["made"]
+        )
+        return fit_threshold(
+            run["questions"], target_error_rate=error_rate, abstain_cost=abstain_cost, provenance=provenance
+        )
 
-    def keep_calibration(self, fitted: Calibration | None) -> None:
-        """Keeps a fitted threshold with the index, for all who ask; None goes back to the one that is shipped."""
-        self._catalog.set_meta("calibration", json.dumps(asdict(fitted)) if fitted is not None else "")
+    def save_calibration(self, calibration: Calibration) -> None:
+        """Stores a fitted threshold with the index, for every process that uses the index."""
+        self._catalog.meta.set(_CALIBRATION, json.dumps(calibration.to_json()))
 
-    def calibration(self) -> Calibration | None:
-        """The threshold that was fitted for this index; None if there is none, or it was fitted to other vectors."""
-        kept = self._catalog.meta("calibration")
-        fitted = restored(json.loads(kept)) if kept else None
-        return fitted if fitted is not None and fitted.embedder == self._catalog.current().embedder else None
+    def clear_calibration(self) -> None:
+        """Deletes the fitted threshold; the built-in threshold applies again."""
+        self._catalog.meta.set(_CALIBRATION, "")
 
-    def keep(self, run: RunJSON) -> int:
-        """Keeps a run with the index; returns its number. Removing a document that it quotes leaves its figures only."""
-        return self._catalog.keep_run(run)
+    def load_calibration(self) -> Calibration | None:
+        """Returns the fitted threshold of this index; None if there is none, or it was fitted with another embedder."""
+        stored = self._catalog.meta.get(_CALIBRATION)
+        calibration = Calibration.from_json(json.loads(stored)) if stored else None
+        return calibration if calibration is not None and calibration.embedder == self._embedder() else None
 
-    def kept(self) -> list[RunInfo]:
-        """The runs that are kept, the newest first."""
-        return self._catalog.runs()
+    def save_run(self, run: RunJSON) -> int:
+        """Stores a run with the index and returns its number.
 
-    def load(self, number: int) -> RunJSON:
-        """One of them, whole.
+        Removing a document that the run quotes deletes the run's answers; its figures remain.
+        """
+        sources = {citation["source"] for row in run["questions"] for citation in row["citations"]}
+        sources |= {gold["source"] for row in run["questions"] for gold in row["gold"]}
+        return self._catalog.runs.save(
+            StoredRun(
+                made=run["made"],
+                set_name=run["set"]["name"],
+                set_sha256=run["set"]["sha256"],
+                settings=run["settings"],
+                figures=run["figures"],
+                questions=len(run["questions"]),
+                sources=frozenset(sources),
+                data=json.dumps(run, ensure_ascii=False).encode(),
+            )
+        )
+
+    def list_runs(self) -> list[RunInfo]:
+        """Returns the stored runs, newest first."""
+        return self._catalog.runs.infos()
+
+    def load_run(self, number: int) -> RunJSON:
+        """Returns a stored run with all its answers.
 
         Raises:
-            SetError: There is none of that number, or a document that it quotes was removed.
+            SetError: There is no run with that number, or a document that it quotes was removed.
         """
-        data = self._catalog.run_data(number)
+        data = self._catalog.runs.data(number)
         if data is None:
-            raise SetError(f"there is no whole run {number}", "`rag runs` lists them")
-        return checked_run(json.loads(data), f"run {number}")
+            raise SetError(f"there is no complete run {number}", "`rag runs` lists the stored runs")
+        return parse_run(json.loads(data), f"run {number}")
 
-    def drop(self, number: int) -> None:
-        """Forgets one of them.
+    def delete_run(self, number: int) -> None:
+        """Deletes a stored run.
 
         Raises:
-            SetError: There is none of that number.
+            SetError: There is no run with that number.
         """
-        if not self._catalog.drop_run(number):
-            raise SetError(f"there is no run {number}", "`rag runs` lists them")
+        if not self._catalog.runs.delete(number):
+            raise SetError(f"there is no run {number}", "`rag runs` lists the stored runs")
+
+    def _embedder(self) -> str:
+        return self._catalog.versions.current().embedder
 
     def _run(
         self,
-        library: Measured,
+        library: EvaluatedLibrary,
         questions: QuestionSet,
+        *,
         within: bool,
         prices: Prices | None,
-        judge: Judging | None,
-        on_progress: Count,
+        judge: RowJudge | None,
+        on_progress: OnProgress,
     ) -> RunJSON:
-        circumstances = self._circumstances()
-        begun = time.monotonic()
+        conditions = self._conditions()
+        started = time.monotonic()
         made = datetime.now(UTC).isoformat(timespec="seconds")
         defects: list[str] = []
         rows: list[RowJSON] = []
-        for row in scoring.rows(library, questions.questions, within=within, told=defects.append):
+        for row in scoring.score_questions(library, questions.questions, within=within, on_defect=defects.append):
             if judge is not None:
-                judge.judge(row)
+                judge.judge_row(row)
             rows.append(row)
             on_progress(len(rows), len(questions.questions))
-        figures, intervals, cases = scoring.figures(rows, prices)
+        found = aggregate(rows, prices)
         return {
             "schema_version": SCHEMA_VERSION,
             "made": made,
-            "seconds": round(time.monotonic() - begun, 2),
+            "seconds": round(time.monotonic() - started, 2),
             "set": {"name": questions.name, "sha256": questions.digest},
-            "settings": dict(circumstances.settings),
-            "index": dict(circumstances.index),
-            "versions": dict(circumstances.versions),
-            "figures": figures,
-            "intervals": intervals,
-            "cases": cases,
+            "settings": dict(conditions.settings),
+            "index": dict(conditions.index),
+            "versions": dict(conditions.versions),
+            "figures": found.values,
+            "intervals": found.intervals,
+            "cases": found.cases,
             "defects": defects,
             "questions": rows,
         }
 
 
-class _NeverDeclining:
-    """A library that answers everything it can, by quoting."""
+class _WithoutThreshold:
+    """A library whose extracted answers never abstain for lack of evidence."""
 
-    def __init__(self, library: Measured, answer: Callable[[str, Filter | None], Answer]) -> None:
+    def __init__(self, library: EvaluatedLibrary, answer: Callable[[str, Filter | None], Answer]) -> None:
         self.search = library.search
         self.document = library.document
         self._answer = answer
 
     def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
-        """Answers."""
+        """Answers a question by extraction."""
         return self._answer(question, filters)

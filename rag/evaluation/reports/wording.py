@@ -1,0 +1,70 @@
+"""How reports, the terminal and the page word the outcome of a question and the value of a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag.evaluation.comparison import is_right
+from rag.evaluation.records import RowJSON
+
+# Outcome of a question → its name for people.
+OUTCOMES = {
+    "right": "correct",
+    "wrong": "wrong",
+    "declined": "correctly declined",
+    "refused": "answerable but declined",
+    "answered": "unanswerable but answered",
+    "unknown": "not judged, no gold",
+}
+_COUNTS = ("questions", "answerable", "citations")  # metrics without decimals
+# Marks that change the direction of the text after them → a visible replacement character.
+_DIRECTION_MARKS = dict.fromkeys(
+    map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"), "\ufffd"
+)
+
+
+def outcome(row: RowJSON) -> str:
+    """Returns the outcome of a question, a key of `OUTCOMES`."""
+    declined = row["status"] == "abstained"
+    if not row["question"]["answerable"]:
+        return "declined" if declined else "answered"
+    if declined:
+        return "refused"
+    right = is_right(row)
+    return "unknown" if right is None else "right" if right else "wrong"
+
+
+def count_outcomes(rows: Sequence[RowJSON]) -> dict[str, int]:
+    """Returns the number of questions by outcome, in the order of `OUTCOMES`; outcomes that do not occur are left out."""
+    found = [outcome(row) for row in rows]
+    return {name: found.count(name) for name in OUTCOMES if name in found}
+
+
+def format_value(value: float | None, metric: str = "") -> str:
+    """Formats the value of a metric.
+
+    Example:
+        >>> format_value(0.87654), format_value(12.0, "p50_ms"), format_value(61, "questions"), format_value(None)
+        ('0.877', '12.0', '61', '—')
+    """
+    if value is None:
+        return "—"
+    if metric in _COUNTS:
+        return f"{value:,.0f}"
+    one_decimal = metric.endswith("_ms") or "_ms." in metric or metric.startswith("tokens")
+    return f"{value:,.1f}" if one_decimal else f"{value:.3f}"
+
+
+def format_interval(interval: tuple[float, float] | None, metric: str = "") -> str:
+    """Formats an interval; empty if there is none.
+
+    Example:
+        >>> format_interval((0.5, 0.75))
+        '0.500 to 0.750'
+    """
+    return f"{format_value(interval[0], metric)} to {format_value(interval[1], metric)}" if interval else ""
+
+
+def show_direction_marks(text: str) -> str:
+    """Replaces invisible marks that would reorder the text after them by a visible character."""
+    return text.translate(_DIRECTION_MARKS)
