@@ -353,7 +353,7 @@ def test_a_set_is_run_and_two_runs_compared(page) -> None:
     for number in (1, 2):
         page.click("#run-set")
         page.locator(f"#result a.open[href='/runs/{number}']").wait_for()
-    assert "2 right · 1 rightly declined" in page.inner_text("#result")
+    assert "2 correct · 1 correctly declined" in page.inner_text("#result")
     assert "citation_exact\t1.000" in page.inner_text("#result")
     assert page.locator("#result img").count() >= 3
     assert page.evaluate("[...document.querySelectorAll('#result img')].every(i => i.complete && i.naturalWidth > 100)")

@@ -1,36 +1,57 @@
-"""Conversations as browsers keep them: whole ones come back as they were, anything else is left out."""
+"""Conversations stored by browsers come back as they were; anything else is rejected."""
 
 from __future__ import annotations
 
-import html
 import json
+import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.records import Answer, Citation, Flag, Hit, Ranks
-from rag.server.page.conversation_list import to_save
 from rag.server.page.views import conversations
-from rag.server.page.views.conversations import Exchange, Talk
+from rag.server.page.views.conversations import Conversation, Exchange
+
+from .samples import HOSTILE, hostile_answer
 
 
 def exchange(question: str = "Who met him?", text: str = "India did. [1]") -> Exchange:
     cited = Citation(1, "a.txt", "A", "p. 3", 3, 4, 9, "black", "exact", 0, 5, 7, "abc")
     hit = Hit("a.txt", "A", 3, 0, 900, 0.5, "t" * 900, "", "", "", Ranks(0.5, 1.0, 1, 1), 7)
-    answer = Answer(question, text, "answered", (cited,), (Flag("x", "weak", 0, 1, "n"),), (hit,) * 5, 0.9, "extraction",
-                    "a notice", {"embed": 1.0, "total": 200.0}, {"prompt_tokens": 3}, "searched", 4)  # fmt: skip
+    answer = Answer(
+        question=question,
+        text=text,
+        status="answered",
+        citations=(cited,),
+        flags=(Flag("x", "weak", 0, 1, "n"),),
+        hits=(hit,) * 5,
+        evidence=0.9,
+        model="extraction",
+        notice="a notice",
+        timings_ms={"embed": 1.0, "total": 200.0},
+        usage={"prompt_tokens": 3},
+        searched="searched",
+        read=4,
+    )
     return Exchange(question, answer, rating="good")
 
 
 def test_a_conversation_comes_back_as_it_was() -> None:
-    """All that is shown of it; of the passages found those that an abstention names, cut."""
-    said = Talk("1", "2026-01-02T03:04:05", (exchange(), Exchange("And?", problem="the index is locked")), "Named")
-    back = conversations.from_json(json.loads(json.dumps(conversations.to_json(said))))
+    """Everything that the page shows; of the hits, the first three, shortened."""
+    stored = Conversation(
+        "1", "2026-01-02T03:04:05", (exchange(), Exchange("And?", problem="the index is locked")), "Named"
+    )
+    back = conversations.from_json(json.loads(json.dumps(conversations.to_json(stored))))
 
     assert back is not None
-    assert (said.id, said.begun, said.named, said.exchanges[1]) == (back.id, back.begun, back.named, back.exchanges[1])
-    first, again = said.exchanges[0], back.exchanges[0]
+    assert (stored.id, stored.started, stored.name, stored.exchanges[1]) == (
+        back.id,
+        back.started,
+        back.name,
+        back.exchanges[1],
+    )
+    first, again = stored.exchanges[0], back.exchanges[0]
     assert first.rating == again.rating
     for field in ("question", "text", "status", "flags", "evidence", "model", "notice", "searched", "read"):
         assert getattr(first.answer, field) == getattr(again.answer, field)
@@ -48,9 +69,9 @@ json_values = st.recursive(
 
 
 @given(st.data())
-def test_whatever_a_browser_sends_is_taken_or_left(data: st.DataObject) -> None:
-    """A value exchanged for any other anywhere in it gives a conversation or none, and no error."""
-    whole = conversations.to_json(Talk("1", "2026-01-02", (exchange(),)))
+def test_whatever_a_browser_sends_is_accepted_or_rejected(data: st.DataObject) -> None:
+    """Any value replaced by any other gives a conversation or None, and no error."""
+    whole = conversations.to_json(Conversation("1", "2026-01-02", (exchange(),)))
     places = list(_places(whole))
     *way, last = data.draw(st.sampled_from(places))
     holder = whole
@@ -70,40 +91,47 @@ def _places(value: object, way: tuple = ()):
 
 
 @pytest.mark.parametrize("kept", ["", "null", "3", '"x"', "{}", "[]", '{"id": 1}', "{", "[" * 100_000, "\ud800"])
-def test_what_is_no_conversation_is_left_out(kept: str) -> None:
-    """Nothing comes of it."""
+def test_what_is_no_conversation_is_rejected(kept: str) -> None:
+    """The result is None."""
     assert conversations.from_text(kept) is None
 
 
-def test_one_without_a_question_is_none() -> None:
-    """It is not kept, and not opened."""
-    assert conversations.from_text(json.dumps(conversations.to_json(Talk("1", "2026-01-02")))) is None
+def test_an_empty_conversation_is_rejected() -> None:
+    """It is neither stored nor opened."""
+    assert conversations.from_text(json.dumps(conversations.to_json(Conversation("1", "2026-01-02")))) is None
 
 
-@given(st.text())
-@example("".join(map(chr, [*range(160), *range(0x2000, 0x2070), 0xFEFF, 0xFFFD])))
-def test_the_script_is_told_to_the_character(text: str) -> None:
-    """A quote that a browser keeps is that of the document, whatever stands in it."""
-    said = to_save("name", text)
-    assert said.isascii()
-    assert text == json.loads(html.unescape(said))["text"]
+def test_edit_keeps_the_exchanges_before() -> None:
+    """Editing the second question leaves the first; a failed exchange is no turn of the history."""
+    stored = Conversation("1", "", (exchange("a"), Exchange("b", problem="no"), exchange("c")))
+    assert ["a"] == [one.question for one in stored.before(2).exchanges]
+    assert ["a", "c"] == [turn.question for turn in stored.turns]
+    assert "bad" == stored.with_rating(2, "bad").exchanges[1].rating
 
 
-def test_until_cuts_and_turns_are_what_was_answered() -> None:
-    """Editing the second question leaves the first; what failed is no turn of a follow-up."""
-    said = Talk("1", "", (exchange("a"), Exchange("b", problem="no"), exchange("c")))
-    assert ["a"] == [one.question for one in said.until(2).exchanges]
-    assert ["a", "c"] == [turn.question for turn in said.turns]
-    assert "bad" == said.rated(2, "bad").exchanges[1].rating
+def test_the_title_is_the_name_or_the_first_question() -> None:
+    """A long question is shortened to 60 characters."""
+    conversation = Conversation("1", "", (Exchange("word " * 20),))
+    assert f"{'word ' * 11}word…" == conversation.title
+    assert "My name" == conversation.with_name(" My\n name ").title
+    assert "New conversation" == Conversation("", "").title
 
 
-def test_a_wrong_answer_becomes_a_row_of_a_test_set(tmp_path) -> None:
-    """`rag eval` reads it: with what it should have said and where, or as one that the documents do not answer."""
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_export_has_no_links_or_pictures(text: str) -> None:
+    """An exported conversation shows the original text in any Markdown viewer."""
+    exported = conversations.as_markdown(Conversation("1", "", (Exchange(text, hostile_answer(text)),)))
+
+    assert not re.search(r"(?<!\\)[\[\]!`|]|<|://", exported.replace("\\\\", ""))
+
+
+def test_feedback_becomes_a_row_of_a_test_set(tmp_path) -> None:
+    """`rag eval` reads the expected answer and its passage, or that the documents do not answer the question."""
     from rag.evaluation.test_sets import read_set
 
     rows = [
-        conversations.test_row(exchange(), "1", "Sun", "met Sun", "a.txt"),
-        conversations.test_row(exchange(), "2", "", "", ""),
+        conversations.feedback_row(exchange(), "1", "Sun", "met Sun", "a.txt"),
+        conversations.feedback_row(exchange(), "2", "", "", ""),
     ]
     path = tmp_path / "feedback.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
