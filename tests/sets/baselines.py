@@ -1,4 +1,4 @@
-"""Runs the sets that the tests are gated on, and writes their baselines: the measures of each question, without its texts.
+"""Runs the test sets of the quality gate and writes their baselines: measurements without texts.
 
 uv run python tests/sets/baselines.py
 """
@@ -16,11 +16,12 @@ from rag.evaluation.records import RunJSON
 HERE = Path(__file__).parent
 SEEDS = HERE.parent.parent / "seeds"
 SETS = {"seed": HERE / "seed.yaml", "squad": HERE / "squad", "nq": HERE / "nq", "clapnq": HERE / "clapnq"}
-WITHIN = ("clapnq",)  # asked of the passages that the set names for each question
+WITHIN = ("clapnq",)  # each question is asked of the passages that the set names for it
+_KEPT = ("question", "measures", "status", "evidence")  # fields of a row that a comparison needs
 
 
 def run(name: str, library: Library) -> RunJSON:
-    """Takes a set's documents in, and asks its questions."""
+    """Adds the documents of a set to a library and asks the questions."""
     questions = test_sets.read_set(SETS[name])
     if questions.corpus is None:
         library.sync(SEEDS)
@@ -29,35 +30,32 @@ def run(name: str, library: Library) -> RunJSON:
     return library.evaluations.run(questions, within=name in WITHIN)
 
 
-def baseline(name: str) -> Path:
-    """Where the baseline of a set lies."""
+def baseline_path(name: str) -> Path:
+    """Returns the path of a set's baseline."""
     return HERE / f"{name}.baseline.json"
 
 
-def trimmed(made: RunJSON) -> RunJSON:
-    """A run without texts and without times: what another is compared with."""
+def without_texts(run: RunJSON) -> RunJSON:
+    """Returns a run without texts and times: what a later run is compared with."""
     empty = {str: "", list: [], dict: {}}
     rows = [
-        {
-            name: value if name in ("question", "measures", "status", "evidence") else empty[type(value)]
-            for name, value in row.items()
-        }
-        for row in made["questions"]
+        {name: value if name in _KEPT else empty[type(value)] for name, value in row.items()} for row in run["questions"]
     ]
-    cases = {name: n for name, n in made["cases"].items() if not name.endswith("_ms")}
-    figures = {"auroc": made["figures"]["auroc"]} if "auroc" in made["figures"] else {}
-    return {**made, "made": "", "seconds": 0.0, "questions": rows, "cases": cases, "figures": figures, "intervals": {}}
+    cases = {name: n for name, n in run["cases"].items() if not name.endswith("_ms")}
+    figures = {"auroc": run["figures"]["auroc"]} if "auroc" in run["figures"] else {}
+    return {**run, "made": "", "seconds": 0.0, "questions": rows, "cases": cases, "figures": figures, "intervals": {}}
 
 
 def main() -> None:
-    """Writes them all."""
+    """Writes every baseline."""
     for name in SETS:
         with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "index") as library:
-            made = trimmed(run(name, library))
-        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in made.pop("questions"))
-        head = json.dumps(made, ensure_ascii=False)
-        baseline(name).write_text(f'{head[:-1]}, "questions": [\n{lines}\n]}}\n', encoding="utf-8")
-        print(name, len(lines))
+            baseline = without_texts(run(name, library))
+        rows = [json.dumps(row, ensure_ascii=False) for row in baseline.pop("questions")]
+        head = json.dumps(baseline, ensure_ascii=False)
+        lines = ",\n".join(rows)
+        baseline_path(name).write_text(f'{head[:-1]}, "questions": [\n{lines}\n]}}\n', encoding="utf-8")
+        print(name, len(rows))
 
 
 if __name__ == "__main__":
