@@ -13,9 +13,9 @@ from rag.library import Library
 from rag.server.page.chat_tab import CONCURRENT_QUESTIONS, ChatTab
 from rag.server.page.documents_tab import DocumentsTab
 from rag.server.page.evaluation_tab import EvaluationTab
+from rag.server.page.gradio_options import MARKUP, QUIET
 from rag.server.page.upload_guard import GuardedBlocks
 from rag.server.page.views import answer_view, document_table, settings_table
-from rag.server.page.wiring import MARKUP, QUIET
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

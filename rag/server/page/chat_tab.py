@@ -23,13 +23,14 @@ from rag.library import Library
 from rag.records import Answer, AnswerDone, Filter, SourcesFound
 from rag.server.page import source_panel
 from rag.server.page.background_job import internal_error
-from rag.server.page.conversation_list import ConversationList, save_message
+from rag.server.page.conversation_list import ConversationList
 from rag.server.page.document_filter import DocumentFilter
 from rag.server.page.feedback_form import FeedbackForm
+from rag.server.page.gradio_options import HIDDEN, MARKUP, QUIET, Updates
+from rag.server.page.script import parse_command, save_message
 from rag.server.page.views import answer_view, conversations
 from rag.server.page.views.conversations import Conversation, Exchange
 from rag.server.page.views.markup import escaped
-from rag.server.page.wiring import HIDDEN, MARKUP, QUIET, Updates, parse_command
 
 _log = logging.getLogger(__name__)
 

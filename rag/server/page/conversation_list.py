@@ -7,16 +7,15 @@ knows the open conversation only, and sends messages to the script through a hid
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
+from rag.server.page.gradio_options import HIDDEN, MARKUP, QUIET, Updates
+from rag.server.page.script import conversations_message, save_message
 from rag.server.page.views import conversations
 from rag.server.page.views.conversations import Conversation, Exchange
-from rag.server.page.views.markup import escaped
-from rag.server.page.wiring import HIDDEN, MARKUP, QUIET, Updates
 
 # A conversation and the number of the exchange that is being edited → updates of the chat tab.
 ShowConversation = Callable[[Conversation, int], Updates]
@@ -63,14 +62,10 @@ class ConversationList:
             store: A conversation that the browser is to store as it is now.
             delete: The id of a conversation that the browser is to delete.
         """
-        message = {
-            "open": conversation.id,
-            "keep": conversations.to_json(store) if store else None,
-            "forget": delete,
-        }
+        stored = conversations.to_json(store) if store else None
         return {
             self.conversation: conversation,
-            self.script_message: _script_message({"conversations": message}),
+            self.script_message: conversations_message(conversation.id, stored, delete),
             self._name: conversation.title,
         }
 
@@ -140,17 +135,6 @@ class ConversationList:
         """Returns a message that makes the script save the conversation as JSON."""
         text = json.dumps(conversations.to_json(conversation), ensure_ascii=False, indent=1)
         return save_message(f"{_file_name(conversation.title)}.json", text)
-
-
-def save_message(name: str, text: str) -> str:
-    """Returns a message that makes the script save a text as a file, or copy the text if the name is empty."""
-    return _script_message({"name": name, "text": text})
-
-
-def _script_message(message: dict[str, Any]) -> str:
-    # The script waits for a change, so two equal messages must differ: hence the nonce. ASCII alone: the page would show
-    # invisible characters in another form.
-    return escaped(json.dumps({**message, "n": secrets.token_hex(4)}).replace("\x7f", "\\u007f"))
 
 
 def _file_name(title: str) -> str:

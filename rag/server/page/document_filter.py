@@ -11,8 +11,8 @@ import gradio as gr
 
 from rag.library import Library
 from rag.records import Filter
+from rag.server.page.gradio_options import QUIET, Updates
 from rag.server.page.views import document_table
-from rag.server.page.wiring import QUIET, Updates
 
 _NO_FILTER = "Ask all documents"
 _MAX_CHOICES = 1_000  # documents offered: every visitor's page receives all of them at every change

@@ -13,9 +13,10 @@ from rag.errors import RagError
 from rag.library import Library
 from rag.records import Progress, SyncReport
 from rag.server.page.background_job import BackgroundJob
+from rag.server.page.gradio_options import HIDDEN, MARKUP, QUIET, Updates
+from rag.server.page.script import parse_command
 from rag.server.page.views import document_table
 from rag.server.page.views.markup import error_markup, note_markup, one_line
-from rag.server.page.wiring import HIDDEN, MARKUP, QUIET, Updates, parse_command
 from rag.sources.files import is_url
 
 _MAX_FILES = 200  # of one upload

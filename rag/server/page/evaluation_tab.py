@@ -11,10 +11,10 @@ import gradio as gr
 from rag.errors import RagError
 from rag.library import Library
 from rag.server.page.background_job import BackgroundJob
+from rag.server.page.gradio_options import MARKUP, QUIET, Updates
 from rag.server.page.views import evaluation_view
 from rag.server.page.views.conversations import FEEDBACK_FILE
 from rag.server.page.views.markup import note_markup
-from rag.server.page.wiring import MARKUP, QUIET, Updates
 
 _SUFFIXES = (".yaml", ".yml", ".jsonl")
 _MAX_SETS = 200

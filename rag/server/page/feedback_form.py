@@ -11,10 +11,10 @@ import gradio as gr
 from rag.errors import RagError
 from rag.library import Library
 from rag.records import Answer
+from rag.server.page.gradio_options import QUIET, Updates
 from rag.server.page.views import conversations
 from rag.server.page.views.conversations import FEEDBACK_FILE, Conversation
 from rag.server.page.views.markup import escaped
-from rag.server.page.wiring import QUIET, Updates
 
 
 class FeedbackForm:
