@@ -32,9 +32,9 @@ def do(library, what: str, given: dict) -> object:
             return [[hit.source, hit.text] for hit in library.search(given["question"], 50, filters=wanted)]
         case "nearest":
             vector = library._embedder.embed([given["text"]])[0]
-            found = library._dense.nearest(vector, 1)
-            ids = library._catalog.shown([key for key, score in found if score > 0.999])
-            return [passage.source for passage in library._catalog.passages(list(ids.values()))]
+            found = library._vector_search.nearest(vector, 1)
+            ids = library._catalog.passages.visible_keys([key for key, score in found if score > 0.999])
+            return [passage.source for passage in library._catalog.passages.get(list(ids.values()))]
         case "ls":
             return {info.source: library.document(info.source).text for info in library.documents()}
         case "check":

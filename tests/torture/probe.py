@@ -21,14 +21,14 @@ def main(index: Path) -> None:
     queries = [row / np.linalg.norm(row) for row in random.normal(size=(20, DIMENSION)).astype(np.float32)]
     with open_library(index, short_lived=False) as library:
         exact = ExactScan()
-        exact.apply((key, vector) for _, key, vector in library._catalog.vectors_after(0, 100_000))
+        exact.apply((key, vector) for _, key, vector in library._catalog.vectors.after(0, 100_000))
 
         def overlap() -> float:
             nonlocal slowest
             shared = 0
             for query in queries:
                 begun = time.monotonic()
-                found = library._dense.nearest(query, 10)
+                found = library._vector_search.nearest(query, 10)
                 slowest = max(slowest, time.monotonic() - begun)
                 shared += len({key for key, _ in found} & {key for key, _ in exact.nearest(query, 10)})
             return shared / (10 * len(queries))

@@ -83,7 +83,7 @@ class Room:
         """Chroma agrees with the catalog once it is filled."""
         with open_library(self.folder / "index", short_lived=False) as library:
             deadline = time.monotonic() + 20
-            while not library._dense.hold() and time.monotonic() < deadline:
+            while not library._vector_search.hold() and time.monotonic() < deadline:
                 time.sleep(0.05)  # a child that outlived its parent is finishing
             health = library.check(repair=True)
             assert (health.problems, health.waiting) == ((), 0)
@@ -153,7 +153,7 @@ def test_a_killed_sync_goes_on(tmp_path: Path, full: bool, seed: int, monkeypatc
         with open_library(index) as library:
             passages = library.sync(documents).passages + 0
             embedded += library._embedder.embedded
-            total = library._catalog.current().passages
+            total = library._catalog.versions.current().passages
             assert library.sync(documents).passages == 0
             verify(library, {name: Expected.of(1) for name in names})
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from rag.index.batch_writer import embedded_text
+from rag.index.indexed_text import embedded_text
 
 from .desk import do
 from .world import PARAGRAPHS, PASSAGE_TOKENS, Expected, open_library, text_of, verify

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rag import Filter, Library
 from rag.index import vector_search
-from rag.index.batch_writer import embedded_text
+from rag.index.indexed_text import embedded_text
 from rag.settings import Settings
 
 vector_search._SCAN_FASTER = 0  # so that libraries as small as these are asked through Chroma all the same
@@ -70,7 +70,7 @@ def open_library(
 
 def leave_chroma_alone(library: Library) -> None:
     """Spares a small library that nobody asks through Chroma the 2 s of starting it when it is closed."""
-    library._dense.is_new = lambda: False
+    library._vector_search.is_new = lambda: False
 
 
 def text_of(name: str, version: int, paragraphs: int = PARAGRAPHS) -> str:
@@ -126,12 +126,12 @@ def find_by_words_and_vectors(library: Library, name: str, version: int) -> None
         first = next((hit for hit in hits if hit.ranks.lexical_rank == 1), None)
         assert first is not None, f"{word} is not found by words"
         assert (name, True) == (first.source, f" {word} " in first.text), (word, first)
-        found = library._catalog.passages(library._catalog.by_words([word], 3, None))
+        found = library._catalog.passages.get(library._catalog.passages.by_terms([word], 3, None))
         assert [(name, first.start)] == [(p.source, p.passage.start) for p in found], (word, found)
         assert first.text == document.text[first.start : first.end]
         vector = library._embedder.embed([embedded_text(document.title, "", first.text)])[0]
-        ((key, cosine), *_) = library._dense.nearest(vector, 1) or [("", 0.0)]
+        ((key, cosine), *_) = library._vector_search.nearest(vector, 1) or [("", 0.0)]
         assert cosine > 0.999, f"{name} v{version} p{n} is not found by its vector ({cosine:.3f})"
-        (id_,) = library._catalog.shown([key]).values()
-        (passage,) = library._catalog.passages([id_])
+        (id_,) = library._catalog.passages.visible_keys([key]).values()
+        (passage,) = library._catalog.passages.get([id_])
         assert (passage.source, passage.text) == (name, first.text)
