@@ -1,4 +1,4 @@
-"""What the use cases need from the outside, and no more: an adapter is anything that has these methods."""
+"""What the use cases need from outside: an adapter is any object with these methods."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors whose dot product is their likeness in meaning."""
+    """Turns texts into vectors whose dot product is their similarity in meaning."""
 
     @property
     def name(self) -> str:
-        """Changes whenever the vectors would: model, weights, way of embedding."""
+        """Changes whenever the vectors change: model, weights, way of embedding."""
 
     @property
     def dimension(self) -> int:
-        """Of its vectors."""
+        """Dimension of its vectors."""
 
     @property
     def languages(self) -> frozenset[str]:
-        """ISO 639-1 codes of those it was made for; empty when it takes any."""
+        """ISO 639-1 codes of the languages it was made for; empty if it was made for any."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embeds texts: (n, d) float32, unit rows, in order.
+        """Returns the vectors of texts: (n, d) float32, unit rows, in order.
 
         Raises:
-            EmbedderError: No usable vectors came back.
+            EmbedderError: It returned no usable vectors.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a text: where each begins (code points), and its vector in this text, (t, d) float32 unit rows."""
+    """The tokens of a text: the offset of each, and its contextual vector, (t, d) float32 unit rows."""
 
     starts: Sequence[int]
     vectors: Vectors
 
 
 class TokenEmbedder(Embedder, Protocol):
-    """An embedder that can tell the tokens of a text apart, too."""
+    """An embedder that also returns one vector a token."""
 
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Tokens]:
-        """The tokens of texts, in order."""
+        """Returns the tokens of each text, in order."""
         ...
 
 
@@ -69,12 +69,12 @@ class FileParser(Protocol):
 
 
 class Splitter(Protocol):
-    """Cuts a document's text into passages."""
+    """Splits a document's text into passages."""
 
-    name: str  # changes whenever the passages would
+    name: str  # changes whenever the passages change
 
     def split(self, text: str, markdown: bool) -> Iterator[Passage]:
-        """Yields the passages in order; together they hold every character that is not white space."""
+        """Yields the passages in order; together they contain every character that is not white space."""
         ...
 
 
@@ -104,7 +104,7 @@ class DocumentStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a model's reply. `usage` (kind → tokens) comes with the last one, if at all."""
+    """A piece of a model's reply. `usage` (kind → tokens) comes with the last piece, if at all."""
 
     text: str = ""
     finish: Literal["", "stop", "length", "filter"] = ""
@@ -112,15 +112,15 @@ class Delta:
 
 
 class ChatModel(Protocol):
-    """A language model that writes an answer."""
+    """A language model that writes answers."""
 
     name: str
-    address: str  # the host that text is sent to
+    address: str  # host that text is sent to
 
     def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
-        """Streams the reply to (role, content) messages. Closing the iterator closes the connection.
+        """Yields the reply to (role, content) messages as it comes. Closing the iterator closes the connection.
 
         Raises:
-            ModelError: It failed before or while writing.
+            ModelError: The model failed, before or while writing.
         """
         ...

@@ -1,6 +1,6 @@
-"""The nouns of rag: what moves between its parts. Plain frozen values; no behaviour beyond reading themselves.
+"""The nouns of rag: what moves between its parts. Frozen values, without behaviour beyond reading themselves.
 
-Every offset is in Unicode code points into a document's canonical text, end exclusive.
+Every offset counts Unicode code points of a document's canonical text; ends are exclusive.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Stage = Literal[
     "not read", "filtered", "not searched", "split", "not found", "cut by k", "no room", "below the threshold", "not cited",
     "cited",
 ]  # fmt: skip
-STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage meets them
+STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage passes them
 
 
-# Kinds whose text is Markdown, as they are or as they are read.
+# Media types whose canonical text is Markdown.
 _WITH_HEADINGS = frozenset({
     "text/markdown",
     "text/html",
@@ -40,14 +40,14 @@ _WITH_HEADINGS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where a part of a document begins that people would look up: a page, a slide, a sheet, a chapter.
+    """The beginning of a part that people look up in a document: a page, a slide, a sheet, a chapter.
 
     Attributes:
-        start: Offset of its first code point.
-        name: In the words of its kind: "p. 3", "slide 4", the name of a sheet, the title of a chapter; may be empty.
-        page: 1-based, where it is a page or a slide.
-        counts: What each of its lines is: "row" or "line"; empty where lines are not counted.
-        first: The number of its first line.
+        start: Offset of its first character.
+        name: "p. 3", "slide 4", the name of a sheet, the title of a chapter; may be empty.
+        page: 1-based, for a page or a slide.
+        counts: What each of its lines is called: "row" or "line"; empty if lines are not counted.
+        first: Number of its first line.
     """
 
     start: int
@@ -57,10 +57,10 @@ class Anchor:
     first: int = 1
 
     def locator(self, lines: int) -> str:
-        """Where to look, for people.
+        """Returns where to look, for people.
 
         Args:
-            lines: How many lines of it come before what is looked for.
+            lines: Number of its lines before the place.
 
         Example:
             >>> Anchor(0, "Budget", counts="row", first=1).locator(11), Anchor(0, "p. 3", 3).locator(4)
@@ -75,11 +75,11 @@ class Document:
     """One source as it was read.
 
     Attributes:
-        text: The canonical text: NFC, lines ended by a line feed, nothing else changed.
+        text: The canonical text: NFC, lines ended by a line feed, otherwise unchanged.
         title: The document's own title, else one made from its name.
-        author: As given in the document; empty if it names none.
-        date: When it was published, ISO 8601 (YYYY, YYYY-MM or YYYY-MM-DD); empty if it does not say.
-        anchors: Where its pages, slides, sheets or chapters begin, ascending; empty for text without any.
+        author: As named in the document; empty if it names none.
+        date: Date of publication, ISO 8601 (YYYY, YYYY-MM or YYYY-MM-DD); empty if unknown.
+        anchors: Where its pages, slides, sheets or chapters begin, ascending; empty if it has none.
         media_type: Such as "text/plain".
         metadata: Further fields of the document itself, name → value.
         source: Its stable address: the path relative to the synced folder, or as given; for a part of a file (a message,
@@ -103,13 +103,13 @@ class Document:
         return self.media_type in _WITH_HEADINGS
 
     def page_at(self, offset: int) -> int | None:
-        """The 1-based page or slide that holds an offset; None for text without pages."""
+        """Returns the 1-based page or slide at an offset; None for text without pages."""
         anchor = anchor_at(self.anchors, offset)
         return anchor.page if anchor else None
 
 
 def anchor_at(anchors: Sequence[Anchor], offset: int) -> Anchor | None:
-    """The anchor that an offset lies behind; the first one for what comes before it, None if there are none.
+    """Returns the last anchor at or before an offset; the first one if there is none before it, None if there are none.
 
     Example:
         >>> anchor_at((Anchor(0, "p. 1", 1), Anchor(100, "p. 2", 2)), 100).name
@@ -121,12 +121,10 @@ def anchor_at(anchors: Sequence[Anchor], offset: int) -> Anchor | None:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A span of a document: what is embedded and retrieved.
+    """A span [start, end) of a document: the unit that is embedded and retrieved.
 
     Attributes:
-        start: First code point.
-        end: One past the last.
-        heading: The headings it stands under, outermost first, joined by " › "; empty if there are none.
+        heading: The headings above it, outermost first, joined by " › "; empty if there are none.
     """
 
     start: int
@@ -139,12 +137,12 @@ class DocumentInfo:
     """One row of the document list.
 
     Attributes:
-        state: "ready", "embedding" (found by words already, by meaning soon), or "failed".
-        root: The synced folder it came from; for a document that was added by itself, the folder it was named from.
+        state: "ready", "embedding" (found by words now, by meaning soon), or "failed".
+        root: The synced folder it came from; for a document added by name, the working folder at that time.
         error: Why it could not be read; empty unless failed. `hint` says what to do.
         added: When this revision was stored, ISO 8601, UTC.
-        language: ISO 639-1 code; empty where it could not be told.
-        unread_pages: Numbers of pages that are pictures, "3, 7": nothing of what they show is in the text.
+        language: ISO 639-1 code; empty if unknown.
+        unread_pages: Numbers of scanned pages, "3, 7", whose text is missing.
         id: Its number in the index; 0 for a file that could not be read.
     """
 
@@ -172,9 +170,9 @@ class Ranks:
     """Why a passage was found.
 
     Attributes:
-        dense: Cosine between question and passage, in [-1, 1]; None when vectors were not available.
-        lexical: BM25 of the question's words, 0 when it has none of them.
-        dense_rank: 1-based rank among all passages by meaning; None when beyond the candidates.
+        dense: Cosine of question and passage, in [-1, 1]; None if vectors were not available.
+        lexical: BM25 of the question's words; 0 if it has none of them.
+        dense_rank: 1-based rank by meaning; None if it is beyond the candidates.
         lexical_rank: The same by words.
     """
 
@@ -190,7 +188,7 @@ class Hit:
 
     Attributes:
         also_in: Sources of near-identical passages that were folded into this one.
-        locator: Where it begins, for people: "p. 3", "Budget, row 12"; empty if the document has no such places.
+        locator: Where it begins, for people: "p. 3", "Budget, row 12"; empty in a document without anchors.
     """
 
     source: str
@@ -216,7 +214,7 @@ class SearchResult:
     Attributes:
         hits: Best first.
         timings_ms: Stage → milliseconds.
-        notice: What the reader must know; empty when all went well.
+        notice: What the reader must know; empty if all went well.
     """
 
     hits: tuple[Hit, ...]
@@ -229,11 +227,11 @@ class Citation:
     """A numbered reference from an answer to exact characters of a document: `document.text[start:end] == quote`.
 
     Attributes:
-        n: The number shown, 1-based in order of appearance.
-        locator: Where to look, for people: "p. 3", "Results › Table 2"; empty if the document has no such places.
-        answer_start: Where in the answer's text the cited claim begins; `answer_end` is one past its last.
-        document_id: The document's in the index.
-        content_hash: SHA-256 of what the document was read from: a saved citation knows its revision by it.
+        n: The number shown, 1-based, in order of appearance.
+        locator: Where to look, for people: "p. 3", "Results › Table 2"; may be empty.
+        answer_start: Where the cited claim begins in the answer's text; `answer_end` is one past its end.
+        document_id: Id of the document in the index.
+        content_hash: SHA-256 of what the document was read from: identifies the revision of a saved citation.
     """
 
     n: int
@@ -253,9 +251,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A claim or quotation of an answer that did not pass; what was said and where in the answer.
+    """A claim or quotation of an answer that did not pass.
 
     Attributes:
+        said: Its words, at [answer_start, answer_end) of the answer's text.
         note: What is wrong with it, for people ("says 30, the source says 20"); may be empty.
     """
 
@@ -268,16 +267,16 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered, and everything it rests on.
+    """An answer, and everything it rests on.
 
     Attributes:
         evidence: How well the documents answer the question, in [0, 1]; an extracted answer abstains below a threshold.
-        model: Who wrote it: "extraction", or the model's name.
-        notice: One sentence the reader must know (why it is degraded, incomplete, or what was left out); may be empty.
+        model: "extraction", or the name of the model that wrote it.
+        notice: What the reader must know (why it is degraded or incomplete, what was left out); may be empty.
         timings_ms: Stage → milliseconds.
         usage: Tokens as the model reported them, kind → count; empty for extraction.
-        searched: The question as it was searched for, where it was a follow-up that did not stand alone; else empty.
-        read: How many of `hits`, from the first, whoever answered had before him; the others there was no room for.
+        searched: The question as it was searched for, if a follow-up was rewritten to stand alone; else empty.
+        read: Number of `hits`, from the first, that the answer was written from; there was no room for the others.
     """
 
     question: str
@@ -297,14 +296,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """What was found, before anything is answered."""
+    """The passages that were found, before the answer begins."""
 
     hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of the answer's text, markers included; empty now and then while nothing comes."""
+    """The next piece of the answer's text, markers included; sometimes empty, while nothing comes."""
 
     text: str
 
@@ -321,16 +320,16 @@ Event = SourcesFound | TextDelta | AnswerDone  # an answer as it comes; the last
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPlace:
-    """Where the expected text stands, and how far the passage that holds it came.
+    """A place of an expected text in the documents, and how far its passage came.
 
     Attributes:
-        locator: Where to look, for people; empty if the document has no such places.
-        start: Of the text, in its document; `end` is one past its last character.
-        passages: How many passages it is spread over; 1 when one holds all of it.
-        rank: Of the best of them in the order that decides, 1-based; None when neither half found it.
+        locator: Where to look, for people; may be empty.
+        start: Where the text begins in its document; `end` is one past its end.
+        passages: Number of passages it is spread over; 1 if one contains all of it.
+        rank: Fused rank of the best of them, 1-based; None if neither half found it.
         dense_rank: Its rank by meaning among all passages; None while it has no vector.
-        lexical_rank: Its rank by words among all passages; None when it has none of the question's telling words.
-        stands_in: Source of the near-identical passage that it was folded into; empty mostly.
+        lexical_rank: Its rank by words among all passages; None if it has none of the words that were looked up.
+        stands_in: Source of the near-identical passage that it was folded into; mostly empty.
         stage: Where it was lost.
     """
 
@@ -352,9 +351,9 @@ class Explanation:
     """Why an expected text is, or is not, in an answer.
 
     Attributes:
-        stage: The furthest that any of its places came.
-        why: One sentence, for people; `hint` says what may help, and may be empty.
-        places: Where it stands, furthest first.
+        stage: The furthest stage that any of its places reached.
+        why: The reason, for people; `hint` says what may help, and may be empty.
+        places: Its places, the furthest first.
         searched: What was searched for.
     """
 
@@ -381,7 +380,7 @@ _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which documents a question is asked of. An empty field does not restrict.
+    """The documents that a question is asked of. An empty field does not restrict.
 
     Attributes:
         sources: Shell patterns (`*`, `?`, `[…]`) on the source; any may match.
@@ -390,7 +389,7 @@ class Filter:
         metadata: Field → value that must be equal; "title" and "author" are fields too.
 
     Raises:
-        SettingsError: A date is none.
+        SettingsError: A date is not in that format.
     """
 
     sources: tuple[str, ...] = ()
@@ -410,7 +409,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A document that could not be taken in."""
+    """A document that could not be imported."""
 
     source: str
     error: str
@@ -423,7 +422,8 @@ class SyncReport:
 
     Attributes:
         held: Sources that vanished and were kept, because too many vanished at once or the folder could not be read.
-        ignored: How many files are of kinds that hold no text (pictures, archives, programs).
+        ignored: Number of files without text (pictures, archives, programs).
+        passages: Number of passages embedded.
     """
 
     added: int = 0
@@ -437,7 +437,7 @@ class SyncReport:
     seconds: float = 0.0
 
     def joined(self, other: SyncReport) -> SyncReport:
-        """What two imports did together."""
+        """Returns what two imports did together."""
         return SyncReport(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(SyncReport)})
 
 
@@ -446,8 +446,8 @@ class ReindexReport:
     """What a reindexing did.
 
     Attributes:
-        documents: How many were cut and embedded; those that the edition had already are not counted.
-        switched: Whether another edition is asked now; False when the index was built this way already.
+        documents: Number of documents that were split and embedded; those the new index version had already do not count.
+        switched: Whether another index version is searched now; False if the index was built this way already.
     """
 
     documents: int
@@ -463,10 +463,10 @@ class Progress:
     """How far an import is.
 
     Attributes:
-        source: The document at hand.
+        source: The current document.
         done: Files finished, of `total` known so far.
-        passages: Passages embedded so far in this import.
-        found: Passages of long documents that are found by their words already, while vectors follow.
+        passages: Passages embedded so far.
+        found: Passages of long documents that can be found by words already, while vectors follow.
     """
 
     source: str
@@ -478,12 +478,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """What is in an index, and what it is kept with.
+    """What is in an index, and what it was built with.
 
     Attributes:
-        waiting: Passages without a vector yet: found by their words.
+        waiting: Passages without a vector yet: they are found by words only.
         size: Bytes of the folder.
-        evidence: Below it an extracted answer declines.
+        evidence: Threshold below which an extracted answer abstains.
+        versions: Package → version.
     """
 
     index: str
@@ -498,7 +499,7 @@ class IndexStatus:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `doctor` found. `problems` is empty when all is well; `repaired` lists what was mended.
+    """The result of a check. `problems` is empty if all is well; `repaired` lists what was repaired.
 
     Attributes:
         vectors_in_chroma: None while another process holds Chroma; `chroma_holder` says which.

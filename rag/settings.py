@@ -1,4 +1,4 @@
-"""The settings: their names, defaults and limits, and how several origins become one. Reads no file and no environment."""
+"""The settings: names, defaults, limits, and how several origins are merged. Reads no file and no environment variable."""
 
 from __future__ import annotations
 
@@ -11,48 +11,62 @@ from rag.errors import SettingsError
 
 NO_MODEL = "none"
 OPENAI_URL = "https://api.openai.com/v1"
-DEFAULT_MODEL = "gpt-5-mini"  # when there is a key and no model is named
+DEFAULT_MODEL = "gpt-5-mini"  # if there is a key and no model is named
 SHIPPED_EMBEDDER = "minilm"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is in force. Values only: it builds nothing."""
+    """The settings in force. Values only: it builds nothing.
+
+    Raises:
+        SettingsError: A value has the wrong type, is outside its limits, or does not fit another one.
+    """
 
     index: str = "index"  # folder of the index
-    documents: str = ""  # folder kept in step before each question; empty = none
-    model: str = ""  # who writes answers; "none" = extraction; empty = extraction unless there is a key or an address
+    documents: str = ""  # folder that is synced before each question; empty = none
+    model: str = ""  # writes answers; "none" = extraction; empty = extraction unless there is a key or an address
     base_url: str = ""  # of an OpenAI-compatible server; empty = OpenAI's own
     api_key: str = ""  # masked wherever it is shown
     embedder: str = SHIPPED_EMBEDDER  # "minilm" (shipped), or "openai:<model>" for an embeddings endpoint
     embedder_url: str = ""  # of that endpoint; empty = base_url
     passage_tokens: int = 260  # of the embedder; best on chunking_eval by recall and IoU (benchmarks/README.md)
-    k: int = 8  # passages an answer may rest on; more costs a model more than it helps
-    sentences: int = 4  # most sentences an extracted answer has; mostly fewer carry it
-    evidence: float = 0.22  # below it an extracted answer abstains; of each public set .95 of the answerable are above
-    first_token_s: float = 20.0  # how long a model may think before its first word
+    k: int = 8  # passages an answer may rest on; more cost a model more than they help
+    sentences: int = 4  # most sentences of an extracted answer; most answers need fewer
+    evidence: float = (
+        0.22  # an extracted answer abstains below it; 95 % of each public set's answerable questions are above
+    )
+    first_token_s: float = 20.0  # how long a model may take to its first word
     total_s: float = 120.0  # how long it may take in all
-    context_tokens: int = 0  # what the model takes, prompt and answer together; 0 = what is known of it by its name
-    include: str = ""  # patterns of files of a folder to take in, as in .gitignore, parted by commas; empty = all
-    exclude: str = ""  # patterns of those to leave out; a .ragignore in the folder does the same
+    context_tokens: int = 0  # context window of the model, prompt and answer together; 0 = known by the model's name
+    include: str = ""  # patterns of files that are imported from a folder, as in .gitignore, comma-separated; empty = all
+    exclude: str = ""  # patterns of files that are left out; a .ragignore in the folder does the same
     private_urls: str = "refuse"  # "allow" lets pages of this machine and its networks be fetched too
-    ocr: str = "off"  # "on" recognises the words of pages that are pictures; takes the ocr extra, and seconds a page
+    ocr: str = "off"  # "on" recognises the text of scanned pages; needs the ocr extra, and seconds a page
     max_file_mb: int = 512  # larger files are refused with a reason, not read
 
+    def __post_init__(self) -> None:
+        for name, kind in _TYPES.items():
+            object.__setattr__(self, name, _checked(name, getattr(self, name), kind, "settings"))
+        if self.base_url and not self.model and not self.api_key:
+            raise SettingsError(
+                f"base_url is {self.base_url}, but no model is named", "name one: --model NAME; or 'none' to quote instead"
+            )
+
     def chat_model_name(self) -> str:
-        """The model that answers, or "" when answers are extracted."""
+        """Returns the model that writes answers, or "" if answers are extracted."""
         if self.model == NO_MODEL:
             return ""
         return self.model or (DEFAULT_MODEL if self.api_key else "")
 
     def prompt_tokens(self) -> int:
-        """Room for question, passages and history, tokens; the rest of the model's window is left to its answer."""
+        """Returns the room for question, passages and history, tokens; the rest of the window is left for the answer."""
         known = (tokens for start, tokens in _WINDOWS if self.chat_model_name().lower().startswith(start))
         window = self.context_tokens or next(known, _SMALLEST_WINDOW)
         return max(window // 2, window - _ANSWER_TOKENS)
 
     def remote_addresses(self) -> dict[str, str]:
-        """Where text is sent, purpose → address; empty when nothing leaves this machine."""
+        """Returns where text is sent, purpose → address; empty if nothing leaves this machine."""
         where = {}
         if self.chat_model_name():
             where["questions and passages"] = self.base_url or OPENAI_URL
@@ -69,12 +83,13 @@ class ResolvedSettings:
     origins: Mapping[str, str]
 
 
-# Model names begin with → tokens they take. Source: the makers' model pages.
+# Beginning of a model's name → its context window in tokens. Source: the vendors' model pages.
 _WINDOWS = (("gpt-5", 272_000), ("gpt-4.1", 1_000_000), ("gpt-4o", 128_000), ("o1", 200_000), ("o3", 200_000),
             ("o4", 200_000), ("claude", 200_000), ("gemini", 1_000_000))  # fmt: skip
-_SMALLEST_WINDOW = 4_096  # Ollama's default: what is beyond, it drops without a word
+_SMALLEST_WINDOW = 4_096  # Ollama's default; it drops silently what exceeds it
 _ANSWER_TOKENS = 1_024
 
+_TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 _SMALLEST = {
     "passage_tokens": 16,
     "k": 1,
@@ -85,41 +100,36 @@ _SMALLEST = {
     "max_file_mb": 1,
     "context_tokens": 0,
 }
+_LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions, less title and markers
 _CHOICES = {"private_urls": ("refuse", "allow"), "ocr": ("off", "on")}
-_LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions less title and markers
 
 
 def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> ResolvedSettings:
-    """Lays settings over each other.
+    """Merges settings of several origins.
 
     Args:
-        layers: (origin, name → value), the later ones win; an origin may hold `{name}` or `{NAME}`, replaced by the
-            setting's name.
+        layers: (origin, name → value); later ones take precedence. An origin may contain `{name}` or `{NAME}`, which is
+            replaced by the setting's name.
 
     Raises:
-        SettingsError: An unknown name, a value of the wrong type or outside its limits.
+        SettingsError: A name is unknown, or a value has the wrong type, is outside its limits, or does not fit another one.
     """
-    types = {field.name: type(field.default) for field in fields(Settings)}
     values: dict[str, object] = {}
-    origins = dict.fromkeys(types, "default")
+    origins = dict.fromkeys(_TYPES, "default")
     for pattern, layer in layers:
         for name, value in layer.items():
             origin = pattern.format(name=name.replace("_", "-"), NAME=name.upper())
-            if name not in types:
-                near = difflib.get_close_matches(name, types, n=1)
-                known = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(types)}"
+            if name not in _TYPES:
+                near = difflib.get_close_matches(name, _TYPES, n=1)
+                known = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(_TYPES)}"
                 raise SettingsError(f"{origin}: there is no setting {name!r}", known)
             origins[name] = origin
-            values[name] = _checked(name, value, types[name], origin)
-    settings = Settings(**values)  # type: ignore[arg-type]  # _checked made each value of its field's type
-    if settings.base_url and not settings.model and not settings.api_key:
-        raise SettingsError(
-            f"{origins['base_url']}: there is a base_url but no model", "name one: --model NAME; or 'none' to quote instead"
-        )
-    return ResolvedSettings(settings, origins)
+            values[name] = _checked(name, value, _TYPES[name], origin)
+    return ResolvedSettings(Settings(**values), origins)  # type: ignore[arg-type]  # _checked made each of its field's type
 
 
 def _checked(name: str, value: object, kind: type, origin: str) -> object:
+    """Returns a value as its field's type, within its limits."""
     try:
         if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
             raise ValueError
@@ -151,7 +161,7 @@ def _check_address(name: str, address: str, origin: str) -> None:
 
 
 def patterns(listed: str) -> list[str]:
-    """Patterns, one by one.
+    """Splits comma-separated patterns.
 
     Example:
         >>> patterns("*.pdf, notes/**")
@@ -161,7 +171,7 @@ def patterns(listed: str) -> list[str]:
 
 
 def masked(key: str) -> str:
-    """A key as it may be shown.
+    """Returns a key as it may be shown.
 
     Example:
         >>> masked("sk-abcdefghijklmnop"), masked("short"), masked("")
