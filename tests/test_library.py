@@ -279,8 +279,8 @@ def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
     with Library.open(tmp_path / "index") as library:
         library.sync_vectors()
         through_chroma = library.search("Which sea does the river reach?")
-        assert library._vector_search.holds_chroma
-        assert 0 == library._vector_search.waiting()
+        assert library._vector_search.is_open
+        assert 0 == library._vector_search.unconfirmed()
         library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
         assert "v" == library.search("Where does the Volga end?")[0].source  # not in Chroma yet
         health = library.check()

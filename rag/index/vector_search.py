@@ -1,8 +1,8 @@
-"""The vectors as one process sees them: through Chroma where this process holds it, else by an exact scan.
+"""Finds the passages nearest to a vector: through Chroma in the process that has Chroma open, elsewhere by an exact scan.
 
-The catalog drives both. A generation of Chroma is filled with all vectors, then follows the catalog's log, and says by
-itself how far it is; what it has not confirmed is scanned exactly. So an answer never waits for Chroma, never rests on it
-alone, and never misses what was acknowledged.
+The catalog is the source of both. A generation of Chroma is filled with all vectors, then follows the catalog's change
+log, and stores its own position. Vectors that Chroma has not confirmed yet are scanned exactly. So an answer never waits
+for Chroma, never depends on Chroma alone, and never misses an acknowledged document.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import StorageError
-from rag.index.exact_scan import ExactScan
+from rag.index.catalog_scan import CatalogScan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,56 +26,55 @@ if TYPE_CHECKING:
     Changes = list[tuple[str, NDArray[np.float32] | None]]
 
 _log = logging.getLogger(__name__)
-_PASSED_ON = 512  # changes told to Chroma together, 0.2 s; a question waits for one such batch at most
-_SCANNED = 5_000  # rows read for the scan together: 8 MB of vectors
-_SCAN_FASTER = 8_000  # passages up to which looking at all of them, 1 ms, is quicker than asking Chroma
-_LOG_KEPT = 20_000  # entries that Chroma has, kept for processes that scan; whoever lags further reads all vectors again
-_PAUSE_S = 30.0  # after a second failure in a row, and twice as long after each further one
-_LONGEST_PAUSE_S = 3600.0
+_CHANGES_AT_ONCE = 512  # passed to Chroma in one call, 0.2 s; a question waits for one such call at most
+_SCAN_ALL_UP_TO = 8_000  # passages: scanning all of them takes 1 ms, less than a query to Chroma
+_LOG_KEPT = 20_000  # confirmed log entries, kept for processes that scan; one that lags further reads all vectors again
+_RETRY_PAUSE_S = 30.0  # after a second failure in a row; doubled after each further one
+_LONGEST_RETRY_PAUSE_S = 3600.0
 
 
 class VectorIndex(Protocol):
     """A vector index on disk that one process may open at a time (Chroma; a fake in tests)."""
 
-    position: str  # how far it was filled when it was opened; "" if it is new
+    position: str  # how far the index was filled when it was opened; "" if it is new
 
     def __len__(self) -> int:
-        """How many vectors it holds."""
+        """Returns the number of vectors."""
 
     def keys(self) -> list[str]:
-        """Every key it holds."""
+        """Returns all keys."""
 
     def close(self) -> None:
-        """Leaves it ready to be opened again, and lets go of it."""
+        """Closes the index, so that it can be opened again."""
 
     def abandon(self) -> None:
-        """Lets go of it at once; it is not to be opened again."""
+        """Closes the index at once; it must not be opened again."""
 
     def apply(self, changes: Changes, position: str) -> None:
-        """Upserts (key, vector) and deletes (key, None), and remembers how far that is."""
+        """Upserts (key, vector) and deletes (key, None), and stores the position that this reaches."""
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Lists (key, cosine), best first."""
+        """Returns (key, cosine), best first."""
 
 
-class Lock(Protocol):
-    """What decides who holds it."""
+class IndexLock(Protocol):
+    """Decides which process may open the vector index."""
 
     def try_acquire(self) -> bool:
-        """Takes it if it is free."""
+        """Acquires the lock if it is free; returns whether this process holds it."""
 
     def release(self) -> None:
-        """Gives it back."""
+        """Releases the lock."""
 
     def holder(self) -> str:
-        """Who has it."""
+        """Returns who holds the lock, for people; empty if it is free."""
 
 
-class Generations(Protocol):
-    """Where generations of the index on disk lie."""
+class GenerationStore(Protocol):
+    """Where the generations of the vector index are stored."""
 
     def open(self, name: str) -> VectorIndex:
-        """Opens a generation, or makes it; a StorageError if it is not as it was left."""
+        """Opens a generation, or creates it; raises a StorageError if it is not as it was closed."""
 
     def remove_others(self, name: str) -> None:
         """Removes every generation but this one."""
@@ -83,7 +82,16 @@ class Generations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """How far a generation is: `copied`, the last passage copied into it (None: all are), then `seq` of the log."""
+    """How far a generation is filled.
+
+    Attributes:
+        copied: Id of the last passage copied into it; None once all are copied.
+        seq: The last entry of the change log that it follows.
+
+    Example:
+        >>> str(_Position(3, 12)), str(_Position(None, 12))
+        ('3:12', ':12')
+    """
 
     copied: int | None
     seq: int
@@ -92,239 +100,221 @@ class _Position:
         return f"{'' if self.copied is None else self.copied}:{self.seq}"
 
     @classmethod
-    def read(cls, said: str) -> _Position | None:
-        copied, _, seq = said.partition(":")
+    def parse(cls, position: str) -> _Position | None:
+        copied, _, seq = position.partition(":")
         return cls(int(copied) if copied else None, int(seq)) if seq.isdigit() else None
 
 
 class VectorSearch:
-    """Finds passages near a vector, in step with the catalog. Safe to share between threads."""
+    """Finds passages near a vector, in step with the catalog. Safe to share between threads.
 
-    def __init__(self, catalog: Catalog, lock: Lock, generations: Callable[[], Generations]) -> None:
+    Args:
+        catalog: The catalog.
+        lock: Decides which process may open Chroma.
+        generations: Returns where Chroma's generations are stored; called with the lock held.
+    """
+
+    def __init__(self, catalog: Catalog, lock: IndexLock, generations: Callable[[], GenerationStore]) -> None:
         self._catalog = catalog
         self._lock = lock
         self._generations = generations
-        self._guard = threading.RLock()  # held for moments only: what a question must wait for
-        self._changing = threading.RLock()  # held by whoever opens, fills or lets go of Chroma
-        self._held: VectorIndex | None = None
-        self._name = ""  # of the generation that is held
+        self._state_lock = threading.RLock()  # held for moments only, since questions wait for it
+        self._upkeep_lock = threading.RLock()  # held while Chroma is opened, filled or closed
+        self._index: VectorIndex | None = None
+        self._generation = ""  # name of the open generation
         self._position = _Position(0, 0)
-        self._failures = 0
-        self._not_before = 0.0
-        self._scan = ExactScan()
-        self._scans_all = False  # whether the scan has every vector, or those only that Chroma lacks
-        self._scanned = 0  # up to which entry of the log the scan is
-        self._scanned_edition = 0
+        self._failures = 0  # in a row
+        self._retry_at = 0.0  # monotonic time before which Chroma is not opened again
+        self._scan = CatalogScan(catalog)
 
     @property
-    def holds_chroma(self) -> bool:
+    def is_open(self) -> bool:
         """Whether this process has Chroma open."""
-        return self._held is not None
+        return self._index is not None
 
     def __len__(self) -> int:
-        """How many vectors Chroma holds; 0 where this process does not hold it."""
-        held = self._held
-        return len(held) if held is not None else 0
+        """Returns the number of vectors in Chroma; 0 if this process does not have Chroma open."""
+        index = self._index
+        return len(index) if index is not None else 0
 
     def holder(self) -> str:
-        """Who holds Chroma, for people; empty if nobody does."""
+        """Returns which process has Chroma open, for people; empty if none has."""
         return self._lock.holder()
 
-    def hold(self) -> bool:
-        """Opens Chroma if no other process has it; whether this process holds it now.
+    def try_open(self) -> bool:
+        """Opens Chroma unless another process has it open; returns whether this process has it open now.
 
-        A generation that is not as it was left is thrown away, and a new one begun.
+        A generation that is not as it was closed is discarded, and a new one is created.
 
         Raises:
-            StorageError: The new one cannot be opened either.
+            StorageError: The new generation cannot be opened either.
         """
-        with self._changing:
+        with self._upkeep_lock:
             name = self._catalog.meta.get("chroma_generation")
-            if self._held is not None and name == self._name:
+            if self._index is not None and name == self._generation:
                 return True
-            if self._held is not None:
-                self._let_go(keep=False)  # another edition is asked now
-            if time.monotonic() < self._not_before or not self._lock.try_acquire():
+            if self._index is not None:
+                self._close_index(keep=False)  # another index version is current
+            if time.monotonic() < self._retry_at or not self._lock.try_acquire():
                 return False
             try:
                 self._open(name)
             except BaseException:
-                self._wait_longer()
+                self._count_failure()
                 self._lock.release()
                 raise
             return True
 
-    def release(self) -> None:
-        """Lets another process hold Chroma."""
-        with self._changing:
-            self._let_go(keep=True)
+    def close(self) -> None:
+        """Closes Chroma, so that another process can open it."""
+        with self._upkeep_lock:
+            self._close_index(keep=True)
             self._lock.release()
 
     def rebuild(self) -> None:
-        """Throws the generation away, to be built anew; does nothing where another process holds it."""
-        with self._changing:
-            if self._held is not None or self._lock.try_acquire():
-                self._let_go(keep=False)
+        """Replaces the generation by an empty one, to be filled again; does nothing if another process has Chroma open."""
+        with self._upkeep_lock:
+            if self._index is not None or self._lock.try_acquire():
+                self._close_index(keep=False)
                 self._open(self._catalog.changes.new_generation())
 
-    def fill(self, stop: Callable[[], bool] = lambda: False) -> int:
-        """Brings Chroma up to date, where this process holds it; returns how many changes it was told.
+    def sync(self, should_stop: Callable[[], bool] = lambda: False) -> int:
+        """Brings Chroma up to date if this process has it open; returns the number of changes passed to Chroma.
 
-        If Chroma fails, its generation is thrown away and a new one filled.
+        If Chroma fails, its generation is discarded and a new one is filled.
 
         Args:
-            stop: Asked between batches whether to leave the rest for later.
+            should_stop: Called between batches; True leaves the rest for later.
 
         Raises:
-            StorageError: The new one fails too.
+            StorageError: The new generation fails too.
         """
-        with self._changing:
+        with self._upkeep_lock:
             try:
-                return self._pass_on(stop)
+                return self._apply_changes(should_stop)
             except StorageError as error:
-                self._fail(error)
-            return self._pass_on(stop) if self.hold() else 0
+                self._discard_failed(error)
+            return self._apply_changes(should_stop) if self.try_open() else 0
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Lists (key, cosine), best first, at most k; keys of passages removed meanwhile may be among them."""
-        with self._guard:
-            held = self._usable()
-            self._catch_up(everything=held is None)
+        """Returns (key, cosine) of at most k passages, best first; passages removed in the meantime may be among them."""
+        with self._state_lock:
+            index = self._usable_index()
+            self._scan.update(all_vectors=index is None, after=self._position.seq)
             found = dict(self._scan.nearest(vector, k))
-        if held is not None:
+        if index is not None:
             try:
-                found = {**dict(held.nearest(vector, k)), **found}
+                found = {**dict(index.nearest(vector, k)), **found}
             except StorageError as error:
-                self._fail(error)
+                self._discard_failed(error)
                 return self.nearest(vector, k)
         return sorted(found.items(), key=lambda item: -item[1])[:k]
 
-    def is_new(self) -> bool:
-        """Whether Chroma was never filled."""
+    def is_never_filled(self) -> bool:
+        """Whether no process has ever filled Chroma."""
         return not self._catalog.meta.get("chroma_generation")
 
-    def waiting(self) -> int:
-        """How many entries of the log Chroma has not confirmed."""
+    def unconfirmed(self) -> int:
+        """Returns the number of log entries that Chroma has not confirmed."""
         return self._catalog.changes.newest() - int(self._catalog.meta.get("chroma_filled") or 0)
 
     def difference(self) -> str:
-        """How Chroma differs from the catalog, in words; empty when it does not, or is not held."""
-        held = self._held
-        if held is None:
+        """Describes how Chroma differs from the catalog; empty if it does not, or if this process does not have it open."""
+        index = self._index
+        if index is None:
             return ""
         try:
-            holds, wanted = set(held.keys()), set(self._catalog.vectors.keys())
+            present, expected = set(index.keys()), set(self._catalog.vectors.keys())
         except StorageError as error:
             return str(error)
-        if holds == wanted:
+        if present == expected:
             return ""
-        return f"Chroma lacks {len(wanted - holds):,} vectors and has {len(holds - wanted):,} too many"
+        return f"Chroma lacks {len(expected - present):,} vectors and has {len(present - expected):,} too many"
 
     def _open(self, name: str) -> None:
         generations = self._generations()
         name = name or self._catalog.changes.new_generation()
         generations.remove_others(name)
-        newest = self._catalog.changes.newest()  # before anything is copied: what comes later is in the log
+        newest = self._catalog.changes.newest()  # before anything is copied: later changes are in the log
         try:
-            held = generations.open(name)
-            position = _Position.read(held.position) if held.position else _Position(0, newest)
+            index = generations.open(name)
+            position = _Position.parse(index.position) if index.position else _Position(0, newest)
             if position is None or not self._catalog.changes.trimmed() <= position.seq <= newest:
-                held.abandon()
+                index.abandon()
                 raise StorageError(f"Chroma's generation {name} belongs to another state of the catalog")
         except StorageError as error:
-            _log.warning("%s; it is built anew from the catalog", error)
+            _log.warning("%s; rebuilding it from the catalog", error)
             name = self._catalog.changes.new_generation()
             generations.remove_others(name)
             position = _Position(0, self._catalog.changes.newest())
-            held = generations.open(name)
-        with self._guard:
-            self._held, self._name, self._position = held, name, position
+            index = generations.open(name)
+        with self._state_lock:
+            self._index, self._generation, self._position = index, name, position
 
-    def _let_go(self, *, keep: bool) -> None:
-        with self._guard:
-            held, self._held = self._held, None
-            self._forget_scan()
-        if held is not None:
+    def _close_index(self, *, keep: bool) -> None:
+        with self._state_lock:
+            index, self._index = self._index, None
+            self._scan.clear()
+        if index is not None:
             if keep:
-                held.close()
+                index.close()
             else:
-                held.abandon()
+                index.abandon()
 
-    def _fail(self, error: StorageError) -> None:
-        """Chroma failed in this process: its generation is not used again; a new one is begun, at once the first time."""
-        _log.warning("%s; answering without it until it is built anew", error)
-        with self._guard:
-            if self._held is None:
-                return  # another thread saw it first
+    def _discard_failed(self, error: StorageError) -> None:
+        """Discards the generation after Chroma failed. It is replaced at once the first time, later after a pause."""
+        _log.warning("%s; answering without Chroma until it is rebuilt", error)
+        with self._state_lock:
+            if self._index is None:
+                return  # another thread has discarded it
             self._catalog.changes.new_generation()
-            held, self._held = self._held, None
-            held.abandon()
-            self._forget_scan()
-            self._wait_longer()
+            index, self._index = self._index, None
+            index.abandon()
+            self._scan.clear()
+            self._count_failure()
 
-    def _wait_longer(self) -> None:
-        """Counts a failure; from the second in a row on, the next try waits."""
+    def _count_failure(self) -> None:
+        """Counts a failure. After the second in a row, the next try has to wait."""
         self._failures += 1
         if self._failures > 1:
-            self._not_before = time.monotonic() + min(_PAUSE_S * 2 ** (self._failures - 2), _LONGEST_PAUSE_S)
+            pause_s = min(_RETRY_PAUSE_S * 2 ** (self._failures - 2), _LONGEST_RETRY_PAUSE_S)
+            self._retry_at = time.monotonic() + pause_s
 
-    def _pass_on(self, stop: Callable[[], bool]) -> int:
-        """Copies all vectors if the generation is new, then what the log holds."""
-        passed = 0
-        while self._held is not None and not stop() and self._catalog.meta.get("chroma_generation") == self._name:
-            at = self._position
+    def _apply_changes(self, should_stop: Callable[[], bool]) -> int:
+        """Copies all vectors into a new generation, then applies the log; returns the number of changes."""
+        applied = 0
+        while self._index is not None and not should_stop() and self._is_current_generation():
+            position = self._position
             changes: Changes
-            if at.copied is not None:
-                rows = self._catalog.vectors.after(at.copied, _PASSED_ON)
+            if position.copied is not None:
+                rows = self._catalog.vectors.after(position.copied, _CHANGES_AT_ONCE)
                 changes = [(key, vector) for _, key, vector in rows]
-                then = _Position(rows[-1][0] if rows else None, at.seq)
+                reached = _Position(rows[-1][0] if rows else None, position.seq)
             else:
-                entries = self._catalog.changes.after(at.seq, _PASSED_ON)
+                entries = self._catalog.changes.after(position.seq, _CHANGES_AT_ONCE)
                 if not entries:
-                    return passed
+                    return applied
                 changes = [(entry.key, entry.vector) for entry in entries]
-                then = _Position(None, entries[-1].seq)
-            self._held.apply(changes, str(then))
-            self._confirmed(changes, then)
-            passed += len(changes)
-        return passed
+                reached = _Position(None, entries[-1].seq)
+            self._index.apply(changes, str(reached))
+            self._confirm(changes, reached)
+            applied += len(changes)
+        return applied
 
-    def _confirmed(self, changes: Changes, then: _Position) -> None:
-        with self._guard:
-            self._position = then
+    def _confirm(self, changes: Changes, reached: _Position) -> None:
+        with self._state_lock:
+            self._position = reached
             self._failures = 0
-            if not self._scans_all:
-                self._scan.apply((key, None) for key, _ in changes)
-        if then.copied is None:
-            self._catalog.meta.set("chroma_filled", str(then.seq))
-            self._catalog.changes.trim(then.seq - _LOG_KEPT)
+            self._scan.drop(key for key, _ in changes)
+        if reached.copied is None:
+            self._catalog.meta.set("chroma_filled", str(reached.seq))
+            self._catalog.changes.trim(reached.seq - _LOG_KEPT)
 
-    def _usable(self) -> VectorIndex | None:
-        """Chroma, where it has all vectors but those the log tells of."""
-        if self._held is None or self._position.copied is not None or self._catalog.passages.totals()[0] <= _SCAN_FASTER:
+    def _usable_index(self) -> VectorIndex | None:
+        """Returns Chroma if it lacks only vectors that the log lists, and asking it is faster than scanning all vectors."""
+        if self._position.copied is not None or self._catalog.passages.totals()[0] <= _SCAN_ALL_UP_TO:
             return None
-        return self._held if self._catalog.meta.get("chroma_generation") == self._name else None
+        return self._index if self._is_current_generation() else None
 
-    def _catch_up(self, *, everything: bool) -> None:
-        """Brings the scan up to the log's end."""
-        edition, trimmed = self._catalog.versions.current().id, self._catalog.changes.trimmed()
-        fits = self._scanned_edition == edition and self._scans_all == everything and self._scanned >= trimmed
-        if not fits or (not everything and self._scanned < self._position.seq):
-            self._scan, self._scans_all, self._scanned_edition = ExactScan(), everything, edition
-            self._scanned = self._position.seq
-            if everything:
-                with self._catalog.snapshot():
-                    self._scanned = self._catalog.changes.newest()
-                    self._scan_all()
-        while entries := self._catalog.changes.after(self._scanned, _SCANNED):
-            self._scan.apply((entry.key, entry.vector) for entry in entries)
-            self._scanned = entries[-1].seq
-
-    def _scan_all(self) -> None:
-        last = 0
-        while rows := self._catalog.vectors.after(last, _SCANNED):
-            self._scan.apply((key, vector) for _, key, vector in rows)
-            last = rows[-1][0]
-
-    def _forget_scan(self) -> None:
-        self._scan, self._scans_all, self._scanned, self._scanned_edition = ExactScan(), False, 0, 0
+    def _is_current_generation(self) -> bool:
+        return self._catalog.meta.get("chroma_generation") == self._generation

@@ -1,6 +1,6 @@
 """Decides when this process opens and fills Chroma: in the background, at once, or not at all.
 
-Questions never wait for it and never depend on it: until it is ready, and if it fails, vectors are scanned.
+Questions never wait for Chroma and never depend on it: until it is ready, and if it fails, vectors are scanned.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A short-lived process leaves fewer changes than this to the next process that holds Chroma; until then they are scanned.
-_FILL_AT_LEAST = 1_000
+# A short-lived process leaves fewer changes than this to the next process that opens Chroma; until then they are scanned.
+_SYNC_FROM_CHANGES = 1_000
 # Up to this many vectors, scanning them all is faster for a short-lived process than importing Chroma (1.5 s).
-_SCANNED_ANYWAY = 200_000
+_SCAN_UP_TO_VECTORS = 200_000
 
 
 class VectorSync:
@@ -39,7 +39,7 @@ class VectorSync:
         self._short_lived = short_lived
         self._guard = threading.Lock()
         self._is_prepared = False
-        self._filling: threading.Thread | None = None
+        self._background: threading.Thread | None = None
         self._closing = threading.Event()
 
     def prepare(self) -> None:
@@ -48,41 +48,46 @@ class VectorSync:
             if self._is_prepared:
                 return
             self._is_prepared = True
-            is_large = self._catalog.vectors.count() > _SCANNED_ANYWAY
+            is_large = self._catalog.vectors.count() > _SCAN_UP_TO_VECTORS
             if self._short_lived and not is_large:
                 return
-            if is_large:  # waiting for it takes less time than reading all vectors
-                _log_failure(self._vector_search.hold)
+            if is_large:  # opening it takes less time than reading all vectors
+                _log_failure(self._vector_search.try_open)
             if not self._short_lived:
-                self._filling = threading.Thread(target=_log_failure, args=(self._fill,), name="fill", daemon=True)
-                self._filling.start()
+                self._background = threading.Thread(
+                    target=_log_failure, args=(self._open_and_sync,), name="vector sync", daemon=True
+                )
+                self._background.start()
 
     def sync(self) -> int:
-        """Passes on to Chroma what it has not seen, unless another process holds it; returns the number of changes.
+        """Passes on to Chroma what it has not seen, unless another process has it open; returns the number of changes.
 
         Raises:
             StorageError: Chroma cannot be opened or filled, not even after a rebuild.
         """
-        return self._vector_search.fill() if self._vector_search.hold() else 0
+        return self._vector_search.sync() if self._vector_search.try_open() else 0
 
     def close(self, *, changed: bool) -> None:
-        """Stops the background work, brings Chroma up to date if this process changed the index, and releases it."""
+        """Stops the background work, brings Chroma up to date if this process changed the index, and closes it."""
         self._closing.set()
-        if self._filling is not None:
-            self._filling.join()
-        if changed and (
-            not self._short_lived or self._vector_search.is_new() or self._vector_search.waiting() >= _FILL_AT_LEAST
-        ):
+        if self._background is not None:
+            self._background.join()
+        if changed and self._is_sync_due():
             self.sync()
-        self._vector_search.release()
+        self._vector_search.close()
 
-    def _fill(self) -> None:
-        if self._vector_search.hold():
-            self._vector_search.fill(self._closing.is_set)
+    def _is_sync_due(self) -> bool:
+        if not self._short_lived or self._vector_search.is_never_filled():
+            return True
+        return self._vector_search.unconfirmed() >= _SYNC_FROM_CHANGES
+
+    def _open_and_sync(self) -> None:
+        if self._vector_search.try_open():
+            self._vector_search.sync(self._closing.is_set)
 
 
 def _log_failure(work: Callable[[], object]) -> None:
     try:
         work()
     except RagError as error:
-        _log.warning("%s; answering without it", error)
+        _log.warning("%s; answering without Chroma", error)

@@ -40,7 +40,7 @@ def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
         library.sync_vectors()
-        assert library._vector_search.holds_chroma
+        assert library._vector_search.is_open
         assert 3 == library.check().vectors_in_chroma
         yield library
 
@@ -48,12 +48,12 @@ def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
 def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking at a few thousand vectors is quicker than asking Chroma, and finds the same."""
     asked: list[int] = []
-    nearest = filled._vector_search._held.nearest
-    monkeypatch.setattr(filled._vector_search._held, "nearest", lambda vector, k: asked.append(k) or nearest(vector, k))
+    nearest = filled._vector_search._index.nearest
+    monkeypatch.setattr(filled._vector_search._index, "nearest", lambda vector, k: asked.append(k) or nearest(vector, k))
     through_chroma = filled.search("Where does the river end?")
     assert asked
     asked.clear()
-    monkeypatch.setattr(vector_search, "_SCAN_FASTER", 8_000)
+    monkeypatch.setattr(vector_search, "_SCAN_ALL_UP_TO", 8_000)
     scanned = filled.search("Where does the river end?")
 
     assert [] == asked
@@ -64,10 +64,10 @@ def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyP
 
 def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
     """Chroma lives in a process of its own: when that dies, the scan answers, and a new generation is filled."""
-    filled._vector_search._held._child.kill()
+    filled._vector_search._index._child.kill()
     hits = filled.search("Where does the river end?")
     assert ("rivers.txt", True) == (hits[0].source, hits[0].ranks.dense is not None)
-    assert not filled._vector_search.holds_chroma
+    assert not filled._vector_search.is_open
     filled.sync_vectors()
     assert 3 == filled.check().vectors_in_chroma
 
@@ -75,19 +75,19 @@ def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
 def test_a_hang_of_chroma_ends(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that does not answer is ended, and the scan answers."""
     monkeypatch.setattr(process, "_REPLY_S", 0.3)
-    os.kill(filled._vector_search._held._child.pid, signal.SIGSTOP)
+    os.kill(filled._vector_search._index._child.pid, signal.SIGSTOP)
     assert "rivers.txt" == filled.search("Where does the river end?")[0].source
-    assert not filled._vector_search.holds_chroma
+    assert not filled._vector_search.is_open
 
 
 def test_repeated_failures_are_not_tried_again_at_once(filled: Library) -> None:
     """The first failure is mended at once; after the second in a row, the next try waits."""
-    filled._vector_search._held._child.kill()
+    filled._vector_search._index._child.kill()
     filled._vector_search.nearest(np.ones(384, np.float32), 1)
-    assert filled._vector_search.hold()
-    filled._vector_search._held._child.kill()
+    assert filled._vector_search.try_open()
+    filled._vector_search._index._child.kill()
     assert 0 == filled.sync_vectors()
-    assert not filled._vector_search.hold()
+    assert not filled._vector_search.try_open()
 
 
 def test_a_clean_end_is_trusted(tmp_path: Path, folder: Path) -> None:
@@ -175,7 +175,7 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
     program = (
         "import sys, os, time; from rag import Library; library = Library.open(sys.argv[1]);"
         "library.sync(sys.argv[2]); library.sync_vectors();"
-        "print(library._vector_search._held._child.pid, flush=True); time.sleep(60)"
+        "print(library._vector_search._index._child.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "index"), str(folder)], stdout=subprocess.PIPE, text=True
@@ -185,13 +185,13 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
     parent.kill()
     parent.communicate()
     with Library.open(tmp_path / "index", short_lived=True) as library:
-        assert not library._vector_search.hold()
+        assert not library._vector_search.try_open()
         assert "being finished" in library.check().chroma_holder
         os.kill(child, signal.SIGCONT)
         deadline = time.monotonic() + 20
-        while not library._vector_search.hold() and time.monotonic() < deadline:
+        while not library._vector_search.try_open() and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert "" != library._vector_search._held.position  # sealed: nothing has to be copied again
+        assert "" != library._vector_search._index.position  # sealed: nothing has to be copied again
         assert 3 == library.check().vectors_in_chroma
 
 
@@ -202,8 +202,8 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
         holder.sync_vectors()  # before the other's first question: whoever comes first holds it
         assert holder.search("Danube")[0].source == "rivers.txt"
         assert other.search("Danube")[0].source == "rivers.txt"
-        assert holder._vector_search.holds_chroma
-        assert not other._vector_search.holds_chroma
+        assert holder._vector_search.is_open
+        assert not other._vector_search.is_open
         (folder / "new.txt").write_text("Platypuses lay eggs.", "utf-8")
         other.sync(folder)
         assert "new.txt" == holder.search("platypus eggs")[0].source

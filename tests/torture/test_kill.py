@@ -83,7 +83,7 @@ class Room:
         """Chroma agrees with the catalog once it is filled."""
         with open_library(self.folder / "index", short_lived=False) as library:
             deadline = time.monotonic() + 20
-            while not library._vector_search.hold() and time.monotonic() < deadline:
+            while not library._vector_search.try_open() and time.monotonic() < deadline:
                 time.sleep(0.05)  # a child that outlived its parent is finishing
             health = library.check(repair=True)
             assert (health.problems, health.waiting) == ((), 0)

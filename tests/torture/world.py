@@ -21,7 +21,7 @@ from rag.index import vector_search
 from rag.index.indexed_text import embedded_text
 from rag.settings import Settings
 
-vector_search._SCAN_FASTER = 0  # so that libraries as small as these are asked through Chroma all the same
+vector_search._SCAN_ALL_UP_TO = 0  # so that libraries as small as these are asked through Chroma all the same
 DIMENSION = 128
 WORDS = """river stone winter garden letter market bridge engine music harbour paper winter island window silver
 copper forest thunder bottle ladder candle basket mirror saddle anchor barrel blanket button
@@ -70,7 +70,7 @@ def open_library(
 
 def leave_chroma_alone(library: Library) -> None:
     """Spares a small library that nobody asks through Chroma the 2 s of starting it when it is closed."""
-    library._vector_search.is_new = lambda: False
+    library._vector_search.is_never_filled = lambda: False
 
 
 def text_of(name: str, version: int, paragraphs: int = PARAGRAPHS) -> str:

@@ -31,7 +31,7 @@ def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tupl
         IndexBusyError: Another process holds Chroma, or is reading an older state.
     """
     before = size_of(folder)
-    if not vector_search.hold():
+    if not vector_search.try_open():
         raise IndexBusyError(
             f"another process is searching through Chroma ({vector_search.holder()})", "stop it, then repeat"
         )
@@ -43,6 +43,6 @@ def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tupl
         shutil.rmtree(old)
     vector_search.rebuild()
     catalog.clean()
-    if vector_search.hold():
-        vector_search.fill()
+    if vector_search.try_open():
+        vector_search.sync()
     return before, size_of(folder)

@@ -63,13 +63,13 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
     if repair:
         with import_turn(folder):
             catalog.sweep(unfinished_too=True)
-    held = vector_search.hold()
-    if held:
+    is_open = vector_search.try_open()
+    if is_open:
         found = _difference(vector_search)
         if found and repair:
             vector_search.rebuild()
-            if vector_search.hold():
-                vector_search.fill()
+            if vector_search.try_open():
+                vector_search.sync()
             repaired.append(f"{found}: rebuilt from the catalog")
         elif found:
             problems.append(f"{found}; {_REBUILD}")
@@ -79,12 +79,12 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
         documents=now.documents,
         passages=now.passages,
         waiting=now.waiting,
-        vectors_in_chroma=len(vector_search) if held else None,
+        vectors_in_chroma=len(vector_search) if is_open else None,
         embedder=now.embedder,
         versions=now.versions,
         problems=tuple(problems),
         repaired=tuple(repaired),
-        chroma_holder="" if held else vector_search.holder(),
+        chroma_holder="" if is_open else vector_search.holder(),
     )
 
 
@@ -92,8 +92,8 @@ def _difference(vector_search: VectorSearch) -> str:
     """Returns how Chroma differs from the catalog once it is filled; others may be writing meanwhile."""
     found = ""
     for _ in range(_CATCH_UPS):
-        if vector_search.hold():
-            vector_search.fill()
+        if vector_search.try_open():
+            vector_search.sync()
         found = vector_search.difference()
         if not found:
             break

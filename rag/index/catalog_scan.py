@@ -1,0 +1,69 @@
+"""Scans the catalog's vectors, all or only those that Chroma has not confirmed yet, in step with the change log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rag.index.exact_scan import ExactScan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.index.catalog import Catalog
+
+_ROWS_AT_ONCE = 5_000  # read together: 8 MB of vectors
+
+
+class CatalogScan:
+    """An exact scan in step with one catalog. Not safe to share between threads.
+
+    Args:
+        catalog: The catalog.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.clear()
+
+    def clear(self) -> None:
+        """Frees the vectors; the next `update` reads them again."""
+        self._scan = ExactScan()
+        self._has_all = False  # whether the scan holds every vector, or only those after a position in the log
+        self._seq = 0  # the last log entry that the scan holds
+        self._version = 0  # the index version that the vectors belong to
+
+    def update(self, *, all_vectors: bool, after: int) -> None:
+        """Brings the scan up to the end of the log.
+
+        Args:
+            all_vectors: Hold every vector of the current index version.
+            after: Otherwise hold only what follows this log entry.
+        """
+        version, trimmed = self._catalog.versions.current().id, self._catalog.changes.trimmed()
+        is_valid = self._version == version and self._has_all == all_vectors and self._seq >= trimmed
+        if not is_valid or (not all_vectors and self._seq < after):
+            self._scan, self._has_all, self._version, self._seq = ExactScan(), all_vectors, version, after
+            if all_vectors:
+                with self._catalog.snapshot():
+                    self._seq = self._catalog.changes.newest()
+                    self._read_all()
+        while entries := self._catalog.changes.after(self._seq, _ROWS_AT_ONCE):
+            self._scan.apply((entry.key, entry.vector) for entry in entries)
+            self._seq = entries[-1].seq
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Drops vectors that Chroma has now, unless the scan holds every vector."""
+        if not self._has_all:
+            self._scan.apply((key, None) for key in keys)
+
+    def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        """Returns (key, cosine) of at most k vectors, best first."""
+        return self._scan.nearest(vector, k)
+
+    def _read_all(self) -> None:
+        last = 0
+        while rows := self._catalog.vectors.after(last, _ROWS_AT_ONCE):
+            self._scan.apply((key, vector) for _, key, vector in rows)
+            last = rows[-1][0]
