@@ -16,14 +16,14 @@ from rag import Document, Filter
 from rag import records as r
 from rag.answering.verification.answer_check import MARKER, claims_of
 from rag.answering.verification.claims import support
-from rag.answering.prompts import refuses
-from rag.answering.verification.url_filter import without_foreign
-from rag.cli.rendering import Live, one_line, plain
+from rag.answering.prompts import is_refusal
+from rag.answering.verification.url_filter import without_foreign_urls
+from rag.cli.rendering import LiveText, one_line, plain
 from rag.index.catalog import Catalog
 from rag.index.splitting import SentencePacker
 from rag.server.page.views import answer_view, markup, source_view
 from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
-from rag.sources.parsers.markdown import read as read_markdown
+from rag.sources.parsers.markdown import parse as parse_markdown
 from rag.text.quotes import find_quotation, find_quote, quotations
 from rag.text.sentences import sentences
 from rag.text.terms import terms
@@ -52,9 +52,9 @@ def answered(text: str) -> r.Answer:
 
 
 def through_live(text: str) -> None:
-    live = Live()
+    live = LiveText()
     for at in range(0, len(text), 50):
-        live.shown(text[at : at + 50])
+        live.feed(text[at : at + 50])
 
 
 def every_fourth(text: str) -> list[int]:
@@ -73,8 +73,8 @@ WORK: dict[str, Callable[[str], object]] = {
     "a claim and a long source": lambda text: support("the word of a claim", text, 0, len(text)),
     "a long claim": lambda text: support(text, "The word of a source. Not 20.", 0, 29),
     "claims of an answer": claims_of,
-    "markers": lambda text: (MARKER.sub("", text), refuses(text)),
-    "addresses": lambda text: without_foreign(text, ["nothing"]),
+    "markers": lambda text: (MARKER.sub("", text), is_refusal(text)),
+    "addresses": lambda text: without_foreign_urls(text, ["nothing"]),
     "escape for the page": markup.escaped,
     "answer on the page": lambda text: answer_view.answer_markup(0, answered(text)),
     "answer as it is written": answer_view.partial_answer_markup,
@@ -85,7 +85,7 @@ WORK: dict[str, Callable[[str], object]] = {
     "to the terminal, live": through_live,
     "canonical text": canonical,
     "date and author": lambda text: (find_date(text), find_author(text), name_as_title(text[:250])),
-    "markdown": lambda text: read_markdown(text.encode(), "a.md"),
+    "markdown": lambda text: parse_markdown(text.encode(), "a.md"),
     "prompt": visible,
 }
 

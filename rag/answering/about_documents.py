@@ -1,7 +1,7 @@
-"""Answers about the documents rather than from them: what is here, who wrote it and when, what it says in short.
+"""Answers questions about the documents themselves: which there are, who wrote one, when, and what it says in short.
 
-Everything is quoted: a summary is the sentences that say most, each cited; who wrote a document is read off what its reader
-found in it, and cited as such.
+Everything is quoted. A summary consists of the most central sentences, each cited. Author and date are those that the parser
+found in the document, cited where the document states them.
 """
 
 from __future__ import annotations
@@ -18,99 +18,102 @@ from rag.records import Hit
 from rag.text.quotes import find_quote
 from rag.text.sentences import sentences
 
-_CONSIDERED = 160  # sentences of a document that a summary is chosen from: its beginning, and others evenly
-_LEAD = 20
-_SUMMED_UP = 5  # sentences of a summary
-_ALIKE = 0.8  # cosine from which a sentence repeats another
-_LONGEST = 300
-_SHORT_LINE = 80
-_PASSAGE = 1_000  # code points that a model is shown as one
+_MAX_SENTENCES = 160  # of a document that a summary is chosen from: the first ones, and others at even intervals
+_FIRST_SENTENCES = 20
+_SUMMARY_SENTENCES = 5
+_DUPLICATE = 0.8  # cosine from which a sentence repeats another
+_MAX_QUOTE = 300  # code points
+_MAX_DATE_LINE = 80  # code points
+_PASSAGE_CHARACTERS = 1_000  # code points of a passage in a prompt
 
 
-def small_talk(kind: str, count: int, openings: Sequence[Hit]) -> ComposedAnswer:
-    """What is said to a greeting, to thanks, or to somebody who does not know what to ask.
+def small_talk(intent: str, count: int, openings: Sequence[Hit]) -> ComposedAnswer:
+    """Returns the reply to a greeting, to thanks, or to a request for help.
 
     Args:
-        kind: "greeting", "thanks" or "help".
-        count: Documents there are.
-        openings: How some of them begin.
+        intent: "greeting", "thanks" or "help".
+        count: Number of documents.
+        openings: The beginnings of some of them.
     """
-    if kind == "thanks":
+    if intent == "thanks":
         return ComposedAnswer(prompts.WELCOME)
     if not openings:
         return ComposedAnswer(prompts.NOTHING_HERE)
-    return ComposedAnswer(prompts.GREETING.format(count=_counted(count, "document"), some=_named(openings)))
+    return ComposedAnswer(prompts.GREETING.format(count=_count_noun(count, "document"), some=_example_titles(openings)))
 
 
 def contents(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
-    """The documents, each with author and date, citing how it begins.
+    """Lists the documents with author and date; each cites its beginning.
 
     Args:
-        count: Documents there are.
-        openings: How the first of them begin; no more than these are named.
+        count: Number of documents.
+        openings: The beginnings of the first documents; only these are listed.
     """
     if not openings:
         return ComposedAnswer(prompts.NOTHING_HERE)
     builder = AnswerBuilder()
-    builder.add(f"There {'is' if count == 1 else 'are'} {_counted(count, 'document')} here:")
+    builder.add(f"There {'is' if count == 1 else 'are'} {_count_noun(count, 'document')} here:")
     for hit in openings:
         about = ", ".join(part for part in (hit.author, hit.date) if part)
-        said = f"• {hit.title or hit.source}" + (f" ({about})" if about else "")
-        builder.add(said, hit, _first_sentence(hit), locator="beginning", before="\n")
+        item = f"• {hit.title or hit.source}" + (f" ({about})" if about else "")
+        builder.add(item, hit, _first_sentence(hit), locator="beginning", before="\n")
     if count > len(openings):
-        builder.add(f"… and {count - len(openings):,} more; `rag ls` lists them all.", before="\n")
+        builder.add(f"… and {count - len(openings):,} more. To list all of them: rag ls", before="\n")
     return builder.composed()
 
 
-def which_one(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
-    """Asks back which document is meant."""
-    return ComposedAnswer(prompts.WHICH_ONE.format(count=count, some=_named(openings)))
+def ask_which(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
+    """Returns the question which document is meant."""
+    return ComposedAnswer(prompts.WHICH_ONE.format(count=count, some=_example_titles(openings)))
 
 
 def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
-    """Who wrote a document and when, cited where it says so, else as its metadata; without citations it says neither.
+    """States the author and the date of a document, cited where its text states them, else from its metadata.
 
     Args:
-        opening: How it begins.
-        who: The author is asked for.
-        when: The date is.
+        opening: The document's beginning.
+        who: Whether to state the author.
+        when: Whether to state the date.
+
+    Returns:
+        The answer; without citations if the document states neither.
     """
     title = opening.title or opening.source
     builder = AnswerBuilder()
-    for asked, fact, said, missing in (
+    for is_wanted, fact, statement, absent in (
         (who, opening.author, f"“{title}” is by {opening.author}", f"“{title}” does not name its author."),
-        (when, opening.date, f"“{title}” is dated {opening.date}", f"“{title}” is not dated."),
+        (when, opening.date, f"“{title}” is dated {opening.date}", f"“{title}” has no date."),
     ):
-        if asked and fact:
-            span = _where(fact, opening.text)
-            words = opening.text[slice(*span)] if span else fact
-            # A date is written in many ways: it is said in the document's own too, unless that is how it was said.
-            own = f" (“{words}”)." if fact not in words and len(words) <= _SHORT_LINE else "."
-            builder.add(said + own, opening, span or _first_sentence(opening), locator="" if span else "metadata")
-        elif asked:
-            builder.add(missing)
+        if is_wanted and fact:
+            span = _find_fact(fact, opening.text)
+            line = opening.text[slice(*span)] if span else fact
+            # A date is written in many ways: where the document writes it differently, its own line is quoted too.
+            original = f" (“{line}”)." if fact not in line and len(line) <= _MAX_DATE_LINE else "."
+            builder.add(statement + original, opening, span or _first_sentence(opening), locator="" if span else "metadata")
+        elif is_wanted:
+            builder.add(absent)
     return builder.composed()
 
 
-def _where(fact: str, text: str) -> tuple[int, int] | None:
-    """The line of a text that names an author, or a date in some way of writing it."""
-    for words in _ways_to_write(fact):
-        if found := find_quote(words, text):
-            begin = text.rfind("\n", 0, found[0]) + 1
+def _find_fact(fact: str, text: str) -> tuple[int, int] | None:
+    """Returns the span of the line that states an author or date; of the fact alone if the line is long; None if absent."""
+    for spelling in _spellings(fact):
+        if found := find_quote(spelling, text):
+            start = text.rfind("\n", 0, found[0]) + 1
             end = text.find("\n", found[1])
             end = end if end >= 0 else len(text)
-            return (begin, end) if end - begin <= _LONGEST else (found[0], found[1])
+            return (start, end) if end - start <= _MAX_QUOTE else (found[0], found[1])
     return None
 
 
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
-def _ways_to_write(fact: str) -> list[str]:
-    """A name, or an ISO date as people write it.
+def _spellings(fact: str) -> list[str]:
+    """Returns a name as it is, or the common spellings of an ISO date.
 
     Example:
-        >>> _ways_to_write("2024-03-18")[:3]
+        >>> _spellings("2024-03-18")[:3]
         ['2024-03-18', 'March 18, 2024', '18 March 2024']
     """
     parts = fact.split("-")
@@ -125,73 +128,75 @@ def _ways_to_write(fact: str) -> list[str]:
     return written
 
 
-def summary(parts: Sequence[Hit], embedder: Embedder, most: int = _SUMMED_UP) -> ComposedAnswer:
-    """The sentences that say most of some documents, in reading order.
+def summary(parts: Sequence[Hit], embedder: Embedder, limit: int = _SUMMARY_SENTENCES) -> ComposedAnswer:
+    """Returns the most central sentences of some documents, in reading order.
 
     Args:
         parts: Each document's text, as one hit.
-        embedder: Tells what is central.
-        most: Sentences in all; each document has at least one.
+        embedder: Embeds the sentences.
+        limit: Sentences in total; each document has at least one.
     """
     builder = AnswerBuilder()
     for hit in parts:
         if len(parts) > 1:
             builder.add(f"{hit.title or hit.source}:", before="\n")
-        for start, end in _central(hit.text, embedder, max(1, most // len(parts))):
+        for start, end in _central_sentences(hit.text, embedder, max(1, limit // len(parts))):
             builder.add(hit.text[start:end], hit, (hit.start + start, hit.start + end))
     return builder.composed(prompts.QUOTED_SUMMARY)
 
 
-def sampled(part: Hit, room: int) -> list[Hit]:
-    """A document's text as passages for a model to sum up: all of it, or pieces evenly taken from it.
+def sample_passages(part: Hit, characters: int) -> list[Hit]:
+    """Returns a document's text as passages for a model to summarise: all of them, or some at even intervals.
 
     Args:
         part: The text, as one hit.
-        room: Code points for all passages together.
+        characters: Code points for all passages together.
     """
     spans = sentences(part.text)
     passages: list[tuple[int, int]] = []
     for start, end in spans:
-        if passages and end - passages[-1][0] <= _PASSAGE:
+        if passages and end - passages[-1][0] <= _PASSAGE_CHARACTERS:
             passages[-1] = (passages[-1][0], end)
         else:
-            passages.append((start, min(end, start + 2 * _PASSAGE)))
-    most = max(1, room // _PASSAGE)
-    if len(passages) > most:
-        passages = [passages[i * len(passages) // most] for i in range(most)]
+            passages.append((start, min(end, start + 2 * _PASSAGE_CHARACTERS)))
+    limit = max(1, characters // _PASSAGE_CHARACTERS)
+    if len(passages) > limit:
+        passages = [passages[i * len(passages) // limit] for i in range(limit)]
     return [replace(part, start=part.start + a, end=part.start + b, text=part.text[a:b]) for a, b in passages]
 
 
-def _central(text: str, embedder: Embedder, most: int) -> list[tuple[int, int]]:
-    """The sentences nearest to the middle of what a text says, none like another, those at its beginning preferred."""
-    every = [(a, b) for a, b in sentences(text) if 30 <= b - a <= _LONGEST and text[a:b].count(" ") >= 4]
-    every = every or sentences(text)[:most]
-    if len(every) > _CONSIDERED:
-        step = (len(every) - _LEAD) / (_CONSIDERED - _LEAD)
-        every = every[:_LEAD] + [every[_LEAD + int(i * step)] for i in range(_CONSIDERED - _LEAD)]
-    if not every:
+def _central_sentences(text: str, embedder: Embedder, limit: int) -> list[tuple[int, int]]:
+    """Returns the spans of the sentences nearest to the centroid, without near-duplicates; early sentences get a bonus."""
+    candidates = [(a, b) for a, b in sentences(text) if 30 <= b - a <= _MAX_QUOTE and text[a:b].count(" ") >= 4]
+    candidates = candidates or sentences(text)[:limit]
+    if len(candidates) > _MAX_SENTENCES:
+        stride = (len(candidates) - _FIRST_SENTENCES) / (_MAX_SENTENCES - _FIRST_SENTENCES)
+        candidates = candidates[:_FIRST_SENTENCES] + [
+            candidates[_FIRST_SENTENCES + int(i * stride)] for i in range(_MAX_SENTENCES - _FIRST_SENTENCES)
+        ]
+    if not candidates:
         return []
-    vectors = embedder.embed([text[a:b] for a, b in every])
-    middle = vectors.mean(axis=0)
-    scores = vectors @ (middle / (np.linalg.norm(middle) or 1.0)) - 0.15 * np.arange(len(every)) / len(every)
+    vectors = embedder.embed([text[a:b] for a, b in candidates])
+    centroid = vectors.mean(axis=0)
+    scores = vectors @ (centroid / (np.linalg.norm(centroid) or 1.0)) - 0.15 * np.arange(len(candidates)) / len(candidates)
     chosen: list[int] = []
     for i in np.argsort(-scores, kind="stable"):
-        if all(float(vectors[i] @ vectors[j]) < _ALIKE for j in chosen):
+        if all(float(vectors[i] @ vectors[j]) < _DUPLICATE for j in chosen):
             chosen.append(int(i))
-        if len(chosen) == most:
+        if len(chosen) == limit:
             break
-    return [every[i] for i in sorted(chosen)]
+    return [candidates[i] for i in sorted(chosen)]
 
 
 def _first_sentence(hit: Hit) -> tuple[int, int]:
-    found = sentences(hit.text[:_PASSAGE])
-    start, end = found[0] if found else (0, min(len(hit.text), _LONGEST))
-    return hit.start + start, hit.start + min(end, start + _LONGEST)
+    found = sentences(hit.text[:_PASSAGE_CHARACTERS])
+    start, end = found[0] if found else (0, min(len(hit.text), _MAX_QUOTE))
+    return hit.start + start, hit.start + min(end, start + _MAX_QUOTE)
 
 
-def _named(openings: Sequence[Hit]) -> str:
+def _example_titles(openings: Sequence[Hit]) -> str:
     return "; ".join(hit.title or hit.source for hit in openings[:3])
 
 
-def _counted(count: int, noun: str) -> str:
+def _count_noun(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"

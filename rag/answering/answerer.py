@@ -16,7 +16,7 @@ from rag.answering.answer_builder import ComposedAnswer
 from rag.answering.extractive_answer import EXTRACTION, ExtractiveAnswers
 from rag.answering.follow_up import standalone
 from rag.answering.generation import GeneratedAnswers
-from rag.answering.intent import Intent, facts_asked, intent_of, is_of_all, sides, subject
+from rag.answering.intent import Intent, authorship_facts, compared_sides, covers_all_documents, intent_of, list_subject
 from rag.answering.request import Evidence, Request, elapsed_ms
 from rag.ports import ChatModel, DocumentStore, TokenEmbedder
 from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, TextDelta, Turn
@@ -132,16 +132,16 @@ class Answerer:
             composed = about_documents.small_talk(request.intent, count, openings)
         elif request.intent == "contents" or not openings:
             composed = about_documents.contents(count, openings)
-        elif request.intent == "summary" and is_of_all(request.question):
+        elif request.intent == "summary" and covers_all_documents(request.question):
             yield from self._summary(request, openings[:_SUMMARISED_TOGETHER])
             return
         elif (meant := self._document_meant(request, count)) is None:
-            composed = about_documents.which_one(count, openings)
+            composed = about_documents.ask_which(count, openings)
         elif request.intent == "summary":
             yield from self._summary(request, [meant])
             return
         else:
-            who, when = facts_asked(request.question)
+            who, when = authorship_facts(request.question)
             composed = about_documents.authorship(meant, who=who, when=when)
             near = self._search.find(request.standalone, request.k, request.filters).hits
         yield SourcesFound((*composed.hits, *near))
@@ -179,7 +179,7 @@ class Answerer:
             yield from _at_once(_from_composed(request, composed))
             return
         room = prompts.characters(self._prompt_tokens) // (2 * len(parts))
-        passages = [passage for part in parts for passage in about_documents.sampled(part, room)]
+        passages = [passage for part in parts for passage in about_documents.sample_passages(part, room)]
         evidence = Evidence.of([(request.standalone, Retrieval(tuple(passages), None, {}, {}))])
         yield SourcesFound(evidence.hits)
         yield from self._generated.stream(request, evidence)
@@ -187,10 +187,10 @@ class Answerer:
 
 def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
     """Returns (what is searched for, number of passages): both sides of a comparison, more passages for a list."""
-    both = sides(question) if intent == "comparison" else None
+    both = compared_sides(question) if intent == "comparison" else None
     if both:
         return [(side, -(-k // 2)) for side in both]
-    return [(subject(question), max(k, _LIST_PASSAGES))] if intent == "list" else [(question, k)]
+    return [(list_subject(question), max(k, _LIST_PASSAGES))] if intent == "list" else [(question, k)]
 
 
 def _from_composed(request: Request, composed: ComposedAnswer, near: tuple[Hit, ...] = ()) -> Answer:

@@ -70,7 +70,7 @@ class ExtractiveAnswers:
         for searched, found in evidence.parts:
             extracted = self._extract(request, searched, found)
             confidence = max(confidence, extracted.evidence)
-            read += extracted.read
+            read += extracted.hits_read
             label = f"{searched[0].upper()}{searched[1:]}:" if len(evidence.parts) > 1 else ""
             self._add(builder, extracted, label, threshold)
         timings = {**evidence.timings_ms, "answer": elapsed_ms(started), "total": elapsed_ms(request.started)}
@@ -90,8 +90,8 @@ class ExtractiveAnswers:
         )
 
     def _extract(self, request: Request, searched: str, found: Retrieval) -> Extraction:
-        most = {"list": _LIST_SENTENCES, "comparison": _SIDE_SENTENCES}.get(request.intent, self._sentences)
-        return extract(searched, found, self._embedder(), most, gathers=request.intent == "list")
+        limit = {"list": _LIST_SENTENCES, "comparison": _SIDE_SENTENCES}.get(request.intent, self._sentences)
+        return extract(searched, found, self._embedder(), limit, is_list=request.intent == "list")
 
     def _add(self, builder: AnswerBuilder, extracted: Extraction, label: str, threshold: float) -> None:
         """Adds the chosen sentences under their label, or that there is not enough evidence for any."""

@@ -12,7 +12,7 @@ from rag.answering.request import Evidence, Request, elapsed_ms
 from rag.answering.verification import answer_check
 from rag.answering.verification.answer_check import Checked
 from rag.answering.verification.reasoning_tags import without_reasoning
-from rag.answering.verification.url_filter import UrlFilter, known_addresses
+from rag.answering.verification.url_filter import UrlFilter, allowed_texts
 from rag.errors import ModelError, PromptTooLongError
 from rag.ports import ChatModel, DocumentStore
 from rag.records import Answer, AnswerDone, Event, Hit, Status, TextDelta, Turn
@@ -51,8 +51,8 @@ class GeneratedAnswers:
         """Yields the answer as it is written; an extractive one if the model says nothing."""
         started = time.perf_counter()
         history = request.history[-_TURNS:]
-        hits, turns = prompts.fitting(request.question, evidence.hits, history, self._prompt_tokens)
-        reply = _Reply(known_addresses(request.question, [hit.text for hit in hits]))
+        hits, turns = prompts.fit(request.question, evidence.hits, history, self._prompt_tokens)
+        reply = _Reply(allowed_texts(request.question, [hit.text for hit in hits]))
         failure = ""
         while True:
             try:
@@ -66,7 +66,7 @@ class GeneratedAnswers:
                 _log.warning("%s", error)
                 failure = str(error)
             break
-        yield reply.rest()
+        yield reply.flush()
         if not reply.text.strip():
             failure = failure or f"{self._chat_model.name} sent an empty answer"
             answer = self._extractive.compose_once(request, evidence, f"{failure[0].upper()}{failure[1:]}.")
@@ -82,7 +82,7 @@ class GeneratedAnswers:
         cut_off = f"The answer was cut off: {failure}." if failure else _CUT_OFF.get(reply.finish, "")
         status: Status = "incomplete" if cut_off else "answered"
         text = reply.text.strip()
-        if prompts.refuses(text) and not cut_off:
+        if prompts.is_refusal(text) and not cut_off:
             checked, status = Checked(prompts.REFUSAL, (), ()), "abstained"
         else:
             checked = answer_check.checked(text, hits, self._documents.text, request.question)
@@ -128,7 +128,7 @@ class _Reply:
         self.first_ms = 0.0
 
     def receive(self, chat_model: ChatModel, messages: Sequence[tuple[str, str]], started: float) -> Iterator[TextDelta]:
-        """Yields what the model writes, without reasoning, invisible characters and foreign addresses.
+        """Yields what the model writes, without reasoning, invisible characters and foreign URLs.
 
         Raises:
             ModelError: The model failed, before or while writing.
@@ -148,9 +148,9 @@ class _Reply:
             if isinstance(deltas, Generator):
                 deltas.close()  # which closes the connection
 
-    def rest(self) -> TextDelta:
+    def flush(self) -> TextDelta:
         """Returns what was held back of the last word, at the end."""
-        return self._append(self._url_filter.rest())
+        return self._append(self._url_filter.flush())
 
     def _append(self, text: str) -> TextDelta:
         self.text += text

@@ -1,7 +1,7 @@
-"""What kind of thing somebody asks for: most are questions to the documents, some are about them, and some are neither.
+"""Recognises the intent of a question: to be answered from the documents, about the documents, or small talk.
 
-Whole sentences are recognised, not words in them: "Who wrote Faust?" is a question to the documents, "Who wrote this article?"
-is one about them.
+Patterns match whole sentences, not single words: "Who wrote Faust?" is answered from the documents, "Who wrote this article?"
+is about a document.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _ALL = rf"(?:(?:all|all of|any of|each of)?\s*(?:these|those|the|my|your|our|thi
 _END = r"\s*(?:please|for me|now)?\s*[?.!]*$"
 
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"^\s*{pattern}", re.IGNORECASE))  # type: ignore[misc]  # the literals of Intent
-    for kind, pattern in (
+    (intent, re.compile(rf"^\s*{pattern}", re.IGNORECASE))  # type: ignore[misc]  # the literals of Intent
+    for intent, pattern in (
         ("greeting", rf"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|hallo|hola|bonjour|salut|ciao|namaste)"
                      rf"(?:[\s,]+(?:there|all|everyone|rag|bot|again|how are you(?: doing)?(?: today)?))*{_END}"),
         ("greeting", rf"how are you(?: doing)?(?: today)?{_END}"),
@@ -48,7 +48,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
                        rf"|how (?:do|does|did|is|are) .+ (?:differ from|compare (?:to|with)|different from)\b|contrast\b)"),
     )
 )  # fmt: skip
-_SIDES = tuple(
+_COMPARISONS = tuple(
     re.compile(rf"\b{pattern}[?.!]*$", re.IGNORECASE)
     for pattern in (
         r"between\s+(?P<a>.+?)\s+and\s+(?P<b>.+?)",
@@ -57,26 +57,26 @@ _SIDES = tuple(
         r"how (?:do|does|did|is|are)\s+(?P<a>.+?)\s+(?:differ from|compare (?:to|with)|different from)\s+(?P<b>.+?)",
     )
 )
-_LONGEST = 300  # code points; whoever writes more asks the documents
+_MAX_CHARACTERS = 300  # code points; a longer text is a question to the documents
 
 
 def intent_of(question: str) -> Intent:
-    """What is asked for.
+    """Returns the intent of a question.
 
     Example:
         >>> intent_of("Hello there!"), intent_of("Who wrote it and when?"), intent_of("Who wrote Faust?")
         ('greeting', 'authorship', 'question')
     """
-    if len(question) > _LONGEST:
+    if len(question) > _MAX_CHARACTERS:
         return "question"
-    return next((kind for kind, pattern in _PATTERNS if pattern.match(question)), "question")
+    return next((intent for intent, pattern in _PATTERNS if pattern.match(question)), "question")
 
 
-def facts_asked(question: str) -> tuple[bool, bool]:
-    """Whether somebody asks who wrote a document, and whether when; both where it is neither.
+def authorship_facts(question: str) -> tuple[bool, bool]:
+    """Returns (asks for the author, asks for the date); both are true if the question names neither.
 
     Example:
-        >>> facts_asked("Who wrote it and when?"), facts_asked("When was it published?"), facts_asked("Where is it from?")
+        >>> authorship_facts("Who wrote it and when?"), authorship_facts("When was it published?"), authorship_facts("Where is it from?")
         ((True, True), (False, True), (True, True))
     """
     who = bool(re.search(r"\b(?:who|whom|authors?|writer|wrote)\b", question, re.IGNORECASE))
@@ -84,34 +84,34 @@ def facts_asked(question: str) -> tuple[bool, bool]:
     return (who, when) if who or when else (True, True)
 
 
-def subject(question: str) -> str:
-    """What a list is wanted of.
+def list_subject(question: str) -> str:
+    """Returns what a question wants listed.
 
     Example:
-        >>> subject("List every price in euros."), subject("Which documents mention Liguria?")
+        >>> list_subject("List every price in euros."), list_subject("Which documents mention Liguria?")
         ('price in euros', 'Liguria')
     """
-    pattern = next(pattern for kind, pattern in _PATTERNS if kind == "list")
+    pattern = next(pattern for intent, pattern in _PATTERNS if intent == "list")
     found = pattern.match(question)
     rest = question[found.end() :].strip(" ?.!:") if found else ""
     return rest or question
 
 
-def sides(question: str) -> tuple[str, str] | None:
-    """The two things that a question compares.
+def compared_sides(question: str) -> tuple[str, str] | None:
+    """Returns the two things that a question compares; None if it does not name two.
 
     Example:
-        >>> sides("What is the difference between the night ferry and the road bridge?")
+        >>> compared_sides("What is the difference between the night ferry and the road bridge?")
         ('the night ferry', 'the road bridge')
     """
-    for pattern in _SIDES:
+    for pattern in _COMPARISONS:
         if found := pattern.search(question):
             return found["a"].strip(), found["b"].strip()
     return None
 
 
-def is_of_all(question: str) -> bool:
-    """Whether a summary is wanted of all documents rather than of one."""
+def covers_all_documents(question: str) -> bool:
+    """Whether a question asks for a summary of all documents rather than of one."""
     return bool(
         re.search(
             rf"\b(?:everything|all|these|those)\b|\b{_DOCUMENT}s\b|\b(?:library|collection|corpus|folder)\b",

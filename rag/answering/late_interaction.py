@@ -1,7 +1,7 @@
-"""How much of a question some texts take up, token by token.
+"""Measures how much of a question some texts cover, token by token.
 
-Each token of the question is held against its nearest token in a text: what the text leaves out, or says of something else,
-has no near one, however alike both are as wholes. It chooses nothing.
+Each token of the question is compared with its most similar token in a text. A token that the text does not cover has no
+similar one, even if question and text are similar as a whole. This module scores texts; it does not choose among them.
 
 Source: Khattab & Zaharia, ColBERT, SIGIR 2020 (late interaction), here with the tokens of a sentence embedder.
 """
@@ -18,56 +18,59 @@ from rag.text.terms import located_terms
 
 
 class Alignment:
-    """A question held against some texts; texts go by their numbers.
+    """The token similarities of a question and some texts, which are referred to by index.
 
     Args:
-        question: What is asked.
-        texts: What may answer it.
-        idf: Word of the question → how much it tells.
+        question: The question.
+        texts: Texts that may answer it.
+        idf: Stem of the question → idf, in (0, 1].
         embedder: Embeds the tokens of both.
     """
 
     def __init__(self, question: str, texts: Sequence[str], idf: Mapping[str, float], embedder: TokenEmbedder) -> None:
-        asked, *read = embedder.embed_tokens([question, *texts])
-        # (n, q): the cosine of each token of the question with its nearest in each text; 0 where a text has none.
-        self._nearest = np.zeros((len(texts), max(1, len(asked.vectors))), np.float32)
-        with_tokens = [text for text, tokens in enumerate(read) if len(tokens.vectors)]
-        if with_tokens and len(asked.vectors):
-            begins = np.cumsum([0, *(len(read[text].vectors) for text in with_tokens[:-1])])
-            # Not by BLAS: its threads go on spinning when they are done, and the model's next run takes half as long again.
-            cosines = np.einsum("qd,td->qt", asked.vectors, np.concatenate([read[text].vectors for text in with_tokens]))
-            self._nearest[with_tokens] = np.maximum.reduceat(cosines, begins, axis=1).T
-        self._weights = _weights(question, asked.starts, idf) if len(asked.vectors) else np.zeros(1, np.float32)
+        tokens, *text_tokens = embedder.embed_tokens([question, *texts])
+        # (n, q): the highest cosine of each token of the question with any token of each text; 0 for a text without tokens.
+        self._similarity = np.zeros((len(texts), max(1, len(tokens.vectors))), np.float32)
+        self._weights = np.zeros(1, np.float32)
+        if not len(tokens.vectors):
+            return
+        self._weights = _token_weights(question, tokens.starts, idf)
+        vectors = {n: of_text.vectors for n, of_text in enumerate(text_tokens) if len(of_text.vectors)}
+        if vectors:
+            starts = np.cumsum([0, *map(len, vectors.values())])[:-1]
+            # Not by BLAS: its threads keep spinning when they are done, and the model's next run takes half as long again.
+            cosines = np.einsum("qd,td->qt", tokens.vectors, np.concatenate(list(vectors.values())))
+            self._similarity[list(vectors)] = np.maximum.reduceat(cosines, starts, axis=1).T
 
-    def matched(self, texts: Iterable[int]) -> float:
-        """The mean over the question's tokens of how near the nearest in any of these texts is, in [-1, 1]."""
-        return float(self._near(texts).mean())
+    def mean(self, texts: Iterable[int]) -> float:
+        """Returns the mean over the question's tokens of their highest similarity in any of these texts, in [-1, 1]."""
+        return float(self._best_matches(texts).mean())
 
-    def least_matched(self, texts: Iterable[int]) -> float:
-        """The same of the token that is matched worst."""
-        return float(self._near(texts).min())
+    def minimum(self, texts: Iterable[int]) -> float:
+        """Returns the same similarity of the token that is covered worst, in [-1, 1]."""
+        return float(self._best_matches(texts).min())
 
-    def told(self, texts: Iterable[int]) -> float:
-        """The mean by how much each token's word tells; 0 if none tells anything."""
+    def idf_weighted_mean(self, texts: Iterable[int]) -> float:
+        """Returns the same mean with tokens weighted by the idf of their words; 0 if all weights are 0."""
         total = float(self._weights.sum())
-        return float(self._near(texts) @ self._weights) / total if total else 0.0
+        return float(self._best_matches(texts) @ self._weights) / total if total else 0.0
 
-    def _near(self, texts: Iterable[int]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self._nearest[list(texts)].max(axis=0)
-        return found
+    def _best_matches(self, texts: Iterable[int]) -> NDArray[np.float32]:
+        best: NDArray[np.float32] = self._similarity[list(texts)].max(axis=0)
+        return best
 
 
-def _weights(question: str, starts: Sequence[int], idf: Mapping[str, float]) -> NDArray[np.float32]:
-    """How much each token of a question tells, (q,): a word's rarity, shared out among its tokens; 0 for the others."""
+def _token_weights(question: str, starts: Sequence[int], idf: Mapping[str, float]) -> NDArray[np.float32]:
+    """Returns the weight of each token of a question, (q,): its word's idf divided among the word's tokens, or 0."""
     words = list(located_terms(question))
     tokens_of: list[list[int]] = [[] for _ in words]
-    at = -1  # the last word that begins before a token
+    current = -1  # index of the last word that begins at or before the token
     for token, start in enumerate(starts):
-        while at + 1 < len(words) and words[at + 1][0] <= start:
-            at += 1
-        if at >= 0 and question[words[at][0] : start + 1].isalnum():
-            tokens_of[at].append(token)
+        while current + 1 < len(words) and words[current + 1][0] <= start:
+            current += 1
+        if current >= 0 and question[words[current][0] : start + 1].isalnum():
+            tokens_of[current].append(token)
     weights = np.zeros(len(starts), np.float32)
-    for (_, word), tokens in zip(words, tokens_of, strict=True):
-        weights[tokens] = idf.get(word, 0.0) / max(1, len(tokens))
+    for (_, term), tokens in zip(words, tokens_of, strict=True):
+        weights[tokens] = idf.get(term, 0.0) / max(1, len(tokens))
     return weights

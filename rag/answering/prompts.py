@@ -1,4 +1,4 @@
-"""Every sentence rag says to a model, and the ones it says in its own name. Text only."""
+"""All texts that rag sends to a model, and those that it writes into answers in its own name. Text only."""
 
 from __future__ import annotations
 
@@ -8,23 +8,18 @@ from collections.abc import Sequence
 from rag.records import Hit, Turn
 from rag.text.unicode_text import alike, visible
 
-REFUSAL = "Your documents don't answer this."  # said by extraction, asked of models, recognised in their replies
+REFUSAL = (
+    "Your documents don't answer this."  # of extraction; asked of models and recognised in replies
+)
 
-GREETING = (
-    "Hello. Ask me anything that your {count} may answer, and I will show where each answer stands."
-    " For example about: {some}."
-)
-NOTHING_HERE = (
-    "There are no documents here yet. Take some in with: rag add FILE, or put them into the folder of the documents."
-)
+GREETING = "Hello. Ask me anything about your {count}; every answer shows its source. For example: {some}."
+NOTHING_HERE = "There are no documents yet. Add some: rag add FILE, or put files into the synced folder."
 WELCOME = "You’re welcome."
 QUOTED_INSTEAD = "Here is what the documents say, word for word."
-QUOTED_SUMMARY = "Quoted, not summarised: without a language model rag writes nothing of its own. These sentences say most."
-QUOTED_LIST = (
-    "Quoted, not listed: without a language model rag cannot tell what belongs on the list, or whether it is whole."
-)
-QUOTED_SIDES = "Quoted side by side: comparing them takes a language model."
-NOTHING_ABOUT = "your documents say nothing of it that would be sure enough to quote."
+QUOTED_SUMMARY = "These are the most central sentences, quoted. A summary in other words needs a language model."
+QUOTED_LIST = "These sentences are quoted, and the list may be incomplete: without a language model, rag cannot tell what belongs on it."
+QUOTED_SIDES = "Both sides are quoted. A comparison needs a language model."
+NOTHING_ABOUT = "nothing in your documents is relevant enough to quote."
 WHICH_ONE = "Which document do you mean? There are {count}, for example: {some}."
 
 
@@ -50,75 +45,77 @@ _PASSAGE = """<passage number="{n}" source="{source}"{date}>
 {text}
 </passage>"""
 
-_FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)  # a passage must not be able to end its own fence
-_TOKENS_A_MESSAGE = 8  # for its role and the marks around it
-_BYTES_A_TOKEN = 3  # of UTF-8; English has about 4, scripts that tokenizers know less about 2 to 3
+_PASSAGE_TAG = re.compile(
+    r"<(?=\s*/?\s*passage)", re.IGNORECASE
+)  # replaced in passages, so that none can close its own tag
+_TOKENS_PER_MESSAGE = 8  # for its role and delimiters
+_BYTES_PER_TOKEN = 3  # of UTF-8; English has about 4, scripts that are rarer in training data have 2 to 3
 
 
 def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn], meant: str = "") -> list[tuple[str, str]]:
-    """The (role, content) messages that ask a model one question over some passages, numbered from 1.
+    """Returns the (role, content) messages of a question over some passages, numbered from 1.
 
     Args:
-        question: As it was asked.
+        question: The question as the user wrote it.
         hits: The passages, marker 1 first.
         history: Earlier exchanges, latest last.
-        meant: The question made to stand alone, where it did not.
+        meant: The question rewritten to stand alone; empty if it does already.
     """
-    passages = "\n\n".join(_fenced(n, hit) for n, hit in enumerate(hits, start=1))
+    passages = "\n\n".join(_passage_block(n, hit) for n, hit in enumerate(hits, start=1))
     earlier = [part for turn in history for part in (("user", turn.question), ("assistant", turn.answer))]
-    asked = QUESTION.format(passages=passages, question=visible(question),
-                            meant=MEANT.format(question=visible(meant)) if meant else "")  # fmt: skip
-    return [("system", SYSTEM), *((role, visible(said)) for role, said in earlier), ("user", asked)]
+    meaning = MEANT.format(question=visible(meant)) if meant else ""
+    content = QUESTION.format(passages=passages, question=visible(question), meant=meaning)
+    return [("system", SYSTEM), *((role, visible(text)) for role, text in earlier), ("user", content)]
 
 
-def fitting(
-    question: str, hits: Sequence[Hit], history: Sequence[Turn], most_tokens: int
+def fit(
+    question: str, hits: Sequence[Hit], history: Sequence[Turn], limit_tokens: int
 ) -> tuple[tuple[Hit, ...], tuple[Turn, ...]]:
-    """As many of the best passages, and then of the latest exchanges, as a model has room for; at least one passage.
+    """Returns the best passages, at least one, and then the latest exchanges that fit into a prompt.
 
     Args:
-        question: What is asked.
+        question: The question.
         hits: Best first.
         history: Earlier exchanges, latest last.
-        most_tokens: Room for the whole prompt, tokens.
+        limit_tokens: Most tokens of the whole prompt.
     """
-    room = most_tokens - tokens(SYSTEM) - tokens(QUESTION) - tokens(question)
+    tokens_left = limit_tokens - tokens(SYSTEM) - tokens(QUESTION) - tokens(question)
     chosen: list[Hit] = []
     for hit in hits:
-        room -= tokens(_fenced(len(chosen) + 1, hit)) + 1
-        if chosen and room < 0:
+        tokens_left -= tokens(_passage_block(len(chosen) + 1, hit)) + 1
+        if chosen and tokens_left < 0:
             break
         chosen.append(hit)
     kept: list[Turn] = []
     for turn in reversed(history):
-        room -= tokens(turn.question) + tokens(turn.answer) + _TOKENS_A_MESSAGE
-        if room < 0:
+        tokens_left -= tokens(turn.question) + tokens(turn.answer) + _TOKENS_PER_MESSAGE
+        if tokens_left < 0:
             break
         kept.insert(0, turn)
     return tuple(chosen), tuple(kept)
 
 
 def tokens(text: str) -> int:
-    """How many tokens a text has at most, nearly: no tokenizer of the many models is asked.
+    """Estimates the tokens of a text, rather too many than too few. Independent of the model: no tokenizer is used.
 
     Example:
         >>> tokens("India raised the issue with Sun Weidong.")
         14
     """
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN)
+    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
 
 
-def characters(tokens_: int) -> int:
-    """How many code points of English that many tokens are at least."""
-    return tokens_ * _BYTES_A_TOKEN
+def characters(count: int) -> int:
+    """Returns the least number of code points of English that make this many tokens."""
+    return count * _BYTES_PER_TOKEN
 
 
-def _fenced(n: int, hit: Hit) -> str:
+def _passage_block(n: int, hit: Hit) -> str:
     source = visible(hit.source).replace('"', "'").replace("\n", " ").replace("<", "‹").replace(">", "›")
     date = f' date="{hit.date}"' if hit.date else ""
-    return _PASSAGE.format(n=n, source=source, date=date, text=_FENCE.sub("‹", visible(hit.text)))
+    return _PASSAGE.format(n=n, source=source, date=date, text=_PASSAGE_TAG.sub("‹", visible(hit.text)))
 
 
-def refuses(text: str) -> bool:
-    """Whether a model's answer is the refusal it was asked for, however its apostrophe and quotation marks are written."""
+def is_refusal(text: str) -> bool:
+    """Whether a reply is the requested refusal; apostrophes, quotation marks, emphasis and case may differ."""
     return alike(text).strip(" \n\"'*_").casefold().startswith(alike(REFUSAL).rstrip(".").casefold())

@@ -1,1 +1,1 @@
-"""Finds the passages that bear on a question."""
+"""Finds the passages that are relevant to a question."""

@@ -97,7 +97,7 @@ def test_nothing_is_in_here(tmp_path: Path) -> None:
     """An empty library says so, to whatever is asked about it."""
     with Library.open(tmp_path / "index", short_lived=True) as empty:
         for question in ("hi", "what is in here?", "summarise this document", "who wrote it?"):
-            assert "no documents here yet" in empty.ask(question).text
+            assert "no documents yet" in empty.ask(question).text
 
 
 def test_who_wrote_it_and_when(library: Library, seeds: Library, article: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.intent import intent_of, sides
+from rag.answering.intent import compared_sides, intent_of
 
 EXAMPLES = {
     "greeting": ["hi", "Hello!", "hey there", "Good morning", "hello, how are you?", "Bonjour", "How are you?"],
@@ -39,7 +39,7 @@ def test_kinds(kind: str, question: str) -> None:
 
 def test_sides() -> None:
     """Both things that are compared."""
-    assert ("the ferry", "the bridge") == sides("Compare the ferry and the bridge.")
-    assert ("lawns", "gardens") == sides("What are the differences between lawns and gardens?")
-    assert ("the ferry", "the bridge") == sides("How does the ferry differ from the bridge?")
-    assert sides("Compare them") is None
+    assert ("the ferry", "the bridge") == compared_sides("Compare the ferry and the bridge.")
+    assert ("lawns", "gardens") == compared_sides("What are the differences between lawns and gardens?")
+    assert ("the ferry", "the bridge") == compared_sides("How does the ferry differ from the bridge?")
+    assert compared_sides("Compare them") is None

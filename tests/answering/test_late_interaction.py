@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rag.answering.late_interaction import Alignment, _weights
+from rag.answering.late_interaction import Alignment, _token_weights
 from rag.models.embedder import MiniLM
 
 EMBEDDER = MiniLM()
@@ -26,23 +26,23 @@ def alignment() -> Alignment:
 
 def test_what_a_text_leaves_out_is_matched_worst(alignment: Alignment) -> None:
     """One other name among the same words lowers the worst match by more than the mean."""
-    right, other, foreign, nothing = ([alignment.matched([n]), alignment.least_matched([n])] for n in range(4))
+    right, other, foreign, nothing = ([alignment.mean([n]), alignment.minimum([n])] for n in range(4))
 
     assert right[0] > other[0] > foreign[0] > nothing[0] == 0.0
     assert right[1] - other[1] > right[0] - other[0]
-    assert alignment.told([0]) > alignment.told([1]) > alignment.told([2])
+    assert alignment.idf_weighted_mean([0]) > alignment.idf_weighted_mean([1]) > alignment.idf_weighted_mean([2])
 
 
 def test_texts_together_match_what_any_of_them_does(alignment: Alignment) -> None:
     """Of each token the nearest in all texts counts."""
-    assert alignment.matched([0, 1]) >= max(alignment.matched([0]), alignment.matched([1]))
-    assert alignment.least_matched([2, 0]) >= alignment.least_matched([0])
+    assert alignment.mean([0, 1]) >= max(alignment.mean([0]), alignment.mean([1]))
+    assert alignment.minimum([2, 0]) >= alignment.minimum([0])
 
 
 def test_a_words_weight_is_shared_by_its_tokens() -> None:
     """Function words and signs weigh nothing, a repeated word as often as it is said."""
     starts = EMBEDDER.embed_tokens([QUESTION])[0].starts
-    weights = _weights(QUESTION, starts, {"vikram": 1.0, "misri": 1.0, "visit": 0.2, "beij": 0.6})
+    weights = _token_weights(QUESTION, starts, {"vikram": 1.0, "misri": 1.0, "visit": 0.2, "beij": 0.6})
 
     by_word: dict[str, float] = {}
     for start, weight in zip(starts, weights.tolist(), strict=True):
@@ -59,7 +59,7 @@ def test_any_question_is_held_against_texts(question: str) -> None:
     """Without words, without tokens, too long: figures come out, and they are finite."""
     alignment = Alignment(question, TEXTS, {}, EMBEDDER)
     for number in range(len(TEXTS)):
-        figures = [alignment.matched([number]), alignment.least_matched([number]), alignment.told([number])]
+        figures = [alignment.mean([number]), alignment.minimum([number]), alignment.idf_weighted_mean([number])]
         assert np.isfinite(figures).all()
 
 

@@ -1,1 +1,1 @@
-"""What is filtered out of a model's reply, and what is checked in an answer before a reader trusts it."""
+"""Filters a model's reply, and checks its claims, quotations and citations against the documents."""

@@ -1,4 +1,4 @@
-"""What a model thinks aloud before it answers is not part of its answer: `<think>…</think>` is left out of the stream."""
+"""Removes from a streamed reply the reasoning that some models write before their answer: `<think>…</think>`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _TAGS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>",
 
 
 def without_reasoning(deltas: Iterator[Delta]) -> Generator[Delta]:
-    """The same pieces, those before the end of a thought emptied. A thought counts at the beginning only."""
-    held, closing, answering = "", "", False
+    """Yields the same deltas without the text of a reasoning block, which counts at the beginning of the reply only."""
+    pending, closing_tag, in_answer = "", "", False
     for delta in deltas:
-        if answering:
+        if in_answer:
             yield delta
             continue
-        held += delta.text
-        said = ""
-        if not closing:
-            begun = held.lstrip()
-            closing = next((end for start, end in _TAGS if begun.startswith(start)), "")
-            if not closing and not any(start.startswith(begun) for start, _ in _TAGS):
-                answering, said = True, held
-        if closing:
-            _, found, rest = held.partition(closing)
-            held = held[-len(closing) :]
+        pending += delta.text
+        text = ""
+        if not closing_tag:
+            beginning = pending.lstrip()
+            closing_tag = next((end for start, end in _TAGS if beginning.startswith(start)), "")
+            if not closing_tag and not any(start.startswith(beginning) for start, _ in _TAGS):
+                in_answer, text = True, pending
+        if closing_tag:
+            _, found, rest = pending.partition(closing_tag)
+            pending = pending[-len(closing_tag) :]
             if found:
-                answering, said = True, rest.lstrip()
-        yield replace(delta, text=said)
-    if held and not answering and not closing:
-        yield Delta(held)  # it ended within what might have become a tag
+                in_answer, text = True, rest.lstrip()
+        yield replace(delta, text=text)
+    if pending and not in_answer and not closing_tag:
+        yield Delta(pending)  # the reply ended within what could have become a tag

@@ -1,68 +1,70 @@
-"""Addresses in what a model writes: one that nobody asked for, or that no source has, was made up or talked into it."""
+"""Removes URLs from a model's reply that are in no source or were not asked for: invented ones, and those of injections."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-LEFT_OUT = "[address left out]"
+REMOVED = "[address removed]"
+_MAX_WORD = 2_000  # code points that are held back at most
 
-_ADDRESS = re.compile(
+_URL = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,15}:(?://|\\\\)|(?<![\w:/])//(?=[\w-]{1,63}\.[\w-])|\bwww\."
     r"|\b(?:data|javascript|mailto|tel|vbscript):)[^\s<>\"'`“”‘’]+",
     re.IGNORECASE,
 )
-_ENDING = ".,;:!?)]}*_"
-_ASKED_FOR = re.compile(
+_TRAILING = ".,;:!?)]}*_"
+_ASKS_FOR_URL = re.compile(
     r"\b(?:address(?:es)?|urls?|links?|linked|web ?(?:site|page|address)s?|sites?|home ?page|online|download|domain"
     r"|repository|doi|e-?mails?|phone|telephone|contact)\b|https?:",
     re.IGNORECASE,
 )
-_PICTURE = re.compile(r"!\[[^\]\n]{0,200}\](?=\(|\[|:)")
+_IMAGE = re.compile(r"!\[[^\]\n]{0,200}\](?=\(|\[|:)")
 
 
-def known_addresses(question: str, sources: Sequence[str]) -> list[str]:
-    """The texts whose addresses an answer may repeat: the question, and the sources if it asks for an address."""
-    return [question, *(sources if _ASKED_FOR.search(question) else ())]
+def allowed_texts(question: str, sources: Sequence[str]) -> list[str]:
+    """Returns the texts whose URLs an answer may repeat: the question, and the sources if it asks for an address."""
+    return [question, *(sources if _ASKS_FOR_URL.search(question) else ())]
 
 
-def without_foreign(text: str, known: Sequence[str]) -> str:
-    """The text with every address that none of the known texts holds replaced, and no picture called for.
+def without_foreign_urls(text: str, allowed: Sequence[str]) -> str:
+    """Returns the text with each URL that is in no allowed text replaced, and with the marks of images removed.
 
     Example:
-        >>> without_foreign("see https://a.org/x and ![](https://evil.org/?q=1).", ["at https://a.org/x"])
-        'see https://a.org/x and ([address left out]).'
+        >>> without_foreign_urls("see https://a.org/x and ![](https://evil.org/?q=1).", ["at https://a.org/x"])
+        'see https://a.org/x and ([address removed]).'
     """
 
-    def kept(match: re.Match[str]) -> str:
-        address = match.group().rstrip(_ENDING)
-        if any(address in source for source in known):
+    def checked(match: re.Match[str]) -> str:
+        url = match.group().rstrip(_TRAILING)
+        if any(url in source for source in allowed):
             return match.group()
-        return LEFT_OUT + match.group()[len(address) :]
+        return REMOVED + match.group()[len(url) :]
 
-    return _PICTURE.sub("", _ADDRESS.sub(kept, text))
+    return _IMAGE.sub("", _URL.sub(checked, text))
 
 
 class UrlFilter:
-    """The same for a text that comes in pieces: a word is passed on when it is whole."""
+    """Filters a text that arrives in pieces; each word is held back until it is complete.
 
-    def __init__(self, known: Sequence[str]) -> None:
-        self._known = known
-        self._begun = ""
+    Args:
+        allowed: Texts whose URLs may pass.
+    """
 
-    def feed(self, piece: str) -> str:
-        """What may be shown now."""
-        text = self._begun + piece
-        cut = max((text.rfind(space) + 1 for space in " \n\t"), default=0)
-        if len(text) - cut > _LONGEST_WORD:  # a script without spaces, or no word at all
-            cut = len(text)
-        self._begun = text[cut:]
-        return without_foreign(text[:cut], self._known)
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self._allowed = allowed
+        self._pending = ""
 
-    def rest(self) -> str:
-        """What was held back, at the end."""
-        last, self._begun = self._begun, ""
-        return without_foreign(last, self._known)
+    def feed(self, delta: str) -> str:
+        """Returns what can be shown now."""
+        text = self._pending + delta
+        end = max((text.rfind(space) + 1 for space in " \n\t"), default=0)
+        if len(text) - end > _MAX_WORD:  # a script without spaces, or not a word
+            end = len(text)
+        self._pending = text[end:]
+        return without_foreign_urls(text[:end], self._allowed)
 
-
-_LONGEST_WORD = 2_000
+    def flush(self) -> str:
+        """Returns what is still held back, at the end of the text."""
+        pending, self._pending = self._pending, ""
+        return without_foreign_urls(pending, self._allowed)
