@@ -1,13 +1,13 @@
-"""Fits the models of rag/answering/extraction.py and the threshold on one part of the public sets; reports the other.
+"""Fits the models and the threshold of rag/answering/extraction.py on one part of the public sets; reports the other.
 
     uv run --group benchmarks python benchmarks/fit_extraction.py DATA [FOLDER]
 
-Sentences: answerable questions of SQuAD 2.0 and NQ; of all sentences of the passages found, one that holds the gold string
-and stands in a gold document should be the likeliest (a softmax over the sentences of a question). Evidence: the same
-questions, those SQuAD cannot answer, ClapNQ's of their own passages, questions of one set asked of another's documents, and
-libraries of four neighbouring paragraphs of one article asked about themselves and about the article's other paragraphs.
-Each kind counts alike, the four paragraphs threefold. Threshold: the highest that answers 95 % of the answerable questions
-of every kind. FOLDER keeps the indexes.
+Sentence model: answerable questions of SQuAD 2.0 and NQ. Among all sentences of the retrieved passages, one that contains
+the gold string and belongs to a gold document should be the most likely (a softmax over the sentences of a question).
+Evidence model: the same questions, SQuAD's unanswerable ones, ClapNQ's on their own passages, questions of one set asked of
+another set's documents, and libraries of four neighbouring paragraphs of one article, asked about these and about other
+paragraphs of the article. Each kind of question has the same weight, the four paragraphs three times as much. Threshold:
+the highest at which 95 % of the answerable questions of every kind are answered. FOLDER keeps the indexes.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from rag.answering import extraction
 from rag.evaluation import metrics
 from rag.evaluation.records import Corpus, Question, QuestionSet
 
-N = 1_000  # questions a part of a set, at most
+N = 1_000  # questions per part of a set, at most
 SENTENCE, EVIDENCE = list(extraction._SENTENCE), list(extraction._EVIDENCE)
 FOUR, ANOTHER = "four paragraphs", "another set"
-SHARE = {FOUR: 3.0}  # of a kind in the fit; the others 1
+WEIGHTS = {FOUR: 3.0}  # of a kind of question in the fit; 1 by default
 ANSWERED = 0.95
 
 
 @dataclass
 class Case:
-    """A question asked: its sentences' features and which of them hold the answer, and the evidence's features."""
+    """The features of one question: of its sentences, which of them contain the answer, and of the evidence."""
 
     kind: str
     answerable: bool
@@ -50,20 +50,24 @@ class Case:
     evidence: np.ndarray
 
 
-def asked(library: Library, question: Question, kind: str, answerable: bool, reported: bool) -> Iterator[Case]:
-    library._prepare_search()
-    wanted = Filter(tuple(map(glob.escape, question.within))) if kind == sets.CLAPNQ else None
-    found = library._search(question.question, 8, wanted)
-    read = extraction._read(question.question, found.idf, found.hits[:5], library._shipped, None)
+def case(library: Library, question: Question, kind: str, answerable: bool, reported: bool) -> Iterator[Case]:
+    library._vector_sync.prepare()
+    filters = Filter(tuple(map(glob.escape, question.within))) if kind == sets.CLAPNQ else None
+    found = library._search.find(question.question, 8, filters)
+    read = extraction._score_sentences(question.question, found.idf, found.hits[:5], library._shipped_embedder, None)
     if read is None:
         return
     gold = {one.source for one in question.evidence}
     right = [metrics.contains_gold(s.quote, question.answers) and s.hit.source in gold for s in read.sentences]
     evidence = extraction._evidence_features(question.question, read)
     yield Case(
-        kind, answerable, reported, np.array([_values(s.features, SENTENCE) for s in read.sentences]), np.array(right),
-        np.array(_values(evidence, EVIDENCE)),
-    )  # fmt: skip
+        kind=kind,
+        answerable=answerable,
+        reported=reported,
+        sentences=np.array([_values(sentence.features, SENTENCE) for sentence in read.sentences]),
+        right=np.array(right),
+        evidence=np.array(_values(evidence, EVIDENCE)),
+    )
 
 
 def _values(features: Mapping[str, float], names: list[str]) -> list[float]:
@@ -77,14 +81,14 @@ def whole_sets(data: Path, folder: Path) -> Iterator[Case]:
     for name, (questions, _) in read.items():
         for reported in (False, True):
             for i, question in enumerate(sets.part(questions, reported=reported, most=N).questions):
-                yield from asked(libraries[name], question, name, question.answerable, reported)
+                yield from case(libraries[name], question, name, question.answerable, reported)
                 if name in other and i % 4 == 0:
-                    yield from asked(other[name], question, ANOTHER, False, reported)
+                    yield from case(other[name], question, ANOTHER, False, reported)
         print(name, flush=True)
 
 
 def four_paragraphs(questions: QuestionSet, corpus: Corpus) -> Iterator[Case]:
-    """Libraries of four paragraphs of SQuAD, asked about themselves and about the four that follow."""
+    """Asks libraries of four paragraphs of SQuAD about these and about the next four."""
     about: dict[str, list[tuple[Question, bool]]] = {}
     for reported in (False, True):
         for question in sets.part(questions, reported=reported).questions:
@@ -97,17 +101,17 @@ def four_paragraphs(questions: QuestionSet, corpus: Corpus) -> Iterator[Case]:
         for begin in range(0, len(paragraphs) - 7, 16):
             group, others = paragraphs[begin : begin + 4], paragraphs[begin + 4 : begin + 8]
             with tempfile.TemporaryDirectory() as folder, Library.open(folder, short_lived=True) as library:
-                library._changed = False
+                library._imports.changed = False
                 library.add_documents(group)
-                library._changed = False  # Chroma is of no use to four paragraphs
+                library._imports.changed = False  # four paragraphs do not need Chroma
                 for part, answerable in ((group, True), (others, False)):
                     for question, reported in [one for document in part for one in about.get(document.source, [])][:8]:
-                        yield from asked(library, question, FOUR, answerable, reported)
+                        yield from case(library, question, FOUR, answerable, reported)
     print(FOUR, flush=True)
 
 
-def fitted_sentences(cases: list[Case]) -> np.ndarray:
-    """Weights that make the right sentences of each question likeliest; each set counts alike."""
+def fit_sentence_weights(cases: list[Case]) -> np.ndarray:
+    """Returns the weights that make the right sentences of each question most likely; both sets have the same weight."""
     with_answer = [case for case in cases if case.kind in (sets.SQUAD, sets.NQ) and case.right.any() and not case.reported]
     share = {kind: 1 / sum(case.kind == kind for case in with_answer) for kind in (sets.SQUAD, sets.NQ)}
 
@@ -136,7 +140,7 @@ def report_sentences(cases: list[Case], weights: np.ndarray) -> None:
                 n = min(4, int(np.searchsorted(odds.cumsum(), enough * odds.sum())) + 1)
                 contained.append(case.right[order[:n]].any())
                 taken.append(n)
-            print(f"{kind}, {enough} is enough: in the sentences {np.mean(contained):.3f}, sentences {np.mean(taken):.2f}")
+            print(f"{kind}, up to probability {enough}: contained {np.mean(contained):.3f}, sentences {np.mean(taken):.2f}")
 
 
 def main() -> None:
@@ -145,7 +149,7 @@ def main() -> None:
         folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(scratch)
         cases = [*whole_sets(data, folder), *four_paragraphs(*sets.read(data, sets.SQUAD))]
 
-    weights = fitted_sentences(cases)
+    weights = fit_sentence_weights(cases)
     print("_SENTENCE =", json.dumps(dict(zip(SENTENCE, weights.round(2).tolist(), strict=True))))
     report_sentences(cases, weights)
 
@@ -154,7 +158,7 @@ def main() -> None:
         np.array([getattr(case, name) for case in cases]) for name in ("kind", "answerable", "reported")
     )
     fit = ~reported
-    share = np.array([SHARE.get(k, 1.0) * 1000 / (kind[fit] == k).sum() for k in kind])
+    share = np.array([WEIGHTS.get(k, 1.0) * 1000 / (kind[fit] == k).sum() for k in kind])
     model = LogisticRegression(C=10, max_iter=5000).fit(x[fit], answerable[fit], sample_weight=share[fit])
     print("_EVIDENCE =", json.dumps(dict(zip(EVIDENCE, model.coef_[0].round(2).tolist(), strict=True))))
     print("_EVIDENCE_BASE =", model.intercept_.round(2)[0])
@@ -162,11 +166,11 @@ def main() -> None:
     threshold = min(np.quantile(p[fit & answerable & (kind == k)], 1 - ANSWERED) for k in set(kind[answerable]))
     print(f"threshold {threshold:.3f}")
     for k in dict.fromkeys(kind):
-        of_it = reported & (kind == k)
-        given = {a: p[of_it & (answerable == a)] >= threshold for a in (True, False)}
-        auroc = f"AUROC {roc_auc_score(answerable[of_it], p[of_it]):.3f}, " if all(map(len, given.values())) else ""
-        shares = {True: "answerable", False: "not"}
-        print(f"{k}: {auroc}answered {', '.join(f'{shares[a]} {g.mean():.3f}' for a, g in given.items() if len(g))}")
+        of_kind = reported & (kind == k)
+        given = {a: p[of_kind & (answerable == a)] >= threshold for a in (True, False)}
+        auroc = f"AUROC {roc_auc_score(answerable[of_kind], p[of_kind]):.3f}, " if all(map(len, given.values())) else ""
+        labels = {True: "answerable", False: "unanswerable"}
+        print(f"{k}: {auroc}answered {', '.join(f'{labels[a]} {g.mean():.3f}' for a, g in given.items() if len(g))}")
 
 
 if __name__ == "__main__":

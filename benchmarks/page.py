@@ -1,8 +1,8 @@
-"""How quick the page is: from the command to the first question, from Enter to the sources, with many at once.
+"""Measures the page: from the command to the first question, from Enter to sources and answer, and under load.
 
 uv run python benchmarks/page.py [--data ../shared/data] [--rounds 3]
 
-A real browser and real processes over 500 documents (4,000 passages) of benchmarks/world.py; prints a table in Markdown.
+Uses a real browser and real processes over 500 documents (4,000 passages) of benchmarks/world.py. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from tests.browsing import CHROMIUM, FLAGS, opened, served
 
 FILES = 500
 ASKED = 60
-THINKS_S = 1.0  # a model, before its first word
-# Milliseconds from Enter until each of these stands on the page: the question, its sources by name, the answer.
+THINKS_S = 1.0  # of the fake model, before its first word
+# Milliseconds from Enter until each of these is on the page: the question, the names of its sources, the answer.
 WATCH = """() => {
   const count = (selector) => document.querySelectorAll(selector).length;
   const seen = {}, asked = count("#chat .asked"), done = count("#chat .verdict");
@@ -52,24 +52,23 @@ WATCH = """() => {
 
 
 def main() -> None:
-    """Measures all, and prints it."""
+    """Prints one row for each measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     print("| what | measured | target |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for what, measured, target in rows(given.data, Path(folder), given.rounds):
+        for what, measured, target in rows(arguments.data, Path(folder), arguments.rounds):
             print(f"| {what} | {measured} | {target} |", flush=True)
 
 
 def rows(data: Path, room: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
-    """(what, figure, target)."""
+    """Yields (what, measured, target)."""
     from playwright.sync_api import sync_playwright
 
     (room / "seeds").mkdir()
-    written = World(data)
-    documents = list(written.documents(2 * FILES * 8))
+    documents = list(World(data).documents(2 * FILES * 8))
     for document in documents[:FILES]:
         (room / "seeds" / document.source).write_text(document.text, "utf-8")
     asked = list(questions(data, ASKED))
@@ -78,55 +77,50 @@ def rows(data: Path, room: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
         with served(room) as address:
             settle(room)
         ready = [seconds_until_ready(browser, room) for _ in range(rounds)]
-        yield (
-            "ready to be asked, from the start of `rag ui` to the question box in the browser",
-            f"{median(ready):.1f} s",
-            "8 s",
-        )
+        yield "from the start of `rag ui` to the question box in the browser", f"{median(ready):.1f} s", "8 s"
         with served(room) as address:
             settle(room)
-            yield from entered("", browser, address, asked)
-            yield from together(address, asked)
+            yield from enter_to_page("", browser, address, asked)
+            yield from under_load(address, asked)
         with fake.model_server(thinks) as model, served(room, RAG_MODEL="m", RAG_BASE_URL=model.url) as address:
-            yield from entered(f", a model that thinks for {THINKS_S:.0f} s", browser, address, asked[: ASKED // 2])
+            yield from enter_to_page(f", a model that thinks for {THINKS_S:.0f} s", browser, address, asked[: ASKED // 2])
         with served(room) as address:
             for document in documents[FILES:]:
                 (room / "seeds" / document.source).write_text(document.text, "utf-8")
-            yield from entered(f", while {FILES} files are taken in", browser, address, asked)
+            yield from enter_to_page(f", during an import of {FILES} files", browser, address, asked)
         browser.close()
 
 
 def thinks(handler: Any) -> None:
-    """Says one sentence, after a while."""
+    """Replies with one sentence after `THINKS_S`."""
     time.sleep(THINKS_S)
     fake.says("It says so [1].")(handler)
 
 
 def settle(room: Path) -> None:
-    """Waits until every file has its vectors."""
+    """Waits until every file has vectors."""
     from rag import Library
 
     while True:
         with Library.open(room / "index", short_lived=True) as library:
-            standing = library.status()
-            if len(library.documents()) >= FILES and not standing.waiting:
+            if len(library.documents()) >= FILES and not library.status().waiting:
                 return
         time.sleep(0.5)
 
 
 def seconds_until_ready(browser: Any, room: Path) -> float:
-    """From the start of the process until the question box takes words."""
-    begun = time.monotonic()
+    """Returns the time from the start of the process until the question box accepts text."""
+    started = time.monotonic()
     with served(room) as address:
         page = opened(browser.new_context(), address)
         page.fill("#question textarea", "x")
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         page.context.close()
     return seconds
 
 
-def entered(how: str, browser: Any, address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]:
-    """From Enter to what a reader sees, in conversations of ten."""
+def enter_to_page(condition: str, browser: Any, address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields the times from Enter to what a reader sees, in conversations of ten questions."""
     seen: list[dict[str, float]] = []
     for n, question in enumerate(asked):
         if n % 10 == 0:
@@ -136,43 +130,43 @@ def entered(how: str, browser: Any, address: str, asked: list[str]) -> Iterator[
         page.evaluate(WATCH)
         page.keyboard.press("Enter")
         seen.append(page.evaluate("() => window.shown"))
-        page.wait_for_timeout(400)  # a reader does not ask while the page is still drawing
+        page.wait_for_timeout(400)  # readers do not ask while the page is still drawing
     for name, what, target in (
-        ("question", "the question stands in the conversation", "100 ms"),
-        ("sources", "the found sources stand there", "200 ms"),
-        ("answer", "the answer stands there, checked", ""),
+        ("question", "the question is on the page", "100 ms"),
+        ("sources", "its sources are on the page", "200 ms"),
+        ("answer", "its verified answer is on the page", ""),
     ):  # fmt: skip
         times = sorted(one[name] for one in seen[5:])
         p50, p95 = (times[int(len(times) * share)] for share in (0.5, 0.95))
-        yield f"Enter until {what}{how}", f"p50 {p50:.0f} ms, p95 {p95:.0f} ms", target
+        yield f"Enter until {what}{condition}", f"p50 {p50:.0f} ms, p95 {p95:.0f} ms", target
 
 
-def together(address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Many programs that ask in the same moment."""
+def under_load(address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields the times of many programs that ask at the same moment."""
     config = Caller(address).config
     for many, target in ((20, "all served"), (50, "first words, p95: 1.5 s")):
         answers = at_once(address, config, asked, many)
         whole = sum(one.whole for one in answers)
         firsts = sorted(one.first_s for one in answers)
         yield (
-            f"{many} questions in one moment",
+            f"{many} questions at one moment",
             f"{whole} answered; first words p50 {median(firsts):.2f} s, p95 {firsts[int(many * 0.95)]:.2f} s", target,
         )  # fmt: skip
     answers = flood(Caller(address), asked[0], 500)
     refused = sorted(one.refused_s for one in answers if one.status != 200)
-    begun = time.monotonic()
+    started = time.monotonic()
     while Caller(address).ask(asked[0]).status != 200:
         time.sleep(0.1)
     yield (
-        "500 questions in one moment",
-        f"{500 - len(refused)} let in, {len(refused)} refused after p50 {median(refused) * 1000:.0f} ms, "
-        f"p95 {refused[len(refused) * 19 // 20] * 1000:.0f} ms; the next answered after {time.monotonic() - begun:.1f} s",
-        "refused within 100 ms, as before within 5 s",
+        "500 questions at one moment",
+        f"{500 - len(refused)} accepted, {len(refused)} refused after p50 {median(refused) * 1000:.0f} ms, "
+        f"p95 {refused[len(refused) * 19 // 20] * 1000:.0f} ms; the next answered after {time.monotonic() - started:.1f} s",
+        "refused within 100 ms, normal again within 5 s",
     )
 
 
 def at_once(address: str, config: dict[str, Any], asked: list[str], many: int) -> list[Asked]:
-    """What comes of so many questions of as many visitors."""
+    """Asks as many questions at once, each as a visitor of its own; returns the outcomes."""
     barrier = threading.Barrier(many)
     callers = [Caller(address) for _ in range(many)]
     for caller in callers:

@@ -1,11 +1,11 @@
-"""Quality on public question sets, by `rag`'s own evaluation, beside the LlamaIndex + Chroma quickstart in the same run.
+"""Measures quality on public question sets with `rag`'s own evaluation, against the LlamaIndex + Chroma quickstart.
 
     uv run --group benchmarks python benchmarks/quality.py DATA HOME [SET …] [--most 600] [--keep DIR] [--write]
 
-DATA holds qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Only the reported part of each
-set is asked (`benchmarks/sets.py`), at most 600 questions of it, evenly spaced, and all of those that nothing is fitted on.
-ClapNQ is asked of each question's own passages. --keep DIR keeps both sides' indexes and the runs (DIR/<set>.json, for
-`rag eval --compare`); --write puts the tables into benchmarks/README.md.
+DATA contains qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Only the reported part of
+each set is asked (`benchmarks/sets.py`), at most 600 questions of it, evenly spaced; sets on which nothing is fitted are
+asked in full. ClapNQ's questions are asked of their own passages. --keep DIR keeps the indexes of both sides and the runs
+(DIR/<set>.json, for `rag eval --compare`); --write writes the tables into benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -25,42 +25,43 @@ import sets
 
 from rag import Library
 from rag.evaluation import metrics, scoring, statistics, test_sets
+from rag.evaluation.aggregation import aggregate
 from rag.evaluation.records import RowJSON, RunJSON, group_of
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "benchmarks" / "README.md"
 BEGIN, END = "<!-- quality: written by benchmarks/quality.py -->", "<!-- end of quality -->"
 SEED = "seed"
-WHOLE = (sets.MULTIHOP_NEWS, sets.MULTIHOP_WIKI)  # nothing is fitted on any part of them
-WITHIN = (sets.CLAPNQ,)  # asked of each question's own passages
+WHOLE = (sets.MULTIHOP_NEWS, sets.MULTIHOP_WIKI)  # nothing is fitted on any part of these
+WITHIN = (sets.CLAPNQ,)  # each question is asked of its own passages
 ANSWERED = (sets.SQUAD, sets.NQ, sets.CLAPNQ, SEED)
 _CANDIDATES = 200
 HALVES: dict[str, Callable] = {"words": lambda hit: hit.ranks.lexical, "meaning": lambda hit: hit.ranks.dense or 0.0}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One set, both sides asked the same."""
+class SetResult:
+    """The results of both sides on the same questions of one set."""
 
     name: str
     run: RunJSON
     quickstart: Sequence[RowJSON]
 
-    def figure(self, name: str) -> str:
-        """Of rag: value and interval."""
-        return _shown(self.run["figures"].get(name), self.run["intervals"].get(name))
+    def ours(self, name: str) -> str:
+        """Returns a metric of rag, with its interval."""
+        return _format(self.run["figures"].get(name), self.run["intervals"].get(name))
 
     def theirs(self, name: str) -> str:
-        """Of the quickstart."""
-        values, intervals, _ = scoring.figures(self.quickstart)
-        return _shown(values.get(name), intervals.get(name))
+        """Returns a metric of the quickstart, with its interval."""
+        found = aggregate(self.quickstart)
+        return _format(found.values.get(name), found.intervals.get(name))
 
-    def ahead(self, name: str) -> str:
-        """By how much rag is ahead of the quickstart, paired."""
+    def lead(self, name: str) -> str:
+        """Returns the paired difference of rag and the quickstart."""
         return _difference(self.quickstart, self.run["questions"], name, name)
 
-    def over_half(self) -> str:
-        """By how much both halves together are ahead of the better one."""
+    def lead_over_half(self) -> str:
+        """Returns the paired difference of both halves together and the better half."""
         rows = self.run["questions"]
         better = max(HALVES, key=lambda half: self.run["figures"][f"doc_ndcg@10.{half}"] or 0.0)
         return _difference(rows, rows, f"doc_ndcg@10.{better}", "doc_ndcg@10")
@@ -69,11 +70,11 @@ class Measured:
 def _difference(first: Sequence[RowJSON], second: Sequence[RowJSON], one: str, other: str) -> str:
     parts = [[row["measures"].get(name, (0.0, 0.0)) for row in rows] for rows, name in ((first, one), (second, other))]
     values = [sum(part[0] for part in side) / max(1e-9, sum(part[1] for part in side)) for side in parts]
-    interval = statistics.Bootstrap([group_of(row) for row in first]).difference(*parts)
-    return _shown(values[1] - values[0], interval, sign="+")
+    interval = statistics.Bootstrap([group_of(row) for row in first]).difference_interval(*parts)
+    return _format(values[1] - values[0], interval, sign="+")
 
 
-def _shown(value: float | None, interval: tuple[float, float] | None, sign: str = "") -> str:
+def _format(value: float | None, interval: tuple[float, float] | None, sign: str = "") -> str:
     if value is None:
         return ""
     if value == 1 or interval is None:
@@ -82,25 +83,25 @@ def _shown(value: float | None, interval: tuple[float, float] | None, sign: str 
 
 
 class Halves:
-    """Ranks the documents by words alone and by meaning alone, from the same candidates, beside what is measured anyhow."""
+    """Adds to a run how the documents rank by words alone and by meaning alone, among the same candidates."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
 
-    def __call__(self, row: RowJSON) -> None:
-        """Adds both to the measures of a question that has gold."""
+    def judge_row(self, row: RowJSON) -> None:
+        """Adds both measures to a question that has gold."""
         gold = {one["source"]: 1.0 for one in row["gold"]}
         if not gold:
             return
         hits = self._library.search(row["question"]["question"], _CANDIDATES)
         for half, key in HALVES.items():
             ranked = list(dict.fromkeys(hit.source for hit in sorted(hits, key=key, reverse=True)))
-            gains = metrics.gains_of(ranked, gold)
+            gains = metrics.ranking_gains(ranked, gold)
             row["measures"][f"doc_ndcg@10.{half}"] = (metrics.ndcg(gains, 10, list(gold.values())), 1)
 
 
-def measured(data: Path, name: str, folder: Path, most: int) -> Measured:
-    """Asks both sides."""
+def measure_set(data: Path, name: str, folder: Path, most: int) -> SetResult:
+    """Asks both sides the questions of one set."""
     if name == SEED:
         questions, corpus = test_sets.read_set(ROOT / "tests" / "sets" / "seed.yaml"), None
     else:
@@ -117,51 +118,51 @@ def measured(data: Path, name: str, folder: Path, most: int) -> Measured:
         run = library.evaluations.run(questions, within=within, judge=halves, on_progress=_progress(name))
         documents = [library.document(info.source) for info in library.documents()]
     quickstart = opponent.Quickstart(documents, folder / f"{name}-quickstart")
-    rows = list(scoring.rows(quickstart, questions.questions, within=within, told=lambda _: None))
+    rows = list(scoring.score_questions(quickstart, questions.questions, within=within, on_defect=lambda _: None))
     print(f"\r{name}: {len(rows)} questions asked of both", flush=True)
-    return Measured(name, run, rows)
+    return SetResult(name, run, rows)
 
 
 def _progress(name: str) -> Callable[[int, int], None]:
     return lambda done, total: print(f"\r{name}: {done} of {total}", end="", flush=True) if done % 20 == 0 else None
 
 
-def retrieval(every: Sequence[Measured]) -> Iterator[str]:
-    """nDCG@10 over documents."""
+def retrieval(every: Sequence[SetResult]) -> Iterator[str]:
+    """Yields the table of nDCG@10 over documents."""
     yield "| set | questions | words | meaning | both | both − better half | quickstart | rag − quickstart |"
     yield "|---|---|---|---|---|---|---|---|"
     for one in every:
         if "doc_ndcg@10.words" in one.run["figures"] and one.name != sets.CHUNKING:
             halves = [f"{one.run['figures'][f'doc_ndcg@10.{half}']:.3f}" for half in HALVES]
             n = one.run["cases"]["doc_ndcg@10"]
-            cells = (one.name, str(n), *halves, one.figure("doc_ndcg@10"), one.over_half(), one.theirs("doc_ndcg@10"),
-                     one.ahead("doc_ndcg@10"))  # fmt: skip
+            cells = (one.name, str(n), *halves, one.ours("doc_ndcg@10"), one.lead_over_half(), one.theirs("doc_ndcg@10"),
+                     one.lead("doc_ndcg@10"))  # fmt: skip
             yield f"| {' | '.join(cells)} |"
 
 
-def passages(every: Sequence[Measured]) -> Iterator[str]:
-    """Exact characters."""
+def passages(every: Sequence[SetResult]) -> Iterator[str]:
+    """Yields the table of passages as spans of characters."""
     for one in every:
         if one.name == sets.CHUNKING:
             names = ("span_recall@5", "span_precision@5", "span_iou@5")
             yield f"| {len(one.quickstart)} questions, five passages | recall | precision | IoU |"
             yield "|---|---|---|---|"
-            yield f"| rag | {' | '.join(map(one.figure, names))} |"
+            yield f"| rag | {' | '.join(map(one.ours, names))} |"
             yield f"| quickstart | {' | '.join(map(one.theirs, names))} |"
-            yield f"| rag − quickstart | {' | '.join(map(one.ahead, names))} |"
+            yield f"| rag − quickstart | {' | '.join(map(one.lead, names))} |"
 
 
-def answers(every: Sequence[Measured]) -> Iterator[str]:
-    """Extracted answers and their citations."""
+def answers(every: Sequence[SetResult]) -> Iterator[str]:
+    """Yields the table of extracted answers and their citations."""
     yield "| set | gold contained | sentences | characters | citations exact | citations that touch gold | gold that citations touch | quickstart: gold contained | characters |"  # fmt: skip  # noqa: E501
     yield "|---|---|---|---|---|---|---|---|---|"
     for one in every:
         if one.name in ANSWERED:
             lengths = [f"{_characters(rows):.0f}" for rows in (one.run["questions"], one.quickstart)]
-            # Nobody says a long answer word for word: of ClapNQ only citations say whether it is right.
-            said = ("", "") if one.name == sets.CLAPNQ else (one.figure("gold_contained"), one.theirs("gold_contained"))
-            cells = (one.name, said[0], one.figure("sentences"), lengths[0], one.figure("citation_exact"),
-                     one.figure("citation_precision"), one.figure("citation_recall"), said[1], lengths[1])  # fmt: skip
+            # Long gold answers are not repeated word for word: for ClapNQ, only the citations are compared.
+            said = ("", "") if one.name == sets.CLAPNQ else (one.ours("gold_contained"), one.theirs("gold_contained"))
+            cells = (one.name, said[0], one.ours("sentences"), lengths[0], one.ours("citation_exact"),
+                     one.ours("citation_precision"), one.ours("citation_recall"), said[1], lengths[1])  # fmt: skip
             yield f"| {' | '.join(cells)} |"
 
 
@@ -171,33 +172,36 @@ def _characters(rows: Sequence[RowJSON]) -> float:
     )
 
 
-def declining(every: Sequence[Measured]) -> Iterator[str]:
-    """Answerable against not."""
+def declining(every: Sequence[SetResult]) -> Iterator[str]:
+    """Yields the table of answering and declining."""
     yield "| set | answerable, not | AUROC of the evidence | unanswerable declined | answerable declined | right | AUROC of the quickstart's similarity |"  # fmt: skip  # noqa: E501
     yield "|---|---|---|---|---|---|---|"
     for one in every:
         answerable = sum(row["question"]["answerable"] for row in one.quickstart)
         if one.name in ANSWERED and answerable < len(one.quickstart):
-            cells = (one.name, f"{answerable}, {len(one.quickstart) - answerable}", one.figure("auroc"),
-                     one.figure("refusal_recall"), one.figure("false_refusals"), one.figure("right"),
+            cells = (one.name, f"{answerable}, {len(one.quickstart) - answerable}", one.ours("auroc"),
+                     one.ours("refusal_recall"), one.ours("false_refusals"), one.ours("right"),
                      one.theirs("auroc"))  # fmt: skip
             yield f"| {' | '.join(cells)} |"
 
 
-def report(every: Sequence[Measured]) -> str:
-    """The tables."""
+def report(every: Sequence[SetResult]) -> str:
+    """Returns all tables as Markdown."""
     sections = (
-        ("nDCG@10 over documents; both halves rank the same candidates.", retrieval),
-        ("Passages at exact characters (`chunking_eval`).", passages),
+        ("nDCG@10 over documents. Words, meaning and both rank the same candidates.", retrieval),
+        ("Retrieved passages as spans of characters (`chunking_eval`).", passages),
         (
-            "Extracted answers to the answerable questions; those declined count as missed. The quickstart, without a "
-            "model, has its best passage.",
+            "Extracted answers to the answerable questions; a declined question counts as missed. The quickstart has no "
+            "model: its answer is its best passage.",
             answers,
         ),
-        ("Declining, at the shipped threshold; for the quickstart the similarity of its best passage.", declining),
+        (
+            "Declining, at the built-in threshold. The quickstart's evidence is the similarity of its best passage.",
+            declining,
+        ),
     )
     version = every[0].run["versions"]["rag"]
-    text = f"{date.today().isoformat()}, rag {version}. In brackets 95 % intervals.\n"
+    text = f"{date.today().isoformat()}, rag {version}. 95 % intervals in brackets.\n"
     for words, table in sections:
         lines = list(table(every))
         if lines:
@@ -213,19 +217,19 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=600)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--write", action="store_true")
-    words = parser.parse_args()
-    os.environ["HOME"] = str(words.home)  # before Chroma looks for its embedder
+    arguments = parser.parse_args()
+    os.environ["HOME"] = str(arguments.home)  # before Chroma looks for its embedder
     with tempfile.TemporaryDirectory() as scratch:
-        folder = words.keep or Path(scratch)
+        folder = arguments.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         every = []
-        for name in words.sets:
-            every.append(measured(words.data, name, folder, words.most))
-            if words.keep:
+        for name in arguments.sets:
+            every.append(measure_set(arguments.data, name, folder, arguments.most))
+            if arguments.keep:
                 (folder / f"{name}.json").write_text(json.dumps(every[-1].run))
     text = report(every)
     sys.stdout.write(f"\n{text}")
-    if words.write:
+    if arguments.write:
         before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
         README.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 

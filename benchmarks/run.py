@@ -1,10 +1,10 @@
-"""All speed figures beside the quickstart's, in one run: tables, plots, and the section "Speed" of benchmarks/README.md.
+"""Measures speed against the quickstart and writes the section "Speed" of benchmarks/README.md, with its plot.
 
     uv run --group benchmarks python benchmarks/run.py DATA HOME [--rounds 3] [--sizes 1000,100000] [--million] [--keep DIR]
 
-DATA holds qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Every figure comes from a
-process of its own; both sides take turns, and what is printed is the median of the ratios of pairs. The last table is
-kept in benchmarks/speed.json: a figure that became worse than it by more than a fifth is named at the end.
+DATA contains qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Each measurement runs in a
+process of its own; both sides take turns, and the ratio is the median over pairs. benchmarks/speed.json keeps the last
+costs: a figure that became worse by more than a fifth is reported at the end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -29,36 +30,53 @@ README, STORED, PLOT = HERE / "README.md", HERE / "speed.json", HERE / "retrieva
 BEGIN, END = "<!-- speed: written by benchmarks/run.py -->", "<!-- end of speed -->"
 QUESTION = "Who designed the new roof of the opera house?"
 WORSE = 1.2
-ASKED = {"rag": 300, "quickstart": 100}  # questions: the 99th percentile is asked of one side only
-SOURCES = 600  # paragraphs taken in, each a file
+ASKED = {"rag": 300, "quickstart": 100}  # questions; only rag needs enough for a 99th percentile
+SOURCES = 600  # paragraphs to import, each a file
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        ours: The figure of rag; `theirs` is that of the quickstart, empty if there is none.
+        ratio: Of both sides, with the target in parentheses.
+        cost: What is compared with the last run; lower is better.
+    """
+
+    name: str
+    ours: str
+    theirs: str
+    ratio: str
+    cost: float
 
 
 class Bench:
-    """Calls measurements in processes of their own."""
+    """Runs measurements in processes of their own."""
 
     def __init__(self, data: Path, home: Path, folder: Path, rounds: int) -> None:
         self.data, self.folder, self.rounds = data, folder, rounds
         path = os.pathsep.join([str(HERE.parent), str(HERE)])
         self._environment = {**os.environ, "HOME": str(home), "PYTHONPATH": path, "GRADIO_ANALYTICS_ENABLED": "False"}
 
-    def once(self, task: str, *words: object) -> dict[str, Any]:
-        """One measurement."""
-        command = [sys.executable, str(HERE / "measure.py"), task, *map(str, words)]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{task} {words}: {done.stderr[-2000:]}")
-        print(f"  {task} {' '.join(map(str, words))[-70:]}: {done.stdout.strip()[:200]}", flush=True)
-        return json.loads(done.stdout.splitlines()[-1])
+    def once(self, task: str, *arguments: object) -> dict[str, Any]:
+        """Runs one measurement."""
+        command = [sys.executable, str(HERE / "measure.py"), task, *map(str, arguments)]
+        process = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        if process.returncode:
+            raise SystemExit(f"{task} {arguments}: {process.stderr[-2000:]}")
+        print(f"  {task} {' '.join(map(str, arguments))[-70:]}: {process.stdout.strip()[:200]}", flush=True)
+        return json.loads(process.stdout.splitlines()[-1])
 
-    def pairs(self, task: str, words: Callable[[str], tuple[object, ...]]) -> list[tuple[dict, dict]]:
-        """Both sides in turn, so many rounds; (rag, quickstart)."""
+    def pairs(self, task: str, arguments: Callable[[str], tuple[object, ...]]) -> list[tuple[dict, dict]]:
+        """Runs a measurement of both sides in turn, once per round. Returns (rag, quickstart) of each round."""
         return [
-            (self.once(task, "rag", *words("rag")), self.once(task, "quickstart", *words("quickstart")))
+            (self.once(task, "rag", *arguments("rag")), self.once(task, "quickstart", *arguments("quickstart")))
             for _ in range(self.rounds)
         ]
 
     def library(self, side: str, passages: int) -> Path:
-        """A large library, built when it is first needed."""
+        """Returns the folder of a large library; builds it on first use."""
         where = self.folder / f"{side}-{passages}"
         if not where.exists():
             built = self.once("build", side, self.data, passages, where)
@@ -66,7 +84,7 @@ class Bench:
         return where
 
     def built(self, side: str, passages: int) -> dict[str, Any]:
-        """How its building went."""
+        """Returns the measurements of building a large library."""
         self.library(side, passages)
         return json.loads((self.folder / f"{side}-{passages}.json").read_text())
 
@@ -75,8 +93,8 @@ def median(values: Iterator[float]) -> float:
     return statistics.median(list(values))
 
 
-def ingest(bench: Bench) -> Iterator[tuple[str, str, str, str, float]]:
-    """Source characters a second."""
+def ingest(bench: Bench) -> Iterator[Row]:
+    """Yields the rows about imports."""
     folder = bench.folder / "texts"
     folder.mkdir(exist_ok=True)
     lines = (bench.data / "qa" / "squad20_dev" / "corpus.jsonl").read_text("utf-8").splitlines()[:SOURCES]
@@ -86,16 +104,16 @@ def ingest(bench: Bench) -> Iterator[tuple[str, str, str, str, float]]:
         found = bench.pairs("ingest", lambda _, split=split: (folder, split))
         ratio = median(b["seconds"] / a["seconds"] for a, b in found)
         ours, theirs = (median(pair[i]["characters"] / pair[i]["seconds"] for pair in found) for i in (0, 1))
-        name = f"ingest, characters a second, {'the same split' if split == 'same' else 'own defaults'}"
-        yield name, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ratio:.1f} × (≥ {target})", 1 / ratio
+        name = f"import, characters per second, {'same splitter' if split == 'same' else 'defaults'}"
+        yield Row(name, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ratio:.1f} × (≥ {target})", 1 / ratio)
     ours, theirs = (bench.once("relevance", side, bench.data, folder, 600)["ndcg"] for side in ("rag", "quickstart"))
-    yield "… nDCG@10 of it, 600 questions", f"{ours:.3f}", f"{theirs:.3f}", f"{ours - theirs:+.3f} (≥ 0)", 1 - ours
+    yield Row("… nDCG@10 with it, 600 questions", f"{ours:.3f}", f"{theirs:.3f}", f"{ours - theirs:+.3f} (≥ 0)", 1 - ours)
     busy = median(a["busy"] for a, _ in found)
-    yield "share of an import in which the embedder is busy", f"{busy:.2f}", "", "(≥ .90)", 1 - busy
+    yield Row("share of an import during which the embedder is busy", f"{busy:.2f}", "", "(≥ .90)", 1 - busy)
 
 
-def retrieval(bench: Bench, sizes: list[int]) -> Iterator[tuple[str, str, str, str, float]]:
-    """One retrieval, warm."""
+def retrieval(bench: Bench, sizes: list[int]) -> Iterator[Row]:
+    """Yields the rows about retrieval, and draws the plot."""
     points = []
     for passages in sizes:
         found = bench.pairs("retrieve", lambda side, n=passages: (bench.data, bench.library(side, n), ASKED[side]))
@@ -107,28 +125,32 @@ def retrieval(bench: Bench, sizes: list[int]) -> Iterator[tuple[str, str, str, s
         points.append((passages, ours, theirs, kept))
         p99 = median(a["p99"] for a, _ in found)
         name = f"one retrieval, warm, {passages:,} passages, p50 (p99)"
-        yield name, f"{ours:.1f} ms ({p99:.1f})", f"{theirs:.1f} ms", f"1/{ratio:.1f} (≤ 1/12)", ours
-        yield "… against the quickstart with its model kept loaded", "", f"{kept:.1f} ms", f"1/{kept / ours:.1f}", 1
+        yield Row(name, f"{ours:.1f} ms ({p99:.1f})", f"{theirs:.1f} ms", f"1/{ratio:.1f} (≤ 1/12)", ours)
+        yield Row("… against the quickstart with its model kept loaded", "", f"{kept:.1f} ms", f"1/{kept / ours:.1f}", 1)
         memory = [median(pair[i]["memory_mb"] for pair in found) for i in (0, 1)]
         if passages == max(sizes):
             aim = " (≤ 700)" if passages == 100_000 else ""
             name = f"memory, {passages:,} passages, warm"
-            yield name, f"{memory[0]:.0f} MB", f"{memory[1]:.0f} MB", f"{memory[0] / memory[1]:.2f}{aim}", memory[0]
+            yield Row(name, f"{memory[0]:.0f} MB", f"{memory[1]:.0f} MB", f"{memory[0] / memory[1]:.2f}{aim}", memory[0])
     plot(points)
     if max(sizes) > 8_000:
         share = bench.once("recall", "rag", bench.data, bench.library("rag", max(sizes)), 100)["recall"]
-        yield f"recall@10 of Chroma there, against exact search, {max(sizes):,}", f"{share:.3f}", "", "(≥ .97)", 1 - share
+        yield Row(
+            f"recall@10 of Chroma against exact search, {max(sizes):,} passages", f"{share:.3f}", "", "(≥ .97)", 1 - share
+        )
 
 
-def answers(bench: Bench, passages: int) -> Iterator[tuple[str, str, str, str, float]]:
-    """What a reader waits for."""
+def answers(bench: Bench, passages: int) -> Iterator[Row]:
+    """Yields the rows about answers and the page."""
     found = [bench.once("answer", "rag", bench.data, bench.library("rag", passages), 300) for _ in range(bench.rounds)]
     p50, p99 = (median(one[p] for one in found) for p in ("p50", "p99"))
-    yield f"extracted answer, warm, {passages:,} passages", f"p50 {p50:.0f} ms, p99 {p99:.0f} ms", "", "(≤ 60, ≤ 150)", p50
+    yield Row(
+        f"extracted answer, warm, {passages:,} passages", f"p50 {p50:.0f} ms, p99 {p99:.0f} ms", "", "(≤ 60, ≤ 150)", p50
+    )
     found = [bench.once("enter", "rag", bench.data, bench.library("rag", passages), 100) for _ in range(bench.rounds)]
     p50, p99 = (median(one[p] for one in found) for p in ("p50", "p99"))
-    yield (
-        "… from Enter to the answer in the page, Chromium",
+    yield Row(
+        "… from Enter to the answer on the page, Chromium",
         f"p50 {p50:.0f} ms, p99 {p99:.0f} ms",
         "",
         "(≤ 60, ≤ 150)",
@@ -137,42 +159,44 @@ def answers(bench: Bench, passages: int) -> Iterator[tuple[str, str, str, str, f
     pairs = bench.pairs("cold", lambda side: (bench.library(side, 1_000), QUESTION))
     ratio = median(b["seconds"] / a["seconds"] for a, b in pairs)
     ours, theirs = (median(pair[i]["seconds"] for pair in pairs) for i in (0, 1))
-    name = "process start to answer, index present; theirs: retrieval alone"
-    yield name, f"{ours:.2f} s", f"{theirs:.2f} s", f"1/{ratio:.1f} (≤ 1/2)", ours
+    name = "process start to answer, existing index; quickstart: retrieval only"
+    yield Row(name, f"{ours:.2f} s", f"{theirs:.2f} s", f"1/{ratio:.1f} (≤ 1/2)", ours)
     pages = [bench.once("page", "rag", bench.library("rag", 1_000)) for _ in range(bench.rounds)]
     ready = median(one["seconds"] for one in pages)
     own = median(one["seconds"] - one["gradio_seconds"] for one in pages)
     beyond = f"{own:.1f} s beyond importing gradio (≤ 8, ≤ 2)"
-    yield "page served, from the start of `rag ui`", f"{ready:.1f} s", "", beyond, ready
+    yield Row("from the start of `rag ui` to the page", f"{ready:.1f} s", "", beyond, ready)
 
 
-def syncing(bench: Bench) -> Iterator[tuple[str, str, str, str, float]]:
-    """Nothing to do."""
+def syncing(bench: Bench) -> Iterator[Row]:
+    """Yields the row about a sync without changes."""
     folder = bench.folder / "unchanged"
     folder.mkdir(exist_ok=True)
     for n in range(2_000):
-        (folder / f"{n}.txt").write_text(f"Note {n} tells of thing {n * 7} and of nothing else.", "utf-8")
+        (folder / f"{n}.txt").write_text(f"Note {n} describes thing {n * 7} and nothing else.", "utf-8")
     found = [bench.once("unchanged", "rag", folder) for _ in range(bench.rounds)]
     seconds = median(one["seconds"] for one in found)
-    yield "sync of 2,000 unchanged files", f"{seconds:.2f} s", "", "(≤ 0.3)", seconds
+    yield Row("sync of 2,000 unchanged files", f"{seconds:.2f} s", "", "(≤ 0.3)", seconds)
 
 
-def million(bench: Bench) -> Iterator[tuple[str, str, str, str, float]]:
-    """As large as this machine takes."""
+def million(bench: Bench) -> Iterator[Row]:
+    """Yields the rows about a library of a million passages."""
     n = 1_000_000
     built = bench.built("rag", n)
     kept = built["rates"][-1] / built["rates"][0]
-    yield "1,000,000 passages: rate at the end against the start", f"{kept:.2f}", "", "(≥ .7)", 1 / kept
-    rates = f"{built['rates'][0]:,} to {built['rates'][-1]:,} a second"
-    yield "… passages taken in, vectors at hand", rates, "", f"Chroma filled after {built['fill_seconds']:.0f} s", 1
-    yield "… on disk", f"{built['bytes'] / 1e9:.1f} GB", "", "", built["bytes"]
+    yield Row("1,000,000 passages: rate at the end relative to the start", f"{kept:.2f}", "", "(≥ .7)", 1 / kept)
+    rates = f"{built['rates'][0]:,} to {built['rates'][-1]:,} per second"
+    yield Row(
+        "… passages imported, precomputed vectors", rates, "", f"Chroma filled after {built['fill_seconds']:.0f} s", 1
+    )
+    yield Row("… on disk", f"{built['bytes'] / 1e9:.1f} GB", "", "", built["bytes"])
     found = bench.once("retrieve", "rag", bench.data, bench.library("rag", n), 300)
-    yield "… one retrieval", f"p50 {found['p50']:.0f} ms, p99 {found['p99']:.0f} ms", "", "(≤ 60, ≤ 200)", found["p50"]
-    yield "… memory", f"{found['memory_mb'] / 1000:.1f} GB", "", "(≤ 4)", found["memory_mb"]
+    yield Row("… one retrieval", f"p50 {found['p50']:.0f} ms, p99 {found['p99']:.0f} ms", "", "(≤ 60, ≤ 200)", found["p50"])
+    yield Row("… memory", f"{found['memory_mb'] / 1000:.1f} GB", "", "(≤ 4)", found["memory_mb"])
 
 
 def plot(points: list[tuple[int, float, float, float]]) -> None:
-    """Retrieval against size, both axes logarithmic."""
+    """Draws retrieval time against size, both axes logarithmic."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -189,42 +213,42 @@ def plot(points: list[tuple[int, float, float, float]]) -> None:
 
 
 def machine() -> str:
-    """What it ran on."""
+    """Describes the machine and the versions."""
     model = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     versions = ", ".join(f"{n} {version(n)}" for n in ("chromadb", "llama-index-core", "onnxruntime"))
     return f"{date.today()}, {len(model)} cores ({model[0]}), Python {platform.python_version()}, {versions}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("home", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", default="1000,10000,100000")
     parser.add_argument("--million", action="store_true")
-    parser.add_argument("--keep", type=Path, help="where the large libraries are, or are kept")
-    given = parser.parse_args()
-    folder = given.keep or Path(tempfile.mkdtemp(prefix="rag-speed-"))
+    parser.add_argument("--keep", type=Path, help="folder that keeps the large libraries")
+    arguments = parser.parse_args()
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="rag-speed-"))
     folder.mkdir(parents=True, exist_ok=True)
-    bench = Bench(given.data.resolve(), given.home.resolve(), folder.resolve(), given.rounds)
-    sizes = [int(size) for size in given.sizes.split(",")]
+    bench = Bench(arguments.data.resolve(), arguments.home.resolve(), folder.resolve(), arguments.rounds)
+    sizes = [int(size) for size in arguments.sizes.split(",")]
     rows = [*ingest(bench), *retrieval(bench, sizes), *answers(bench, max(sizes)), *syncing(bench)]
-    if given.million:
+    if arguments.million:
         rows += million(bench)
-    if not given.keep:
+    if not arguments.keep:
         shutil.rmtree(folder)
     table = ["| figure | rag | quickstart | ratio (target) |", "|---|---|---|---|"]
-    table += [f"| {name} | {ours} | {theirs} | {ratio} |" for name, ours, theirs, ratio, _ in rows]
+    table += [f"| {row.name} | {row.ours} | {row.theirs} | {row.ratio} |" for row in rows]
     plot = "![one retrieval against the number of passages](retrieval.svg)"
-    text = "\n".join([f"{machine()}; medians of {given.rounds} pairs.", "", *table, "", plot])
+    text = "\n".join([f"{machine()}; medians of {arguments.rounds} pairs.", "", *table, "", plot])
     print(text)
     before, _, rest = README.read_text("utf-8").partition(BEGIN)
     README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", "utf-8")
     stored = json.loads(STORED.read_text()) if STORED.exists() else {}
-    for name, *_, cost in rows:
-        if name in stored and cost > WORSE * stored[name]:
-            print(f"worse than before: {name}: {cost / stored[name]:.2f} × the cost")
-    STORED.write_text(json.dumps({**stored, **{name: round(cost, 4) for name, *_, cost in rows}}, indent=1) + "\n")
+    for row in rows:
+        if row.name in stored and row.cost > WORSE * stored[row.name]:
+            print(f"worse than before: {row.name}: {row.cost / stored[row.name]:.2f} × the cost")
+    STORED.write_text(json.dumps({**stored, **{row.name: round(row.cost, 4) for row in rows}}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The public question sets, each in two fixed parts: on one things are fitted, on the other they are reported."""
+"""The public question sets, each split into two fixed parts: one to fit on, one to report."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from rag.evaluation.records import Corpus, Question, QuestionSet
 SQUAD, NQ, CLAPNQ, CHUNKING = "squad20_dev", "nq_litm_oracle", "clapnq_dev", "chunking_eval"
 MULTIHOP_NEWS, MULTIHOP_WIKI = "multihop_rag_500", "multihop_wiki_200"
 SETS = (SQUAD, NQ, CLAPNQ, CHUNKING, MULTIHOP_NEWS, MULTIHOP_WIKI)
-_FEW = 10  # documents
+_FEW_DOCUMENTS = 10  # a set with fewer is split by question, not by document
 
 
 def read(data: Path, name: str) -> tuple[QuestionSet, Corpus]:
-    """A set and its documents."""
+    """Reads a set and its documents."""
     questions = test_sets.read_set(data / "qa" / name)
     assert questions.corpus is not None
     return questions, questions.corpus
 
 
 def part(questions: QuestionSet, *, reported: bool, most: int = 10_000) -> QuestionSet:
-    """One of the two parts, at most so many questions of it, evenly spaced."""
+    """Returns one of the two parts, at most `most` questions of it, evenly spaced."""
     assert questions.corpus is not None
-    apart = len(questions.corpus.documents) < _FEW
-    of_it = [question for question in questions.questions if _is_reported(question, apart) == reported]
-    return replace(questions, questions=tuple(evenly(of_it, most)))
+    by_question = len(questions.corpus.documents) < _FEW_DOCUMENTS
+    of_part = [question for question in questions.questions if _is_reported(question, by_question) == reported]
+    return replace(questions, questions=tuple(evenly(of_part, most)))
 
 
-def _is_reported(question: Question, apart: bool) -> bool:
-    """What is about one article or passage is in one part, unless there are too few of them: then `apart`."""
+def _is_reported(question: Question, by_question: bool) -> bool:
+    """Questions about one article or passage are in the same part, unless the set is split by question."""
     first = [*question.within, *(gold.source for gold in question.evidence), question.id][0]
-    whole = question.id if apart else first.split("#")[0]
-    return hashlib.sha256(whole.encode()).digest()[0] % 2 == 1
+    unit = question.id if by_question else first.split("#")[0]
+    return hashlib.sha256(unit.encode()).digest()[0] % 2 == 1
 
 
 def evenly(rows: Sequence[Any], n: int) -> list[Any]:
-    """About n of them, evenly spaced."""
+    """Returns about n of the rows, evenly spaced."""
     return list(rows[:: max(1, -(-len(rows) // n))])
 
 
-def opened(corpus: Corpus, folder: Path, **how: Any) -> Library:
-    """A library that holds these documents; it is built when it is not there."""
-    library = Library.open(folder, short_lived=True, **how)
+def opened(corpus: Corpus, folder: Path, **options: Any) -> Library:
+    """Opens a library with these documents; builds it if it does not exist."""
+    library = Library.open(folder, short_lived=True, **options)
     library.add_documents(corpus.documents)
     return library

@@ -1,9 +1,9 @@
-"""Cuts the slices of public sets that the tests are gated on (tests/sets/README.md), from the parts that are reported.
+"""Extracts the test sets of the quality gate (tests/sets/README.md) from the reported parts of the public sets.
 
     uv run python benchmarks/slices.py DATA
 
-Whole articles of SQuAD, so that a question's neighbours are there to be mistaken for its paragraph; of the others, the
-passages of the questions taken. The baselines are written by `tests/sets/baselines.py`.
+SQuAD contributes whole articles, so that neighbouring paragraphs compete with the right one; the other sets contribute the
+passages of the chosen questions. `tests/sets/baselines.py` writes the baselines.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def article(source: str) -> str:
     return source.split("#")[0]
 
 
-def of_question(question: Question) -> dict:
+def question_row(question: Question) -> dict:
     row = {"id": question.id, "question": question.question, "answerable": question.answerable}
     if question.answerable:
         row |= {"answers": list(question.answers)}
@@ -41,23 +41,25 @@ def write(path: Path, rows: Iterable[dict]) -> None:
 def main() -> None:
     for name, most in QUESTIONS.items():
         questions, corpus = sets.read(Path(sys.argv[1]), name)
-        asked = list(sets.part(questions, reported=True).questions)
+        chosen = list(sets.part(questions, reported=True).questions)
         if name == sets.SQUAD:
-            articles = list(dict.fromkeys(article(question.within[0]) for question in asked))[:ARTICLES]
-            asked = sets.evenly([question for question in asked if article(question.within[0]) in articles], most)
+            articles = list(dict.fromkeys(article(question.within[0]) for question in chosen))[:ARTICLES]
+            chosen = sets.evenly([question for question in chosen if article(question.within[0]) in articles], most)
             documents = [document for document in corpus.documents if article(document.source) in articles]
         else:
-            asked = sets.evenly(asked, most)
-            wanted = {source for question in asked for source in (*question.within, *(g.source for g in question.evidence))}
-            documents = [document for document in corpus.documents if document.source in wanted]
+            chosen = sets.evenly(chosen, most)
+            needed = {
+                source for question in chosen for source in (*question.within, *(g.source for g in question.evidence))
+            }
+            documents = [document for document in corpus.documents if document.source in needed]
         folder = SLICES / name.split("_")[0].removesuffix("20")
         folder.mkdir(exist_ok=True)
-        write(folder / "questions.jsonl", map(of_question, asked))
-        write(folder / "corpus.jsonl", map(of_document, documents))
-        print(f"{folder.name}: {len(asked)} questions, {len(documents)} documents")
+        write(folder / "questions.jsonl", map(question_row, chosen))
+        write(folder / "corpus.jsonl", map(document_row, documents))
+        print(f"{folder.name}: {len(chosen)} questions, {len(documents)} documents")
 
 
-def of_document(document: Document) -> dict:
+def document_row(document: Document) -> dict:
     return {"id": document.source, "title": document.title, "text": document.text}
 
 
