@@ -1,6 +1,6 @@
-"""A conversation in the terminal: one question a line, answered as it is written, follow-ups understood.
+"""A conversation in the terminal: one question a line, answers printed while they are written.
 
-Ctrl-C stops an answer and not the conversation; Ctrl-D, or the end of what is piped in, ends it. Nothing is saved.
+Ctrl-C stops an answer, not the conversation; Ctrl-D, or the end of piped input, ends it. Nothing is saved.
 """
 
 from __future__ import annotations
@@ -8,54 +8,58 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rag.cli import rendering
+from rag.cli.session import print_error
 from rag.errors import RagError
-from rag.library import Library
 from rag.records import Answer, AnswerDone, Filter, TextDelta, Turn
 
-_HELP = """Ask in your own words; a follow-up may lean on what was said before.
-/new begins a new conversation, /passages shows what the last answer was chosen from, /quit (or Ctrl-D) ends."""
+if TYPE_CHECKING:
+    from rag.library import Library
+
+_HELP = """Ask a question; a follow-up may refer to what came before.
+/new starts a new conversation, /passages lists the passages behind the last answer, /quit (or Ctrl-D) ends."""
 
 
 class Chat:
     """One conversation.
 
     Args:
-        library: Who is asked.
-        k: Passages an answer may rest on.
-        filters: Which documents are asked.
-        say: Prints a line that is no answer.
+        library: The documents to ask.
+        k: Passages an answer may rest on; None for the setting.
+        filters: Which documents to ask.
+        note: Prints a line that is not part of an answer.
     """
 
-    def __init__(self, library: Library, k: int | None, filters: Filter, say: Callable[[str], None]) -> None:
+    def __init__(self, library: Library, k: int | None, filters: Filter, note: Callable[[str], None]) -> None:
         self._library = library
         self._k = k
         self._filters = filters
-        self._say = say
+        self._note = note
         self._turns: list[Turn] = []
         self._last: Answer | None = None
-        self._live = sys.stdout.isatty()
+        self._is_terminal = sys.stdout.isatty()
 
     def run(self) -> None:
-        """Talks until the other side ends it."""
+        """Reads and answers questions until the input ends."""
         if sys.stdin.isatty():
             with contextlib.suppress(ImportError):
-                import readline  # noqa: F401  # its import gives the line its editing
-            self._say(_HELP)
+                import readline  # noqa: F401  # importing it gives input() line editing
+            self._note(_HELP)
         while True:
             try:
-                line = self._line()
+                line = self._read_line()
             except KeyboardInterrupt:
-                self._say("\nCtrl-D ends")
+                self._note("\nCtrl-D ends the conversation")
                 continue
             if line is None or line.strip() in ("/quit", "/exit", "/bye"):
                 return
             if line.strip():
-                self._answered(line.strip())
+                self._handle(line.strip())
 
-    def _line(self) -> str | None:
-        """The next line; None at the end."""
+    def _read_line(self) -> str | None:
+        """Returns the next line; None at the end of the input."""
         if not sys.stdin.isatty():
             return sys.stdin.readline() or None
         try:
@@ -64,46 +68,47 @@ class Chat:
             print()
             return None
 
-    def _answered(self, line: str) -> None:
+    def _handle(self, line: str) -> None:
+        """Runs a command or answers a question."""
         if line == "/new":
             self._turns, self._last = [], None
-            self._say("a new conversation")
+            self._note("new conversation")
         elif line == "/passages":
             for n, hit in enumerate(self._last.hits if self._last else (), start=1):
                 print(rendering.hit(n, hit))
         elif line.startswith("/"):
-            self._say(_HELP)
+            self._note(_HELP)
         else:
             try:
                 self._ask(line)
             except RagError as error:
-                self._say(f"{error}. {error.hint}".strip())
+                print_error(f"{error}. {error.hint}".strip())
         sys.stdout.flush()
 
     def _ask(self, question: str) -> None:
-        printer, said = rendering.Live(), ""
+        live, text = rendering.LiveText(), ""
         events = self._library.stream(question, history=self._turns, k=self._k, filters=self._filters)
         try:
             for event in events:
                 if isinstance(event, TextDelta):
-                    said += event.text
-                    if self._live:
-                        print(printer.shown(event.text), end="", flush=True)
+                    text += event.text
+                    if self._is_terminal:
+                        print(live.feed(event.text), end="", flush=True)
                 elif isinstance(event, AnswerDone):
-                    print(printer.rest(), end="")
+                    print(live.flush(), end="")
                     self._last = event.answer
-                    self._show(event.answer)
-                    said = event.answer.text
+                    self._print_answer(event.answer)
+                    text = event.answer.text
         except KeyboardInterrupt:
-            self._say("\nstopped")
+            self._note("\nstopped")
         finally:
-            events.close()  # which drops the connection to the model
-        self._turns.append(Turn(question, said))
+            events.close()  # also closes the connection to the model
+        self._turns.append(Turn(question, text))
 
-    def _show(self, answer: Answer) -> None:
-        print("" if self._live else rendering.plain(answer.text))
+    def _print_answer(self, answer: Answer) -> None:
+        print("" if self._is_terminal else rendering.plain(answer.text))
         if answer.searched:
-            self._say(f"(understood as: {answer.searched})")
-        self._say(answer.notice)
-        for line in rendering.footnotes(answer, with_claims=self._live):
+            self._note(f"(understood as: {answer.searched})")
+        self._note(answer.notice)
+        for line in rendering.footnotes(answer, with_claims=self._is_terminal):
             print(line)

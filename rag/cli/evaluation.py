@@ -1,267 +1,345 @@
-"""The commands that measure: `rag eval`, `rag runs`, `rag calibrate`, `rag judge`."""
+"""The commands that evaluate: `rag eval`, `rag runs`, `rag calibrate`, `rag judge`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.session import Json, NoSync, count_progress, import_progress, opened, print_json, say, show_lines
+from rag.cli.session import (
+    Json,
+    JsonLines,
+    NoSync,
+    Session,
+    one_format,
+    print_error,
+    print_json,
+    print_json_lines,
+    print_lines,
+    session_of,
+)
 from rag.errors import SetError, SettingsError
-from rag.settings import ResolvedSettings
+from rag.settings import Settings
 
-EVAL_EXAMPLE = 'Example: rag eval questions.yaml --gate "citation_exact>=1.0" --report report.html'
-_Corpus = Annotated[str, typer.Option(help="The set's own documents: a folder, or a JSONL of {id, title, text}.")]
-_Within = Annotated[bool, typer.Option("--within", help="Ask each question of the documents the set names for it only.")]
+if TYPE_CHECKING:
+    from rag.evaluation.comparison import GateResult
+    from rag.evaluation.judge import Judge
+    from rag.evaluation.records import Question, QuestionSet, RunJSON
+    from rag.library import Library
+
+commands = typer.Typer()
+
+_INSTRUCTION_TOKENS = 1000  # of a judge's prompt, left for its instructions and its reply
+
+_Set = Annotated[str, typer.Argument(metavar="[SET]", help="The test set: YAML, JSON, JSONL, SQuAD, or a folder.")]
+_Corpus = Annotated[
+    str, typer.Option(metavar="PATH", help="The test set's own documents: a folder, or JSONL of {id, title, text}.")
+]
+_Within = Annotated[bool, typer.Option("--within", help="Ask each question only of the documents the set names for it.")]
+_Repeats = Annotated[int, typer.Option(metavar="N", min=1, max=9, help="How often the judge is asked for each verdict.")]
 
 
+@commands.command(name="eval", epilog='Example: rag eval questions.yaml --gate "citation_exact>=1.0" --report report.html')
 def evaluate(
     context: typer.Context,
-    test_set: Annotated[str, typer.Argument(metavar="[SET]", help="Questions: YAML, JSON(L), SQuAD, or a folder.")] = "",
+    test_set: _Set = "",
     corpus: _Corpus = "",
     within: _Within = False,
-    out: Annotated[str, typer.Option(help="Write the whole run here, JSON.")] = "",
-    report: Annotated[str, typer.Option(help="Write a page to look at here, HTML.")] = "",
-    markdown: Annotated[str, typer.Option(help="Write figures and gates here, Markdown.")] = "",
-    junit: Annotated[str, typer.Option(help="Write the gates here, JUnit XML.")] = "",
-    gate: Annotated[list[str] | None, typer.Option("--gate", help='Exit with 1 unless it holds: "hit@5>=0.95".')] = None,
-    no_worse_than: Annotated[str, typer.Option(metavar="RUN", help="Exit with 1 where it is worse than this run.")] = "",
-    margin: Annotated[float, typer.Option(min=0, max=1, help="How much worse it may be.")] = 0.02,
+    out: Annotated[str, typer.Option(metavar="FILE", help="Write the complete run to this file, JSON.")] = "",
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write a report to this file, HTML.")] = "",
+    markdown: Annotated[str, typer.Option(metavar="FILE", help="Write figures and gates to this file, Markdown.")] = "",
+    junit: Annotated[str, typer.Option(metavar="FILE", help="Write the gates to this file, JUnit XML.")] = "",
+    gate: Annotated[
+        list[str] | None,
+        typer.Option("--gate", metavar="BOUND", help='Exit with 1 unless the figure meets the bound: "hit@5>=0.95".'),
+    ] = None,
+    no_worse_than: Annotated[
+        str, typer.Option(metavar="RUN", help="Exit with 1 if a figure is worse than in this run: a file, or a number.")
+    ] = "",
+    margin: Annotated[float, typer.Option(metavar="X", min=0, max=1, help="How much worse a figure may be.")] = 0.02,
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="A B", help="Compare two runs instead: files, or numbers of `rag runs`."),
+        typer.Option(metavar="A B", help="Compare two runs instead: files, or numbers from `rag runs`."),
     ] = None,
-    judged: Annotated[bool, typer.Option("--judge", help="Have the model judge the answers, too.")] = False,
-    repeats: Annotated[int, typer.Option(min=1, max=9, help="How often it is asked for each verdict.")] = 1,
-    price: Annotated[str, typer.Option(metavar="IN,OUT", help="The model's, US dollars for a million tokens.")] = "",
-    no_keep: Annotated[bool, typer.Option("--no-keep", help="Do not keep the run with the index.")] = False,
+    judged: Annotated[bool, typer.Option("--judge", help="Let the model judge the answers as well.")] = False,
+    repeats: _Repeats = 1,
+    price: Annotated[
+        str, typer.Option(metavar="IN,OUT", help="Price of the model, US dollars per million tokens sent and written.")
+    ] = "",
+    no_keep: Annotated[bool, typer.Option("--no-keep", help="Do not store the run with the index.")] = False,
     no_sync: NoSync = False,
     as_json: Json = False,
+    as_jsonl: JsonLines = False,
 ) -> None:
-    """Measure answers on a test set: retrieval, answers, citations, refusals; compare runs, and gate on them."""
-    if compare is not None:
-        _compare(context, compare[0], compare[1], report, as_json)
-        return
-    from rag.evaluation import comparison as comparing
+    """Measure retrieval, answers, citations and refusals on a test set.
 
-    questions = _questions(test_set, corpus)
-    gates = [comparing.parse_gate(words) for words in gate or []]
-    prices = _prices(price)
-    baseline = _run(context, no_worse_than) if no_worse_than else None
-    with opened(context, sync_first=not no_sync and questions.corpus is None, quiet=as_json) as library:
-        with _over_corpus(context, library, questions) as asked, count_progress(as_json) as progress:
+    Compares runs, checks gates, writes reports. `--jsonl` prints one line per question.
+    """
+    from rag.evaluation.comparison import check_gate, check_no_worse, parse_gate
+
+    one_format(as_json, as_jsonl)
+    session = session_of(context)
+    if compare is not None:
+        _compare(session, compare, report, as_json)
+        return
+    questions, prices = _read_set(test_set, corpus), _prices(price)
+    gates = [parse_gate(words) for words in gate or []]
+    baseline = _load_run(session, no_worse_than) if no_worse_than else None
+    for_programs = as_json or as_jsonl
+    sync_first = not no_sync and questions.corpus is None
+    with session.library(sync_first=sync_first, as_json=for_programs) as library:
+        with _corpus_library(session, library, questions) as asked, session.question_progress(for_programs) as progress:
             judge = _judge(asked, repeats) if judged else None
             run = asked.evaluations.run(questions, within=within, prices=prices, judge=judge, on_progress=progress)
-        number = None if no_keep else library.evaluations.keep(run)
-    results = [comparing.gated(one, run) for one in gates]
-    if baseline is not None:
-        results += comparing.no_worse(run, baseline, margin)
-    _write_all(run, results, {"out": out, "report": report, "markdown": markdown, "junit": junit})
-    if as_json:
-        from rag.schemas.evaluation import eval_json
-
-        print_json(eval_json(run, results, number))
+        number = None if no_keep else library.evaluations.save_run(run)
+    results = [check_gate(one, run) for one in gates]
+    results += check_no_worse(run, baseline, margin) if baseline is not None else []
+    _write_files(run, results, {"out": out, "report": report, "markdown": markdown, "junit": junit})
+    if as_jsonl:
+        print_json_lines(run["questions"])
     else:
-        from rag.cli import evaluation_rendering
-
-        show_lines((*evaluation_rendering.figures(run), *evaluation_rendering.gates(results)))
-    for defect in run["defects"]:
-        say(f"the set: {defect}")
-    failed = [one for one in results if not one.passed]
-    for one in failed:
-        say(f"gate failed: {one.words}: {one.detail}")
-    raise typer.Exit(1 if failed else 0)
+        _print_run(run, results, number, as_json)
+    _finish(session, run, results)
 
 
+@commands.command(epilog="Example: rag runs 1 --out run.json")
 def runs(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="[NUMBER]", help="One of them.")] = 0,
-    out: Annotated[str, typer.Option(help="Write it here, JSON.")] = "",
-    report: Annotated[str, typer.Option(help="Write its page here, HTML.")] = "",
-    drop: Annotated[bool, typer.Option("--drop", help="Forget it.")] = False,
+    number: Annotated[int, typer.Argument(metavar="[NUMBER]", show_default=False, help="A run of the list.")] = 0,
+    out: Annotated[str, typer.Option(metavar="FILE", help="Write the run to this file, JSON.")] = "",
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write its report to this file, HTML.")] = "",
+    drop: Annotated[bool, typer.Option("--drop", help="Delete the run.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the evaluations that are kept, or show, write or forget one."""
-    from rag.cli import evaluation_rendering
-    from rag.schemas.evaluation import eval_json, runs_json
-
-    with opened(context) as library:
-        if not number:
-            kept = library.evaluations.kept()
-            if as_json:
-                print_json(runs_json(kept))
-                return
-            show_lines(evaluation_rendering.runs(kept))
-            if not kept:
-                say("no evaluations yet; make one with: rag eval SET")
-            return
-        if drop:
-            library.evaluations.drop(number)
-            say(f"forgot run {number}")
-            return
-        run = library.evaluations.load(number)
-    _write_all(run, [], {"out": out, "report": report})
-    if as_json:
-        print_json(eval_json(run, [], number))
+    """List the stored evaluation runs, or show, write or delete one."""
+    session = session_of(context)
+    if not number:
+        _list_runs(session, as_json)
+    elif drop:
+        _drop_run(session, number, as_json)
     else:
-        show_lines(evaluation_rendering.figures(run))
+        with session.library() as library:
+            run = library.evaluations.load_run(number)
+        _write_files(run, [], {"out": out, "report": report})
+        _print_run(run, [], number, as_json)
 
 
+@commands.command(epilog="Example: rag calibrate questions.yaml --error-rate 0.05")
 def calibrate(
     context: typer.Context,
-    test_set: Annotated[str, typer.Argument(metavar="[SET]", help="Questions, some of them unanswerable.")] = "",
-    error_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers that may be given.")] = 0.1,
-    least_cost: Annotated[bool, typer.Option("--least-cost", help="Find what costs least instead.")] = False,
+    test_set: _Set = "",
+    error_rate: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Wrong answers allowed among the answers given.")
+    ] = 0.1,
+    least_cost: Annotated[bool, typer.Option("--least-cost", help="Minimise the cost instead.")] = False,
     abstain_cost: Annotated[
-        float, typer.Option(min=0, max=1, help="Of declining an answerable question; a wrong answer costs 1.")
+        float,
+        typer.Option(
+            metavar="COST", min=0, max=1, help="Cost of declining an answerable question; a wrong answer costs 1."
+        ),
     ] = 0.25,
     corpus: _Corpus = "",
     within: _Within = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and keep nothing.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Go back to the threshold that is shipped.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the threshold, but do not store it.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Go back to the built-in threshold.")] = False,
     no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
-    """Fit the evidence below which an extracted answer declines, to questions of your own, and keep it with the index."""
-    from rag.cli import evaluation_rendering
-    from rag.schemas.evaluation import calibrate_json
+    """Tune the abstention threshold on your own questions.
 
+    Below this evidence score, an extracted answer abstains. The test set needs questions that the documents do not answer.
+    """
+    session = session_of(context)
     if forget:
-        with opened(context) as library:
-            library.evaluations.keep_calibration(None)
-        say("the shipped threshold is back")
+        _reset_threshold(session, as_json)
         return
-    questions = _questions(test_set, corpus)
-    with opened(context, sync_first=not no_sync and questions.corpus is None, quiet=as_json) as library:
-        with _over_corpus(context, library, questions) as asked, count_progress(as_json) as progress:
+    questions = _read_set(test_set, corpus)
+    target = None if least_cost else error_rate
+    with session.library(sync_first=not no_sync and questions.corpus is None, as_json=as_json) as library:
+        with _corpus_library(session, library, questions) as asked, session.question_progress(as_json) as progress:
             fitted = asked.evaluations.calibrate(
-                questions, error_rate=None if least_cost else error_rate, abstain_cost=abstain_cost, within=within,
-                on_progress=progress,
-            )  # fmt: skip
+                questions, error_rate=target, abstain_cost=abstain_cost, within=within, on_progress=progress
+            )
         if not dry_run:
-            library.evaluations.keep_calibration(fitted)
-        overruled = library.settings.evidence != type(library.settings)().evidence
+            library.evaluations.save_calibration(fitted)
     if as_json:
+        from rag.schemas.evaluation import calibrate_json
+
         print_json(calibrate_json(fitted))
     else:
-        show_lines(evaluation_rendering.calibration(fitted))
-    if overruled and not dry_run:
-        say("the setting evidence is in force instead; remove it to use the fitted threshold")
+        from rag.cli import evaluation_rendering
+
+        print_lines(evaluation_rendering.calibration(fitted))
+    if not dry_run and session.settings.evidence != Settings().evidence:
+        session.note("the setting evidence overrides the fitted threshold; remove the setting to use it")
 
 
+@commands.command(epilog="Example: rag judge claims.jsonl --corpus corpus.jsonl --limit 200")
 def judge(
     context: typer.Context,
     test_set: Annotated[
-        str, typer.Argument(metavar="SET", help="Claims with a label: 1 if their document bears them out.")
+        str, typer.Argument(metavar="SET", help="Claims with a label: 1 if their document supports them, else 0.")
     ],
     corpus: _Corpus = "",
-    limit: Annotated[int, typer.Option(min=1, help="Judge so many claims, evenly spaced.")] = 200,
-    repeats: Annotated[int, typer.Option(min=1, max=9, help="How often the model is asked for each verdict.")] = 1,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Number of claims to judge, evenly spaced.")] = 200,
+    repeats: _Repeats = 1,
     as_json: Json = False,
 ) -> None:
-    """Measure the judge itself: how a model's verdicts on labelled claims agree with their labels."""
-    from rag.cli import evaluation_rendering
-    from rag.evaluation import judge as judging
-    from rag.schemas.evaluation import judge_json
+    """Measure a model as judge: how well its verdicts agree with labelled claims."""
+    from rag.evaluation.judge import measure_agreement
 
-    questions = _questions(test_set, corpus)
-    claims = [one for one in questions.questions if one.label is not None and (one.evidence or one.within)]
-    if not claims:
-        raise SetError(f"{test_set} holds no labelled claims", "each needs label: 0 or 1, and evidence with its document")
-    claims = claims[:: max(1, len(claims) // limit)][:limit]
-    with opened(context) as library, _over_corpus(context, library, questions) as asked:
-        its_judge = _judge(asked, repeats)
-        with count_progress(as_json) as progress:
-            found = judging.agreement(its_judge, claims, asked.document, asked.settings.prompt_tokens() - 1000, progress)
+    session = session_of(context)
+    questions = _read_set(test_set, corpus)
+    claims = _labelled_claims(questions, limit)
+    with session.library() as library, _corpus_library(session, library, questions) as asked:
+        chosen = _judge(asked, repeats)
+        with session.question_progress(as_json) as progress:
+            room = asked.settings.prompt_tokens() - _INSTRUCTION_TOKENS
+            agreement = measure_agreement(chosen, claims, asked.document, room, progress)
     if as_json:
-        print_json(judge_json(found))
+        from rag.schemas.evaluation import judge_json
+
+        print_json(judge_json(agreement))
     else:
-        show_lines(evaluation_rendering.agreement(found))
+        from rag.cli import evaluation_rendering
+
+        print_lines(evaluation_rendering.agreement(agreement))
 
 
-def _questions(test_set: str, corpus: str) -> Any:
-    """The set that was named, with its own documents where it brings some, or where they are named."""
+def _read_set(test_set: str, corpus: str) -> QuestionSet:
+    """Returns the test set, with the documents of `--corpus` if it was given."""
     from rag.evaluation import test_sets
 
     if not test_set:
-        raise SetError("no test set was named", "name a file or a folder; its format is in the README, Evaluate")
+        raise SetError("no test set given", "name a file or a folder; the README describes the format under Evaluate")
     questions = test_sets.read_set(Path(test_set))
     return replace(questions, corpus=test_sets.read_corpus(Path(corpus))) if corpus else questions
 
 
-def _compare(context: typer.Context, first: str, second: str, report: str, as_json: bool) -> None:
+def _labelled_claims(questions: QuestionSet, limit: int) -> Sequence[Question]:
+    """Returns up to `limit` labelled claims of a test set, evenly spaced."""
+    claims = [one for one in questions.questions if one.label is not None and (one.evidence or one.within)]
+    if not claims:
+        raise SetError(
+            f"no labelled claims in {questions.name}", "each needs label: 0 or 1, and evidence with its document"
+        )
+    return claims[:: max(1, len(claims) // limit)][:limit]
+
+
+def _list_runs(session: Session, as_json: bool) -> None:
+    with session.library() as library:
+        infos = library.evaluations.list_runs()
+    if as_json:
+        from rag.schemas.evaluation import runs_json
+
+        print_json(runs_json(infos))
+        return
+    from rag.cli import evaluation_rendering
+
+    print_lines(evaluation_rendering.runs(infos))
+    if not infos:
+        session.note("no evaluation runs yet; make one with: rag eval SET")
+
+
+def _drop_run(session: Session, number: int, as_json: bool) -> None:
+    with session.library() as library:
+        library.evaluations.delete_run(number)
+    if as_json:
+        from rag.schemas.evaluation import drop_json
+
+        print_json(drop_json(number))
+    else:
+        session.note(f"deleted run {number}")
+
+
+def _reset_threshold(session: Session, as_json: bool) -> None:
+    with session.library() as library:
+        library.evaluations.clear_calibration()
+    if as_json:
+        from rag.schemas.evaluation import reset_json
+
+        print_json(reset_json(session.settings.evidence))
+    else:
+        session.note("the built-in threshold applies again")
+
+
+def _compare(session: Session, named: tuple[str, str], report: str, as_json: bool) -> None:
     from rag.cli import evaluation_rendering
     from rag.evaluation.comparison import compare
-    from rag.schemas.evaluation import compare_json
 
-    one, other = _run(context, first), _run(context, second)
-    compared = compare(one, other)
+    first, second = (_load_run(session, name) for name in named)
+    compared = compare(first, second)
     if report:
-        from rag.evaluation.report import comparison_html
+        from rag.evaluation.reports.html_report import comparison_page
 
-        _write(report, comparison_html(one, other, compared))
+        _write(report, comparison_page(first, second, compared))
     if as_json:
+        from rag.schemas.evaluation import compare_json
+
         print_json(compare_json(compared))
         return
-    show_lines(evaluation_rendering.comparison(compared))
-    if one["set"]["sha256"] != other["set"]["sha256"]:
-        say("the sets of the two runs differ; only questions that both have are compared")
+    print_lines(evaluation_rendering.comparison(compared))
+    if first["set"]["sha256"] != second["set"]["sha256"]:
+        session.note("the runs have different test sets; only questions in both are compared")
 
 
-def _run(context: typer.Context, named: str) -> Any:
-    """A run by its file, or its number among those that are kept."""
-    from rag.evaluation.records import checked_run
+def _load_run(session: Session, name: str) -> RunJSON:
+    """Returns a run by the name of its file, or by its number in the index."""
+    from rag.evaluation.records import parse_run
 
-    path = Path(named)
-    if named.isdecimal() and not path.exists():
-        with opened(context) as library:
-            return library.evaluations.load(int(named))
+    path = Path(name)
+    if name.isdecimal() and not path.exists():
+        with session.library() as library:
+            return library.evaluations.load_run(int(name))
     try:
-        return checked_run(json.loads(path.read_text(encoding="utf-8")), named)
+        return parse_run(json.loads(path.read_text(encoding="utf-8")), name)
     except OSError as error:
-        raise SetError(f"the run {named!r} cannot be read ({error.strerror})", "check the path") from None
+        raise SetError(f"cannot read the run {name!r}: {error.strerror}", "check the path") from None
     except (ValueError, RecursionError):
-        raise SetError(f"{named!r} is no JSON", "write a run with: rag eval SET --out RUN.json") from None
+        raise SetError(f"{name!r} is not JSON", "write a run with: rag eval SET --out RUN.json") from None
 
 
 @contextmanager
-def _over_corpus(context: typer.Context, library: Any, questions: Any) -> Iterator[Any]:
-    """The library to ask: the one at hand, or one over the set's own documents, kept in the index by what they are."""
+def _corpus_library(session: Session, library: Library, questions: QuestionSet) -> Iterator[Library]:
+    """Yields the library to ask: the open one, or one over the test set's own documents.
+
+    The latter is kept below the index folder, named by the documents and the settings that shape an index.
+    """
     if questions.corpus is None:
         yield library
         return
     from rag.library import Library
 
-    resolved: ResolvedSettings = context.obj()
-    settings = resolved.settings
+    settings = session.settings
     made_of = f"{questions.corpus.digest} {settings.embedder} {settings.passage_tokens} {settings.ocr}"
     folder = Path(settings.index) / "corpora" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
-    with Library.open(folder, settings, short_lived=True) as over, import_progress() as progress:
-        if questions.corpus.folder:
-            report = over.sync(questions.corpus.folder, on_progress=progress)
-        else:
-            report = over.add_documents(questions.corpus.documents, on_progress=progress)
-        for one in report.failed:
-            say(f"{one.source}: {one.error}")
-        yield over
+    with Library.open(folder, settings, short_lived=True) as corpus_library:
+        with session.import_progress() as progress:
+            if questions.corpus.folder:
+                report = corpus_library.sync(questions.corpus.folder, on_progress=progress)
+            else:
+                report = corpus_library.add_documents(questions.corpus.documents, on_progress=progress)
+        for failure in report.failed:
+            print_error(f"{failure.source}: {failure.error}")
+        yield corpus_library
 
 
-def _judge(library: Any, repeats: int) -> Any:
+def _judge(library: Library, repeats: int) -> Judge:
     from rag.evaluation.judge import Judge
 
-    chat_model = library.chat_model
-    if chat_model is None:
-        raise SettingsError("a judge takes a model, and none is set", "set OPENAI_API_KEY, or --base-url and --model")
-    return Judge(chat_model, repeats)
+    if library.chat_model is None:
+        raise SettingsError("a judge needs a model, and none is set", "set OPENAI_API_KEY, or --base-url and --model")
+    return Judge(library.chat_model, repeats)
 
 
 def _prices(words: str) -> tuple[float, float] | None:
+    """Parses the option --price: "0.25,2" → (0.25, 2.0)."""
     if not words:
         return None
     try:
@@ -271,18 +349,45 @@ def _prices(words: str) -> tuple[float, float] | None:
     return sent, written
 
 
-def _write_all(run: Any, results: Any, files: dict[str, str]) -> None:
-    from rag.evaluation import report
+def _print_run(run: RunJSON, results: Sequence[GateResult], number: int | None, as_json: bool) -> None:
+    if as_json:
+        from rag.schemas.evaluation import eval_json
+
+        print_json(eval_json(run, results, number))
+    else:
+        from rag.cli import evaluation_rendering
+
+        print_lines(evaluation_rendering.figures(run))
+        print_lines(evaluation_rendering.gates(results))
+
+
+def _finish(session: Session, run: RunJSON, results: Iterable[GateResult]) -> None:
+    """Notes the defects of the test set and the failed gates, and exits with 1 if there are any of the latter."""
+    for defect in run["defects"]:
+        session.note(f"defect in the test set: {defect}")
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        print_error(f"gate failed: {result.words}: {result.detail}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _write_files(run: RunJSON, results: Sequence[GateResult], files: dict[str, str]) -> None:
+    """Writes a run in the formats whose file is named."""
+    from rag.evaluation.reports import html_report, junit_report, markdown_report
 
     if files.get("out"):
         _write(files["out"], json.dumps(run, ensure_ascii=False, indent=1))
-    for name, made in (("report", report.html), ("markdown", report.markdown), ("junit", report.junit)):
+    for name, render in (
+        ("report", html_report.run_page),
+        ("markdown", markdown_report.run_markdown),
+        ("junit", junit_report.run_junit),
+    ):
         if files.get(name):
-            _write(files[name], made(run, results))
+            _write(files[name], render(run, results))
 
 
 def _write(path: str, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
-        raise SetError(f"{path!r} cannot be written ({error.strerror})", "check the path; the run itself is kept") from None
+        raise SetError(f"cannot write {path!r}: {error.strerror}", "check the path; the run is stored anyway") from None

@@ -1,7 +1,7 @@
-"""What the command line prints, made from records: lines of text for people.
+"""Records as lines of text for the terminal.
 
-Nothing of documents, questions or models keeps a control character or a reordering mark: a document must not steer a
-terminal.
+Control characters and reordering marks are replaced in everything that comes from documents, questions or models, so that a
+document cannot steer a terminal.
 """
 
 from __future__ import annotations
@@ -9,209 +9,244 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
-from rag.answering.answer_check import MARKER, without_markers
-from rag.answering.citation_trace import CitationTrace, SavedCitation, difference
+from rag.answering.verification.answer_check import MARKER, without_markers
+from rag.answering.verification.citation_trace import CitationTrace, SavedCitation, difference
 from rag.models.local_servers import LocalServer
-from rag.records import Answer, DocumentInfo, Explanation, Health, Hit, Progress, ReindexReport, SyncReport
+from rag.records import Answer, Citation, DocumentInfo, Explanation, Health, Hit, Progress, ReindexReport, SyncReport
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_BEGUN_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
+_UNFINISHED_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
 _VERDICTS = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}
+_STATES = {"ready": "ready", "embedding": "without vectors yet, found by words", "failed": "unreadable"}
 
 
 def plain(text: str) -> str:
-    """Text that cannot steer a terminal."""
+    """Returns text in which every character that could steer a terminal is replaced by U+FFFD."""
     return _CONTROLS.sub("\ufffd", text)
 
 
 def one_line(text: str) -> str:
-    """The same on one line."""
+    """Returns such text on one line, white space collapsed."""
     return plain(" ".join(text.split()))
 
 
-class Live:
-    """An answer as it is being written: its markers are neutral, for they are not checked yet."""
+class LiveText:
+    """The text of an answer while it is written. Its markers are not checked yet, so each is shown as `[·]`."""
 
     def __init__(self) -> None:
-        self._kept = ""  # the beginning of what may become a marker
+        self._held_back = ""  # the start of what may become a marker
 
-    def shown(self, piece: str) -> str:
-        """What to print now."""
-        text = self._kept + piece
-        begun = _BEGUN_MARKER.search(text)
-        self._kept = text[begun.start() :] if begun else ""
-        return plain(MARKER.sub("[·]", text[: begun.start()] if begun else text))
+    def feed(self, delta: str) -> str:
+        """Returns what to print now, given the next piece of the text."""
+        text = self._held_back + delta
+        unfinished = _UNFINISHED_MARKER.search(text)
+        self._held_back = text[unfinished.start() :] if unfinished else ""
+        return plain(MARKER.sub("[·]", text[: unfinished.start()] if unfinished else text))
 
-    def rest(self) -> str:
-        """What was held back, at the end."""
-        last, self._kept = self._kept, ""
+    def flush(self) -> str:
+        """Returns what was held back, at the end of the text."""
+        last, self._held_back = self._held_back, ""
         return plain(last)
 
 
 def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
-    """What stands below an answer: its citations, what does not stand, or what comes closest.
+    """Yields the lines below an answer: citations and flags, or the closest passages if it abstained.
 
     Args:
-        answer: The whole answer.
-        with_claims: Say which claim each citation is for, where the answer was printed without numbers.
+        answer: The answer.
+        with_claims: Quote the claim of each citation; for an answer that was printed without numbers.
     """
     if answer.status == "abstained" and answer.hits:
-        yield "\nClosest:"
-        for found in answer.hits[:3]:
-            yield f"  {_place(found.source, found.locator)}: {one_line(found.text)[:160]}…"
+        yield "\nClosest passages:"
+        for hit in answer.hits[:3]:
+            yield f"  {_place(hit.source, hit.locator)}: {one_line(hit.text)[:160]}…"
     if answer.citations:
         yield ""
-    for c in answer.citations:
-        verdict = _VERDICTS.get(c.verdict, f" ({c.verdict})")
-        claim = (
-            f" for “{one_line(without_markers(answer.text[c.answer_start : c.answer_end]))[:60]}…”" if with_claims else ""
-        )
-        place = f"{_place(c.source, c.locator)}, characters {c.start}–{c.end}"
-        yield f"[{c.n}]{claim} {place}{verdict}\n    “{one_line(c.quote)}”"
+    for citation in answer.citations:
+        yield from _citation(answer, citation, with_claims)
     for flag in answer.flags:
         note = f" ({one_line(flag.note)})" if flag.note else ""
         yield f"⚑ {flag.verdict}{note}: {one_line(flag.said)[:200]}"
 
 
+def _citation(answer: Answer, citation: Citation, with_claim: bool) -> Iterator[str]:
+    claim = one_line(without_markers(answer.text[citation.answer_start : citation.answer_end]))[:60]
+    place = f"{_place(citation.source, citation.locator)}, characters {citation.start}–{citation.end}"
+    verdict = _VERDICTS.get(citation.verdict, f" ({citation.verdict})")
+    yield f"[{citation.n}]{f' for “{claim}…”' if with_claim else ''} {place}{verdict}"
+    yield f"    “{one_line(citation.quote)}”"
+
+
 def hit(n: int, found: Hit) -> str:
-    """A passage that was found, and why."""
-    r = found.ranks
-    meaning = "not embedded yet" if r.dense is None else f"meaning {r.dense:.2f} (rank {r.dense_rank})"
-    words = f"words {r.lexical:.2f}" + (f" (rank {r.lexical_rank})" if r.lexical_rank else "")
+    """Returns a passage with its place, its score and its text."""
+    ranks = found.ranks
+    meaning = "no vector yet" if ranks.dense is None else f"meaning {ranks.dense:.2f} (rank {ranks.dense_rank})"
+    words = f"words {ranks.lexical:.2f}" + (f" (rank {ranks.lexical_rank})" if ranks.lexical_rank else "")
     also = f"\n   also in {', '.join(map(one_line, found.also_in))}" if found.also_in else ""
     place = f"{_place(found.source, found.locator)} [{found.start}:{found.end}]"
     return f"{n}. {place}  {found.score:.3f}: {meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
 
 
-def reason(found: Explanation) -> Iterator[str]:
-    """Why an expected text is, or is not, in an answer."""
+def explanation(found: Explanation) -> Iterator[str]:
+    """Yields why an expected text is, or is not, in an answer."""
     yield f"{found.stage}: {found.why}" + (f" ({found.hint})" if found.hint else "")
     for place in found.places:
-        ranks = (f"meaning {_nth(place.dense_rank, 'no vector yet')}", f"words {_nth(place.lexical_rank, 'none of them')}")
-        folded = f"; counted with {one_line(place.stands_in)}, which says the same" if place.stands_in else ""
-        spread = f", over {place.passages} passages" if place.passages > 1 else ""
-        yield f"  {_place(place.source, place.locator)} [{place.start}:{place.end}]{spread}  {place.stage}"
+        passages = f", over {place.passages} passages" if place.passages > 1 else ""
+        yield f"  {_place(place.source, place.locator)} [{place.start}:{place.end}]{passages}  {place.stage}"
         if found.searched and place.stage != "filtered":
-            yield f"    {_nth(place.rank, 'not looked at')}: {', '.join(ranks)}{folded}"
+            meaning = f"meaning {_rank(place.dense_rank, 'no vector yet')}"
+            words = f"words {_rank(place.lexical_rank, 'no match')}"
+            merged = f"; merged with {one_line(place.stands_in)}, a near-duplicate" if place.stands_in else ""
+            yield f"    {_rank(place.rank, 'not a candidate')}: {meaning}, {words}{merged}"
 
 
-def trace(saved: SavedCitation, found: CitationTrace) -> Iterator[str]:
-    """What became of a saved citation; where its words changed, gone ones stand in [-…-], new ones in {+…+}."""
-    where = f", characters {found.start}–{found.end}" if found.now else ""
-    yield f"[{saved.n}] {one_line(saved.source)}{where}: {found.state}"
-    if found.state == "changed":
-        if found.now:
-            marks = {"=": "{}", "-": "[-{}-]", "+": "{{+{}+}}"}
-            yield "    " + "".join(marks[kind].format(one_line(words) if words.strip() else " ")
-                                   if kind != "=" else plain(words).replace("\n", " ")
-                                   for kind, words in difference(saved.quote, found.now))  # fmt: skip
-        else:
-            yield f"    “{one_line(saved.quote)}” is not in the document any more"
-
-
-def progress_facts(now: Progress, seconds: float) -> dict[str, Any]:
-    """How far an import is, as `--json` says it; seconds are left if it goes on like this."""
-    left = seconds * (now.total - now.done) / now.done if now.total > now.done > 0 else None
-    return {
-        "source": now.source, "files": now.done, "of": now.total or None, "passages": now.passages, "found": now.found,
-        "rate": round(now.passages / seconds, 1) if seconds else 0.0,
-        "seconds_left": None if left is None else round(left, 1),
-    }  # fmt: skip
-
-
-def progress(now: Progress, seconds: float) -> str:
-    """The same, for people."""
-    facts = progress_facts(now, seconds)
-    of = f" of {now.found:,}" if now.found else ""
-    left = f", {_minutes(facts['seconds_left'])} left" if facts["seconds_left"] else ""
-    files = f"{now.done}/{now.total} files" if now.total else f"{now.done} files"
-    return f"{files}, {now.passages:,}{of} passages embedded, {facts['rate']:.0f}/s{left}  {one_line(now.source)}"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def _nth(rank: int | None, otherwise: str) -> str:
+def _rank(rank: int | None, otherwise: str) -> str:
     return f"rank {rank:,}" if rank else otherwise
 
 
+def trace(saved: SavedCitation, found: CitationTrace) -> Iterator[str]:
+    """Yields what became of a saved citation; in a changed text, removed words are in [-…-] and new ones in {+…+}."""
+    where = f", characters {found.start}–{found.end}" if found.now else ""
+    yield f"[{saved.n}] {one_line(saved.source)}{where}: {found.state}"
+    if found.state == "changed" and found.now:
+        yield "    " + "".join(_marked(kind, words) for kind, words in difference(saved.quote, found.now))
+    elif found.state == "changed":
+        yield f"    “{one_line(saved.quote)}” is no longer in the document"
+
+
+def _marked(kind: Literal["=", "-", "+"], words: str) -> str:
+    """A part of a difference: ("-", "red") → "[-red-]"."""
+    if kind == "=":
+        return plain(words).replace("\n", " ")
+    inner = one_line(words) if words.strip() else " "
+    return f"[-{inner}-]" if kind == "-" else f"{{+{inner}+}}"
+
+
+def pace(now: Progress, seconds: float) -> tuple[float, float | None]:
+    """Returns the pace of an import.
+
+    Args:
+        now: Its progress.
+        seconds: How long it has taken.
+
+    Returns:
+        Passages a second, and the seconds left at this pace; None while the number of files is unknown.
+    """
+    left = seconds * (now.total - now.done) / now.done if now.total > now.done > 0 else None
+    return now.passages / seconds if seconds else 0.0, left
+
+
+def progress(now: Progress, seconds: float) -> str:
+    """Returns the progress of an import as one line.
+
+    Args:
+        now: The progress.
+        seconds: How long the import has taken.
+    """
+    rate, seconds_left = pace(now, seconds)
+    of = f" of {now.found:,}" if now.found else ""
+    left = f", {_duration(seconds_left)} left" if seconds_left else ""
+    files = f"{now.done}/{now.total} files" if now.total else f"{now.done} files"
+    return f"{files}, {now.passages:,}{of} passages embedded, {rate:.0f}/s{left}  {one_line(now.source)}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
 def document(info: DocumentInfo) -> str:
-    """A row of the document list."""
+    """Returns a row of the document list."""
     if info.state == "failed":
         return f"{one_line(info.source)}  ✗ {one_line(info.error)}" + (f" ({info.hint})" if info.hint else "")
     about = f"{info.date or '—':10}  {info.passages:6,} passages  {info.state}"
-    unread = f"  (pages that are pictures were not read: {info.unread_pages})" if info.unread_pages else ""
+    unread = f"  (scanned pages without text: {info.unread_pages})" if info.unread_pages else ""
     return f"{one_line(info.source)}  {about}  {one_line(info.title)}{one_line(unread)}"
 
 
 def documents_total(infos: Sequence[DocumentInfo]) -> str:
-    """How many documents are in which state.
+    """Returns how many documents are in which state.
 
     Example:
         >>> documents_total([])
         '0 documents'
     """
     states = Counter(info.state for info in infos)
-    said = {"ready": "ready", "embedding": "found by words, waiting for vectors", "failed": "not read"}
-    counts = ", ".join(f"{states[state]:,} {words}" for state, words in said.items() if states[state])
+    counts = ", ".join(f"{states[state]:,} {words}" for state, words in _STATES.items() if states[state])
     return f"{len(infos):,} document{'s' * (len(infos) != 1)}" + (f": {counts}" if counts else "")
 
 
 def report(done: SyncReport) -> Iterator[str]:
-    """What an import did."""
+    """Yields what an import changed."""
     counts = {"added": done.added, "updated": done.updated, "unchanged": done.unchanged, "removed": done.removed}
-    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
-    yield f"{said}; {done.passages:,} passages embedded in {done.seconds:.1f} s"
+    changes = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
+    yield f"{changes}; {done.passages:,} passages embedded in {done.seconds:.1f} s"
     if done.ignored:
-        yield f"{done.ignored:,} files of kinds without text passed over"
+        yield f"{done.ignored:,} files without text skipped (pictures, archives, programs)"
 
 
 def failures(done: SyncReport) -> Iterator[str]:
-    """What an import could not do, and why."""
+    """Yields the files that an import could not read, with the reason, and the documents it kept."""
     for failure in done.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
         yield f"✗ {one_line(failure.source)}: {one_line(failure.error)}{hint}"
     if done.held:
-        yield f"{len(done.held)} documents vanished and are kept for now; `rag sync --prune` removes them"
+        yield f"{len(done.held)} documents are missing from the folder and kept for now; `rag sync --prune` removes them"
 
 
 def reindexed(done: ReindexReport) -> str:
-    """What a reindexing did."""
+    """Returns what a reindexing did."""
     made_with = f"{one_line(done.embedder)}, {one_line(done.splitter)}"
     if not done.switched:
-        return f"nothing to do: the index is built with {made_with} already"
+        return f"nothing to do: the index already uses {made_with}"
     counts = f"{done.documents:,} documents, {done.passages:,} passages embedded in {done.seconds:.1f} s"
-    return f"{counts}; asked from now on: {made_with}. `rag compact` removes what was there before"
+    return f"{counts}; the index now uses {made_with}. `rag compact` deletes the previous version"
 
 
 def local_servers(found: Sequence[LocalServer]) -> Iterator[str]:
-    """Model servers on this machine, and how to have them answer."""
+    """Yields the model servers of this machine, with the command to use each model."""
     for server in found:
         yield f"{server.name} at {server.base_url}" + ("" if server.models else ": no models yet")
         for model in server.models:
             yield f"  rag --base-url {server.base_url} --model {shlex.quote(one_line(model))} ask …"
     if not found:
-        yield "no model server on the usual ports of Ollama and LM Studio; any other is named by --base-url and --model"
+        yield "no model server on the default ports of Ollama and LM Studio; name another with --base-url and --model"
 
 
 def health(found: Health) -> Iterator[str]:
-    """How an index is."""
-    held = (
+    """Yields the state of an index."""
+    vectors = (
         f"{found.vectors_in_chroma:,} vectors"
         if found.vectors_in_chroma is not None
-        else (f"held by another process ({found.chroma_holder})")
+        else f"in use by another process ({found.chroma_holder})"
     )
     counts = f"{found.documents:,} documents, {found.passages:,} passages, {found.waiting:,} waiting for vectors"
-    yield f"{found.index}: {counts}; Chroma: {held}; embedder {found.embedder}"
+    yield f"{found.index}: {counts}; Chroma: {vectors}; embedder {found.embedder}"
     yield "  ".join(f"{name} {version}" for name, version in found.versions.items())
     yield from (f"repaired: {line}" for line in found.repaired)
     yield from (f"problem: {line}" for line in found.problems)
     if not found.problems:
-        yield "all well"
+        yield "no problems"
+
+
+def settings(values: Mapping[str, str | int | float], origins: Mapping[str, str]) -> Iterator[str]:
+    """Yields a table of the settings in force.
+
+    Args:
+        values: Setting → value, keys masked.
+        origins: Setting → where the value comes from.
+    """
+    for name, value in values.items():
+        yield plain(f"{name:16} {value!s:32} {origins[name]}")
+
+
+def destinations(addresses: Mapping[str, str]) -> str:
+    """Returns where text is sent, given purpose → address."""
+    return plain(
+        "; ".join(f"{what} go to {address}" for what, address in addresses.items()) or "nothing leaves this machine"
+    )
 
 
 def _place(source: str, locator: str) -> str:

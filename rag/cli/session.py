@@ -1,131 +1,218 @@
-"""What the commands of the command line share: opening the library, saying and printing, progress."""
+"""What the commands share: settings and the open library, notes and progress, printing."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag.cli import rendering
-from rag.errors import EmbedderError, IndexBusyError, SourceError, StorageError
-from rag.records import Progress, SyncReport
-from rag.settings import ResolvedSettings
+from rag.configuration import load_settings, trust_hosts, untrusted_hosts
+from rag.errors import EmbedderError, IndexBusyError, SettingsError, SourceError, StorageError
+from rag.settings import ResolvedSettings, Settings
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
-_BEAT_S = 0.2  # between two lines of progress
-Facts = Callable[[float], dict[str, Any]]
-Line = Callable[[float], str]
-
-NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not look for changed documents first.")]
-
-
-@contextmanager
-def opened(
-    context: typer.Context, *, sync_first: bool = False, quiet: bool = False, accept_data_loss: bool = False
-) -> Iterator[Any]:
-    """The library, open; in step with the folder of `documents` where that is asked for."""
+if TYPE_CHECKING:
     from rag.library import Library
+    from rag.records import Progress
+    from rag.schemas.contract import JSONObject
 
-    resolved: ResolvedSettings = context.obj()
-    with Library.open(
-        resolved.settings.index, resolved.settings, short_lived=True, accept_data_loss=accept_data_loss
-    ) as library:
-        if sync_first and resolved.settings.documents:
-            _keep_in_step(library, resolved, quiet)
-        if sync_first and not library.documents():
-            say("there are no documents yet; take some in with: rag add FILE, or set documents in rag.toml")
-        yield library
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print JSON, one object a line.")]
+NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not sync the folder of the setting documents first.")]
 
-
-def _keep_in_step(library: Any, resolved: ResolvedSettings, quiet: bool) -> None:
-    """Syncs before a question. What stands in its way is said, and the question answered from what is there."""
-    folder = resolved.settings.documents
-    try:
-        with import_progress() as progress:
-            report: SyncReport = library.sync(folder, on_progress=progress, timeout_s=0)
-    except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
-        say(f"answering from what is there: {error}")
-        return
-    if report.held:
-        say(f"{len(report.held)} documents vanished from {folder} and are kept; `rag sync --prune` removes them")
-    if report.failed and not quiet and (report.added or report.updated):
-        say(f"{len(report.failed)} files of {folder} could not be read; `rag ls --failed` says why")
+_PROGRESS_INTERVAL_S = 0.2
+_PROGRESS_DELAY_S = 1.0  # a command that ends sooner shows no progress line
 
 
-@contextmanager
-def import_progress(as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """Says how far an import is: on a terminal a line, if it takes over a second; with --json a JSON line now and then."""
-    with progress_line(as_json) as tell:
-        yield lambda progress: tell(
-            lambda took_s: rendering.progress_facts(progress, took_s), lambda took_s: rendering.progress(progress, took_s)
-        )
+class Session:
+    """One run of the command line: settings, notes and progress.
 
-
-@contextmanager
-def count_progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
-    """Says how many questions of how many are done, in the same way."""
-    with progress_line(as_json) as tell:
-
-        def report(done: int, total: int) -> None:
-            def left_s(took_s: float) -> float:
-                return round(took_s / done * (total - done), 1)
-
-            tell(
-                lambda took_s: {"done": done, "total": total, "seconds_left": left_s(took_s)},
-                lambda took_s: f"{done:,} of {total:,} questions, {left_s(took_s):.0f} s left",
-            )
-
-        yield report
-
-
-@contextmanager
-def progress_line(as_json: bool) -> Iterator[Callable[[Facts, Line], None]]:
-    """What is told in it is shown now and then: its line where a person looks on, its facts with --json.
-
-    Both are made from how many seconds it has taken, and only if they are shown.
+    Args:
+        flags: Setting → value of its global option; None if the option was not given.
+        trust: Accept the hosts that `rag.toml` names.
+        quiet: Print nothing on standard error but errors.
     """
-    begun = last = time.monotonic()
-    shown = False
 
-    def tell(facts: Facts, line: Line) -> None:
-        nonlocal last, shown
-        now = time.monotonic()
-        if now - last < _BEAT_S or (not as_json and (now - begun < 1 or not sys.stderr.isatty())):
+    def __init__(self, flags: Mapping[str, str | None], *, trust: bool, quiet: bool) -> None:
+        self._flags = flags
+        self._trust = trust
+        self._quiet = quiet
+
+    @cached_property
+    def resolved(self) -> ResolvedSettings:
+        """The settings in force with their origins, loaded at first use.
+
+        Raises:
+            SettingsError: A setting is invalid, or `rag.toml` names a host that the user has not accepted.
+        """
+        resolved = load_settings(self._flags)
+        hosts = untrusted_hosts(resolved)
+        if hosts:
+            self._accept(hosts)
+        return resolved
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.resolved.settings
+
+    def _accept(self, hosts: list[str]) -> None:
+        names = ", ".join(hosts)
+        trust = self._trust
+        if not trust and sys.stdin.isatty() and sys.stderr.isatty():
+            trust = typer.confirm(f"The rag.toml of this folder sends your text to {names}. Allow it?", err=True)
+        if not trust:
+            raise SettingsError(f"the rag.toml of this folder sends text to {names}", "allow it once with: rag --trust …")
+        trust_hosts(hosts)
+
+    @contextmanager
+    def library(
+        self, *, sync_first: bool = False, as_json: bool = False, accept_data_loss: bool = False
+    ) -> Iterator[Library]:
+        """Opens the library for the duration of a command.
+
+        Args:
+            sync_first: Sync the folder of the setting `documents` first, if one is set.
+            as_json: The command prints JSON: files that could not be read are not noted.
+            accept_data_loss: Open a catalog that lost committed changes.
+        """
+        from rag.library import Library
+
+        settings = self.settings
+        with Library.open(settings.index, settings, short_lived=True, accept_data_loss=accept_data_loss) as library:
+            if sync_first and settings.documents:
+                self._sync_first(library, as_json)
+            if sync_first and not library.documents():
+                self.note("no documents yet; add some with: rag add FILE, or set documents in rag.toml")
+            yield library
+
+    def _sync_first(self, library: Library, as_json: bool) -> None:
+        """Syncs before a question. A failure is noted; the question is answered from the index as it is."""
+        folder = self.settings.documents
+        try:
+            with self.import_progress() as progress:
+                report = library.sync(folder, on_progress=progress, timeout_s=0)
+        except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
+            self.note(f"not synced, answering from the index as it is: {error}")
             return
-        last = now
-        if as_json:
-            json.dump(facts(now - begun), sys.stderr, ensure_ascii=False)
-            sys.stderr.write("\n")
-        else:
-            shown = True
-            sys.stderr.write(f"\r\x1b[K{line(now - begun)[:100]}")
-        sys.stderr.flush()
+        if report.held:
+            self.note(f"{len(report.held)} documents are missing from {folder}; `rag sync --prune` removes them")
+        if report.failed and not as_json and (report.added or report.updated):
+            self.note(f"{len(report.failed)} files of {folder} could not be read; `rag ls --failed` lists them")
 
-    try:
-        yield tell
-    finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
+    def note(self, line: str) -> None:
+        """Prints a line for people on standard error, unless it is empty or the session is quiet."""
+        if line and not self._quiet:
+            print_error(line)
+
+    @contextmanager
+    def import_progress(self, as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
+        """Shows the progress of an import: a line on a terminal, or JSON lines on standard error."""
+        with self._progress(as_json) as show:
+
+            def report(progress: Progress) -> None:
+                def as_object(seconds: float) -> JSONObject:
+                    from rag.schemas.documents import import_progress_json
+
+                    return import_progress_json(progress, *rendering.pace(progress, seconds))
+
+                show(as_object, lambda seconds: rendering.progress(progress, seconds))
+
+            yield report
+
+    @contextmanager
+    def question_progress(self, as_json: bool = False) -> Iterator[Callable[[int, int], None]]:
+        """Shows how many questions of how many are done, in the same way."""
+        with self._progress(as_json) as show:
+
+            def report(done: int, total: int) -> None:
+                def seconds_left(seconds: float) -> float:
+                    return round(seconds / done * (total - done), 1)
+
+                def as_object(seconds: float) -> JSONObject:
+                    from rag.schemas.evaluation import eval_progress_json
+
+                    return eval_progress_json(done, total, seconds_left(seconds))
+
+                show(as_object, lambda seconds: f"{done:,} of {total:,} questions, {seconds_left(seconds):.0f} s left")
+
+            yield report
+
+    @contextmanager
+    def _progress(self, as_json: bool) -> Iterator[Callable[[Callable[[float], JSONObject], Callable[[float], str]], None]]:
+        """Yields a function that shows progress at most five times a second.
+
+        The function takes two functions, of which it calls one: elapsed seconds → JSON object, and → line. The line is
+        rewritten with carriage returns and spaces: rag prints no escape sequences.
+        """
+        started = last = time.monotonic()
+        width = 0  # of the line on the screen
+
+        def show(as_object: Callable[[float], JSONObject], as_line: Callable[[float], str]) -> None:
+            nonlocal last, width
+            now = time.monotonic()
+            seconds = now - started
+            is_early = now - last < _PROGRESS_INTERVAL_S or (not as_json and seconds < _PROGRESS_DELAY_S)
+            if self._quiet or is_early or not (as_json or sys.stderr.isatty()):
+                return
+            last = now
+            if as_json:
+                sys.stderr.write(json.dumps(as_object(seconds), ensure_ascii=False) + "\n")
+            else:
+                line = as_line(seconds)[: shutil.get_terminal_size().columns - 1]
+                sys.stderr.write(f"\r{line:{width}}")
+                width = len(line)
+            sys.stderr.flush()
+
+        try:
+            yield show
+        finally:
+            if width:
+                sys.stderr.write(f"\r{'':{width}}\r")
 
 
-def say(line: str) -> None:
-    """Tells the person at the terminal something beside the output."""
-    if line:
-        sys.stderr.write(f"{rendering.plain(line)}\n")
+def session_of(context: typer.Context) -> Session:
+    """Returns the session of a command."""
+    session = context.find_object(Session)
+    if session is None:
+        raise RuntimeError("a command runs below the application's callback, which makes the session")
+    return session
 
 
-def show_lines(lines: Iterable[str]) -> None:
+def one_format(as_json: bool, as_jsonl: bool) -> None:
+    """Refuses two output formats at once.
+
+    Raises:
+        typer.BadParameter: Both were given.
+    """
+    if as_json and as_jsonl:
+        raise typer.BadParameter("--json and --jsonl cannot be used together")
+
+
+def print_error(line: str) -> None:
+    """Prints a line on standard error."""
+    sys.stderr.write(f"{rendering.plain(line)}\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
     """Prints lines."""
     for line in lines:
         sys.stdout.write(f"{line}\n")
 
 
 def print_json(value: object) -> None:
-    """Prints a value as JSON."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=dict)
+    """Prints a value as indented JSON."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
     sys.stdout.write("\n")
+
+
+def print_json_lines(values: Iterable[object]) -> None:
+    """Prints values as JSON, one a line."""
+    print_lines(json.dumps(value, ensure_ascii=False) for value in values)

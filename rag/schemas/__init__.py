@@ -1,1 +1,1 @@
-"""The JSON that outside programs rely on."""
+"""The JSON contracts: the shape of every `--json` output, derived from the records. Fields are added, never renamed."""

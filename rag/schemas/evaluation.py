@@ -1,61 +1,32 @@
-"""What `--json` prints of evaluations; docs/schemas holds the JSON Schemas made from these."""
+"""The JSON of `rag eval`, `rag runs`, `rag calibrate` and `rag judge`; that of a whole run is `RunJSON` itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
-
-from typing_extensions import TypedDict
 
 from rag.evaluation.calibration import Calibration
-from rag.evaluation.comparison import Comparison, Gated
-from rag.evaluation.judge import PROMPTS, Agreement
+from rag.evaluation.comparison import Comparison, Difference, GateResult
+from rag.evaluation.judge import PROMPT_VERSION, Agreement
 from rag.evaluation.records import RunJSON
-from rag.evaluation.report import outcome
+from rag.evaluation.reports.wording import outcome
 from rag.index.records import RunInfo
-from rag.schemas.answers import SCHEMA_VERSION
+from rag.schemas.contract import Contract, JSONObject, Number, Versioned, derive, to_json
 
 
-class GatedJSON(TypedDict):
-    """One gate, and by what it passed or failed."""
+class EvalJSON(Versioned):
+    """The figures of a run. A figure without questions is null; `run` is its number in the index, null if not kept."""
 
-    words: str
-    passed: bool
-    detail: str
-
-
-class EvalJSON(TypedDict):
-    """`rag eval --json`. A figure that nothing was measured for is null; `run` is the number under which it is kept."""
-
-    schema_version: int
     run: int | None
-    figures: dict[str, float | None]
-    intervals: dict[str, tuple[float, float]]
+    figures: dict[str, Number | None]
+    intervals: dict[str, tuple[Number, Number]]
     cases: dict[str, int]
-    defects: list[str]
-    gates: list[GatedJSON]
-    failed_gates: list[str]
+    defects: tuple[str, ...]
+    gates: tuple[GateResult, ...]
+    failed_gates: tuple[str, ...]
 
 
-class DifferenceJSON(TypedDict):
-    """How a figure changed from the first run to the second."""
-
-    name: str
-    first: float
-    second: float
-    change: float
-    low: float
-    high: float
-    cases: int
-    test: str
-    p: float
-    p_adjusted: float
-    detectable: float | None
-
-
-class FlippedJSON(TypedDict):
-    """A question that one run got right and the other did not."""
+class FlippedJSON(Contract):
+    """A question that one run answered correctly and the other did not."""
 
     id: str
     question: str
@@ -65,113 +36,105 @@ class FlippedJSON(TypedDict):
     second_outcome: str
 
 
-class CompareJSON(TypedDict):
-    """`rag eval --compare A B --json`."""
+class CompareJSON(Versioned):
+    """Two runs compared."""
 
-    schema_version: int
     common: int
     only_first: int
     only_second: int
-    differences: list[DifferenceJSON]
-    flipped: list[FlippedJSON]
+    differences: tuple[Difference, ...]
+    flipped: tuple[FlippedJSON, ...]
 
 
-class RunInfoJSON(TypedDict):
-    """One element of `rag runs --json`."""
-
-    number: int
-    made: str
-    set_name: str
-    set_sha256: str
-    settings: dict[str, Any]
-    figures: dict[str, float | None]
-    questions: int
-    whole: bool
+class _JudgePrompts(Versioned):
+    prompts: str = PROMPT_VERSION
 
 
-class PointJSON(TypedDict):
-    """What a threshold does."""
+class EvalProgressJSON(Contract):
+    """The progress of an evaluation, in questions."""
+
+    done: int
+    total: int
+    seconds_left: float
+
+
+class DropJSON(Contract):
+    """The number of the run that was deleted."""
+
+    dropped: int
+
+
+class ResetJSON(Contract):
+    """The abstention threshold in force after `rag calibrate --forget`."""
 
     threshold: float
-    coverage: float
-    risk: float
-    refusal_recall: float
-    false_refusals: float
-    cost: float
 
 
-class CalibrateJSON(TypedDict):
-    """`rag calibrate --json`."""
-
-    schema_version: int
-    threshold: float
-    wanted: float | None
-    reached: bool
-    fitted: PointJSON
-    held_out: PointJSON
-    intervals: dict[str, tuple[float, float]]
-    curve: list[PointJSON]
-    abstain_cost: float
-    questions: int
-    set_name: str
-    set_sha256: str
-    embedder: str
-    made: str
+CalibrateJSON = derive(
+    Calibration,
+    "threshold wanted=target_error_rate reached fitted held_out intervals curve abstain_cost"
+    " questions set_name set_sha256 embedder made",
+    base=Versioned,
+)
+JudgeJSON = derive(Agreement, base=_JudgePrompts)
+RunInfoJSON = derive(RunInfo)
 
 
-class JudgeJSON(TypedDict):
-    """`rag judge --json`. `repeats` is the share of repeats that agree; null with one."""
+def eval_json(run: RunJSON, results: Sequence[GateResult], number: int | None) -> JSONObject:
+    """Returns the figures of a run and the results of its gates as JSON.
 
-    schema_version: int
-    prompts: str
-    claims: int
-    balanced_accuracy: float
-    interval: tuple[float, float] | None
-    kappa: float | None
-    failed: int
-    repeats: float | None
-
-
-def eval_json(run: RunJSON, results: Sequence[Gated], number: int | None) -> EvalJSON:
-    """The contract of a run's figures."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run": number,
-        "figures": run["figures"],
-        "intervals": run["intervals"],
-        "cases": run["cases"],
-        "defects": run["defects"],
-        "gates": [asdict(one) for one in results],  # type: ignore[misc]  # its own fields
-        "failed_gates": [one.words for one in results if not one.passed],
-    }
+    Args:
+        run: The run.
+        results: Of the gates.
+        number: Under which the index keeps the run; None if it does not.
+    """
+    values = {name: run[name] for name in ("figures", "intervals", "cases", "defects")}
+    failed = [gate.words for gate in results if not gate.passed]
+    return to_json(EvalJSON, {"run": number, **values, "gates": tuple(results), "failed_gates": failed})
 
 
-def compare_json(compared: Comparison) -> CompareJSON:
-    """The contract of two runs compared."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "common": compared.common,
-        "only_first": compared.only_first,
-        "only_second": compared.only_second,
-        "differences": [asdict(one) for one in compared.differences],  # type: ignore[misc]  # its own fields
-        "flipped": [
-            {"id": before["question"]["id"], "question": before["question"]["question"], "first": before["answer"],
-             "second": after["answer"], "first_outcome": outcome(before), "second_outcome": outcome(after)}
-            for before, after in compared.flipped
-        ],
-    }  # fmt: skip
+def compare_json(compared: Comparison) -> JSONObject:
+    """Returns a comparison of two runs as JSON."""
+    flipped = tuple(
+        FlippedJSON(
+            id=before["question"]["id"],
+            question=before["question"]["question"],
+            first=before["answer"],
+            second=after["answer"],
+            first_outcome=outcome(before),
+            second_outcome=outcome(after),
+        )
+        for before, after in compared.flipped
+    )
+    counts = {"common": compared.common, "only_first": compared.only_first, "only_second": compared.only_second}
+    return to_json(CompareJSON, {**counts, "differences": compared.differences, "flipped": flipped})
 
 
-def runs_json(kept: Sequence[RunInfo]) -> list[RunInfoJSON]:
-    """The contract of the runs that are kept."""
-    return [asdict(info) for info in kept]  # type: ignore[misc]  # its own fields
+def runs_json(runs: Sequence[RunInfo]) -> list[JSONObject]:
+    """Returns the list of runs as JSON."""
+    return [to_json(RunInfoJSON, info) for info in runs]
 
 
-def calibrate_json(fitted: Calibration) -> CalibrateJSON:
-    """The contract of a fitted threshold."""
-    return {"schema_version": SCHEMA_VERSION, **asdict(fitted)}  # type: ignore[typeddict-item]  # its own fields
+def calibrate_json(calibration: Calibration) -> JSONObject:
+    """Returns a calibration as JSON."""
+    return to_json(CalibrateJSON, calibration)
 
 
-def judge_json(found: Agreement) -> JudgeJSON:
-    """The contract of a judge's agreement with labels."""
-    return {"schema_version": SCHEMA_VERSION, "prompts": PROMPTS, **asdict(found)}  # type: ignore[typeddict-item]
+def judge_json(agreement: Agreement) -> JSONObject:
+    """Returns the agreement of a judge with labels as JSON. `repeats` is the share of repeats that agree; null with one."""
+    return to_json(JudgeJSON, agreement)
+
+
+def drop_json(number: int) -> JSONObject:
+    """Returns the number of a deleted run as JSON."""
+    return to_json(DropJSON, {"dropped": number})
+
+
+def reset_json(threshold: float) -> JSONObject:
+    """Returns the abstention threshold in force as JSON."""
+    return to_json(ResetJSON, {"threshold": threshold})
+
+
+def eval_progress_json(done: int, total: int, seconds_left: float) -> JSONObject:
+    """Returns the progress of an evaluation as JSON."""
+    return to_json(EvalProgressJSON, {"done": done, "total": total, "seconds_left": seconds_left})

@@ -46,7 +46,7 @@ def test_piped(room: Path) -> None:
     assert "rusted through" in done.stdout
     assert "(understood as: When was the footbridge over the Morava closed?)" in done.stderr
     assert "Hello. Ask me anything" in done.stdout
-    assert "a new conversation" in done.stderr
+    assert "new conversation" in done.stderr
     assert "/passages" in done.stderr
     assert "Traceback" not in done.stderr
 

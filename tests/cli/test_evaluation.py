@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from ..model_server import model_server, says
-from .test_app import SCHEMAS, checked, rag, room  # noqa: F401  # room is a fixture
+from .command import checked, checked_lines, rag, valid
 
 pytestmark = pytest.mark.process
 
@@ -17,7 +16,7 @@ SEED = Path(__file__).parent.parent / "sets" / "seed.yaml"
 
 
 @pytest.fixture
-def few(room: Path) -> str:  # noqa: F811
+def few(room: Path) -> str:
     """A set of the seed's first twelve questions and its unanswerable ones."""
     text = SEED.read_text("utf-8").split("\n- id: ")
     kept = [part for n, part in enumerate(text[1:]) if n < 12 or "answerable: false" in part]
@@ -25,14 +24,14 @@ def few(room: Path) -> str:  # noqa: F811
     return "few.yaml"
 
 
-def test_from_a_folder_and_questions_to_report_and_gate(room: Path, few: str) -> None:  # noqa: F811
+def test_from_a_folder_and_questions_to_report_and_gate(room: Path, few: str) -> None:
     """What the README's section does."""
     files = ("--out", "before.json", "--report", "r.html", "--junit", "g.xml", "--markdown", "s.md")
     done = rag(room, "eval", few, *files, "--gate", "citation_exact>=1.0", "--gate", "hit@5>=0.9")
     assert 0 == done.returncode, done.stderr
     assert "citation_exact" in done.stdout
     run = json.loads((room / "before.json").read_text("utf-8"))
-    jsonschema.validate(run, json.loads((SCHEMAS / "run.json").read_text("utf-8")))
+    valid(run, "run")
     assert all((room / name).stat().st_size > 100 for name in files[3::2])
 
     done = rag(room, "eval", few, "--no-worse-than", "before.json", "--gate", "hit@5>=1.1", "--json")
@@ -43,12 +42,14 @@ def test_from_a_folder_and_questions_to_report_and_gate(room: Path, few: str) ->
 
     compared = checked(rag(room, "eval", "--compare", "before.json", "3", "--json"), "compare")
     assert compared["flipped"]
-    assert [3, 2, 1] == [info["number"] for info in checked(rag(room, "runs", "--json"), "runs")]  # type: ignore[index]
+    assert [3, 2, 1] == [info["number"] for info in checked(rag(room, "runs", "--json"), "runs")]
+    assert 3 == checked(rag(room, "runs", "3", "--json"), "eval")["run"]
+    assert {"dropped": 2} == checked(rag(room, "runs", "2", "--drop", "--json"), "runs-drop")
     assert 0 == rag(room, "runs", "1", "--drop").returncode
     assert 1 == rag(room, "runs", "1").returncode
 
 
-def test_a_set_with_its_own_documents(room: Path) -> None:  # noqa: F811
+def test_a_set_with_its_own_documents(room: Path) -> None:
     """They get an index of their own, which is made once; the library at hand stays as it is."""
     (room / "set").mkdir()
     corpus = [
@@ -69,15 +70,25 @@ def test_a_set_with_its_own_documents(room: Path) -> None:  # noqa: F811
     assert 1.0 == checked(by_name, "eval")["figures"]["doc_hit@1"]
 
 
-def test_calibrate(room: Path, few: str) -> None:  # noqa: F811
+def test_calibrate(room: Path, few: str) -> None:
     """A fitted threshold is shown with what it costs, kept, and forgotten."""
     fitted = checked(rag(room, "calibrate", few, "--error-rate", "0.05", "--json"), "calibrate")
     assert 0 < fitted["threshold"] < 1
-    assert "on questions it was not fitted on" in rag(room, "calibrate", few, "--least-cost", "--dry-run").stdout
-    assert "the shipped threshold is back" in rag(room, "calibrate", "--forget").stderr
+    assert "cross-validated, on held-out questions" in rag(room, "calibrate", few, "--least-cost", "--dry-run").stdout
+    assert "the built-in threshold applies again" in rag(room, "calibrate", "--forget").stderr
+    assert {"threshold": 0.22} == checked(rag(room, "calibrate", "--forget", "--json"), "calibrate-forget")
 
 
-def test_judge(room: Path) -> None:  # noqa: F811
+def test_a_line_for_each_question(room: Path, few: str) -> None:
+    """What a run holds of each question; progress is JSON, too."""
+    done = rag(room, "eval", few, "--jsonl", "--out", "run.json")
+    run = json.loads((room / "run.json").read_text("utf-8"))
+
+    assert run["questions"] == checked_lines(done.stdout, "eval-line")
+    assert checked_lines(done.stderr, "eval-progress")[-1]["total"] == len(run["questions"])
+
+
+def test_judge(room: Path) -> None:
     """Labelled claims through a server; without a model, one line."""
     claims = [
         {"id": str(n), "question": f"Claim {n}.", "answers": ["x"], "label": n % 2, "evidence": [{"doc_id": "a"}]}
@@ -87,7 +98,7 @@ def test_judge(room: Path) -> None:  # noqa: F811
     (room / "corpus.jsonl").write_text('{"id": "a", "text": "Whatever."}', "utf-8")
     words = ("judge", "claims.jsonl", "--corpus", "corpus.jsonl", "--json")
     done = rag(room, *words)
-    assert (1, True) == (done.returncode, "a judge takes a model" in done.stderr)
+    assert (1, True) == (done.returncode, "a judge needs a model" in done.stderr)
     with model_server(says('{"reason": "r", "verdict": "supported"}')) as server:
         found = checked(rag(room, "--base-url", server.url, "--model", "m", *words), "judge")
 
@@ -97,14 +108,14 @@ def test_judge(room: Path) -> None:  # noqa: F811
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["eval"], "no test set was named"), (["eval", "nowhere.yaml"], "cannot be read"), (["eval", "seeds"], "holds no set"),
-        (["eval", "few.yaml", "--no-worse-than", "nowhere.json"], "cannot be read"), (["eval", "--compare", "9", "8"], "no whole run 9"),
+        (["eval"], "no test set given"), (["eval", "nowhere.yaml"], "cannot read"), (["eval", "seeds"], "contains no test set"),
+        (["eval", "few.yaml", "--no-worse-than", "nowhere.json"], "cannot read"), (["eval", "--compare", "9", "8"], "no complete run 9"),
         (["eval", "few.yaml", "--price", "cheap"], "not a price"), (["eval", "few.yaml", "--gate", "good"], "not a gate"),
-        (["calibrate"], "no test set was named"), (["judge", "few.yaml"], "no labelled claims"),
-        (["eval", "few.yaml", "--out", "no/such/folder.json"], "cannot be written"),
+        (["calibrate"], "no test set given"), (["judge", "few.yaml"], "no labelled claims"),
+        (["eval", "few.yaml", "--out", "no/such/folder.json"], "cannot write"),
     ],
 )  # fmt: skip
-def test_mistakes(room: Path, few: str, words: list[str], said: str) -> None:  # noqa: F811
+def test_mistakes(room: Path, few: str, words: list[str], said: str) -> None:
     """One line, a hint, exit code 1."""
     done = rag(room, *words)
 

@@ -25,7 +25,7 @@ def test_tabs_and_lines_stay() -> None:
 
 def test_markers_are_neutral_while_they_come() -> None:
     """Also when a marker arrives in pieces; brackets that are none are kept."""
-    live = rendering.Live()
+    live = rendering.LiveText()
     pieces = ["It is so [", "1", "]. And [2, 3", "] that [sic] was all", " [1"]
 
-    assert "".join(map(live.shown, pieces)) == "It is so [·]. And [·] that [sic] was all "
+    assert "".join(map(live.feed, pieces)) == "It is so [·]. And [·] that [sic] was all "

@@ -1,0 +1,182 @@
+"""The commands that ask: `rag ask`, `rag chat`, `rag search`, `rag why`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from rag.cli import rendering
+from rag.cli.session import (
+    Json,
+    JsonLines,
+    NoSync,
+    Session,
+    one_format,
+    print_json,
+    print_json_lines,
+    print_lines,
+    session_of,
+)
+from rag.errors import SettingsError
+from rag.records import Answer, AnswerDone, Event, Filter, TextDelta
+
+commands = typer.Typer()
+
+_Question = Annotated[str, typer.Argument(metavar="QUESTION", help="The question.")]
+_K = Annotated[
+    int | None, typer.Option("-k", metavar="N", min=1, max=100, help="Number of passages [default: the setting k].")
+]
+_Source = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="PATTERN", help="Only documents whose source matches this pattern (*, ?)."),
+]
+_Since = Annotated[
+    str, typer.Option(metavar="DATE", help="Only documents of this date or later: 2025-06-13, 2025-06 or 2025.")
+]
+_Until = Annotated[str, typer.Option(metavar="DATE", help="Only documents of this date or earlier.")]
+_Meta = Annotated[
+    list[str] | None,
+    typer.Option("--meta", metavar="FIELD=VALUE", help="Only documents with this field: author='Jane Doe'."),
+]
+
+
+@commands.command(epilog='Example: rag ask "Who met Sun Weidong in New Delhi?" --since 2025-06')
+def ask(
+    context: typer.Context,
+    question: _Question,
+    k: _K = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: NoSync = False,
+    as_json: Json = False,
+) -> None:
+    """Answer a question from the documents, with citations.
+
+    First syncs the folder of the setting `documents`, if one is set.
+    """
+    from rag.retrieval.search import checked_question
+
+    session, question = session_of(context), checked_question(question)
+    filters = _filters(source, since, until, meta)
+    with session.library(sync_first=not no_sync, as_json=as_json) as library:
+        if as_json:
+            from rag.schemas.answers import ask_json
+
+            print_json(ask_json(library.ask(question, k=k, filters=filters)))
+        else:
+            _print_answer(session, library.stream(question, k=k, filters=filters))
+        sys.stdout.flush()  # closing the library may take a moment
+
+
+@commands.command(epilog="Example: rag chat --source '*.txt'")
+def chat(
+    context: typer.Context,
+    k: _K = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: NoSync = False,
+) -> None:
+    """Ask in a conversation; follow-up questions are understood.
+
+    Ctrl-C stops an answer, Ctrl-D ends the conversation. Nothing is saved.
+    """
+    from rag.cli.chat import Chat
+
+    session, filters = session_of(context), _filters(source, since, until, meta)
+    with session.library(sync_first=not no_sync) as library:
+        Chat(library, k, filters, session.note).run()
+
+
+@commands.command(epilog="Example: rag search 'rare earth magnets' -k 3 --json")
+def search(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to search for.")],
+    k: _K = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: NoSync = False,
+    as_json: Json = False,
+    as_jsonl: JsonLines = False,
+) -> None:
+    """List the passages relevant to a question, best first, with their scores by meaning and by words."""
+    from rag.retrieval.search import checked_question
+
+    one_format(as_json, as_jsonl)
+    session, question = session_of(context), checked_question(question)
+    with session.library(sync_first=not no_sync, as_json=as_json or as_jsonl) as library:
+        found = library.search_with_timings(question, k, filters=_filters(source, since, until, meta))
+    if as_json or as_jsonl:
+        from rag.schemas.answers import hit_json, search_json
+
+        print_json(search_json(question, found)) if as_json else print_json_lines(map(hit_json, found.hits))
+        return
+    print_lines(rendering.hit(n, hit) for n, hit in enumerate(found.hits, start=1))
+    session.note(
+        found.notice or ("" if found.hits else "nothing found: the index is empty, or no document passes the filter")
+    )
+
+
+@commands.command(epilog='Example: rag why "Who met Sun Weidong?" --expect "Foreign Secretary Vikram Misri"')
+def why(
+    context: typer.Context,
+    question: _Question,
+    expect: Annotated[str, typer.Option("--expect", metavar="TEXT", help="Exact words of a document.")],
+    k: _K = None,
+    source: _Source = None,
+    since: _Since = "",
+    until: _Until = "",
+    meta: _Meta = None,
+    no_sync: NoSync = False,
+    as_json: Json = False,
+) -> None:
+    """Show why a passage is, or is not, in the answer to a question.
+
+    Asks the question and names the stage at which the expected passage was lost.
+    """
+    session, filters = session_of(context), _filters(source, since, until, meta)
+    with session.library(sync_first=not no_sync, as_json=as_json) as library:
+        explanation = library.explain(question, expect, k=k, filters=filters)
+    if as_json:
+        from rag.schemas.answers import why_json
+
+        print_json(why_json(explanation))
+    else:
+        print_lines(rendering.explanation(explanation))
+
+
+def _filters(source: list[str] | None, since: str, until: str, meta: list[str] | None) -> Filter:
+    pairs = [field.partition("=") for field in meta or []]
+    if any(not equals for _, equals, _ in pairs):
+        raise SettingsError("--meta must be FIELD=VALUE", "for example --meta author='Jane Doe'")
+    return Filter(
+        sources=tuple(source or ()),
+        since=since,
+        until=until,
+        metadata={name: value for name, _, value in pairs},
+    )
+
+
+def _print_answer(session: Session, events: Iterable[Event]) -> None:
+    """Prints an answer: on a terminal while it is written, otherwise when it is complete."""
+    live = rendering.LiveText() if sys.stdout.isatty() else None
+    for event in events:
+        if isinstance(event, TextDelta) and live:
+            print(live.feed(event.text), end="", flush=True)
+        elif isinstance(event, AnswerDone):
+            print(live.flush() if live else rendering.plain(event.answer.text))
+            _print_footnotes(session, event.answer, was_live=live is not None)
+
+
+def _print_footnotes(session: Session, answer: Answer, *, was_live: bool) -> None:
+    sys.stdout.flush()  # before standard error, where both are one terminal
+    session.note(answer.notice)
+    print_lines(rendering.footnotes(answer, with_claims=was_live))

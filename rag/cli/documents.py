@@ -1,0 +1,237 @@
+"""The commands for documents: `rag add`, `sync`, `watch`, `refresh`, `ls`, `show`, `rm`, `verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli import rendering
+from rag.cli.session import (
+    Json,
+    JsonLines,
+    Session,
+    one_format,
+    print_error,
+    print_json,
+    print_json_lines,
+    print_lines,
+    session_of,
+)
+from rag.errors import EmbedderError, IndexBusyError, SourceError, StorageError
+from rag.records import SyncReport
+
+if TYPE_CHECKING:
+    from rag.library import Library
+
+commands = typer.Typer()
+
+_Folder = Annotated[str | None, typer.Argument(metavar="[FOLDER]", help="The folder [default: the setting documents].")]
+
+
+@commands.command(epilog="Example: rag add report.pdf notes/")
+def add(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, URLs, or - for standard input.")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name for standard input; its extension gives the file type.")
+    ] = "standard input.txt",
+    as_json: Json = False,
+) -> None:
+    """Add files, folders or web pages.
+
+    Nothing is removed. A document that is already in the index is updated.
+    """
+    session = session_of(context)
+    with session.library() as library, session.import_progress(as_json) as progress:
+        named = [path for path in paths if path != "-"]
+        report = library.add(*named, on_progress=progress)
+        if len(named) < len(paths):
+            data = sys.stdin.buffer.read()
+            report = report.joined(library.add_bytes(data, name, on_progress=progress))
+    _print_report(report, as_json)
+    raise typer.Exit(_exit_code(report))
+
+
+@commands.command(epilog="Example: rag sync ~/papers")
+def sync(
+    context: typer.Context,
+    folder: _Folder = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove missing documents even if many are missing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sync the index with a folder: added, changed, renamed and deleted files.
+
+    If more than a fifth of the documents are missing, they are kept until `--prune` confirms.
+    """
+    session = session_of(context)
+    with session.library() as library, session.import_progress(as_json) as progress:
+        report = library.sync(_folder(folder, library, "sync"), prune=prune, on_progress=progress)
+    _print_report(report, as_json)
+    raise typer.Exit(_exit_code(report))
+
+
+@commands.command(epilog="Example: rag watch ~/papers")
+def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False) -> None:
+    """Sync the index with a folder whenever the folder changes, until Ctrl-C."""
+    import threading
+
+    from rag.sources.watching import folder_changes
+
+    session = session_of(context)
+    with session.library() as library:
+        root = _folder(folder, library, "watch")
+        problem, is_first = "", True
+        for _ in folder_changes(Path(root).expanduser(), threading.Event()):
+            try:
+                report = _sync_and_fill(session, library, root, as_json)
+            except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
+                if is_first and isinstance(error, SourceError):
+                    raise
+                if str(error) != problem:
+                    print_error(f"waiting: {error}")
+                problem = str(error)
+                continue
+            if is_first or problem or report.added or report.updated or report.removed or report.held:
+                _print_report(report, as_json, one_line=True)
+            problem, is_first = "", False
+
+
+@commands.command(epilog="Example: rag refresh")
+def refresh(context: typer.Context, as_json: Json = False) -> None:
+    """Fetch the web pages of the index again and update those that changed."""
+    session = session_of(context)
+    with session.library() as library, session.import_progress(as_json) as progress:
+        report = library.refresh(on_progress=progress)
+    _print_report(report, as_json)
+    raise typer.Exit(_exit_code(report))
+
+
+@commands.command(name="ls", epilog="Example: rag ls --failed")
+def list_documents(
+    context: typer.Context,
+    failed: Annotated[bool, typer.Option("--failed", help="Only files that could not be read, with the reason.")] = False,
+    as_json: Json = False,
+    as_jsonl: JsonLines = False,
+) -> None:
+    """List the documents."""
+    one_format(as_json, as_jsonl)
+    session = session_of(context)
+    with session.library() as library:
+        infos = [info for info in library.documents() if not failed or info.state == "failed"]
+    if as_json or as_jsonl:
+        from rag.schemas.documents import document_json
+
+        rows = [document_json(info) for info in infos]
+        print_json(rows) if as_json else print_json_lines(rows)
+        return
+    print_lines(map(rendering.document, infos))
+    if infos:
+        session.note(rendering.documents_total(infos))
+    else:
+        session.note("all files could be read" if failed else "no documents yet; add some with: rag add FILE")
+
+
+@commands.command(epilog="Example: rag show india-raises-rare-earth-curbs-with-china.txt")
+def show(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The document, as `rag ls` names it.")],
+    as_json: Json = False,
+) -> None:
+    """Print the text of a document, exactly as citations count its characters."""
+    with session_of(context).library() as library:
+        document = library.document(source)
+    if as_json:
+        from rag.schemas.documents import show_json
+
+        print_json(show_json(document))
+        return
+    # Bytes, so that nothing is added or translated on the way; on a terminal, without control characters.
+    text = rendering.plain(document.text) if sys.stdout.isatty() else document.text
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
+@commands.command(name="rm", epilog="Example: rag rm old-notes.md")
+def remove(
+    context: typer.Context,
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Documents, as `rag ls` names them.")],
+    as_json: Json = False,
+) -> None:
+    """Remove documents from the index.
+
+    The files stay. A file in a synced folder is not added again by `rag sync`, only by `rag add`.
+    """
+    with session_of(context).library() as library:
+        removed = library.remove(*sources)
+    if as_json:
+        from rag.schemas.documents import remove_json
+
+        print_json(remove_json(removed))
+    else:
+        print(f"removed {removed} document{'s' * (removed != 1)}")
+
+
+@commands.command(epilog="Example: rag ask 'Who came?' --json > answer.json; rag verify answer.json")
+def verify(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A file with the output of `rag ask --json`, or - for standard input.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Check the citations of a saved answer against the documents as they are now.
+
+    Exits with 1 if the text of a citation has changed or its document was deleted.
+    """
+    from rag.schemas.answers import saved_answer, verify_json
+
+    question, citations = saved_answer(_read(file))
+    with session_of(context).library() as library:
+        traces = [(citation, library.trace_citation(citation)) for citation in citations]
+    if as_json:
+        print_json(verify_json(question, traces))
+    else:
+        print_lines(line for citation, trace in traces for line in rendering.trace(citation, trace))
+    raise typer.Exit(int(any(trace.state in ("changed", "deleted") for _, trace in traces)))
+
+
+def _read(file: str) -> str:
+    """Returns the text of a file, or of standard input for "-"."""
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"cannot read {file!r}: {error}", "check the path") from None
+
+
+def _folder(named: str | None, library: Library, command: str) -> str:
+    """Returns the folder named on the command line, or that of the setting `documents`."""
+    folder = named or library.settings.documents
+    if not folder:
+        raise SourceError("no folder given", f"rag {command} FOLDER, or set documents in rag.toml")
+    return folder
+
+
+def _sync_and_fill(session: Session, library: Library, folder: str, as_json: bool) -> SyncReport:
+    with session.import_progress(as_json) as progress:
+        report = library.sync(folder, on_progress=progress)
+    library.sync_vectors()
+    return report
+
+
+def _print_report(report: SyncReport, as_json: bool, *, one_line: bool = False) -> None:
+    if as_json:
+        from rag.schemas.documents import sync_json
+
+        print_json_lines([sync_json(report)]) if one_line else print_json(sync_json(report))
+    else:
+        print_lines(rendering.report(report))
+        for line in rendering.failures(report):
+            print_error(line)
+    sys.stdout.flush()
+
+
+def _exit_code(report: SyncReport) -> int:
+    return 3 if report.failed else 0

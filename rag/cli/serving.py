@@ -1,0 +1,54 @@
+"""The commands that serve the page: `rag ui` and `rag account`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli import rendering
+from rag.cli.session import session_of
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: rag ui --port 7861")
+def ui(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 picks a free one.")] = 7860,
+    name: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="Another host name of the page, such as that of a proxy.")
+    ] = None,
+    certificate: Annotated[str, typer.Option(metavar="FILE", help="Certificate file for HTTPS, PEM.")] = "",
+    key: Annotated[str, typer.Option(metavar="FILE", help="Key file of the certificate.")] = "",
+) -> None:
+    """Serve the page: a chat with its sources beside it.
+
+    The page is for this machine only. With `--host` or `--name`, it requires the account made by `rag account`.
+    """
+    from rag.server.application import serve
+
+    serve(session_of(context).settings, host, port, names=tuple(name or ()), certificate=certificate, key=key)
+
+
+@commands.command(epilog="Example: rag account jane")
+def account(
+    context: typer.Context,
+    user: Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+) -> None:
+    """Create the account for the page, or change its password."""
+    from rag.server.accounts import create
+
+    index = session_of(context).settings.index
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    create(Path(index), user, password)
+    print(rendering.plain(f"account {user!r} of {index}; restart a running page to use it"))

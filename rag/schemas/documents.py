@@ -1,0 +1,68 @@
+"""The JSON of the commands that add, list, show and remove documents, and of an import's progress."""
+
+from __future__ import annotations
+
+from rag.records import Document, DocumentInfo, Progress, SyncReport
+from rag.schemas.contract import Contract, JSONObject, Versioned, derive, to_json
+
+DocumentJSON = derive(DocumentInfo, without="id")  # a document gets another id with each change
+ShowJSON = derive(Document)
+SyncJSON = derive(SyncReport, base=Versioned)
+
+
+class RemoveJSON(Contract):
+    """The number of documents removed."""
+
+    removed: int
+
+
+class ImportProgressJSON(Contract):
+    """The progress of an import; `of` is null until files are counted, `rate` is passages a second."""
+
+    source: str
+    files: int
+    of: int | None
+    passages: int
+    found: int
+    rate: float
+    seconds_left: float | None
+
+
+def sync_json(report: SyncReport) -> JSONObject:
+    """Returns the report of an import as JSON."""
+    return to_json(SyncJSON, report)
+
+
+def document_json(info: DocumentInfo) -> JSONObject:
+    """Returns a row of the document list as JSON."""
+    return to_json(DocumentJSON, info)
+
+
+def show_json(document: Document) -> JSONObject:
+    """Returns a document with its text and anchors as JSON."""
+    return to_json(ShowJSON, document)
+
+
+def remove_json(removed: int) -> JSONObject:
+    """Returns the number of documents removed as JSON."""
+    return to_json(RemoveJSON, {"removed": removed})
+
+
+def import_progress_json(progress: Progress, rate: float, seconds_left: float | None) -> JSONObject:
+    """Returns the progress of an import as JSON.
+
+    Args:
+        progress: The progress.
+        rate: Passages embedded a second.
+        seconds_left: Time until the import ends, if it goes on at this pace; None if unknown.
+    """
+    values = {
+        "source": progress.source,
+        "files": progress.done,
+        "of": progress.total or None,
+        "passages": progress.passages,
+        "found": progress.found,
+        "rate": round(rate, 1),
+        "seconds_left": None if seconds_left is None else round(seconds_left, 1),
+    }
+    return to_json(ImportProgressJSON, values)

@@ -1,0 +1,87 @@
+"""The JSON of the commands for the index and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import Field, RootModel
+
+from rag.models.local_servers import LocalServer
+from rag.records import Health, ReindexReport
+from rag.schemas.contract import Contract, JSONObject, Versioned, derive, to_json
+
+DoctorJSON = derive(Health, base=Versioned)
+ReindexJSON = derive(ReindexReport, base=Versioned)
+
+
+class BackupJSON(Contract):
+    """The backup file and its size in bytes."""
+
+    file: str
+    bytes: int
+
+
+class RestoreJSON(Contract):
+    """The backup that was restored; `old` is the copy of the index before, null if there was none."""
+
+    restored: str
+    old: str | None
+
+
+class CompactJSON(Contract):
+    """The size of the index folder before and after, in bytes."""
+
+    bytes_before: int
+    bytes_after: int
+
+
+class SettingJSON(Contract):
+    """A setting in force; `from` is "default", a file, a variable or an option."""
+
+    value: str | int | float
+    origin: str = Field(alias="from")
+
+
+class ConfigJSON(RootModel[dict[str, SettingJSON]]):
+    """The settings in force, name → setting; keys are masked."""
+
+
+def doctor_json(health: Health) -> JSONObject:
+    """Returns the result of a check as JSON."""
+    return to_json(DoctorJSON, health)
+
+
+def reindex_json(report: ReindexReport) -> JSONObject:
+    """Returns the report of a reindexing as JSON."""
+    return to_json(ReindexJSON, report)
+
+
+def backup_json(file: str, size: int) -> JSONObject:
+    """Returns a backup and its size in bytes as JSON."""
+    return to_json(BackupJSON, {"file": file, "bytes": size})
+
+
+def restore_json(file: str, old: Path | None) -> JSONObject:
+    """Returns a restored backup as JSON."""
+    return to_json(RestoreJSON, {"restored": file, "old": str(old) if old else None})
+
+
+def compact_json(before: int, after: int) -> JSONObject:
+    """Returns the size of an index before and after, in bytes, as JSON."""
+    return to_json(CompactJSON, {"bytes_before": before, "bytes_after": after})
+
+
+def models_json(servers: Iterable[LocalServer]) -> list[JSONObject]:
+    """Returns model servers as JSON."""
+    return [to_json(LocalServer, server) for server in servers]
+
+
+def config_json(values: Mapping[str, str | int | float], origins: Mapping[str, str]) -> JSONObject:
+    """Returns settings as JSON.
+
+    Args:
+        values: Setting → value, keys masked.
+        origins: Setting → where the value comes from.
+    """
+    return {name: {"value": value, "from": origins[name]} for name, value in values.items()}

@@ -1,0 +1,95 @@
+"""`rag ask`, `rag search` and `rag why`, as processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .. import model_server as fake
+from ..conftest import ARTICLE
+from .command import QUESTION, checked, checked_lines, rag
+
+pytestmark = pytest.mark.process
+
+
+def test_ask(room: Path, article: str) -> None:
+    """The first user's question: answered at once, with citations right to the character."""
+    done = rag(room, "ask", QUESTION)
+    assert 0 == done.returncode
+    assert "rare earth restrictions" in done.stdout
+    assert "[1] india-raises-rare-earth-curbs-with-china.txt, characters 0–266" in done.stdout
+    assert "" == done.stderr
+
+    answer = checked(rag(room, "ask", QUESTION, "--json"), "ask")
+    assert "answered" == answer["status"]
+    for citation in answer["citations"]:
+        assert article[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_abstaining_is_no_failure(room: Path) -> None:
+    """Exit code 0, the refusal, and what comes closest."""
+    done = rag(room, "ask", "Who is the president of Brazil?")
+
+    assert 0 == done.returncode
+    assert done.stdout.startswith("Your documents don't answer this.\n\nClosest passages:")
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    """It says so, and abstains."""
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "rag.toml").write_text('documents = "seeds"\n', "utf-8")
+    done = rag(tmp_path, "ask", QUESTION)
+
+    assert 0 == done.returncode
+    assert "no documents yet" in done.stderr
+    assert "Your documents don't answer this." in done.stdout
+
+
+def test_a_missing_folder(room: Path) -> None:
+    """Answers from what is there, and says that it could not look."""
+    rag(room, "sync")
+    (room / "seeds").rename(room / "moved")
+    done = rag(room, "ask", QUESTION)
+
+    assert "no folder 'seeds'" in done.stderr.replace(str(room) + "/", "")
+    assert "rare earth" in done.stdout
+
+
+def test_a_wrong_key_degrades(room: Path) -> None:
+    """The answer is quoted instead, with a plain notice, and the key is not repeated."""
+    key = "sk-canary0123456789abc"
+    with fake.model_server(fake.fails(401, f"bad key {key}")) as server:
+        done = rag(room, "--model", "m", "--base-url", server.url, "ask", QUESTION, OPENAI_API_KEY=key)
+
+    assert 0 == done.returncode
+    assert "refused the key" in done.stderr
+    assert "rare earth restrictions" in done.stdout
+    assert key not in done.stdout + done.stderr
+
+
+def test_search(room: Path) -> None:
+    """As text, as one JSON object, and as a line for each hit: the same hits in the same order."""
+    found = checked(rag(room, "search", "magnets", "--json"), "search")
+    lines = rag(room, "search", "magnets", "--jsonl").stdout
+    text = rag(room, "search", "magnets").stdout
+
+    assert found["hits"]
+    assert found["hits"] == checked_lines(lines, "search-line")
+    assert text.startswith(f"1. {ARTICLE.name} [{found['hits'][0]['start']}:{found['hits'][0]['end']}]")
+
+
+def test_search_that_finds_nothing(room: Path) -> None:
+    """A note, and no hits."""
+    done = rag(room, "search", "magnets", "--source", "*.pdf")
+
+    assert ("", 0) == (done.stdout, done.returncode)
+    assert "nothing found" in done.stderr
+
+
+def test_why(room: Path) -> None:
+    """As JSON, and for people."""
+    words = ("why", "Who met Sun Weidong?", "--expect", "Foreign Secretary Vikram Misri")
+
+    assert "cited" == checked(rag(room, *words, "--json"), "why")["stage"]
+    assert rag(room, *words).stdout.startswith("cited: ")
