@@ -156,13 +156,13 @@ def planted(text: str, attack: Attack, beginning: str, position: int, hidden: bo
 
 def seen_by_a_reader(events: list) -> tuple[Answer, str, str]:
     """The answer, and all that the terminal and the page show of it, while it is written and when it is done."""
-    live, said, on_page = rendering.Live(), "", ""
+    live, said, on_page = rendering.LiveText(), "", ""
     answer = events[-1].answer
     for event in events:
         if isinstance(event, TextDelta):
             said += event.text
             on_page += answer_view.partial_answer_markup(said[-400:])
-    in_terminal = live.shown(said) + "\n".join([answer.notice, *rendering.footnotes(answer, with_claims=True)])
+    in_terminal = live.feed(said) + "\n".join([answer.notice, *rendering.footnotes(answer, with_claims=True)])
     return answer, in_terminal, on_page + answer_view.answer_markup(1, answer)
 
 
