@@ -66,7 +66,7 @@ class Passages:
     def best(self, claim: str, id_: str) -> Support:
         """Returns the support of the passage that has most of a claim's words."""
         supports = [support(claim, self._texts[id_], p.start, p.end) for p in self._passages[id_]]
-        return max(supports, key=lambda found: (found.share, found.closeness))
+        return max(supports, key=lambda found: (found.share, found.sentence_share))
 
 
 def _passing(supports: list[Support], threshold: float) -> float:

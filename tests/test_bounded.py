@@ -14,7 +14,7 @@ import pytest
 
 from rag import Document, Filter
 from rag import records as r
-from rag.answering.verification.answer_check import MARKER, claims_of
+from rag.answering.verification.answer_check import MARKER, claim_spans
 from rag.answering.verification.claims import support
 from rag.answering.prompts import is_refusal
 from rag.answering.verification.url_filter import without_foreign_urls
@@ -72,7 +72,7 @@ WORK: dict[str, Callable[[str], object]] = {
     "find a quotation": lambda text: find_quotation(text[:500] + "end", text),
     "a claim and a long source": lambda text: support("the word of a claim", text, 0, len(text)),
     "a long claim": lambda text: support(text, "The word of a source. Not 20.", 0, 29),
-    "claims of an answer": claims_of,
+    "claims of an answer": claim_spans,
     "markers": lambda text: (MARKER.sub("", text), is_refusal(text)),
     "addresses": lambda text: without_foreign_urls(text, ["nothing"]),
     "escape for the page": markup.escaped,

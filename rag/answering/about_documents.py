@@ -1,6 +1,6 @@
 """Answers questions about the documents themselves: which there are, who wrote one, when, and what it says in short.
 
-Everything is quoted. A summary consists of the most central sentences, each cited. Author and date are those that the parser
+Everything is quoted. A summary consists of its most central sentences, each cited. Author and date are what the parser
 found in the document, cited where the document states them.
 """
 

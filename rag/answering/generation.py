@@ -10,7 +10,7 @@ from rag.answering import prompts
 from rag.answering.extractive_answer import ExtractiveAnswers
 from rag.answering.request import Evidence, Request, elapsed_ms
 from rag.answering.verification import answer_check
-from rag.answering.verification.answer_check import Checked
+from rag.answering.verification.answer_check import CheckedAnswer
 from rag.answering.verification.reasoning_tags import without_reasoning
 from rag.answering.verification.url_filter import UrlFilter, allowed_texts
 from rag.errors import ModelError, PromptTooLongError
@@ -83,9 +83,9 @@ class GeneratedAnswers:
         status: Status = "incomplete" if cut_off else "answered"
         text = reply.text.strip()
         if prompts.is_refusal(text) and not cut_off:
-            checked, status = Checked(prompts.REFUSAL, (), ()), "abstained"
+            checked, status = CheckedAnswer(prompts.REFUSAL, (), ()), "abstained"
         else:
-            checked = answer_check.checked(text, hits, self._documents.text, request.question)
+            checked = answer_check.check_answer(text, hits, self._documents.text, request.question)
         timings = {
             **evidence.timings_ms,
             "first_token": reply.first_ms,

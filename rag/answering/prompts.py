@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from rag.records import Hit, Turn
 from rag.text.unicode_text import alike, visible
 
-REFUSAL = (
-    "Your documents don't answer this."  # of extraction; asked of models and recognised in replies
-)
+# The answer of an extraction without evidence; a model is told to use it, and it is recognised in replies.
+REFUSAL = "Your documents don't answer this."
 
 GREETING = "Hello. Ask me anything about your {count}; every answer shows its source. For example: {some}."
 NOTHING_HERE = "There are no documents yet. Add some: rag add FILE, or put files into the synced folder."
 WELCOME = "You’re welcome."
 QUOTED_INSTEAD = "Here is what the documents say, word for word."
 QUOTED_SUMMARY = "These are the most central sentences, quoted. A summary in other words needs a language model."
-QUOTED_LIST = "These sentences are quoted, and the list may be incomplete: without a language model, rag cannot tell what belongs on it."
+QUOTED_LIST = "Quoted from the documents; the list may be incomplete. Compiling a list needs a language model."
 QUOTED_SIDES = "Both sides are quoted. A comparison needs a language model."
 NOTHING_ABOUT = "nothing in your documents is relevant enough to quote."
 WHICH_ONE = "Which document do you mean? There are {count}, for example: {some}."

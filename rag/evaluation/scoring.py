@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from rag.answering.verification.answer_check import claims_of, without_markers
+from rag.answering.verification.answer_check import claim_spans, without_markers
 from rag.errors import SourceError
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Places, Span
@@ -261,7 +261,7 @@ def _measure_citations(
         spans = [(citation["source"], citation["start"], citation["end"]) for citation in citations]
         cited = sum(any(metrics.overlaps(span, place) for span in spans for place in places) for places in gold_places)
         measures["citation_recall"] = (cited, len(gold_places))
-    sentences = claims_of(answer.text)
+    sentences = claim_spans(answer.text)
     if sentences:
         cited_spans = [(citation["answer_start"], citation["answer_end"]) for citation in citations]
         doubtful = [(flag.answer_start, flag.answer_end) for flag in answer.flags if flag.verdict in _UNSUPPORTED]

@@ -1,4 +1,4 @@
-"""What became of cited words when their document changed. Pure: it compares texts, and reads none by itself."""
+"""Traces a saved citation into the current text of its document. Pure: it compares texts, and does not read documents."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rag.text.sentences import sentences
 from rag.text.terms import terms
 
 State = Literal["unchanged", "moved", "changed", "deleted"]
-STATES: tuple[State, ...] = get_args(State)  # the better first
-_COUNTERPART = 0.35  # share of a quotation's words from which a sentence says in its place what it said
+STATES: tuple[State, ...] = get_args(State)  # best first
+_MIN_OVERLAP = 0.35  # Jaccard similarity of words from which a sentence is the changed version of a quotation
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
 class SavedCitation:
-    """A citation as it was saved: `rag ask --json` has all of it."""
+    """A citation as `rag ask --json` prints it."""
 
     n: int
     source: str
@@ -30,12 +30,13 @@ class SavedCitation:
 
 @dataclass(frozen=True, slots=True)
 class CitationTrace:
-    """What became of cited words.
+    """The current state of a quotation.
 
     Attributes:
-        state: "unchanged"; "moved", where they stand elsewhere in the document now; "changed"; or "deleted".
-        start: Where they, or what stands in their place, begin now; `end` is one past. Both 0 where nothing does.
-        now: What stands there; empty where nothing does.
+        state: "unchanged"; "moved" if it is elsewhere in the document now; "changed"; or "deleted".
+        start: Start of the quotation, or of its changed version, now; `end` is one past its last character. Both are 0 if
+            there is neither.
+        now: The text there now; empty if there is none.
     """
 
     state: State
@@ -45,12 +46,12 @@ class CitationTrace:
 
 
 def trace(saved: SavedCitation, text: str, content_hash: str) -> CitationTrace:
-    """Follows cited words into the text as it is now.
+    """Finds the quotation of a saved citation in the current text of its document.
 
     Args:
         saved: The citation.
         text: The document's canonical text now.
-        content_hash: And what it was read from now.
+        content_hash: The document's content hash now.
 
     Example:
         >>> saved = SavedCitation(1, "a.txt", 0, 15, "The roof is red", "then")
@@ -60,24 +61,24 @@ def trace(saved: SavedCitation, text: str, content_hash: str) -> CitationTrace:
     if text[saved.start : saved.end] == saved.quote:
         same = saved.content_hash == content_hash or not saved.content_hash
         return CitationTrace("unchanged" if same else "moved", saved.start, saved.end, saved.quote)
-    places = [found.start() for found in re.finditer(re.escape(saved.quote), text)] if saved.quote else []
+    places = [match.start() for match in re.finditer(re.escape(saved.quote), text)] if saved.quote else []
     if places:
         nearest = min(places, key=lambda place: abs(place - saved.start))
         return CitationTrace("moved", nearest, nearest + len(saved.quote), saved.quote)
-    said = set(terms(saved.quote))
-    best, share = (0, 0), 0.0
-    for begin, end in sentences(text):
-        words = set(terms(text[begin:end]))
-        found = len(said & words) / max(1, len(said | words))
-        if found > share:
-            best, share = (begin, end), found
-    if share < _COUNTERPART:
+    quoted_words = set(terms(saved.quote))
+    best_span, best_overlap = (0, 0), 0.0
+    for start, end in sentences(text):
+        words = set(terms(text[start:end]))
+        overlap = len(quoted_words & words) / max(1, len(quoted_words | words))
+        if overlap > best_overlap:
+            best_span, best_overlap = (start, end), overlap
+    if best_overlap < _MIN_OVERLAP:
         return CitationTrace("changed")
-    return CitationTrace("changed", *best, text[best[0] : best[1]])
+    return CitationTrace("changed", *best_span, text[best_span[0] : best_span[1]])
 
 
 def difference(was: str, now: str) -> list[tuple[Literal["=", "-", "+"], str]]:
-    """Both texts as one: what they share, what is gone, what is new, word by word.
+    """Compares two texts word by word: common parts ("="), deleted parts ("-") and added parts ("+"), in order.
 
     Example:
         >>> difference("The roof is red", "The roof is blue")

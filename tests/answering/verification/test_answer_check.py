@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag import Hit, Library
-from rag.answering.verification.answer_check import MARKER, checked, claims_of, numbers
+from rag.answering.verification.answer_check import MARKER, check_answer, claim_spans, marker_numbers
 from rag.records import Answer, Document, Ranks
 from rag.settings import Settings
 from rag.text.sentences import sentences
@@ -38,7 +38,7 @@ def text_of(document_id: int, start: int, end: int) -> str:
 
 
 def check(answer: str, *sources: str, question: str = "What is new?"):
-    return checked(answer, hits(*(sources or ("ferry.txt", "bridge.txt", "water.txt"))), text_of, question)
+    return check_answer(answer, hits(*(sources or ("ferry.txt", "bridge.txt", "water.txt"))), text_of, question)
 
 
 def verdicts(answer: str, *sources: str) -> list[str]:
@@ -82,7 +82,7 @@ def test_true_claims_are_not_flagged(claim: str) -> None:
         ("A cabin for two costs 184 euros [1].", "weak", "says 184, the source says 148"),
         ("The repair costs 1.52 million crowns [2].", "weak", "says 1.52, the source says 1,250,000"),
         ("The ferry was laid up in 2019 after a fire in the engine room [1].", "weak", "says 2019, the source says 2020"),
-        ("Karin Holm runs the company behind the night ferry [1].", "weak", "names Karin, which the source does not"),
+        ("Karin Holm runs the company behind the night ferry [1].", "weak", "names Karin, which is not in the source"),
         ("The footbridge over the Danube at Lednice was closed in October 2023 [2].", "weak", "names Danube"),
         ("The night ferry between Varnes and Skarholm will not sail again from 2 May 2024 [1].", "weak", "denies"),
         ("Passengers were hurt in that fire, but 37 lorries were destroyed [1].", "weak", "leaves out"),
@@ -109,7 +109,7 @@ def test_a_quotation_may_stand_elsewhere_in_the_document() -> None:
     whole = DOCUMENTS["water.txt"].text
     (hit,) = hits("water.txt")
     first = Hit(**{**{f: getattr(hit, f) for f in hit.__slots__}, "text": whole[:110], "end": 110})
-    done = checked("The chair said “nobody will be without drinking water this summer” [1].", [first], text_of, "q")
+    done = check_answer("The chair said “nobody will be without drinking water this summer” [1].", [first], text_of, "q")
 
     (citation,) = done.citations
     assert "exact" == citation.verdict
@@ -128,7 +128,7 @@ def test_several_sources_may_bear_out_a_part_each() -> None:
 
 def test_a_document_that_changed_is_not_cited() -> None:
     """A citation is made of what is there now, or not at all."""
-    done = checked("The crossing takes 11 hours [1].", hits("ferry.txt"), lambda *_: "other words", "q")
+    done = check_answer("The crossing takes 11 hours [1].", hits("ferry.txt"), lambda *_: "other words", "q")
 
     assert () == done.citations
     assert "unknown marker" in {flag.verdict for flag in done.flags}
@@ -148,7 +148,7 @@ def test_markers_as_models_write_them(marker: str, expected: list[int]) -> None:
     match = MARKER.fullmatch(marker)
 
     assert match
-    assert expected == numbers(match)
+    assert expected == marker_numbers(match)
 
 
 @pytest.mark.parametrize("text", ["[a]", "[1.5]", "[2024-01-01]", "[]", "(1)", "[12345]"])
@@ -169,7 +169,7 @@ def test_claims_take_their_markers() -> None:
     """Before the full stop, after it, or at the beginning of the next."""
     text = "One thing. [1] Another thing [2]. A third.[3] [4]"
 
-    assert ["One thing. [1]", "Another thing [2].", "A third.[3] [4]"] == [text[a:b].strip() for a, b in claims_of(text)]
+    assert ["One thing. [1]", "Another thing [2].", "A third.[3] [4]"] == [text[a:b].strip() for a, b in claim_spans(text)]
 
 
 class Script:
