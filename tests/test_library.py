@@ -519,7 +519,7 @@ def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, mo
     def broken(data: bytes, name: str) -> Document:
         raise StopIteration
 
-    monkeypatch.setattr("rag.sources.parsers.markdown.read", broken)
+    monkeypatch.setattr("rag.sources.parsers.markdown.parse", broken)
     report = library.sync(folder)
 
     assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])
@@ -534,8 +534,8 @@ def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
     from rag.models.embedder import MiniLM
 
     splitter = LlamaSentenceSplitter(80, 0, MiniLM().token_starts)
-    writer = LlamaIndexChatModel(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given
-    with Library.open(tmp_path / "index", short_lived=True, writer=writer, splitter=splitter) as library:
+    chat_model = LlamaIndexChatModel(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given
+    with Library.open(tmp_path / "index", short_lived=True, chat_model=chat_model, splitter=splitter) as library:
         leave_chroma_alone(library)
         library.sync(ARTICLE.parent)
         answer = library.ask("What did India raise with Sun Weidong?")

@@ -1,4 +1,4 @@
-"""Nearest vectors by looking at every one: exact, in memory, made from the catalog's log. No index, no files."""
+"""Finds the nearest vectors by comparing with every one, in memory. Exact; uses no index and no files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-_SPARE = 1.5  # room made for more rows than there are, so that adding one does not copy all
+_GROWTH = 1.5  # factor by which the matrix grows, so that adding a row seldom copies it
 
 
 class ExactScan:
@@ -18,14 +18,14 @@ class ExactScan:
         self._matrix: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._keys: list[str] = []  # row → key
         self._rows: dict[str, int] = {}  # key → row
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def apply(self, changes: Iterable[tuple[str, NDArray[np.float32] | None]]) -> None:
         """Upserts (key, unit row) and deletes (key, None), in order. A repeat is harmless."""
-        with self._guard:
+        with self._lock:
             for key, vector in changes:
                 if vector is None:
                     self._delete(key)
@@ -33,8 +33,13 @@ class ExactScan:
                     self._upsert(key, vector)
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Lists (key, cosine), best first, at most k."""
-        with self._guard:
+        """Returns (key, cosine) of at most k vectors, best first.
+
+        Args:
+            vector: (d,) float32, unit length.
+            k: Number of vectors wanted.
+        """
+        with self._lock:
             n = len(self._keys)
             if not n or k < 1:
                 return []
@@ -48,7 +53,7 @@ class ExactScan:
         if row is None:
             row = len(self._keys)
             if row >= len(self._matrix):
-                grown = np.empty((max(256, int(row * _SPARE)), len(vector)), np.float32)
+                grown = np.empty((max(256, int(row * _GROWTH)), len(vector)), np.float32)
                 if row:
                     grown[:row] = self._matrix[:row]
                 self._matrix = grown
@@ -60,7 +65,7 @@ class ExactScan:
         row = self._rows.pop(key, None)
         if row is None:
             return
-        last = self._keys.pop()  # the last row takes the free place
+        last = self._keys.pop()  # the last row moves to the free place
         if last != key:
             self._matrix[row] = self._matrix[len(self._keys)]
             self._keys[row] = last

@@ -12,8 +12,8 @@ from rag.errors import ReadError
 from rag.index.import_lock import TIMEOUT_S, import_turn
 from rag.index.originals import original
 from rag.records import Document, Progress, SyncReport
-from rag.sources.files import is_url, look_at, walk
-from rag.sources.records import FoundFile, RawDocument, Walk, storable
+from rag.sources.files import find_file, is_url, list_folder
+from rag.sources.records import FolderListing, FoundFile, InMemoryFile, storable_name
 
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
@@ -71,9 +71,9 @@ class Imports:
             if path.is_dir():
                 below = self._walk(path)
                 ignored += below.ignored
-                files += [(str(path / found.source), found) for found in below.found]
+                files += [(str(path / found.source), found) for found in below.files]
             else:
-                files.append((str(path), look_at(path, str(path))))
+                files.append((str(path), find_file(path, str(path))))
         report = SyncReport()
         if files or not urls:
             with self.turn() as ingest:
@@ -83,7 +83,7 @@ class Imports:
             report = report.joined(self.add_raw("url", page, on_progress))
         return report
 
-    def add_raw(self, kind: str, raw: RawDocument, on_progress: OnProgress) -> SyncReport:
+    def add_raw(self, kind: str, raw: InMemoryFile, on_progress: OnProgress) -> SyncReport:
         """Adds bytes that are not a file, under a root of a kind ("url" or "stream")."""
         with self.turn() as ingest:
             return self._noted(ingest.add_bytes(self._catalog.files.root_id(kind, ""), [raw], on_progress))
@@ -105,7 +105,7 @@ class Imports:
             origin = self._catalog.documents.origin(document_id)
             if origin.kind not in ("sync", "add"):
                 data = original(self._catalog, document_id, source)
-                return self.add_raw("stream", RawDocument(origin.file, origin.file, data), on_progress)
+                return self.add_raw("stream", InMemoryFile(origin.file, origin.file, data), on_progress)
             paths = [Path(origin.root, origin.file)]
         return self.add(paths, on_progress)
 
@@ -147,8 +147,8 @@ class Imports:
             # Passages of two sizes can be searched together: another size applies from here on.
             yield ingest
 
-    def _walk(self, folder: Path) -> Walk:
-        return walk(folder, self._folder, self._include, self._exclude)
+    def _walk(self, folder: Path) -> FolderListing:
+        return list_folder(folder, self._folder, self._include, self._exclude)
 
     def _noted(self, report: SyncReport) -> SyncReport:
         self.changed |= bool(report.added or report.updated or report.removed or report.passages)
@@ -162,15 +162,15 @@ class Imports:
         path = found.path.resolve()
         for root_id, root in self._catalog.files.roots("sync"):
             if path.is_relative_to(root):
-                return root_id, replace(found, source=storable(path.relative_to(root).as_posix()), path=path)
+                return root_id, replace(found, source=storable_name(path.relative_to(root).as_posix()), path=path)
         root_id = self._catalog.files.root_id("add", "/" if Path(name).is_absolute() else str(Path.cwd()))
-        return root_id, replace(found, source=storable(Path(name).as_posix()), path=path)
+        return root_id, replace(found, source=storable_name(Path(name).as_posix()), path=path)
 
-    def _fetched(self, urls: Iterable[str]) -> Iterator[RawDocument]:
+    def _fetched(self, urls: Iterable[str]) -> Iterator[InMemoryFile]:
         """Yields pages as they come; pages that did not change are left out."""
-        from rag.sources.web_pages import normal
+        from rag.sources.web_pages import normalized_url
 
-        addresses = [normal(url) for url in urls]  # an invalid one is reported before any is fetched
+        addresses = [normalized_url(url) for url in urls]  # an invalid one is reported before any is fetched
         if not addresses:
             return
         fetcher = self._fetcher()
@@ -179,9 +179,9 @@ class Imports:
             try:
                 page = fetcher.fetch(source, known.get("etag", ""), known.get("modified", ""))
             except ReadError as error:
-                yield RawDocument(source, source, b"", error=str(error), hint=error.hint)
+                yield InMemoryFile(source, source, b"", error=str(error), hint=error.hint)
                 continue
             if page is not None:
                 about = {"url": page.url, "etag": page.etag, "modified": page.modified}
                 metadata = {name: value for name, value in about.items() if value}
-                yield RawDocument(source, page.name, page.data, metadata)
+                yield InMemoryFile(source, page.name, page.data, metadata)

@@ -31,7 +31,7 @@ from rag.index.records import FileSeen, Revision
 from rag.ports import Embedder, FileParser, Splitter
 from rag.records import Document, Failure, SyncReport
 from rag.sources.files import read_bytes
-from rag.sources.records import FoundFile, ParsedFile, RawDocument, Walk
+from rag.sources.records import FolderListing, FoundFile, InMemoryFile, ParsedFile
 from rag.text.language import language_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Ingest:
         self.embedder = embedder.name
         self.splitter = splitter.name
 
-    def sync(self, root: Path, walk: Walk, prune: bool, on_progress: OnProgress) -> SyncReport:
+    def sync(self, root: Path, walk: FolderListing, prune: bool, on_progress: OnProgress) -> SyncReport:
         """Syncs the documents of a folder with its files.
 
         Args:
@@ -94,8 +94,8 @@ class Ingest:
             self._catalog.files.retry_failed()
             self._catalog.meta.set("readers", self._parsers_version)
         root_id = self._catalog.files.root_id("sync", str(root))
-        tally = Tally(on_progress, total=len(walk.found))
-        self._import_files(root_id, walk.found, self._catalog.files.scans(root_id), tally)
+        tally = Tally(on_progress, total=len(walk.files))
+        self._import_files(root_id, walk.files, self._catalog.files.scans(root_id), tally)
         held = self._remove_vanished(root_id, root, walk, prune, tally)
         return self._finish(tally, started, held, walk.ignored)
 
@@ -134,7 +134,7 @@ class Ingest:
         self._writer.store(self._split_documents(root_id, documents, revisions, tally), tally)
         return self._finish(tally, started, (), 0)
 
-    def add_bytes(self, root_id: int, raw: Iterable[RawDocument], on_progress: OnProgress) -> SyncReport:
+    def add_bytes(self, root_id: int, raw: Iterable[InMemoryFile], on_progress: OnProgress) -> SyncReport:
         """Adds bytes that are not files, such as fetched pages or standard input, and keeps the bytes.
 
         Raises:
@@ -162,7 +162,7 @@ class Ingest:
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def _split_raw(self, root_id: int, raw: Iterable[RawDocument], tally: Tally) -> Iterator[PreparedDocument]:
+    def _split_raw(self, root_id: int, raw: Iterable[InMemoryFile], tally: Tally) -> Iterator[PreparedDocument]:
         revisions = self._catalog.documents.revisions(root_id)
         before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
         for one in raw:
@@ -297,22 +297,22 @@ class Ingest:
             older=None,
         )
 
-    def _remove_vanished(self, root_id: int, root: Path, walk: Walk, prune: bool, tally: Tally) -> tuple[str, ...]:
+    def _remove_vanished(self, root_id: int, root: Path, walk: FolderListing, prune: bool, tally: Tally) -> tuple[str, ...]:
         """Removes documents whose files are gone; returns those that were kept because too many are gone."""
-        there = {file.source for file in walk.found}
-        if not walk.unread:
+        there = {file.source for file in walk.files}
+        if not walk.unreadable:
             self._catalog.files.prune_removed(root_id, there)
         files = _Before.of(self._catalog.documents.revisions(root_id), there).of_file
-        unread = tuple(f"{folder}/" for folder in walk.unread)
+        unread = tuple(f"{folder}/" for folder in walk.unreadable)
         # A file that the walk skips, but that was added by name, still exists.
         missing = (file for file in set(files) - there if not file.startswith(unread))
-        gone = sorted(file for file in missing if file in walk.left_out or not os.path.lexists(root / file))
+        gone = sorted(file for file in missing if file in walk.excluded or not os.path.lexists(root / file))
         # A file that exists under another name was moved, and is not lost; nor is one that the patterns leave out.
         contents = {revision.content_hash for file in set(files) & there for revision in files[file].values()}
         lost = [
             file
             for file in gone
-            if file not in walk.left_out and any(one.content_hash not in contents for one in files[file].values())
+            if file not in walk.excluded and any(one.content_hash not in contents for one in files[file].values())
         ]
         many = len(lost) == len(files) or (len(lost) > 1 and len(lost) > _HELD_SHARE * len(files))
         held = lost if many and not prune else []
@@ -323,7 +323,7 @@ class Ingest:
         return tuple(held)
 
     def _forget_vanished_scans(
-        self, root_id: int, root: Path, walk: Walk, there: Collection[str], unread: tuple[str, ...]
+        self, root_id: int, root: Path, walk: FolderListing, there: Collection[str], unread: tuple[str, ...]
     ) -> None:
         parts_of = tuple(f"{file}#" for file in there)  # a failed part of a file has a row of its own
         unseen = [
@@ -331,7 +331,7 @@ class Ingest:
             for source in set(self._catalog.files.scans(root_id)) - set(there)
             if not source.startswith(unread) and ("#" not in source or not source.startswith(parts_of))
         ]
-        gone = [source for source in unseen if source in walk.left_out or not os.path.lexists(root / source)]
+        gone = [source for source in unseen if source in walk.excluded or not os.path.lexists(root / source)]
         self._catalog.files.forget_scans(root_id, gone)
 
 

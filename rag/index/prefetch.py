@@ -1,4 +1,4 @@
-"""Works ahead of whoever takes the results: a generator that runs in a thread of its own, and never far ahead. Pure."""
+"""Runs a generator in its own thread, a bounded distance ahead of the consumer of its results."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_PATIENCE_S = 10.0
+_CLOSE_TIMEOUT_S = 10.0
 
 
 class Prefetcher(Generic[T]):
-    """What a generator yields, in order, made while the one before is being used.
+    """Yields the results of a generator in order, each produced while the consumer still uses the one before.
 
-    Close it, or use it as a context: that ends the generator where it stands. What the generator raises is raised to
-    whoever takes the results, after those that came before.
+    Close it, or use it as a context manager: that stops the generator at its next result. An error in the generator is
+    raised to the consumer after the results that came before it.
 
     Args:
-        made: The generator.
-        weight: Result → how much room it takes.
-        most: Room for results that wait; one that takes more waits alone.
+        generator: Produces the results.
+        weight: Result → its size, in any unit.
+        capacity: Total size of results that may wait; a larger result waits alone.
 
     Example:
         >>> with Prefetcher((letter for letter in "abc"), len, 2) as letters:
@@ -28,17 +28,17 @@ class Prefetcher(Generic[T]):
         ['a', 'b', 'c']
     """
 
-    def __init__(self, made: Generator[T], weight: Callable[[T], int], most: int) -> None:
-        self._made = made
+    def __init__(self, generator: Generator[T], weight: Callable[[T], int], capacity: int) -> None:
+        self._generator = generator
         self._weight = weight
-        self._most = most
+        self._capacity = capacity
         self._waiting: deque[T] = deque()
-        self._taken_up = 0
-        self._ended = False
-        self._closed = False
+        self._waiting_weight = 0
+        self._is_finished = False
+        self._is_closed = False
         self._error: BaseException | None = None
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
+        self._thread = threading.Thread(target=self._produce, name="prefetch", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Prefetcher[T]:
@@ -50,43 +50,45 @@ class Prefetcher(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ended)
+                self._changed.wait_for(lambda: self._waiting or self._is_finished)
                 if not self._waiting:
                     if self._error is not None:
                         raise self._error
                     return
                 result = self._waiting.popleft()
-                self._taken_up -= self._weight(result)
+                self._waiting_weight -= self._weight(result)
                 self._changed.notify_all()
             yield result
 
     def close(self) -> None:
-        """Ends the generator at its next result, and waits a while for that."""
+        """Stops the generator at its next result, and waits up to 10 s for that."""
         with self._changed:
-            self._closed = True
+            self._is_closed = True
             self._changed.notify_all()
-        self._thread.join(_PATIENCE_S)
+        self._thread.join(_CLOSE_TIMEOUT_S)
 
-    def _work(self) -> None:
+    def _produce(self) -> None:
         try:
-            for result in self._made:
+            for result in self._generator:
                 if not self._put(result):
-                    self._made.close()
+                    self._generator.close()
                     break
-        except BaseException as error:  # whoever takes the results is told
+        except BaseException as error:  # raised to the consumer
             self._error = error
         with self._changed:
-            self._ended = True
+            self._is_finished = True
             self._changed.notify_all()
 
     def _put(self, result: T) -> bool:
-        """Waits for room; False if nobody wants any more."""
+        """Waits for room and adds a result; returns False if the prefetcher was closed."""
         weight = self._weight(result)
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or not self._waiting or self._taken_up + weight <= self._most)
-            if self._closed:
+            self._changed.wait_for(
+                lambda: self._is_closed or not self._waiting or self._waiting_weight + weight <= self._capacity
+            )
+            if self._is_closed:
                 return False
             self._waiting.append(result)
-            self._taken_up += weight
+            self._waiting_weight += weight
             self._changed.notify_all()
             return True

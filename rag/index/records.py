@@ -1,4 +1,4 @@
-"""What passes between the use cases and the index: rows of the catalog as plain values."""
+"""Records that the use cases exchange with the catalog."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """What a scan saw of one file. `error` is empty unless it could not be read."""
+    """The state of a file at a scan. `error` and `hint` are empty unless the file could not be read."""
 
     source: str
     size: int
@@ -30,10 +30,10 @@ class FileSeen:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A document as the catalog has it.
+    """One revision of a document in the catalog.
 
     Attributes:
-        file: Source of the file it came in; a file can hold several documents.
+        file: Source of the file that the document came in; a file can hold several documents.
     """
 
     id: int
@@ -46,8 +46,8 @@ class Origin:
     """The file that a document came in.
 
     Attributes:
-        kind: Of its root: "sync", "add", "url", "stream" or "memory".
-        root: Path of its root; empty where it has none.
+        kind: Kind of its root: "sync", "add", "url", "stream" or "memory".
+        root: Path of its root; empty if the root has none.
         file: Source of the file.
         content_hash: SHA-256 of the file, hexadecimal.
     """
@@ -60,14 +60,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class IndexVersion:
-    """All documents, cut by one splitter and embedded by one embedder.
+    """The passages of all documents, split by one splitter and embedded by one embedder.
 
     Attributes:
-        state: "current" (the one that is asked), "building", or "former".
-        embedder: Name of the embedder of its vectors; empty before the first document.
-        splitter: Name of the splitter it was begun with.
-        passages: How many it has.
-        terms: How many words they have together.
+        state: "current" (the version that is searched), "building", or "former".
+        embedder: Name of the embedder; empty before the first document.
+        splitter: Name of the splitter that the version was started with.
+        passages: Number of passages.
+        terms: Total number of their terms.
     """
 
     id: int
@@ -78,25 +78,30 @@ class IndexVersion:
     terms: int
 
     def check(self, embedder: str) -> None:
-        """Refuses to mix vectors of two embedders; an edition without passages takes any.
+        """Checks that vectors of an embedder fit this version; a version without passages takes any.
 
         Raises:
-            EmbedderChangedError: It has another.
+            EmbedderChangedError: The version was built with another embedder.
         """
         if self.passages and self.embedder != embedder:
             raise EmbedderChangedError(
-                f"this index was built with the embedder {self.embedder!r}, the settings say {embedder!r}",
-                "set it back, or build the index anew with this one, beside the old: rag reindex",
+                f"this index was built with the embedder {self.embedder!r}, but the settings name {embedder!r}",
+                "change the setting back, or re-embed the documents: rag reindex",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class NewPassage:
-    """A passage as it is stored: with its key in vector indexes, and the words it is found by."""
+    """A passage to store.
+
+    Attributes:
+        key: Its key in vector indexes.
+        terms: The stems that it is found by, joined by spaces.
+    """
 
     passage: Passage
     key: str
-    terms: str  # stems, joined by spaces
+    terms: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class PendingPassage:
 
 @dataclass(frozen=True, slots=True)
 class StoredPassage:
-    """A passage of a live document, with what a hit shows of it."""
+    """A passage of a live document, with everything that a hit needs."""
 
     id: int
     document_id: int
@@ -138,19 +143,19 @@ class PassageTerms:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One thing a vector index has to do: upsert a vector, or delete."""
+    """One change of the log that a vector index follows: an upsert, or a delete if `vector` is None."""
 
     seq: int
     key: str
-    vector: NDArray[np.float32] | None  # None = delete
+    vector: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run that the index keeps.
+    """A stored evaluation run, without its answers.
 
     Attributes:
-        whole: Whether its answers are there still: they go when a document that they quote is removed.
+        whole: Whether the answers still exist: they are deleted with a document that they quote.
     """
 
     number: int

@@ -1,10 +1,9 @@
-"""Cuts a document's text into passages, as exact offsets.
+"""Splits a document's text into passages: exact offsets of whole sentences, packed at the least cost.
 
-Whole sentences are packed, and of all ways to pack them the cheapest is taken: sizes near the wanted one, ends at the ends
-of paragraphs and sections rather than inside them. LlamaIndex's SentenceSplitter fills each passage to the brim and cuts
-where it is full; at equal recall this gives passages that hold less besides the answer (benchmarks/README.md), and offsets
-need no search, since no text is ever rebuilt. `rag.integrations.llama_index` offers that splitter under the same port.
-It embeds nothing.
+The cost prefers sizes near the target, and ends at the end of a paragraph or section. LlamaIndex's SentenceSplitter fills
+each passage to the limit and splits where it is full. At equal recall, packing gives passages with less text that does not
+belong to the answer (benchmarks/README.md), and offsets need no search, since no text is rebuilt.
+`rag.integrations.llama_index` offers that splitter under the same port.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from dataclasses import dataclass
 from rag.records import Passage
 from rag.text.sentences import sentences
 
-_WANTED = 0.64  # of the largest size allowed: what is aimed at
-_CHARACTERS_A_TOKEN = 8  # a run of letters that the tokenizer knows as one token still fills a passage
-_BLOCK = 200_000  # code points looked at together: bounds memory, whatever the document's length
-# What it costs to end a passage there, against 1 for a size off by a factor e.
+_TARGET = 0.64  # target size, as a share of the largest size
+_CHARACTERS_A_TOKEN = 8  # counted at least: a long run of letters may be one token, and still fills a passage
+_BLOCK = 200_000  # code points packed together: bounds memory, whatever the document's length
+# Cost of ending a passage there; a size that differs from the target by a factor e costs 1.
 _COST_AT_LINE, _COST_AT_PARAGRAPH, _COST_IN_PARAGRAPH = 0.4, 0.3, 1.0
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)$")
@@ -31,7 +30,7 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is never cut: a sentence, or a part of one that is too long."""
+    """A span that is never split: a sentence, or a part of a sentence that is too long."""
 
     start: int
     end: int
@@ -43,7 +42,7 @@ class SentencePacker:
 
     Args:
         passage_tokens: The largest size, in the embedder's tokens.
-        token_starts: Text → offset of each of its tokens, ascending, nothing truncated.
+        token_starts: Text → offset of each of its tokens, ascending; must not truncate the text.
     """
 
     def __init__(self, passage_tokens: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -52,7 +51,7 @@ class SentencePacker:
         self._token_starts = token_starts
 
     def split(self, text: str, markdown: bool) -> Iterator[Passage]:
-        """Yields the passages in order; together they hold every character that is not white space.
+        """Yields the passages in order; together they contain every character that is not white space.
 
         Args:
             text: The canonical text.
@@ -77,15 +76,15 @@ class SentencePacker:
         return units
 
     def _parts(self, text: str, start: int, end: int, size: int) -> Iterator[_Unit]:
-        """Cuts a sentence that is too long into parts of equal length, at spaces where there are any."""
-        count = math.ceil(size / self._largest * 1.25)  # spare room, for tokens are not spread evenly
+        """Splits a sentence that is too long into parts of about equal length, at spaces where possible."""
+        count = math.ceil(size / self._largest * 1.25)  # spare room, since tokens are not spread evenly
         step = math.ceil((end - start) / count)
         while start < end:
-            cut = min(end, start + step)
-            if cut < end:
-                space = max(text.rfind(" ", start + step // 2, cut), text.rfind("\n", start + step // 2, cut))
-                cut = space + 1 if space > 0 else cut
-            piece = text[start:cut]
+            stop = min(end, start + step)
+            if stop < end:
+                space = max(text.rfind(" ", start + step // 2, stop), text.rfind("\n", start + step // 2, stop))
+                stop = space + 1 if space > 0 else stop
+            piece = text[start:stop]
             stripped = piece.strip()
             if stripped:
                 a = start + len(piece) - len(piece.lstrip())
@@ -94,21 +93,22 @@ class SentencePacker:
                     yield from self._parts(text, a, a + len(stripped), tokens)
                 else:
                     yield _Unit(a, a + len(stripped), tokens)
-            start = cut
+            start = stop
 
 
 def _pack(text: str, units: Sequence[_Unit], largest: int) -> list[tuple[int, int]]:
-    """Chooses the cheapest packing: (first, last) unit of each passage. Dynamic programming over where passages end."""
-    wanted = largest * _WANTED
+    """Returns the cheapest packing, (first, last) unit of each passage, by dynamic programming over the passages' ends."""
+    target = largest * _TARGET
     ends = [_cost_of_end(text, units[i].end, units[i + 1].start) for i in range(len(units) - 1)] + [0.0]
-    cost, begin = [0.0], []  # of packing the first i units; where the last passage of that packing begins
+    cost = [0.0]  # i → cost of packing the first i units
+    begin = []  # last unit → first unit of the passage that ends there, in the cheapest packing
     for last in range(len(units)):
         size, best, first_of_best = 0, math.inf, last
         for first in range(last, -1, -1):
             size += units[first].size
             if size > largest and first < last:
                 break
-            here = cost[first] + math.log(size / wanted) ** 2
+            here = cost[first] + math.log(size / target) ** 2
             if here < best:
                 best, first_of_best = here, first
         cost.append(best + ends[last])
@@ -127,8 +127,8 @@ def _cost_of_end(text: str, end: int, following: int) -> float:
 
 
 def _sections(text: str) -> Iterator[tuple[int, int, str]]:
-    """Cuts Markdown before each heading: (start, end, path of headings). Headings inside fenced code are code."""
-    path: list[tuple[int, str]] = []  # (level, words) of the headings in force
+    """Yields (start, end, path of headings) of each section of Markdown. Headings inside fenced code are code."""
+    path: list[tuple[int, str]] = []  # (level, words) of the headings above
     begin, position, fenced, has_words = 0, 0, "", False
     for line in text.split("\n"):
         fence = _FENCE.match(line)
@@ -136,7 +136,7 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
         if fence and fenced in ("", fence.group(1)):
             fenced = "" if fenced else fence.group(1)
         elif heading:
-            # A heading right below another stays with it: a section needs words of its own.
+            # A heading right below another stays with it: a section needs text of its own.
             if has_words:
                 yield begin, position, _joined(path)
                 begin, has_words = position, False
@@ -152,12 +152,12 @@ def _joined(path: Sequence[tuple[int, str]]) -> str:
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cuts a long text into pieces to be packed one by one, after a blank line, else a line, else anywhere."""
+    """Splits a long text into blocks to be packed one by one: after a blank line, else a line, a space, or anywhere."""
     while end - start > _BLOCK:
         limit = start + _BLOCK
-        cut = max((m.end() for m in _BLANK_LINE.finditer(text, limit - _BLOCK // 10, limit)), default=0)
-        cut = cut or text.rfind("\n", start + _BLOCK // 2, limit) + 1 or text.rfind(" ", start + _BLOCK // 2, limit) + 1
-        cut = cut or limit
-        yield start, cut
-        start = cut
+        stop = max((m.end() for m in _BLANK_LINE.finditer(text, limit - _BLOCK // 10, limit)), default=0)
+        stop = stop or text.rfind("\n", start + _BLOCK // 2, limit) + 1 or text.rfind(" ", start + _BLOCK // 2, limit) + 1
+        stop = stop or limit
+        yield start, stop
+        start = stop
     yield start, end

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from rag import Library
-from rag.index.catalog.schema import VERSION
+from rag.index.catalog.database.schema import VERSION
 
 HERE = Path(__file__).parent
 PLACE = Path(tempfile.gettempdir()) / "sample-of-an-index"  # part of the sample: the root's path

@@ -18,7 +18,7 @@ import pytest
 from rag import Library
 from rag.errors import SourceError
 from rag.settings import Settings
-from rag.sources.watching import changes
+from rag.sources.watching import folder_changes
 
 from ..torture.world import OwnDirections, open_library, text_of
 
@@ -132,7 +132,7 @@ import os, sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from rag.errors import SourceError
 from rag.settings import Settings
-from rag.sources.watching import changes
+from rag.sources.watching import folder_changes
 from tests.torture.world import *
 room = Path(sys.argv[2])
 ten = room / "ten"
@@ -269,7 +269,7 @@ def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
 def test_a_folder_is_followed(tmp_path: Path, ten: Path) -> None:
     """As editors write, as folders go and come back; what comes close together is one change."""
     ended, seen = threading.Event(), []
-    watcher = threading.Thread(target=lambda: seen.extend(time.monotonic() for _ in changes(ten, ended)))
+    watcher = threading.Thread(target=lambda: seen.extend(time.monotonic() for _ in folder_changes(ten, ended)))
     watcher.start()
 
     def until(count: int) -> None:

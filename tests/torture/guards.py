@@ -21,7 +21,7 @@ _MOST_S = 240
 # name → (file, the line, without the guard, the test that must fail)
 GUARDS = {
     "a private host is not asked": (
-        "rag/sources/web_pages.py", "if not self._private and not all(map(is_public, addresses)):", "if False:",
+        "rag/sources/web_pages.py", "if not self._allow_private and not all(map(is_public, addresses)):", "if False:",
         "tests/sources/test_web_pages.py -k no_private_host",
     ),
     "the address that was looked at is asked": (
@@ -32,7 +32,7 @@ GUARDS = {
         "rag/sources/web_pages.py", "if not self._robots[host].can_fetch(AGENT, url):", "if False:", "tests/sources/test_web_pages.py -k robots",
     ),
     "a page has an end": (
-        "rag/sources/web_pages.py", "if len(body) > most or (unpack and unpack.unconsumed_tail):", "if False:",
+        "rag/sources/web_pages.py", "if len(body) > limit or (decompressor and decompressor.unconsumed_tail):", "if False:",
         "tests/sources/test_web_pages.py -k may_do_to_us",
     ),
     "a zip bomb is not unpacked": (

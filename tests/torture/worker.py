@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from rag.index.catalog import Catalog, connection
+from rag.index.catalog import Catalog
 from rag.index.catalog.receipt import Receipt
 from rag.index.chroma import ChromaFolder, ChromaProcess
 from tests.torture.world import PASSAGE_TOKENS, open_library, text_of

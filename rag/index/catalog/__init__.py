@@ -1,7 +1,7 @@
 """The catalog: the SQLite file that is the truth about an index. Documents, text, passages, vectors, terms and the log.
 
-The only home of apsw (SQLite). Several processes may use it at once; what it acknowledges is on disk. It does not embed,
-rank or know Chroma.
+Each table has a module; the file beneath them is in `database`. Several processes may use a catalog at once; what it
+acknowledges is on disk. It does not embed, rank or know Chroma.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rag.errors import StorageError
-from rag.index.catalog.backup import back_up, clean, restore
 from rag.index.catalog.change_log import ChangeLog
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.backup import back_up, clean, restore
+from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.documents import Documents
 from rag.index.catalog.files import Files
 from rag.index.catalog.index_versions import IndexVersions
@@ -103,9 +103,9 @@ class Catalog:
         return problems(self._db)
 
     def back_up(self, path: Path) -> int:
-        """Writes a copy of this moment; returns its size in bytes. See `rag.index.catalog.backup`."""
+        """Writes a copy of this moment; returns its size in bytes. See `rag.index.catalog.database.backup`."""
         return back_up(self._db, path)
 
     def clean(self) -> None:
-        """Erases every trace of removed documents from the catalog's files. See `rag.index.catalog.backup`."""
+        """Erases every trace of removed documents from the catalog's files. See `rag.index.catalog.database.backup`."""
         clean(self._db)

@@ -6,7 +6,7 @@ import secrets
 
 import numpy as np
 
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.meta import Meta
 from rag.index.records import LogEntry
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.errors import SourceError
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.files import Files
 from rag.index.catalog.sql import CURRENT_VERSION
 from rag.index.records import Origin, Revision
 from rag.records import Anchor, Document, DocumentInfo, Filter, Hit, Ranks
-from rag.sources.records import storable
+from rag.sources.records import storable_name
 
 BLOCK = 16_384  # code points of a document's text in one row: what is read to show one passage
 
@@ -96,7 +96,7 @@ class Documents:
         Raises:
             SourceError: There is none, or several synced folders have one.
         """
-        source = storable(source)
+        source = storable_name(source)
         rows = self._db.query(
             "SELECT d.id, r.path FROM documents d JOIN roots r ON r.id = d.root_id WHERE d.state = 'live' AND d.source = ?",
             (source,),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rag.index.catalog.connection import Connections
-from rag.index.catalog.schema import name_hash
+from rag.index.catalog.database.connections import Connections
+from rag.index.catalog.database.schema import name_hash
 from rag.index.records import FileSeen
-from rag.sources.records import storable
+from rag.sources.records import storable_name
 
 
 class Files:
@@ -58,7 +58,9 @@ class Files:
 
     def failed(self, source: str) -> list[tuple[int, str]]:
         """Returns (root id, source) of files of this name that could not be read."""
-        return self._db.query("SELECT root_id, source FROM files WHERE source = ? AND error <> ''", (storable(source),))
+        return self._db.query(
+            "SELECT root_id, source FROM files WHERE source = ? AND error <> ''", (storable_name(source),)
+        )
 
     def retry_failed(self) -> None:
         """Makes the next scan read every failed file again."""
@@ -66,7 +68,7 @@ class Files:
 
     def is_removed(self, root_id: int, source: str) -> bool:
         """Whether a file was removed by hand, and must stay out."""
-        name = name_hash(self._db.name, source)
+        name = name_hash(self._db.catalog_id, source)
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? AND name = ?", (root_id, name)))
 
     def has_removed(self, root_id: int) -> bool:
@@ -75,11 +77,11 @@ class Files:
 
     def mark_removed(self, root_id: int, source: str) -> None:
         """Keeps a file that was removed by hand from coming back; only a salted hash of its name is stored."""
-        self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._db.name, source)))
+        self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._db.catalog_id, source)))
 
     def allow_again(self, root_id: int, sources: Iterable[str]) -> None:
         """Lets files come back that were removed by hand."""
-        names = [(root_id, name_hash(self._db.name, source)) for source in sources]
+        names = [(root_id, name_hash(self._db.catalog_id, source)) for source in sources]
         with self._db.transaction():
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
 
@@ -88,7 +90,7 @@ class Files:
         names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
         if not names:
             return
-        gone = names - {name_hash(self._db.name, source) for source in sources}
+        gone = names - {name_hash(self._db.catalog_id, source) for source in sources}
         with self._db.transaction():
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
 

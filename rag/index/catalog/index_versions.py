@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rag.errors import IndexDamagedError
 from rag.index.catalog.change_log import ChangeLog
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.records import IndexVersion
 
 _DROP_AT_ONCE = 2_000  # passages deleted in one transaction
@@ -28,7 +28,7 @@ class IndexVersions:
         Raises:
             IndexDamagedError: The catalog has none.
         """
-        found = self._db.remembered("current", lambda: self._first("state = 'current'"))
+        found = self._db.cached_in_snapshot("current", lambda: self._first("state = 'current'"))
         if found is None:
             raise IndexDamagedError("the catalog has no current index version", "restore a backup: rag restore FILE")
         return found

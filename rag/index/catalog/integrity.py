@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.sql import CURRENT_VERSION
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.documents import Documents
 from rag.index.catalog.index_versions import IndexVersions
 from rag.index.catalog.sql import CURRENT_VERSION, placeholders, slices, word_count

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable
 
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.records import RunInfo, StoredRun
 
 

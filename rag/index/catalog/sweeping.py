@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.passages import Passages
 
 _AT_ONCE = 2_000  # passages deleted in one transaction

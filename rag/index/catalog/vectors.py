@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import EmbedderError
-from rag.index.catalog.connection import Connections
+from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.documents import Documents
 from rag.index.catalog.index_versions import IndexVersions
 from rag.index.catalog.sql import CURRENT_VERSION, placeholders, slices

@@ -1,4 +1,4 @@
-"""Backs up, restores and cleans the catalog's file."""
+"""Copies the catalog's file to a backup and back, and erases what removed documents left in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import BinaryIO
 import apsw
 
 from rag.errors import IndexBusyError, IndexDamagedError, SourceError, StorageError
-from rag.index.catalog.connection import Connections, open_file
+from rag.index.catalog.database.connections import Connections
+from rag.index.catalog.database.opening import open_file
 
 try:
     import fcntl
@@ -19,7 +20,7 @@ except ImportError:  # Windows
 
 
 def back_up(connections: Connections, path: Path) -> int:
-    """Writes a copy of the catalog as it is at one moment, while others go on; returns its size in bytes.
+    """Writes a copy of the catalog as of one moment, while other processes go on; returns its size in bytes.
 
     The copy appears under its name only when it is complete.
 
@@ -29,19 +30,19 @@ def back_up(connections: Connections, path: Path) -> int:
     """
     if os.path.lexists(path):
         raise SourceError(f"{str(path)!r} exists already", "name another file, or remove it first")
-    beside = path.with_name(f".{path.name}.new")
+    unfinished = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         # Not SQLite's backup, which starts over whenever another process writes, and keeps free pages.
-        connections.query(f"VACUUM INTO '{_quoted(beside)}'")
-        _sync(beside)
-        os.replace(beside, path)
+        connections.query(f"VACUUM INTO '{_quoted(unfinished)}'")
+        _sync(unfinished)
+        os.replace(unfinished, path)
         _sync(path.parent)
     except OSError as error:
-        raise StorageError(f"{path} cannot be written ({error.strerror})", "check the disk and the permissions") from error
+        raise StorageError(f"cannot write {path} ({error.strerror})", "check the disk and the permissions") from error
     finally:
-        beside.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     return path.stat().st_size
 
 
@@ -49,10 +50,10 @@ def clean(connections: Connections) -> None:
     """Erases every trace of removed documents from the catalog's files.
 
     Raises:
-        IndexBusyError: Another process kept reading an older state all the time.
+        IndexBusyError: Another process is reading an older state.
     """
     for (version,) in connections.query("SELECT id FROM editions"):
-        # FTS5 of SQLite 3.40 and later keeps a deleted word in the file until this has run, even with secure_delete.
+        # subtle: FTS5 of SQLite 3.40 and later keeps deleted words in the file until this ran, even with secure_delete.
         connections.run(f"INSERT INTO words_{version} (words_{version}) VALUES ('optimize')")
     connections.query("VACUUM")
     if connections.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
@@ -60,45 +61,44 @@ def clean(connections: Connections) -> None:
 
 
 def restore(backup: Path, catalog: Path) -> Path | None:
-    """Puts a backup in the place of a catalog that nobody has open; returns where the old files were copied, if any.
+    """Replaces a catalog that no process has open by a backup; returns where the old files were copied, if there were any.
 
     Raises:
-        SourceError: There is no such file.
-        IndexDamagedError: It is no sound backup; nothing was changed.
+        SourceError: The backup does not exist.
+        IndexDamagedError: The backup is damaged; nothing was changed.
         IndexBusyError: A process has the catalog open.
         StorageError: The folder cannot be written.
     """
     if not backup.is_file():
         raise SourceError(f"no file {str(backup)!r}", "name a backup made by `rag backup`")
-    beside = catalog.with_name("restoring.sqlite3")
+    copy = catalog.with_name("restoring.sqlite3")
     try:
         catalog.parent.mkdir(parents=True, exist_ok=True)
-        _remove(beside)
-        shutil.copyfile(backup, beside)
-        _make_ready(beside, backup)
-        with catalog.open("ab+") as place:
-            _lock_out(place, catalog)
-            old = _set_aside(catalog)
-            # Into the same file, not renamed over it: a process that opens it just now waits for our lock, and finds a
-            # catalog with its own log. Cut off, this leaves damage that is seen; then it is repeated.
+        _remove(copy)
+        shutil.copyfile(backup, copy)
+        _prepare(copy, backup)
+        with catalog.open("ab+") as target:
+            _lock_exclusively(target, catalog)
+            old = _copy_aside(catalog)
+            # Written into the same file, not renamed over it: a process that opens the catalog at this moment waits for
+            # the lock, and then finds a catalog with its own log. An interruption leaves damage that is detected; the
+            # restore can be repeated.
             for companion in _files_of(catalog)[1:]:
                 companion.unlink(missing_ok=True)
-            with beside.open("rb") as whole:
-                place.truncate(0)
-                shutil.copyfileobj(whole, place)
-            place.flush()
-            os.fsync(place.fileno())
+            with copy.open("rb") as source:
+                target.truncate(0)
+                shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
     except OSError as error:
-        raise StorageError(
-            f"{catalog} cannot be written ({error.strerror})", "check the disk and the permissions"
-        ) from error
+        raise StorageError(f"cannot write {catalog} ({error.strerror})", "check the disk and the permissions") from error
     finally:
-        _remove(beside)
+        _remove(copy)
     return old
 
 
-def _make_ready(copy: Path, backup: Path) -> None:
-    """Reads every page of a copy, brings it up to this version, and parts it from the vector index of its time."""
+def _prepare(copy: Path, backup: Path) -> None:
+    """Checks every page of a copy, migrates it to this version, and detaches it from the vector index of its time."""
     try:
         connection = open_file(copy)
         try:
@@ -110,24 +110,26 @@ def _make_ready(copy: Path, backup: Path) -> None:
     except (apsw.Error, IndexDamagedError) as error:
         found = [str(error)]
     if found != ["ok"]:
-        raise IndexDamagedError(f"{backup} is no sound backup ({found[0]})", "nothing was changed; try an older one")
+        raise IndexDamagedError(f"the backup {backup} is damaged ({found[0]})", "nothing was changed; try an older one")
 
 
-def _lock_out(place: BinaryIO, catalog: Path) -> None:
-    """Takes the lock that every open connection of SQLite's shares, until the file is closed.
+def _lock_exclusively(target: BinaryIO, catalog: Path) -> None:
+    """Locks the bytes on which every open SQLite connection has a shared lock, until the file is closed.
 
-    Source: sqlite3.c, unix VFS, SHARED_FIRST and SHARED_SIZE; on Windows an open file cannot be written over anyway.
+    On Windows, a file that is open cannot be overwritten.
+
+    Source: sqlite3.c, unix VFS, PENDING_BYTE, SHARED_FIRST and SHARED_SIZE.
     """
     if fcntl is None:
         return
     try:
-        fcntl.lockf(place, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
+        fcntl.lockf(target, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
     except OSError:
-        raise IndexBusyError(f"another process has {catalog} open", "end it (a page, a command), and repeat") from None
+        raise IndexBusyError(f"another process has {catalog} open", "stop it (a page or a command), then repeat") from None
 
 
-def _set_aside(catalog: Path) -> Path | None:
-    """Copies a catalog with its companions into a folder of their own."""
+def _copy_aside(catalog: Path) -> Path | None:
+    """Copies the files of a catalog into a new folder beside it; returns the folder, or None if there are no files."""
     companions = [path for path in _files_of(catalog) if path.exists() and path.stat().st_size]
     if not companions:
         return None
@@ -141,23 +143,23 @@ def _set_aside(catalog: Path) -> Path | None:
 
 
 def _files_of(catalog: Path) -> list[Path]:
-    return [*_of_sqlite(catalog), catalog.with_name("catalog.receipt")]
+    return [*_sqlite_files(catalog), catalog.with_name("catalog.receipt")]
 
 
-def _of_sqlite(catalog: Path) -> list[Path]:
+def _sqlite_files(catalog: Path) -> list[Path]:
     return [catalog.with_name(catalog.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
 
 
 def _remove(catalog: Path) -> None:
-    for path in _of_sqlite(catalog):
+    for path in _sqlite_files(catalog):
         path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
-    """Makes sure that a file, or a folder's list of names, is on disk."""
+    """Makes sure that a file, or the list of names in a folder, is on disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # folders cannot be opened on Windows, nor need to be
+    except PermissionError:  # on Windows folders cannot be opened, and need not be
         return
     try:
         os.fsync(descriptor)

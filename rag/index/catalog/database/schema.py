@@ -1,4 +1,4 @@
-"""The catalog's tables, and how an older catalog becomes a newer one: numbered steps, only ever added to."""
+"""Creates the catalog's tables and migrates older catalogs, in numbered steps. A released step never changes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import apsw
 
 from rag.errors import IndexDamagedError
 
-APPLICATION = 0x72616731  # marks a file as a catalog of rag: "rag1"
+APPLICATION_ID = 0x72616731  # "rag1": marks a file as a catalog of rag
 
-# A document's revision is `staged` while its passages are written, `worded` when it has all but its vectors and an
-# older revision is still shown, `live` when it is the one shown, `dead` when it waits to be swept. Readers see `live` only.
-# `pending` counts its passages of the current edition without a vector.
-# An edition is all documents cut by one splitter and embedded by one embedder: the `current` one is asked; another may be
-# `building` beside it, or be the `former` one. `cuts` lists the documents that a building or former edition has whole.
-# `words_N.terms` holds the stems of title, headings and passage for edition N; its rowid is the passage's id.
-# `log` lists what the vector index has to do, in order; a vector index remembers up to which `seq` it has.
-# `files` is what the last scan of a folder saw: whether to look again, and why it failed if it did.
-# A file can hold several documents (messages, attachments): `documents.file` is the source of the file they came in.
-# `landmarks` says where a document's pages, slides, sheets or chapters begin.
-# `originals` keeps the bytes of what has no file of its own (fetched pages, standard input), by SHA-256.
-# `forgotten` keeps files that were removed by hand from coming back; it knows their names by salted hash only.
+# documents: one row a revision. `state` is `staged` while passages are written, `worded` when only vectors are missing and
+#   an older revision is still visible, `live` when visible, `dead` when it waits to be swept. Readers see `live` only.
+#   `pending` counts the passages of the current index version without a vector. A file can hold several documents
+#   (messages, attachments): `file` is the source of the file that the document came in.
+# editions: the index versions. One is `current`; another may be `building` or `former`; `moving` only within a switch.
+# cuts: the documents that a building or former index version has completely.
+# words_N: full-text index of index version N: stems of title, headings and passage; its rowid is the passage's id.
+# log: what a vector index has to upsert and delete, in order; a vector index stores up to which `seq` it has followed.
+# files: what the last scan of a folder saw: whether to read a file again, and why it failed if it did.
+# landmarks: the anchors of a document, where its pages, slides, sheets or chapters begin.
+# originals: the bytes of what has no file (fetched pages, standard input), by SHA-256.
+# forgotten: files that were removed by hand and must not come back, by salted hash of their name.
+# runs, run_sources: evaluation runs, and the documents that each quotes.
 _STEPS = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -134,23 +135,23 @@ VERSION = len(_STEPS)
 
 
 def name_hash(catalog: str, name: str) -> bytes:
-    """What is kept of a name that was removed: it can be recognised in this catalog, and read in none."""
+    """Returns the salted hash stored of a removed name: this catalog recognises the name, and no one can read it."""
     return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()
 
 
 def version_of(connection: apsw.Connection) -> int:
-    """The version of the catalog; 0 when it is new."""
+    """Returns the version of the catalog; 0 if it is new."""
     version: int = connection.execute("PRAGMA user_version").fetchall()[0][0]  # type: ignore[assignment]
     return version
 
 
 def check_kind(connection: apsw.Connection) -> None:
-    """Makes sure that it is a catalog, or an empty file, and not from a newer rag; it is left as it is.
+    """Checks that a file is empty, or a catalog of this version or an older one. Changes nothing.
 
     Raises:
-        IndexDamagedError: It is not.
+        IndexDamagedError: It is another program's file, or from a newer rag.
     """
-    connection.execute("BEGIN")  # another process may be making the catalog at this moment: one state for all three
+    connection.execute("BEGIN")  # another process may be creating the catalog: read all three facts as of one moment
     try:
         version = version_of(connection)
         application = connection.execute("PRAGMA application_id").fetchall()[0][0]
@@ -158,24 +159,24 @@ def check_kind(connection: apsw.Connection) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    if (version == 0 and tables) or (version > 1 and application != APPLICATION):
+    if (version == 0 and tables) or (version > 1 and application != APPLICATION_ID):
         raise IndexDamagedError(
             f"{connection.filename} is another program's file, not a catalog", "name another folder with --index"
         )
     if version > VERSION:
         raise IndexDamagedError(
-            f"the index was written by a newer rag (its version is {version}, this one knows {VERSION})",
+            f"the index was written by a newer rag (index version {version}; this rag reads up to {VERSION})",
             "update rag, or name another folder with --index",
         )
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Brings the catalog up to this version, each step in a transaction of its own."""
+    """Migrates the catalog to this version, each step in its own transaction."""
     connection.create_scalar_function("name_hash", name_hash, 2, deterministic=True)  # type: ignore[arg-type]  # of texts
     while (version := version_of(connection)) < VERSION:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # Another process may have done this step while this one waited for its turn.
+            # Another process may have run this step while this one waited for the lock.
             if version_of(connection) == version:
                 for statement in _STEPS[version].split(";\n"):
                     connection.execute(statement)

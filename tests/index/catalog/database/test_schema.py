@@ -12,10 +12,10 @@ import pytest
 from rag import Library
 from rag.errors import IndexDamagedError
 from rag.index.catalog import Catalog
-from rag.index.catalog.connection import _connect
-from rag.index.catalog.schema import VERSION, check_kind
+from rag.index.catalog.database.opening import connect
+from rag.index.catalog.database.schema import VERSION, check_kind
 
-DATA = Path(__file__).parent.parent.parent / "data"
+DATA = Path(__file__).parent.parent.parent.parent / "data"
 RELEASED = sorted(DATA.glob("index-v*.tar.gz"))
 
 
@@ -45,8 +45,8 @@ def test_it_opens_with_all_that_was_in_it(released: Path) -> None:
         library.sync_vectors()
         health = library.check()
         assert ((), 5) == (health.problems, health.vectors_in_chroma)
-        ((root_id, _),) = library._catalog.roots("sync")
-        assert library._catalog.is_forgotten(root_id, "gone.txt")
+        ((root_id, _),) = library._catalog.files.roots("sync")
+        assert library._catalog.files.is_removed(root_id, "gone.txt")
     with Library.open(released / "index") as library:  # and opens again
         assert library.check().problems == ()
 
@@ -71,7 +71,7 @@ def test_one_that_is_being_made_is_no_stranger(tmp_path: Path) -> None:
     """Another process makes the catalog between two looks at it."""
     path = tmp_path / "catalog.sqlite3"
     path.touch()
-    connection = _connect(path)
+    connection = connect(path)
     maker = threading.Thread(target=lambda: Catalog.open(tmp_path).close())
 
     def made_meanwhile(_: object, sql: str, __: object) -> bool:

@@ -1,0 +1,1 @@
+"""The catalog's SQLite file: opening it, its schema, transactions, errors, and backups. The only home of apsw (SQLite)."""

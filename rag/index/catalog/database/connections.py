@@ -1,0 +1,186 @@
+"""Runs statements and transactions on the catalog's file, through one connection per thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from rag.errors import IndexDamagedError, StorageError
+from rag.index.catalog.database.opening import open_shared
+from rag.index.catalog.database.receipt import Receipt
+from rag.index.catalog.database.sqlite_errors import RESTORE_HINT, translated
+
+_T = TypeVar("_T")
+
+
+class Connections:
+    """The catalog's file, opened once in each thread that uses it.
+
+    Args:
+        path: The file.
+        holder: Returns who is importing, for the message of a timeout; empty if none is.
+
+    Attributes:
+        catalog_id: The catalog's id; "" until it is open.
+    """
+
+    def __init__(self, path: Path, holder: Callable[[], str] = str) -> None:
+        self.path = path
+        self.catalog_id = ""
+        self._holder = holder
+        self._receipt = Receipt(path.with_name("catalog.receipt"))
+        self._local = threading.local()
+        self._all: list[tuple[threading.Thread, apsw.Connection]] = []
+        self._lock = threading.Lock()
+
+    def open(self, *, accept_data_loss: bool = False) -> str:
+        """Opens or creates the file, and checks that no acknowledged change is missing.
+
+        Args:
+            accept_data_loss: Open a catalog that lost acknowledged changes; its receipt starts over.
+
+        Returns:
+            What is missing, in words; always empty unless `accept_data_loss`.
+
+        Raises:
+            StorageError: The file cannot be created or written.
+            IndexDamagedError: The file is damaged, not a catalog, older than what was acknowledged, or from a newer rag.
+            IndexBusyError: Another process was using it all the time.
+        """
+        acknowledged = self._receipt.read()  # before the catalog, whose commits only grow
+        exists = self.path.exists() and self.path.stat().st_size > 0
+        missing = f"{self.path} is missing or empty, but documents were added" if acknowledged and not exists else ""
+        if not missing or accept_data_loss:
+            self.catalog_id, commits = self._identity()
+            if self._is_truncated():
+                raise IndexDamagedError(f"{self.path} is shorter than it was", RESTORE_HINT)
+            if acknowledged and exists and (acknowledged[0] != self.catalog_id or acknowledged[1] > commits):
+                missing = f"{self.path} lost its last changes, or another file was put in its place"
+        if missing and not accept_data_loss:
+            raise IndexDamagedError(missing, f"{RESTORE_HINT}; `rag doctor --repair` continues with what is left")
+        if missing:
+            self._receipt.reset()
+        return missing
+
+    def close(self) -> None:
+        """Closes every thread's connection."""
+        with self._lock:
+            while self._all:
+                self._all.pop()[1].close()
+        self._local = threading.local()
+        self._receipt.close()
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Runs one statement and returns all of its rows."""
+        with self._translate_errors():
+            return self._connection().execute(sql, values).fetchall()
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Runs one statement and yields its rows as they are read."""
+        with self._translate_errors():
+            yield from self._connection().execute(sql, values)
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Runs one statement that writes; returns the id of the row that it inserted last."""
+        with self.transaction():
+            connection = self._connection()
+            connection.execute(sql, values)
+            return int(connection.last_insert_rowid())
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Runs one statement that writes, once for each row of values."""
+        with self.transaction():
+            self._connection().executemany(sql, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits everything written inside together, or nothing. An inner transaction joins the outer one."""
+        with self._translate_errors():
+            connection = self._connection()
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                counted = "UPDATE meta SET value = value + 1 WHERE key = 'commits' RETURNING CAST(value AS INTEGER)"
+                commits: Any = connection.execute(counted).fetchall()[0][0]
+                connection.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+            self._receipt.write(self.catalog_id, commits)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads everything inside as of one moment."""
+        with self._translate_errors():
+            connection = self._connection()
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("BEGIN")
+            self._local.snapshot_cache = {}
+            try:
+                yield
+            finally:
+                self._local.snapshot_cache = None
+                _roll_back(connection)
+
+    def cached_in_snapshot(self, name: str, read: Callable[[], _T]) -> _T:
+        """Returns what `read` returns. Inside a snapshot, `read` of this name is called once."""
+        cache: dict[str, Any] | None = getattr(self._local, "snapshot_cache", None)
+        if cache is None:
+            return read()
+        if name not in cache:
+            cache[name] = read()
+        return cache[name]  # type: ignore[no-any-return]  # whatever `read` of that name returned
+
+    def _connection(self) -> apsw.Connection:
+        """Returns this thread's connection; closes those of threads that have ended."""
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            with self._translate_errors():
+                connection = self._local.connection = open_shared(self.path)
+            with self._lock:
+                for ended in [entry for entry in self._all if not entry[0].is_alive()]:
+                    self._all.remove(ended)
+                    ended[1].close()
+                self._all.append((threading.current_thread(), connection))
+        return connection
+
+    def _identity(self) -> tuple[str, int]:
+        """Returns the catalog's id and its number of commits."""
+        facts = dict(self.query("SELECT key, value FROM meta WHERE key IN ('id', 'commits')"))
+        return str(facts["id"]), int(facts["commits"])
+
+    def _is_truncated(self) -> bool:
+        """Whether pages are missing at the file's end: SQLite would read zeros there, which have no checksum."""
+        pages, size = (self.query(f"PRAGMA {fact}")[0][0] for fact in ("page_count", "page_size"))
+        if self.path.stat().st_size >= pages * size:
+            return False
+        try:
+            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # they may be in the log only
+        except StorageError:  # the disk is full: they stay in the log
+            return False
+        return not busy and in_log == moved and self.path.stat().st_size < pages * size
+
+    @contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.Error as error:
+            raise translated(error, self.path, self._holder) from error
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    """Ends a transaction, unless SQLite has ended it after an error."""
+    if connection.in_transaction:
+        with contextlib.suppress(apsw.Error):  # the error that led here says more
+            connection.execute("ROLLBACK")

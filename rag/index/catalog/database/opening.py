@@ -1,0 +1,114 @@
+"""Opens a connection to the catalog's file: creates or migrates the file, and turns on checksums and write-ahead logging.
+
+Every page of the file carries a checksum that is verified when it is read (SQLite's cksumvfs): a flipped bit is an error,
+never an answer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import apsw
+import apsw.sqlite_extra
+
+from rag.errors import StorageError
+from rag.index.catalog.database.schema import check_kind, migrate, version_of
+from rag.index.catalog.database.sqlite_errors import WAIT_S, extended_code
+
+_PAGE_BYTES = 8192  # hold five vectors of 384 floats, where 4,096 would hold two
+_CHECKSUM_BYTES = 8  # at the end of each page
+_LARGEST_WAL = 64 << 20  # bytes that the write-ahead log's file keeps when it is idle
+_OPEN_TRIES = 5  # at a first page whose checksum is wrong, before it counts as damaged
+_registering = threading.Lock()
+
+
+def open_shared(path: Path) -> apsw.Connection:
+    """Opens a catalog that other processes may be writing to.
+
+    subtle: before SQLite knows of the write-ahead log, it reads the file's first page, which another process may be writing
+    at that moment. Half a page has no valid checksum, so opening is tried again: damage stays, this does not.
+    """
+    for _ in range(_OPEN_TRIES - 1):
+        try:
+            return open_file(path)
+        except apsw.IOError as error:
+            if extended_code(error) != apsw.SQLITE_IOERR_DATA:
+                raise
+        time.sleep(0.02)
+    return open_file(path)
+
+
+def open_file(path: Path) -> apsw.Connection:
+    """Opens a catalog, and creates or migrates it first where needed.
+
+    Raises:
+        IndexDamagedError: The file is not a catalog, or is from a newer rag.
+        StorageError: This build of apsw lacks cksumvfs.
+        apsw.Error: SQLite cannot open it.
+    """
+    connection = connect(path)
+    try:
+        check_kind(connection)
+        if connection.reserve_bytes() != _CHECKSUM_BYTES:
+            _add_checksums(connection)
+            connection.close()  # the pages that it caches were read without checksums
+            connection = connect(path)
+        _set_journal_mode(connection, "wal")
+        for pragma in (
+            "synchronous = FULL",
+            "secure_delete = ON",  # overwrite a removed document's text
+            "cache_size = -32768",  # 32 MiB
+            f"journal_size_limit = {_LARGEST_WAL}",
+            "trusted_schema = OFF",  # run nothing that a catalog from elsewhere contains
+            "cell_size_check = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Returns a bare connection, which verifies the checksums of pages that have one."""
+    with _registering:
+        if "cksmvfs" not in apsw.vfs_names():
+            if not apsw.sqlite_extra.has("cksumvfs"):
+                raise StorageError("this build of apsw lacks cksumvfs", "install apsw from its wheel: pip install apsw")
+            apsw.sqlite_extra.load(apsw.Connection(":memory:"), "cksumvfs")
+    connection = apsw.Connection(str(path), vfs="cksmvfs")
+    connection.set_busy_timeout(WAIT_S * 1000)
+    return connection
+
+
+def _add_checksums(connection: apsw.Connection) -> None:
+    """Gives every page room for its checksum. An older catalog is rewritten, in one transaction."""
+    version = version_of(connection)
+    if connection.reserve_bytes() == _CHECKSUM_BYTES:
+        return  # another process has done it in the meantime
+    if version == 0:
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
+    else:
+        _set_journal_mode(connection, "delete")
+        connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
+        # subtle: pages keep their size; if both changed together, cksumvfs would write wrong checksums.
+        connection.execute("VACUUM")
+    _set_journal_mode(connection, "wal")  # writes a new file's first page
+
+
+def _set_journal_mode(connection: apsw.Connection, mode: str) -> None:
+    """Sets the journal mode. SQLite does not wait for other processes here, so it is tried repeatedly."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            if connection.execute(f"PRAGMA journal_mode = {mode}").fetchall()[0][0] == mode:
+                return
+        except apsw.BusyError:
+            pass
+        if time.monotonic() > deadline:
+            raise apsw.BusyError(f"journal_mode = {mode}")
+        time.sleep(0.05)
