@@ -38,7 +38,7 @@ WATCH = """() => {
     const now = performance.now() - window.pressed;
     const about = [...document.querySelectorAll("#chat .about")].at(-1);
     if (!seen.question && count("#chat .asked") > asked) seen.question = now;
-    const last = about && about.textContent.startsWith("reading");
+    const last = about && about.textContent.startsWith("Reading");
     const answered = count("#chat .verdict") > done;
     if (!seen.sources && seen.question && (last || answered)) seen.sources = now;
     if (!seen.answer && answered) { seen.answer = now; watching.disconnect(); resolved(seen); }

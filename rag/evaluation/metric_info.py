@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MetricInfo:
-    """What people see of a metric besides its value.
+    """What people see of a metric in addition to its value.
 
     Attributes:
         section: Heading that it is listed under.
