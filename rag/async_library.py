@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from rag.library import Library
 from rag.records import (
     Answer,
+    AnswerDone,
     Document,
     DocumentInfo,
     Event,
@@ -76,8 +78,12 @@ class AsyncLibrary:
     async def ask(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Answer:
-        """Answers a question, with citations that resolve to exact characters."""
-        return await asyncio.to_thread(self.library.ask, question, history=history, k=k, filters=filters)
+        """Answers a question, with citations that resolve to exact characters. Cancelling its task stops the model."""
+        async with aclosing(self.stream(question, history=history, k=k, filters=filters)) as events:
+            async for event in events:
+                if isinstance(event, AnswerDone):
+                    return event.answer
+        raise AssertionError("an answer always ends with AnswerDone")
 
     async def stream(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None

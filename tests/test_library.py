@@ -25,7 +25,6 @@ from rag.records import Passage
 from rag.settings import Settings
 
 from . import model_server as fake
-from .conftest import ARTICLE
 from .torture.world import OwnDirections, leave_chroma_alone
 
 
@@ -523,28 +522,6 @@ def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, mo
     report = library.sync(folder)
 
     assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])
-
-
-@pytest.mark.process
-def test_llamaindex_splits_and_writes(tmp_path: Path, article: str) -> None:
-    """Its SentenceSplitter and its LLM objects take the places of ours; citations stay exact."""
-    from llama_index.core.llms import MockLLM
-
-    from rag.integrations.llama_index import LlamaIndexChatModel, LlamaSentenceSplitter
-    from rag.models.embedder import MiniLM
-
-    splitter = LlamaSentenceSplitter(80, 0, MiniLM().token_starts)
-    chat_model = LlamaIndexChatModel(MockLLM(max_tokens=12))  # LlamaIndex's own: repeats the words it is given
-    with Library.open(tmp_path / "index", short_lived=True, chat_model=chat_model, splitter=splitter) as library:
-        leave_chroma_alone(library)
-        library.sync(ARTICLE.parent)
-        answer = library.ask("What did India raise with Sun Weidong?")
-        assert library._catalog.versions.current().splitter == "llamaindex-80-0"
-        assert len(library.search("rare earth", 50)) > 5
-
-    assert answer.text
-    for hit in answer.hits:
-        assert article[hit.start : hit.end] == hit.text
 
 
 def test_fields_that_can_be_asked_for(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Makes a follow-up question stand alone, by rule: what "he", "it", "there" or "and in 2023?" points back to is put in.
+"""Rewrites a follow-up question to stand alone, by rule: fills in what "he", "it", "there" or "and in 2023?" refers to.
 
-It is for retrieval, so what counts is that the right words are there; grammar comes second. A question that stands alone is
-returned as it is. No model is asked: the same follow-up gives the same search everywhere, at once, and no document can steer it.
+The result is for retrieval: the right words matter more than grammar. A question that stands alone is returned unchanged. No
+model is used: a follow-up always gives the same search, without delay, and no document can influence it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,22 @@ from collections.abc import Sequence
 from rag.records import Turn
 from rag.text.terms import STOP_WORDS, terms
 
-_PERSON = re.compile(r"\b(he|him|his|she|her|hers|himself|herself)\b", re.IGNORECASE)
-_PLURAL = re.compile(r"\b(they|them|their|theirs|themselves|these|those)\b", re.IGNORECASE)
-_THING = re.compile(
+_PERSON_PRONOUN = re.compile(r"\b(he|him|his|she|her|hers|himself|herself)\b", re.IGNORECASE)
+_PLURAL_PRONOUN = re.compile(r"\b(they|them|their|theirs|themselves|these|those)\b", re.IGNORECASE)
+_THING_PRONOUN = re.compile(
     r"\b(it|its|itself)\b"
     r"|\b(this|that)\b(?=\s*(?:[?.!,]|$|is\b|was\b|were\b|are\b|mean|happen|cost|take|work|change|affect|begin|start|end|last|come))"
     r"|(?<=\babout )(this|that)\b",
     re.IGNORECASE,
 )
-_PLACE = re.compile(r"\bthere\b(?!\s+(?:is|are|was|were|be|been|will|any|no|a|an|more|other|still|also)\b)", re.IGNORECASE)
-_EXISTS = re.compile(r"\b(?:is|are|was|were|be|been|will|do|does)\s+there\b(?!\s*[?.!]?$)", re.IGNORECASE)
-_TIME = re.compile(r"\bthen\b(?=\s*[?.!]?$)|\b(?:at|by|since) that time\b|\bthat (?:day|year|month|week)\b", re.IGNORECASE)
-_SAME_THING = re.compile(r"\b(?:the|that|this) (?:same|latter|former)(?: one)?\b", re.IGNORECASE)
+_PLACE_ADVERB = re.compile(
+    r"\bthere\b(?!\s+(?:is|are|was|were|be|been|will|any|no|a|an|more|other|still|also)\b)", re.IGNORECASE
+)
+_EXISTENTIAL = re.compile(r"\b(?:is|are|was|were|be|been|will|do|does)\s+there\b(?!\s*[?.!]?$)", re.IGNORECASE)
+_TIME_REFERENCE = re.compile(
+    r"\bthen\b(?=\s*[?.!]?$)|\b(?:at|by|since) that time\b|\bthat (?:day|year|month|week)\b", re.IGNORECASE
+)
+_SAME_REFERENCE = re.compile(r"\b(?:the|that|this) (?:same|latter|former)(?: one)?\b", re.IGNORECASE)
 _POSSESSIVE = frozenset("his her hers its their theirs".split())
 
 _OPENER = re.compile(
@@ -32,7 +36,7 @@ _OPENER = re.compile(
     r"|^(?:and|also|or|but)[\s,]+(?P<and>[^?]+?)\s*\??$",
     re.IGNORECASE,
 )
-_BARE = re.compile(
+_BARE_QUESTION_WORD = re.compile(
     r"^(?:and|but|so|ok(?:ay)?)?[\s,]*(?P<word>why(?: not)?|when|where|how|who|whose|whom|which(?: one)?|how (?:much|many|long|old|far|often|big|high)"
     r"|since when|until when|by whom|with whom|for how long|what for|how so|how come|at what (?:time|price|cost))"
     r"(?:\s+(?:is|was|did|does|do|will|would)\s+(?:that|it|this))?\s*(?:exactly|though|then)?\s*[?.!]*$",
@@ -45,7 +49,7 @@ _MORE = re.compile(
     re.IGNORECASE,
 )
 _ELSE = re.compile(r"^(?:and\s+)?(who|what|where|when) else\b(?P<rest>[^?]*)\??$", re.IGNORECASE)
-_ASKS = re.compile(
+_QUESTION_START = re.compile(
     r"^(?:and |but |so )?(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|do|does|did|can|could|will|would|has|have|had|should"
     r"|may|might|must|name|list|tell|show|give|explain|describe|compare|summari[sz]e)\b",
     re.IGNORECASE,
@@ -63,7 +67,7 @@ _YEAR = re.compile(r"\b(?:1[5-9]\d\d|20\d\d)\b")
 _PREPOSITION = re.compile(
     r"^(in|on|at|for|with|from|to|by|under|over|between|after|before|during|of|near|without|about)\s+", re.IGNORECASE
 )
-# A determiner, some words, and what names it more closely: "the footbridge over the Morava".
+# A determiner and some words, a postmodifier included: "the footbridge over the Morava".
 _PHRASE = re.compile(
     r"\b(?:the|a|an|this|that|these|those|its|their|his|her|our|my|your|any|each|every|some|all)\s+(?P<words>[\w’'-]+(?:\s+[\w’'-]+){0,5})",
     re.IGNORECASE,
@@ -73,7 +77,7 @@ _CALENDAR = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
     october november december""".split()
 )
-# Words that end a noun phrase in a question: verbs people ask with, and what comes after a phrase.
+# Words that end a noun phrase in a question: frequent verbs and the like.
 _VERBS = frozenset(
     """sail sails cost costs take takes say says said happen happens return returns open opens close closes closed win wins won
     beat beats begin begins start starts end ends move moves hold holds keep keeps sell sells buy pay pays give gives get gets
@@ -95,10 +99,10 @@ _PEOPLE = frozenset(
 
 
 def standalone(question: str, history: Sequence[Turn]) -> str:
-    """The question with what it leaves to the conversation filled in.
+    """Returns the question with its references to the conversation filled in.
 
     Args:
-        question: The follow-up.
+        question: The follow-up question.
         history: Earlier exchanges, latest last.
 
     Example:
@@ -109,129 +113,133 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     if not history:
         return question
     *before, last = history
-    asked = standalone(last.question, before[-_DEEP:])
-    if made := _elliptic(question, asked):
-        return made
-    made = _resolved(question, asked, last.answer)
-    if made == question and _leans(question, asked, last.answer):
-        topic = _topic(asked, last.answer)
+    previous = standalone(last.question, before[-_MAX_TURNS:])
+    if resolved := _complete_ellipsis(question, previous):
+        return resolved
+    resolved = _resolve_references(question, previous, last.answer)
+    if resolved == question and _takes_up_noun(question, previous, last.answer):
+        topic = _thing_referent(previous, last.answer)
         if topic and not set(terms(topic)) <= set(terms(question)):
-            made = f"{question.rstrip(' ?.!')} ({topic})?"
-    return made
+            resolved = f"{question.rstrip(' ?.!')} ({topic})?"
+    return resolved
 
 
-_DEEP = 4  # exchanges that are looked back through
+_MAX_TURNS = 4  # exchanges that a reference may go back
 
 
-def _elliptic(question: str, asked: str) -> str:
-    """A follow-up that is no whole question, laid over the question before; "" if it is one."""
+def _complete_ellipsis(question: str, previous: str) -> str:
+    """Completes a follow-up that is not a complete question from the previous question; returns "" if it is one."""
     if _MORE.match(question):
-        return asked
-    if bare := _BARE.match(question):
-        return _asked_otherwise(bare["word"], asked)
+        return previous
+    if bare := _BARE_QUESTION_WORD.match(question):
+        return _with_question_word(bare["word"], previous)
     if other := _ELSE.match(question):
-        return (
-            f"{other.group(1).capitalize()} else{other['rest'] or ' ' + _tail(asked)}?" if not other["rest"].strip() else ""
-        )
+        if other["rest"].strip():
+            return ""
+        rest = other["rest"] or f" {_without_question_word(previous)}"
+        return f"{other.group(1).capitalize()} else{rest}?"
     opened = _OPENER.match(question)
     if opened:
         new = (opened["about"] or opened["and"] or "").strip()
-        if not _ASKS.match(new) and not _refers(new):
-            return _replaced(new, asked)
-        if opened["and"] and _QUESTION_WORDS.match(new) and not _says_something(new):
-            return f"{asked.rstrip(' ?.!')}: {new}?"
+        if not _QUESTION_START.match(new) and not _has_reference(new):
+            return _substituted(new, previous)
+        if opened["and"] and _QUESTION_WORDS.match(new) and not _has_verb(new):
+            return f"{previous.rstrip(' ?.!')}: {new}?"
     return ""
 
 
-def _says_something(question: str) -> bool:
-    """Whether a question has a verb."""
+def _has_verb(question: str) -> bool:
+    """Whether a question contains a verb."""
     words = re.findall(r"[\w’'-]+", question.casefold())
     return any(word in _VERBS or _AUXILIARY.match(word) or word.endswith("ed") for word in words[1:])
 
 
-def _asked_otherwise(word: str, asked: str) -> str:
-    """Another question word over the same question: "Why?" after "When was it closed?"."""
-    start = _QUESTION_WORDS.match(asked)
+def _with_question_word(word: str, previous: str) -> str:
+    """Asks the previous question with another question word: "Why?" after "When was it closed?"."""
+    start = _QUESTION_WORDS.match(previous)
     word = word[0].upper() + word[1:]
-    if start and _AUXILIARY.match(asked[start.end() :]):
-        return word + asked[start.end() :]
-    return f"{word}: {asked}"
+    if start and _AUXILIARY.match(previous[start.end() :]):
+        return word + previous[start.end() :]
+    return f"{word}: {previous}"
 
 
-def _tail(asked: str) -> str:
-    start = _QUESTION_WORDS.match(asked)
-    return asked[start.end() :].strip(" ?") if start else asked.strip(" ?")
+def _without_question_word(previous: str) -> str:
+    start = _QUESTION_WORDS.match(previous)
+    return previous[start.end() :].strip(" ?") if start else previous.strip(" ?")
 
 
-def _replaced(new: str, asked: str) -> str:
-    """The question before, with its like part replaced by a new one; added to it where there is none."""
-    bare = asked.rstrip(" ?.!")
-    preposition = _PREPOSITION.match(new)
-    if preposition:
-        like = re.search(rf"\b{preposition.group(1)}\s+(?:the\s+|a\s+)?[\w’'-]+(?:\s+[A-Z][\w’'-]*)*$", bare, re.IGNORECASE)
-        years = list(_YEAR.finditer(bare)) if _YEAR.search(new) else []
-        if years:
-            lead = re.search(r"\b(?:in|of|since|by|from|until)\s*$", bare[: years[-1].start()], re.IGNORECASE)
-            at = lead.start() if lead else years[-1].start()
-            return f"{bare[:at]}{new}{bare[years[-1].end() :]}?"
-        if like and like.start() > 8:
-            return f"{bare[: like.start()]}{new}?"
-        return f"{bare} {new}?"
-    years = list(_YEAR.finditer(bare))
+def _substituted(new: str, previous: str) -> str:
+    """Replaces the part of the previous question that corresponds to a new phrase; appends the phrase if there is none."""
+    base = previous.rstrip(" ?.!")
+    if preposition := _PREPOSITION.match(new):
+        return _with_prepositional(new, base, preposition.group(1))
+    years = list(_YEAR.finditer(base))
     if _YEAR.fullmatch(new) and years:
-        return f"{bare[: years[-1].start()]}{new}{bare[years[-1].end() :]}?"
-    named = [m for m in _NAME.finditer(bare) if m.start() > 0 and m.group().lower() not in _CALENDAR]
-    shares = _phrase_sharing(new, bare)
-    if shares and not (_NAME.match(new) and named):
-        return f"{bare[: shares[0]]}{new}{bare[shares[1] :]}?"
+        return f"{base[: years[-1].start()]}{new}{base[years[-1].end() :]}?"
+    named = [m for m in _NAME.finditer(base) if m.start() > 0 and m.group().lower() not in _CALENDAR]
+    shared = _shared_phrase(new, base)
+    if shared and not (_NAME.match(new) and named):
+        return f"{base[: shared[0]]}{new}{base[shared[1] :]}?"
     if _NAME.match(re.sub(r"^(?:the|a|an)\s+", "", new)) and named:
-        old = named[-1]
-        begin = old.start()
-        if re.match(r"the\s", new, re.IGNORECASE) and bare[:begin].lower().endswith("the "):
-            begin -= 4
-        return f"{bare[:begin]}{new}{bare[old.end() :]}?"
-    phrases = _phrases(bare)
+        start = named[-1].start()
+        if re.match(r"the\s", new, re.IGNORECASE) and base[:start].lower().endswith("the "):
+            start -= 4
+        return f"{base[:start]}{new}{base[named[-1].end() :]}?"
+    phrases = _noun_phrases(base)
     if phrases and _PHRASE.match(new):
-        begin, end = phrases[-1]
-        return f"{bare[:begin]}{new}{bare[end:]}?"
-    return f"{bare}: {new}?"
+        start, end = phrases[-1]
+        return f"{base[:start]}{new}{base[end:]}?"
+    return f"{base}: {new}?"
 
 
-def _phrase_sharing(new: str, bare: str) -> tuple[int, int] | None:
-    """The noun phrase of a question that has a word in common with a new one."""
+def _with_prepositional(new: str, base: str, preposition: str) -> str:
+    """Replaces the year, or the phrase at the end with the same preposition, by a prepositional phrase; else appends it."""
+    years = list(_YEAR.finditer(base)) if _YEAR.search(new) else []
+    if years:
+        lead = re.search(r"\b(?:in|of|since|by|from|until)\s*$", base[: years[-1].start()], re.IGNORECASE)
+        start = lead.start() if lead else years[-1].start()
+        return f"{base[:start]}{new}{base[years[-1].end() :]}?"
+    same = re.search(rf"\b{preposition}\s+(?:the\s+|a\s+)?[\w’'-]+(?:\s+[A-Z][\w’'-]*)*$", base, re.IGNORECASE)
+    if same and same.start() > 8:
+        return f"{base[: same.start()]}{new}?"
+    return f"{base} {new}?"
+
+
+def _shared_phrase(new: str, base: str) -> tuple[int, int] | None:
+    """Returns the span of the first noun phrase of a question that shares a word with a new phrase."""
     words = set(terms(new))
-    return next(((a, b) for a, b in _phrases(bare) if words & set(terms(bare[a:b]))), None)
+    return next(((a, b) for a, b in _noun_phrases(base) if words & set(terms(base[a:b]))), None)
 
 
-def _phrases(text: str) -> list[tuple[int, int]]:
-    """Noun phrases with a determiner, as far as they can be told without a parser."""
+def _noun_phrases(text: str) -> list[tuple[int, int]]:
+    """Returns the spans of noun phrases with a determiner, as far as they can be recognised without a parser."""
     found: list[tuple[int, int]] = []
-    at = 0
-    while match := _PHRASE.search(text, at):
-        end = _phrase_end(text, match.start("words"), match.end("words"))
-        at = max(end, match.start("words") + 1)
+    offset = 0
+    while match := _PHRASE.search(text, offset):
+        end = _noun_phrase_end(text, match.start("words"), match.end("words"))
+        offset = max(end, match.start("words") + 1)
         if end > match.start("words"):
             found.append((match.start(), end))
     return found
 
 
-def _phrase_end(text: str, start: int, most: int) -> int:
-    """Where the words of a noun phrase stop; "of the Morava", "at Lednice" belong to it."""
+def _noun_phrase_end(text: str, start: int, limit: int) -> int:
+    """Returns the end of the noun phrase that begins at `start`; "of the Morava" and "at Lednice" belong to it."""
     end = start
-    words = list(re.finditer(r"[\w’'-]+", text[start:most]))
+    words = list(re.finditer(r"[\w’'-]+", text[start:limit]))
     for i, word in enumerate(words):
-        plain = word.group().casefold()
-        if plain in STOP_WORDS or plain in _PREPOSITIONS or (plain in _VERBS and i > 0):
+        folded = word.group().casefold()
+        if folded in STOP_WORDS or folded in _PREPOSITIONS or (folded in _VERBS and i > 0):
             break
-        if i > 0 and plain.endswith(("ed", "ing")) and not word.group()[0].isupper():
+        if i > 0 and folded.endswith(("ed", "ing")) and not word.group()[0].isupper():
             break
         end = start + word.end()
-    following = _CLOSER.match(text, end) if end > start else None
+    following = _POSTMODIFIER.match(text, end) if end > start else None
     return following.end() if following else end
 
 
-# What names a thing more closely: "of the Morava", "on the opera of Arenzano", "at Lednice".
-_CLOSER = re.compile(
+# Prepositional phrases after a noun: "of the Morava", "on the opera of Arenzano", "at Lednice".
+_POSTMODIFIER = re.compile(
     r"(?:\s+(?:of|over|at|in|on|between|for|from)\s+(?:(?:the|an?)\s+[\w’'-]+|(?<=of\s)[\w’'-]+|[A-Z][\w’'-]*)(?:\s+(?:and\s+)?[A-Z][\w’'-]*)*){1,2}"
 )
 _PREPOSITIONS = frozenset(
@@ -239,111 +247,117 @@ _PREPOSITIONS = frozenset(
 )
 
 
-def _refers(text: str) -> bool:
-    """Whether a text has a word that points back."""
+def _has_reference(text: str) -> bool:
+    """Whether a text contains a word that refers to something before it."""
     return bool(
-        _PERSON.search(text) or _PLURAL.search(text) or _THING.search(text) or _SAME_THING.search(text) or _TIME.search(text)
-        or (_PLACE.search(text) and not _EXISTS.search(text))
+        _PERSON_PRONOUN.search(text) or _PLURAL_PRONOUN.search(text) or _THING_PRONOUN.search(text) or _SAME_REFERENCE.search(text) or _TIME_REFERENCE.search(text)
+        or (_PLACE_ADVERB.search(text) and not _EXISTENTIAL.search(text))
     )  # fmt: skip
 
 
-def _resolved(question: str, asked: str, answer: str) -> str:
-    """The question with its pronouns replaced."""
+def _resolve_references(question: str, previous: str, answer: str) -> str:
+    """Replaces the pronouns and adverbs of a question by what they refer to."""
     question = (
         re.sub(r"^(?:and|but|so|ok(?:ay)?)[\s,]+(?=\w+\s)", "", question, flags=re.IGNORECASE)
-        if _refers(question)
+        if _has_reference(question)
         else question
     )
-    made = question
-    if _PERSON.search(made):
-        made = _put(_PERSON, made, _person(asked, answer))
-    if _PLURAL.search(made):
-        made = _put(_PLURAL, made, _plural(asked, answer))
-    if _THING.search(made):
-        made = _put(_THING, made, _topic(asked, answer))
-    if _SAME_THING.search(made):
-        made = _put(_SAME_THING, made, _topic(asked, answer))
-    if _PLACE.search(made) and not _EXISTS.search(made):
-        place = _place(asked, answer)
-        made = _put(_PLACE, made, f"in {place}" if place else "")
-    if _TIME.search(made):
-        when = _YEAR.findall(answer) or _YEAR.findall(asked)
-        made = _put(_TIME, made, f"in {when[0]}" if when else "")
-    return made[0].upper() + made[1:] if made else question
+    resolved = question
+    if _PERSON_PRONOUN.search(resolved):
+        resolved = _replace_reference(_PERSON_PRONOUN, resolved, _person_referent(previous, answer))
+    if _PLURAL_PRONOUN.search(resolved):
+        resolved = _replace_reference(_PLURAL_PRONOUN, resolved, _plural_referent(previous, answer))
+    if _THING_PRONOUN.search(resolved):
+        resolved = _replace_reference(_THING_PRONOUN, resolved, _thing_referent(previous, answer))
+    if _SAME_REFERENCE.search(resolved):
+        resolved = _replace_reference(_SAME_REFERENCE, resolved, _thing_referent(previous, answer))
+    if _PLACE_ADVERB.search(resolved) and not _EXISTENTIAL.search(resolved):
+        place = _place_referent(previous, answer)
+        resolved = _replace_reference(_PLACE_ADVERB, resolved, f"in {place}" if place else "")
+    if _TIME_REFERENCE.search(resolved):
+        when = _YEAR.findall(answer) or _YEAR.findall(previous)
+        resolved = _replace_reference(_TIME_REFERENCE, resolved, f"in {when[0]}" if when else "")
+    return resolved[0].upper() + resolved[1:] if resolved else question
 
 
-def _put(pronoun: re.Pattern[str], question: str, meant: str) -> str:
-    """The first of these pronouns spelled out; the later ones then have something to point to."""
-    if not meant:
+def _replace_reference(pronoun: re.Pattern[str], question: str, referent: str) -> str:
+    """Replaces the first such pronoun by its referent; later ones then refer to that."""
+    if not referent:
         return question
     match = pronoun.search(question)
     assert match
     word = match.group().casefold()
-    # "her" before a verb's end or a preposition is no possessive: "Who met her?"
-    owns = word in _POSSESSIVE and not (word == "her" and not re.match(r"\s+[a-z]", question[match.end() :]))
-    meant = meant + ("’" if meant.endswith("s") and pronoun is _PLURAL else "’s") if owns else meant
-    return question[: match.start()] + meant + question[match.end() :]
+    # "her" without a word after it is not possessive: "Who met her?"
+    is_possessive = word in _POSSESSIVE and not (word == "her" and not re.match(r"\s+[a-z]", question[match.end() :]))
+    referent = (
+        referent + ("’" if referent.endswith("s") and pronoun is _PLURAL_PRONOUN else "’s") if is_possessive else referent
+    )
+    return question[: match.start()] + referent + question[match.end() :]
 
 
-def _person(asked: str, answer: str) -> str:
-    """Who "he" or "she" is: who was asked about, else who was answered, else whoever was described."""
-    people = [name for name in _names(asked) if _is_person(name, asked)]
-    if re.match(r"(?:who|whose|whom|which)\b", asked, re.IGNORECASE):  # the answer says who
-        people = [name for name in _names(answer) if _is_person(name, answer) and name not in asked][:1] + people
+def _person_referent(previous: str, answer: str) -> str:
+    """Returns what "he" or "she" refers to: the person in the question, else the one in the answer, else a description."""
+    people = [name for name in _proper_names(previous) if _is_person(name, previous)]
+    if re.match(r"(?:who|whose|whom|which)\b", previous, re.IGNORECASE):  # the answer says who
+        people = [name for name in _proper_names(answer) if _is_person(name, answer) and name not in previous][:1] + people
         if people:
             return people[0]
     if people:
         return people[-1]
-    described = [asked[a:b] for a, b in _phrases(asked) if _head(asked[a:b]) in _PEOPLE]
-    answered = [name for name in _names(answer) if _is_person(name, answer)]
-    return (answered or described or _names(asked)[-1:] or [""])[0]
+    described = [previous[a:b] for a, b in _noun_phrases(previous) if _head_noun(previous[a:b]) in _PEOPLE]
+    answered = [name for name in _proper_names(answer) if _is_person(name, answer)]
+    return (answered or described or _proper_names(previous)[-1:] or [""])[0]
 
 
-def _plural(asked: str, answer: str) -> str:
-    """Who or what "they" are."""
-    phrases = [asked[a:b] for a, b in _phrases(asked)]
-    plural = [phrase for phrase in phrases if _head(phrase).endswith("s")]
-    counted = re.findall(r"\bhow many ([\w’'-]+(?: [\w’'-]+)?)\b", asked, re.IGNORECASE)
-    counted = [re.sub(rf"\s(?:{_AUX})$", "", words) for words in counted]
-    people = [name for text in (answer, asked) for name in _names(text) if _is_person(name, text)]
+def _plural_referent(previous: str, answer: str) -> str:
+    """Returns what "they" refers to."""
+    phrases = [previous[a:b] for a, b in _noun_phrases(previous)]
+    plural = [phrase for phrase in phrases if _head_noun(phrase).endswith("s")]
+    counted = re.findall(r"\bhow many ([\w’'-]+(?: [\w’'-]+)?)\b", previous, re.IGNORECASE)
+    counted = [re.sub(rf"\s(?:{_FUNCTION_WORDS})$", "", words) for words in counted]
+    people = [name for text in (answer, previous) for name in _proper_names(text) if _is_person(name, text)]
     together = [" and ".join(dict.fromkeys(people))] if len(set(people)) > 1 else []
-    return (plural or counted or together or _names(asked)[-1:] or phrases[-1:] or _names(answer)[:1] or [""])[0]
+    return (
+        plural or counted or together or _proper_names(previous)[-1:] or phrases[-1:] or _proper_names(answer)[:1] or [""]
+    )[0]
 
 
-def _head(phrase: str) -> str:
-    """The noun of a phrase, without what names it more closely."""
+def _head_noun(phrase: str) -> str:
+    """Returns the head noun of a phrase: "footbridge" of "the footbridge over the Morava"."""
     return re.split(r"\s(?:of|over|at|in|on|between|for|from)\s", phrase)[0].split()[-1].casefold()
 
 
-_AUX = "is|are|was|were|do|does|did|can|could|will|would|has|have|had|in|on|at|of|for"
+_FUNCTION_WORDS = "is|are|was|were|do|does|did|can|could|will|would|has|have|had|in|on|at|of|for"
 
 
-def _topic(asked: str, answer: str) -> str:
-    """What "it" is: the last thing that was asked about, by its name or its description."""
-    phrases = _phrases(asked)
-    things = [asked[a:b] for a, b in phrases if _head(asked[a:b]) not in _PEOPLE]
-    names = [name for name in _names(asked) if not _is_person(name, asked)]
+def _thing_referent(previous: str, answer: str) -> str:
+    """Returns what "it" refers to: the thing that the previous question is about, by its description or its name."""
+    phrases = _noun_phrases(previous)
+    things = [previous[a:b] for a, b in phrases if _head_noun(previous[a:b]) not in _PEOPLE]
+    names = [name for name in _proper_names(previous) if not _is_person(name, previous)]
     loose = [name for name in names if not any(name in thing for thing in things)]
     if things:
-        if _is_plural(_head(things[0])) and (of := re.search(r"\sof\s(.+)", things[0])):
-            return of.group(1)  # "it" is one: the aspirin of "the side effects of aspirin"
-        return _spelled(things[0] if len(things) == 1 or _has_name(things[0]) else max(things, key=_has_name))
+        if _is_plural(_head_noun(things[0])) and (of := re.search(r"\sof\s(.+)", things[0])):
+            return of.group(1)  # "it" is singular: aspirin in "the side effects of aspirin"
+        return _as_definite(things[0] if len(things) == 1 or _has_name(things[0]) else max(things, key=_has_name))
     if loose:
         return loose[-1]
-    if bare := _bare_noun(asked):
+    if bare := _bare_noun_phrase(previous):
         return bare
-    of_answer = [answer[a:b] for a, b in _phrases(answer)]
-    return (_names(asked)[-1:] or [_spelled(p) for p in of_answer[:1]] or _names(answer)[:1] or [""])[0]
+    of_answer = [answer[a:b] for a, b in _noun_phrases(answer)]
+    return (_proper_names(previous)[-1:] or [_as_definite(p) for p in of_answer[:1]] or _proper_names(answer)[:1] or [""])[
+        0
+    ]
 
 
 def _is_plural(noun: str) -> bool:
     return noun.endswith("s") and not noun.endswith(("ss", "us", "is"))
 
 
-def _bare_noun(asked: str) -> str:
-    """The thing a question without names or determiners is about: the photosynthesis of "How does photosynthesis work?"."""
-    start = _QUESTION_WORDS.match(asked)
-    words = re.findall(r"[\w’'-]+", asked[start.end() :] if start else "")
+def _bare_noun_phrase(previous: str) -> str:
+    """Returns the thing that a question without names and determiners is about: "How does photosynthesis work?"."""
+    start = _QUESTION_WORDS.match(previous)
+    words = re.findall(r"[\w’'-]+", previous[start.end() :] if start else "")
     run: list[str] = []
     for word in words:
         if word.casefold() in STOP_WORDS or word.casefold() in _VERBS or word.casefold() in _PREPOSITIONS:
@@ -358,32 +372,32 @@ def _has_name(phrase: str) -> bool:
     return bool(_NAME.search(phrase))
 
 
-def _spelled(phrase: str) -> str:
-    """As something known: "a cabin" was new, "the cabin" is not."""
+def _as_definite(phrase: str) -> str:
+    """Makes a phrase definite: "a cabin" → "the cabin"."""
     return re.sub(r"^(?:an?|any|some|this|that)\s", "the ", phrase, flags=re.IGNORECASE)
 
 
-def _place(asked: str, answer: str) -> str:
-    """Where "there" is."""
-    for text in (answer, asked):
+def _place_referent(previous: str, answer: str) -> str:
+    """Returns the place that "there" refers to."""
+    for text in (answer, previous):
         found = re.findall(r"\b(?:in|at|to|from|on|of|near)\s+((?:the\s+)?[A-Z][\w’'-]*(?:\s+[A-Z][\w’'-]*)*)", text)
         found = [place for place in found if place.casefold() not in _CALENDAR]
         if found:
             return str(found[0])
-    names = _names(asked) or _names(answer)
+    names = _proper_names(previous) or _proper_names(answer)
     return names[-1] if names else ""
 
 
-def _names(text: str) -> list[str]:
-    """Names in a text, without the capital that begins a sentence or a question."""
+def _proper_names(text: str) -> list[str]:
+    """Lists the proper names of a text, without words that are capitalised only because they begin a sentence."""
     found = []
     for match in _NAME.finditer(text):
-        name, at = match.group(), match.start()
+        name, offset = match.group(), match.start()
         words = name.split()
         while words and (words[0].casefold() in STOP_WORDS or words[0].casefold().strip(".") in _CALENDAR):
             words = words[1:]
-        opens = at == 0 or text[:at].rstrip()[-1:] in '.!?:“"'
-        if opens and len(words) == 1 and len(name.split()) == 1 and _ASKS.match(words[0]):
+        begins_sentence = offset == 0 or text[:offset].rstrip()[-1:] in '.!?:“"'
+        if begins_sentence and len(words) == 1 and len(name.split()) == 1 and _QUESTION_START.match(words[0]):
             continue
         if words:
             found.append(" ".join(words).rstrip(".,’'"))
@@ -391,10 +405,10 @@ def _names(text: str) -> list[str]:
 
 
 def _is_person(name: str, text: str) -> bool:
-    """Whether a name is a person's, as far as it looks: two or three words that do not stand after "in", "at", "the"."""
+    """Whether a name looks like a person's: two or three words, not after "in", "at", "the" and the like; or with a title."""
     words = name.split()
-    at = text.find(name)
-    before = text[:at].split()[-1:] or [""]
+    offset = text.find(name)
+    before = text[:offset].split()[-1:] or [""]
     if before[0].casefold().strip(",") in _PREPOSITIONS - {"with", "by", "from", "for", "about", "to", "of"}:
         return False
     if before[0].casefold() == "the":
@@ -404,11 +418,14 @@ def _is_person(name: str, text: str) -> bool:
     return 2 <= len(words) <= 3 and all(word.isalpha() or "-" in word or "." in word for word in words)
 
 
-def _leans(question: str, asked: str, answer: str) -> bool:
-    """Whether a question without a name takes up a word of the answer or the question before: "What does the prize pay for?"."""
-    if _names(question) or any(character.isdigit() for character in question):
+def _takes_up_noun(question: str, previous: str, answer: str) -> bool:
+    """Whether a question without names refers to the exchange before by a definite noun: "What does the prize pay for?"."""
+    if _proper_names(question) or any(character.isdigit() for character in question):
         return False
-    definite = {
-        word for a, b in _phrases(question) if question[a:b].lower().startswith("the ") for word in terms(question[a:b])
+    definite_words = {
+        word
+        for a, b in _noun_phrases(question)
+        if question[a:b].lower().startswith("the ")
+        for word in terms(question[a:b])
     }
-    return bool(definite & (set(terms(asked)) | set(terms(answer))))
+    return bool(definite_words & (set(terms(previous)) | set(terms(answer))))

@@ -1,6 +1,6 @@
-"""LlamaIndex beside rag: its SentenceSplitter and its LLM objects in rag, and rag's search, answers and embedder in it.
+"""Connects LlamaIndex and rag: its SentenceSplitter and LLMs in rag; rag's search, answers and embedder in LlamaIndex.
 
-The home of llama-index. Offsets come from the order of the pieces, never from a search, and each is checked.
+This is the home of llama-index. Everything that LlamaIndex awaits runs in threads, so that its event loop stays free.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from llama_index.core.query_engine import CustomQueryEngine
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
+from rag.async_library import AsyncLibrary
 from rag.errors import ModelError, ReadError
 from rag.ports import Delta, Embedder
-from rag.records import Filter, Hit, Passage
+from rag.records import Answer, Filter, Hit, Passage
 from rag.schemas.answers import ask_json
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 
 class LlamaSentenceSplitter:
-    """LlamaIndex's SentenceSplitter, counted in the embedder's tokens, with exact offsets.
+    """LlamaIndex's SentenceSplitter with exact offsets; sizes are in the embedder's tokens.
 
     Args:
-        passage_tokens: The largest size.
+        passage_tokens: Largest size of a passage.
         overlap: Tokens that a passage shares with the one before.
-        token_starts: Text → offset of each token, nothing truncated (else the splitter never returns).
+        token_starts: Text → offset of each token. It must not truncate, or the splitter never returns.
     """
 
     def __init__(self, passage_tokens: int, overlap: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -42,27 +43,27 @@ class LlamaSentenceSplitter:
             chunk_size=passage_tokens, chunk_overlap=overlap, tokenizer=lambda text: list(token_starts(text))
         )
 
-    def split(self, text: str, markdown: bool) -> Iterator[Passage]:  # noqa: ARG002  # headings are not its concern
+    def split(self, text: str, markdown: bool) -> Iterator[Passage]:  # noqa: ARG002  # it ignores headings
         """Yields the passages in order.
 
         Raises:
-            ReadError: A piece is not a part of the text, which is the splitter's fault.
+            ReadError: LlamaIndex's splitter returned a piece that is not part of the text.
         """
-        begin = end = 0
+        search_from = end = 0
         for piece in self._splitter.split_text(text):
-            # A piece begins after the one before began, and, with overlap, no later than right behind its end.
-            start = text.find(piece, begin)
+            # A piece starts after the start of the piece before, and at its end at the latest, apart from white space.
+            start = text.find(piece, search_from)
             if start < 0 or text[end:start].strip():
                 raise ReadError("LlamaIndex's splitter changed the text", "use the splitter of rag")
-            begin, end = start + 1, start + len(piece)
+            search_from, end = start + 1, start + len(piece)
             yield Passage(start, end)
 
 
 class LlamaIndexChatModel:
-    """Any LlamaIndex LLM as the chat model of a library: `Library.open(…, chat_model=LlamaIndexChatModel(llm))`.
+    """A LlamaIndex LLM as the chat model of a library: `Library.open(…, chat_model=LlamaIndexChatModel(llm))`.
 
     Args:
-        llm: An object with `stream_chat` and `metadata.model_name`.
+        llm: Any LLM of LlamaIndex: an object with `stream_chat` and `metadata.model_name`.
     """
 
     def __init__(self, llm: Any) -> None:
@@ -74,13 +75,13 @@ class LlamaIndexChatModel:
         """Streams the reply.
 
         Raises:
-            ModelError: The LLM failed; its own words may hold a key and are not repeated.
+            ModelError: The LLM failed. Its message may contain a key and is not repeated.
         """
         try:
             for reply in self._llm.stream_chat([ChatMessage(role=role, content=content) for role, content in messages]):
                 if reply.delta:
                     yield Delta(reply.delta)
-        except Exception as error:  # every integration raises its own
+        except Exception as error:  # each LLM integration raises errors of its own
             raise ModelError(f"{self.name} failed ({type(error).__name__})", "ask again, or check its settings") from error
         yield Delta(finish="stop")
 
@@ -88,12 +89,12 @@ class LlamaIndexChatModel:
 class RagRetriever(BaseRetriever):
     """A library as a LlamaIndex retriever: `RetrieverQueryEngine(RagRetriever(library))`.
 
-    Each node has the passage's source, page, start and end in its metadata, so that it can be cited to the character.
+    The metadata of each node has the passage's source, page, start and end: enough to cite exact characters.
 
     Args:
-        library: Who is searched.
-        k: Most passages; the library's setting if left out.
-        filters: Which documents to look in; all if left out.
+        library: The library to search.
+        k: Number of passages; the library's setting if left out.
+        filters: Documents to search; all if left out.
     """
 
     def __init__(self, library: Library, k: int | None = None, filters: Filter | None = None) -> None:
@@ -103,33 +104,39 @@ class RagRetriever(BaseRetriever):
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        hits = self._library.search(query_bundle.query_str, self._k, filters=self._filters)
-        return [NodeWithScore(node=_node(hit), score=hit.score) for hit in hits]
+        return _nodes(self._library.search(query_bundle.query_str, self._k, filters=self._filters))
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        library = AsyncLibrary(self._library)
+        return _nodes(await library.search(query_bundle.query_str, self._k, filters=self._filters))
 
 
 class RagQueryEngine(CustomQueryEngine):
-    """A library as a LlamaIndex query engine. Its response's metadata has the answer's status, citations and flags.
+    """A library as a LlamaIndex query engine. The metadata of a response has the answer's status, citations and flags.
 
     Args:
-        library: Who is asked.
-        k: Most passages; the library's setting if left out.
+        library: The library to ask.
+        k: Passages an answer may rest on; the library's setting if left out.
     """
 
     library: Any
     k: int | None = None
 
     def custom_query(self, query_str: str) -> Response:
-        """Answers, and says on what it rests."""
-        answer = self.library.ask(query_str, k=self.k)
-        nodes = [NodeWithScore(node=_node(hit), score=hit.score) for hit in answer.hits]
-        return Response(answer.text, nodes, dict(ask_json(answer)))
+        """Returns the answer, with the passages it rests on as source nodes."""
+        return _response(self.library.ask(query_str, k=self.k))
+
+    async def acustom_query(self, query_str: str) -> Response:
+        """Returns the same without blocking the event loop. Cancelling it stops the model."""
+        return _response(await AsyncLibrary(self.library).ask(query_str, k=self.k))
 
 
 class RagEmbedding(BaseEmbedding):
-    """The embedder that is shipped with rag, as a LlamaIndex embedding: `VectorStoreIndex(nodes, embed_model=…)`.
+    """An embedder of rag as a LlamaIndex embedding: `VectorStoreIndex(nodes, embed_model=RagEmbedding(MiniLM()))`.
 
     Args:
-        embedder: Such as `MiniLM()`.
+        embedder: The embedder, such as `MiniLM()`.
+        settings: Other fields of LlamaIndex's embeddings, such as `embed_batch_size`.
     """
 
     _embedder: Embedder = PrivateAttr()
@@ -140,7 +147,7 @@ class RagEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """As LlamaIndex writes it down."""
+        """Returns the name under which LlamaIndex serialises it."""
         return "RagEmbedding"
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
@@ -156,9 +163,23 @@ class RagEmbedding(BaseEmbedding):
     async def _aget_query_embedding(self, query: str) -> list[float]:
         return await asyncio.to_thread(self._get_text_embedding, query)
 
+    async def _aget_text_embedding(self, text: str) -> list[float]:
+        return await asyncio.to_thread(self._get_text_embedding, text)
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return await asyncio.to_thread(self._get_text_embeddings, texts)
+
+
+def _response(answer: Answer) -> Response:
+    return Response(response=answer.text, source_nodes=_nodes(answer.hits), metadata=dict(ask_json(answer)))
+
+
+def _nodes(hits: Sequence[Hit]) -> list[NodeWithScore]:
+    return [NodeWithScore(node=_node(hit), score=hit.score) for hit in hits]
+
 
 def _node(hit: Hit) -> TextNode:
-    """A passage as LlamaIndex knows it; its metadata is for people and programs, not for embedding."""
+    """Returns a passage as a node. Its metadata is not embedded; a model sees only source and date."""
     about = {name: getattr(hit, name) for name in ("source", "title", "page", "start", "end", "author", "date")}
     return TextNode(
         id_=f"{hit.source}:{hit.start}-{hit.end}",
