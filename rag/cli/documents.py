@@ -174,7 +174,7 @@ def remove(
         print(f"removed {removed} document{'s' * (removed != 1)}")
 
 
-@commands.command(epilog="Example: rag ask 'Who came?' --json > answer.json; rag verify answer.json")
+@commands.command(epilog="Example: rag ask 'Who met Sun Weidong?' --json > answer.json; rag verify answer.json")
 def verify(
     context: typer.Context,
     file: Annotated[
