@@ -293,6 +293,13 @@ class Answer:
     searched: str = ""
     read: int = 0
 
+    def _repr_html_(self) -> str:
+        """Returns the answer as a notebook shows it."""
+        # The name is IPython's, so the method must be here; its markup is of a higher rank, imported only by notebooks.
+        from rag.integrations.notebook import answer_html
+
+        return answer_html(self)
+
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
