@@ -54,7 +54,7 @@ from rag.retrieval.passage_ranks import PassageRanks
 from rag.retrieval.search import Search
 from rag.retrieval.term_statistics import TermStatistics
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
-from rag.sources.records import RawDocument
+from rag.sources.records import InMemoryFile
 
 if TYPE_CHECKING:
     from rag.evaluation.records import QuestionSet, RunJSON
@@ -250,7 +250,7 @@ class Library:
             EmbedderError: The embedder failed; the documents can be found by their words.
         """
         self._check_open()
-        return self._imports.add_raw("stream", RawDocument(name, name, data), on_progress)
+        return self._imports.add_raw("stream", InMemoryFile(name, name, data), on_progress)
 
     def add_documents(self, documents: Iterable[Document], *, on_progress: OnProgress = _no_progress) -> SyncReport:
         """Adds documents that are not files; each needs a `source`. A known source is replaced.
@@ -602,7 +602,7 @@ class Library:
     def _fetcher(self) -> Fetcher:
         from rag.sources.web_pages import Fetcher
 
-        return Fetcher(private=self.settings.private_urls == "allow")
+        return Fetcher(allow_private=self.settings.private_urls == "allow")
 
     @cached_property
     def _ingest(self) -> Ingest:

@@ -30,7 +30,7 @@ from rag.server.middleware import COOKIE, LOGIN, LOOPBACK, SecurityMiddleware, c
 from rag.server.rate_limiter import RateLimiter
 from rag.server.sessions import SESSION_S, Sessions
 from rag.settings import Settings
-from rag.sources.watching import changes
+from rag.sources.watching import folder_changes
 
 _log = logging.getLogger(__name__)
 
@@ -266,7 +266,7 @@ def _keep_in_sync(library: Library, stopping: threading.Event, first_sync: threa
 
     folder = library.settings.documents
     is_preloaded = False
-    for _ in changes(Path(folder).expanduser(), stopping) if folder else (None,):
+    for _ in folder_changes(Path(folder).expanduser(), stopping) if folder else (None,):
         if folder:
             attempt(lambda: library.sync(folder, on_progress=stop_if_requested, timeout_s=0))
         first_sync.set()

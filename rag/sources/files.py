@@ -1,4 +1,4 @@
-"""Walks folders and reads files, never outside the folder that was named. It does not know what is in them."""
+"""Lists folders and reads files, never outside the folder that the user named. It does not know what is in the files."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rag.errors import ReadError, SourceError
-from rag.sources.records import FoundFile, Walk, storable
+from rag.sources.records import FolderListing, FoundFile, storable_name
 
-# Kinds that hold no text of their own: passed over in a folder, and counted. Everything else is tried.
+# Files without text: skipped in a folder, and counted. Every other file is tried.
 _NOT_DOCUMENTS = frozenset(
     """.png .jpg .jpeg .gif .bmp .tif .tiff .webp .ico .svg .heic .psd .mp3 .wav .ogg .flac .m4a .mp4 .mov .avi .mkv .webm
     .zip .tar .gz .bz2 .xz .7z .rar .jar .exe .dll .so .dylib .o .a .class .pyc .pyo .wasm .bin .iso .dmg .ttf .otf .woff
@@ -20,20 +20,20 @@ _NOT_DOCUMENTS = frozenset(
 
 
 IGNORE = ".ragignore"
-_NOT_ENTERED = {"__pycache__", "node_modules"}
+_SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
-def walk(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Walk:
-    """Lists the files below a folder, by name. Hidden ones and links that lead out of it are passed over.
+def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> FolderListing:
+    """Lists the files below a folder, sorted by path. Hidden files and links that lead out of the folder are skipped.
 
     Args:
-        root: The folder. A file `.ragignore` in it names what is left out, as `.gitignore` does for git.
-        index: The index's own folder, which is passed over too: it may lie inside.
-        include: Patterns of what is taken in, as in `.gitignore`; everything if there are none.
-        exclude: Patterns of what is left out.
+        root: The folder. A file `.ragignore` in it has patterns to exclude, in the syntax of `.gitignore`.
+        index: The index's own folder, which may lie inside and is skipped.
+        include: Patterns to include, same syntax; without any, everything is included.
+        exclude: Patterns to exclude.
 
     Raises:
-        SourceError: The folder is not there or cannot be read.
+        SourceError: The folder does not exist or cannot be read.
     """
     try:
         with os.scandir(root):
@@ -46,34 +46,38 @@ def walk(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence
         raise SourceError(
             f"{str(root)!r} cannot be read ({error.strerror})", "check its permissions; nothing was removed from the index"
         ) from error
-    found: list[FoundFile] = []
+    files: list[FoundFile] = []
     ignored = 0
-    inside = os.path.realpath(root)
-    unread: list[str] = []
-    left_out: list[str] = []
-    is_left_out = _rules(root, include, exclude)
-    for entry in _entries(root, os.path.realpath(index), unread):
+    real_root = os.path.realpath(root)
+    unreadable: list[str] = []
+    excluded: list[str] = []
+    is_excluded = _exclusion(root, include, exclude)
+    for entry in _entries(root, os.path.realpath(index), unreadable):
         source = Path(entry.path).relative_to(root).as_posix()
-        if is_left_out(source):
-            left_out.append(storable(source))
+        if is_excluded(source):
+            excluded.append(storable_name(source))
             continue
-        kept = _look(entry, source, inside)
-        if kept is None:
+        file = _as_file(entry, source, real_root)
+        if file is None:
             ignored += 1
         else:
-            found.append(kept)
-    unread = [Path(folder).relative_to(root).as_posix() for folder in unread]
-    return Walk(tuple(sorted(found, key=lambda f: f.source)), ignored + len(left_out), tuple(unread), frozenset(left_out))
+            files.append(file)
+    return FolderListing(
+        files=tuple(sorted(files, key=lambda file: file.source)),
+        ignored=ignored + len(excluded),
+        unreadable=tuple(Path(folder).relative_to(root).as_posix() for folder in unreadable),
+        excluded=frozenset(excluded),
+    )
 
 
-def _rules(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a file is left out, by its path below the folder."""
+def _exclusion(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
+    """Returns a predicate: whether the file with this path below the folder is excluded."""
     lines = list(exclude)
     try:
         lines += (root / IGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         pass
-    except OSError as error:  # going on without it would take in what somebody wanted out
+    except OSError as error:  # without it, files would be imported that the user excluded
         raise SourceError(
             f"{IGNORE} in {str(root)!r} cannot be read ({error.strerror})", "check its permissions, or remove it"
         ) from error
@@ -82,15 +86,15 @@ def _rules(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Callab
     from pathspec import GitIgnoreSpec
 
     try:
-        out = GitIgnoreSpec.from_lines(lines)
-        wanted = GitIgnoreSpec.from_lines(include) if include else None
+        excluded = GitIgnoreSpec.from_lines(lines)
+        included = GitIgnoreSpec.from_lines(include) if include else None
     except ValueError as error:
-        raise SourceError(f"a pattern cannot be understood ({error})", f"look at {IGNORE}, include and exclude") from error
-    return lambda source: out.match_file(source) or (wanted is not None and not wanted.match_file(source))
+        raise SourceError(f"invalid pattern ({error})", f"check {IGNORE}, include and exclude") from error
+    return lambda source: excluded.match_file(source) or (included is not None and not included.match_file(source))
 
 
-def _entries(folder: Path, index: str, unread: list[str]) -> Iterator[os.DirEntry[str]]:
-    """Every file below a folder; linked folders are not entered: no loops. Adds what it cannot enter to `unread`."""
+def _entries(folder: Path, index: str, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:
+    """Yields every file below a folder. Linked folders are not entered: no loops. Appends what cannot be listed."""
     folders = [os.fspath(folder)]
     while folders:
         current = folders.pop()
@@ -98,24 +102,24 @@ def _entries(folder: Path, index: str, unread: list[str]) -> Iterator[os.DirEntr
             with os.scandir(current) as entries:
                 listed = list(entries)
         except OSError:
-            unread.append(current)
+            unreadable.append(current)
             continue
         for entry in listed:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if entry.name not in _NOT_ENTERED and os.path.realpath(entry.path) != index:
+                if entry.name not in _SKIPPED_FOLDERS and os.path.realpath(entry.path) != index:
                     folders.append(entry.path)
             else:
                 yield entry
 
 
-def _look(entry: os.DirEntry[str], source: str, inside: str) -> FoundFile | None:
-    source = storable(source)
+def _as_file(entry: os.DirEntry[str], source: str, real_root: str) -> FoundFile | None:
+    source = storable_name(source)
     if Path(source).suffix.lower() in _NOT_DOCUMENTS:
         return None
     try:
-        if entry.is_symlink() and not os.path.realpath(entry.path).startswith(inside + os.sep):
+        if entry.is_symlink() and not os.path.realpath(entry.path).startswith(real_root + os.sep):
             return None
         status = entry.stat()
     except OSError as error:  # a link to nothing, or to itself
@@ -126,19 +130,19 @@ def _look(entry: os.DirEntry[str], source: str, inside: str) -> FoundFile | None
 
 
 def is_url(name: str) -> bool:
-    """Whether somebody names a web page rather than a file."""
+    """Whether a name is the address of a web page rather than a file path."""
     return name[:8].lower().startswith(("http://", "https://"))
 
 
-def look_at(path: Path, source: str) -> FoundFile:
-    """A single file that was named.
+def find_file(path: Path, source: str) -> FoundFile:
+    """Finds a single file that the user named.
 
     Raises:
-        SourceError: There is none, or it is no regular file.
+        SourceError: It does not exist or is not a regular file.
     """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", source)
     if scheme:
-        raise SourceError(f"{scheme.group(1)} addresses are not fetched", "http and https are; a file is named by its path")
+        raise SourceError(f"{scheme.group(1)} addresses are not supported", "use http, https or a file path")
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -149,17 +153,17 @@ def look_at(path: Path, source: str) -> FoundFile:
     return FoundFile(source, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def read_bytes(found: FoundFile, most_mb: int) -> bytes:
-    """A file's bytes.
+def read_bytes(found: FoundFile, max_mb: int) -> bytes:
+    """Reads a file.
 
     Raises:
-        ReadError: It cannot be read, or is larger than allowed.
+        ReadError: The file cannot be read, or is larger than `max_mb` megabytes.
     """
     if found.problem:
         raise ReadError(found.problem)
-    if found.size > most_mb * 1_000_000:
+    if found.size > max_mb * 1_000_000:
         raise ReadError(
-            f"it has {found.size / 1e6:.0f} MB, more than the {most_mb} allowed", "raise max_file_mb, or split the file"
+            f"it has {found.size / 1e6:.0f} MB, more than the {max_mb} MB allowed", "raise max_file_mb, or split the file"
         )
     try:
         return found.path.read_bytes()

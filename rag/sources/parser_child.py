@@ -16,7 +16,7 @@ from rag.errors import ReadError
 from rag.records import Anchor
 from rag.sources.decoding import ocr
 from rag.sources.parser_process import encode_reply
-from rag.sources.parsers import contents
+from rag.sources.parsers import parse
 
 _MEMORY = 1_200_000_000  # bytes of address space, a third of them for libraries
 _MEMORY_PER_BYTE = 8  # added for each byte of the file
@@ -32,7 +32,7 @@ def main(parent: ParentConnection) -> None:
             if "page" in message:
                 parent.reply({}, _picture(message, data))
             else:
-                parent.reply(*encode_reply(contents(data, str(message["name"]))))
+                parent.reply(*encode_reply(parse(data, str(message["name"]))))
         except ReadError as error:
             parent.reply({"error": str(error), "hint": error.hint})
         except MemoryError:

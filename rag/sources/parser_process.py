@@ -13,8 +13,8 @@ from typing import Any
 from rag.child_process import ChildCrashError, ChildTimeoutError, Frame, SupervisedChild
 from rag.errors import RagError, ReadError
 from rag.records import Anchor, Document, Failure
-from rag.sources.decoding.file_type import is_harmless
-from rag.sources.parsers import contents
+from rag.sources.decoding.file_type import is_plain_text
+from rag.sources.parsers import parse
 from rag.sources.records import ParsedFile
 
 _LIMIT_S = 30.0  # for a file of ordinary size
@@ -45,8 +45,8 @@ class Parser:
             ReadError: The file has no text that rag can read, or parsing took too much time or memory.
             RagError: The parser was closed meanwhile, which says nothing about the file.
         """
-        if not data or data.isspace() or is_harmless(data, name):
-            return contents(data, name)
+        if not data or data.isspace() or is_plain_text(data, name):
+            return parse(data, name)
         return _decoded(self._request({"name": name}, data))
 
     def picture(self, data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:

@@ -1,4 +1,4 @@
-"""What passes between sources and ingest: files that were found, and what they hold."""
+"""What passes between sources and the import: files that were found, and the documents in them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from rag.records import Document, Failure
 
 
-def storable(name: str) -> str:
-    r"""A name as text that can be stored: what was no UTF-8, which Python keeps as lone surrogates, is spelled out.
+def storable_name(name: str) -> str:
+    r"""Returns a file name as valid Unicode: bytes that are not UTF-8, which Python keeps as lone surrogates, are escaped.
 
     Example:
-        >>> storable("caf\udce9.txt")
+        >>> storable_name("caf\udce9.txt")
         'caf\\udce9.txt'
     """
     return name.encode("utf-8", "backslashreplace").decode()
@@ -21,11 +21,15 @@ def storable(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that was found.
+    """A file on disk, not read yet.
 
     Attributes:
-        source: Its path relative to the folder walked, parts joined by "/".
-        problem: Why it cannot be a document; empty if it may be one.
+        source: Path relative to the listed folder, parts joined by "/".
+        path: Where to read it.
+        size: Bytes.
+        mtime_ns: Time of the last change of its content, nanoseconds since 1970.
+        ctime_ns: Time of the last change of its directory entry, nanoseconds since 1970.
+        problem: Why it cannot be read; empty if it may be readable.
     """
 
     source: str
@@ -38,11 +42,11 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What a file holds: one document mostly; of mail, each message and each attachment.
+    """The documents in a file: mostly one; of mail, each message and each attachment.
 
     Attributes:
         documents: The `source` of each is its name inside the file; "" for the file itself.
-        failed: Parts that could not be read, `source` as above.
+        failed: Parts that could not be parsed; `source` as above.
     """
 
     documents: tuple[Document, ...]
@@ -50,14 +54,15 @@ class ParsedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class RawDocument:
-    """What was taken from elsewhere than a file: a fetched page, standard input.
+class InMemoryFile:
+    """Bytes that do not come from a file on disk: a fetched page, standard input.
 
     Attributes:
         source: Its address.
-        name: A file name for it: the suffix says what it is said to be.
-        error: Why it could not be had; empty if it could. `hint` says what to do.
-        metadata: Further fields of its documents.
+        name: A file name for it; the suffix gives its declared type.
+        data: The bytes.
+        metadata: Further metadata of its documents.
+        error: Why there are no bytes; empty if there are. `hint` says what to do.
     """
 
     source: str
@@ -69,15 +74,17 @@ class RawDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """What a folder holds: files to read, and how many others were passed over.
+class FolderListing:
+    """The files below a folder.
 
     Attributes:
-        unread: Sources of subfolders that could not be read; what was in them counts as still there.
-        left_out: Sources of files that somebody's patterns leave out; their documents go.
+        files: Files to read.
+        ignored: How many others were skipped.
+        unreadable: Sources of subfolders that could not be listed. Documents from them count as still there.
+        excluded: Sources of files that the user's patterns exclude. Their documents are removed.
     """
 
-    found: tuple[FoundFile, ...]
+    files: tuple[FoundFile, ...]
     ignored: int
-    unread: tuple[str, ...] = ()
-    left_out: frozenset[str] = frozenset()
+    unreadable: tuple[str, ...] = ()
+    excluded: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Says when something in a folder changed. The home of watchfiles."""
+"""Reports when something in a folder changes. The home of watchfiles."""
 
 from __future__ import annotations
 
@@ -10,38 +10,44 @@ from pathlib import Path
 
 import watchfiles
 
-_STEP_MS, _DEBOUNCE_MS = 200, 1_600  # editors write beside, rename, and touch: what comes close together is one change
-_LOOK_MS = 1_000  # whether the folder is still the one that is watched
-_AT_LEAST_S = 30.0  # network disks tell nobody: a look now and then costs little
+_STEP_MS, _DEBOUNCE_MS = 200, 1_600  # editors write a new file, rename and touch it: changes close together are one
+_CHECK_MS = 1_000  # how often it is checked that the folder is still the one being watched
+_AT_LEAST_S = 30.0  # network disks report no changes; a check now and then costs little
 
 
-def changes(folder: Path, ended: threading.Event) -> Iterator[None]:
-    """Yields once at the beginning, then whenever something in a folder changed, and now and then all the same.
+def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
+    """Yields at once, then whenever something in a folder changes, and at least every 30 s.
 
-    The folder may go away and come back: that is a change, too.
+    When the folder disappears and comes back, that counts as a change.
 
     Args:
-        folder: What is watched, with all below it.
-        ended: Ends the watching once it is set, within a second.
+        folder: The folder to watch, with everything below it.
+        stop: Ends the watch within a second after it is set.
     """
     yield
     last = time.monotonic()
-    while not ended.is_set():
+    while not stop.is_set():
         watched = _identity(folder)
         if watched is None:
-            ended.wait(_LOOK_MS / 1000)
+            stop.wait(_CHECK_MS / 1000)
             if _identity(folder) is not None:
                 yield
             continue
-        for found in watchfiles.watch(
-            folder, watch_filter=None, step=_STEP_MS, debounce=_DEBOUNCE_MS, rust_timeout=_LOOK_MS, stop_event=ended,
-            yield_on_timeout=True, ignore_permission_denied=True,
-        ):  # fmt: skip
-            is_other = _identity(folder) != watched
-            if found or is_other or time.monotonic() - last > _AT_LEAST_S:
+        for changes in watchfiles.watch(
+            folder,
+            watch_filter=None,
+            step=_STEP_MS,
+            debounce=_DEBOUNCE_MS,
+            rust_timeout=_CHECK_MS,
+            stop_event=stop,
+            yield_on_timeout=True,
+            ignore_permission_denied=True,
+        ):
+            was_replaced = _identity(folder) != watched
+            if changes or was_replaced or time.monotonic() - last > _AT_LEAST_S:
                 yield
                 last = time.monotonic()
-            if is_other:  # another folder under the same name is watched anew
+            if was_replaced:  # a new folder of the same name needs a new watch
                 break
 
 

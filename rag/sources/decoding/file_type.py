@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, whatever their name says."""
+"""Detects the type of a file by its content, then by its extension."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import olefile
 
 from rag.errors import ReadError
 
-# Suffix → kind, for what cannot be told by its bytes.
+# Suffix → file type, for types that the bytes do not show.
 _BY_SUFFIX = {
     ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
     ".csv": "separated", ".tsv": "separated", ".tab": "separated",
@@ -19,7 +19,7 @@ _BY_SUFFIX = {
     ".ipynb": "notebook",
     ".eml": "mail", ".mbox": "mailbox", ".mbx": "mailbox", ".rst": "rst", ".tex": "tex", ".ltx": "tex", ".latex": "tex",
 }  # fmt: skip
-_TOLD_BY_BYTES = frozenset(".pdf .rtf .docx .xlsx .pptx .odt .ods .odp .epub .msg .xls .doc .ppt .zip".split())
+_KNOWN_BY_BYTES = frozenset(".pdf .rtf .docx .xlsx .pptx .odt .ods .odp .epub .msg .xls .doc .ppt .zip".split())
 _SOURCE_CODE = frozenset(
     """.py .pyi .js .mjs .cjs .ts .tsx .jsx .java .kt .kts .scala .c .h .cc .cpp .cxx .hpp .hh .cs .go .rs .rb .php .swift
     .m .mm .pl .pm .lua .r .jl .sh .bash .zsh .fish .ps1 .bat .sql .hs .ml .ex .exs .erl .clj .lisp .el .vim .asm .s .f90 .f
@@ -27,12 +27,12 @@ _SOURCE_CODE = frozenset(
 )
 _ARCHIVES = {"word/": "docx", "ppt/": "pptx", "xl/": "workbook"}
 _OPEN_DOCUMENT = {"text": "open document", "presentation": "open document", "spreadsheet": "workbook"}
-_NOT_READ = {
+_UNSUPPORTED = {
     b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture", b"\x1f\x8b": "a compressed file",
     b"\x7fELF": "a program", b"MZ\x90": "a program", b"SQLite format 3": "a database", b"7z\xbc\xaf": "an archive",
     b"Rar!": "an archive", b"BZh": "a compressed file", b"\xfd7zXZ": "a compressed file", b"{\\pc": "a picture",
 }  # fmt: skip
-_HARMLESS = frozenset({"text", "markdown", "code", "tex", "rst"})
+_PLAIN_TEXT = frozenset({"text", "markdown", "code", "tex", "rst"})
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML = re.compile(rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
@@ -42,7 +42,7 @@ _HEADER = re.compile(
     rb"(?:[ \t][^\r\n]*\r?\n)*){3}",
     re.IGNORECASE,
 )
-# What old Office programs wrote, and what can be done about it.
+# Stream of an old Office file → what the file is, and the format to convert it to.
 _OLD = {
     "worddocument": ("an old Word file (.doc)", "docx"),
     "powerpoint document": ("an old PowerPoint file (.ppt)", "pptx"),
@@ -51,30 +51,30 @@ _LOCKED = ("it is locked with a password", "save a copy without the password")
 
 
 def file_type(data: bytes, name: str) -> str:
-    """The kind of a file: its bytes decide where they can, else its name; "text" when nothing is known of it.
+    """Returns the type of a file: by its bytes where they show it, else by its name, else "text".
 
     Raises:
-        ReadError: It is of a kind that holds no text rag can read.
+        ReadError: The file is of a type that rag cannot parse.
     """
     start = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return _kind_by_first_bytes(data, start) or _kind_by_name(name, start) or _kind_by_looks(data, name, start)
+    return _kind_by_first_bytes(data, start) or _kind_by_name(name, start) or _kind_by_content(data, name, start)
 
 
-def is_harmless(data: bytes, name: str) -> bool:
-    """Whether nothing in a file could break its reader: text to be taken as it stands. The file is not opened for that."""
+def is_plain_text(data: bytes, name: str) -> bool:
+    """Whether a file is text that needs no real parsing, so that nothing in it can break a parser."""
     if data.startswith((*_ZIP, _OLE)) or b"%PDF-" in data[:1024]:
         return False
     try:
-        return file_type(data, name) in _HARMLESS
+        return file_type(data, name) in _PLAIN_TEXT
     except ReadError:
         return False
 
 
 def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
-    """The kind that the bytes decide alone; "" if they don't."""
-    for first, what in _NOT_READ.items():
+    """Returns the type that the bytes show; "" if they show none."""
+    for first, what in _UNSUPPORTED.items():
         if data.startswith(first):
-            raise ReadError(f"it is {what}, which rag does not read", "save it as PDF, HTML, Markdown or text")
+            raise ReadError(f"it is {what}, which rag does not support", "save it as PDF, HTML, Markdown or text")
     if b"%PDF-" in data[:1024]:
         return "pdf"
     if data.startswith(_ZIP):
@@ -86,15 +86,15 @@ def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
 
 def _kind_by_name(name: str, start: bytes) -> str:
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _TOLD_BY_BYTES and b"\0" in start:  # text under such a name is read as what it is
-        raise ReadError(f"it is named {suffix} and is none", "open it in its program and save it again")
+    if suffix in _KNOWN_BY_BYTES and b"\0" in start:  # text under such a name is parsed as text
+        raise ReadError(f"it is named {suffix} but is not such a file", "open it in its program and save it again")
     if suffix in _BY_SUFFIX:
         return "html" if suffix == ".xml" and _HTML.match(start) else _BY_SUFFIX[suffix]
     return "code" if suffix in _SOURCE_CODE else ""
 
 
-def _kind_by_looks(data: bytes, name: str, start: bytes) -> str:
-    """Of text whose name says nothing: what it looks like."""
+def _kind_by_content(data: bytes, name: str, start: bytes) -> str:
+    """Returns the type of text whose name says nothing."""
     if _HTML.match(start):
         return "html"
     if _XML.match(start):
@@ -110,29 +110,29 @@ def _kind_of_zip(data: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()[:2000]
             mimetype = archive.read("mimetype")[:200].decode("latin-1") if "mimetype" in names else ""
-    except Exception as error:  # a cut or hostile zip fails in many ways
-        raise ReadError("it is damaged or cut off", "open it in its program and save it again") from error
+    except Exception as error:  # zipfile raises many kinds of errors on damaged or malicious files
+        raise ReadError("it is damaged or incomplete", "open it in its program and save it again") from error
     if "epub" in mimetype or "META-INF/container.xml" in names:
         return "epub"
     if "opendocument" in mimetype:
         for word, kind in _OPEN_DOCUMENT.items():
             if mimetype.split("opendocument.")[-1].startswith(word):
                 return kind
-        raise ReadError("it is an OpenDocument drawing or formula, which rag does not read", "save it as PDF")
+        raise ReadError("it is an OpenDocument drawing or formula, which rag does not support", "save it as PDF")
     for folder, kind in _ARCHIVES.items():
         if any(name.replace("\\", "/").startswith(folder) for name in names):
             return kind
     if "content.xml" in names:
         return "open document"
-    raise ReadError("it is an archive, which rag does not open", "unpack it, and take in what is inside")
+    raise ReadError("it is an archive, which rag does not open", "unpack it and add the files in it")
 
 
 def _kind_of_ole(data: bytes) -> str:
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as ole:
             names = {entry[0].lower() for entry in ole.listdir()}
-    except Exception as error:  # a cut or hostile file fails in many ways
-        raise ReadError("it is damaged or cut off", "open it in its program and save it again") from error
+    except Exception as error:  # olefile raises many kinds of errors on damaged or malicious files
+        raise ReadError("it is damaged or incomplete", "open it in its program and save it again") from error
     if "encryptedpackage" in names:
         raise ReadError(*_LOCKED)
     if "__properties_version1.0" in names:
@@ -142,5 +142,5 @@ def _kind_of_ole(data: bytes) -> str:
     for stream, (what, newer) in _OLD.items():
         if stream in names:
             command = f"soffice --headless --convert-to {newer} FILE"
-            raise ReadError(f"it is {what}", f"save it as {newer.upper()} or PDF; LibreOffice does it with: {command}")
-    raise ReadError("it is an old Office file of a kind rag does not read", "save it as DOCX, XLSX, PPTX or PDF")
+            raise ReadError(f"it is {what}", f"save it as {newer.upper()} or PDF; with LibreOffice: {command}")
+    raise ReadError("it is an old Office file that rag does not support", "save it as DOCX, XLSX, PPTX or PDF")

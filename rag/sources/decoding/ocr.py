@@ -1,7 +1,7 @@
-"""The words on pages that are pictures, by optical character recognition. The home of rapidocr; off unless turned on.
+"""The words on scanned pages, by optical character recognition. The home of rapidocr; off unless turned on.
 
-The engine comes with the `ocr` extra, its models with the package: nothing is fetched. It is turned on for a whole process,
-since the process that reads files does nothing else (`rag.sources.parser_child`).
+The engine comes with the `ocr` extra, its models with that package: nothing is downloaded. It is turned on for a whole
+process, since the process that parses files does nothing else (`rag.sources.parser_child`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 from rag.errors import ReadError
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
-HINT = "run OCR over it first, or have rag do it: pip install 'rag[ocr]' and the setting ocr = \"on\""
+HINT = "run OCR over it first, or let rag do it: pip install 'rag[ocr]' and the setting ocr = \"on\""
 
-_LEAST_SCORE = 0.6  # below it a line is mostly a drawing taken for letters
-_SAME_LINE = 0.5  # of the lower one's height: how far two pieces overlap that stand on one line
+_LEAST_SCORE = 0.6  # below it, a line is mostly a drawing mistaken for letters
+_SAME_LINE = 0.5  # of the lower height: pieces that overlap vertically by more are on one line
 
 
 @dataclass
@@ -31,30 +31,30 @@ _switch = _Switch()
 
 
 def is_installed() -> bool:
-    """Whether the `ocr` extra is there."""
+    """Whether the `ocr` extra is installed."""
     return find_spec("rapidocr") is not None
 
 
 def turn_on(after_page: Callable[[], None]) -> None:
-    """Has the pages of this process's files recognised from here on.
+    """Turns recognition on in this process.
 
     Args:
-        after_page: Told that a page is done: pages take seconds each, and whoever waits may want to know.
+        after_page: Called after each page, which takes seconds.
     """
     _switch.on, _switch.after_page = True, after_page
 
 
 def is_on() -> bool:
-    """Whether pages are to be recognised."""
+    """Whether recognition is on in this process."""
     return _switch.on
 
 
-def rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
-    """The words of a page and where they stand: row by row from the top, the pieces of each from the left.
+def recognised_rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
+    """Recognises the words of a page: rows from the top, the pieces of each row from the left.
 
     Args:
-        picture: Its pixels, an array of shape (height, width, 3), blue before red.
-        scale: Pixels for each of the units of the boxes; these count from the lower left corner.
+        picture: Pixels, an array of shape (height, width, 3), blue before red.
+        scale: Pixels per unit of the boxes, which count from the lower left corner.
 
     Raises:
         ReadError: The engine is not installed.
@@ -69,14 +69,14 @@ def rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
         if score >= _LEAST_SCORE and text.strip():
             (left, top), (right, bottom) = (corners.min(axis=0) / scale).tolist(), (corners.max(axis=0) / scale).tolist()
             pieces.append((text.strip(), (left, height - bottom, right, height - top)))
-    level: list[list[tuple[str, Box]]] = []
+    rows: list[list[tuple[str, Box]]] = []
     for piece in sorted(pieces, key=lambda piece: -piece[1][3]):
-        row = next((row for row in reversed(level[-4:]) if _is_level(row[-1][1], piece[1])), None)
+        row = next((row for row in reversed(rows[-4:]) if _is_level(row[-1][1], piece[1])), None)
         if row is None:
-            level.append([piece])
+            rows.append([piece])
         else:
             row.append(piece)
-    return [sorted(row, key=lambda piece: piece[1][0]) for row in level]
+    return [sorted(row, key=lambda piece: piece[1][0]) for row in rows]
 
 
 def _is_level(a: Box, b: Box) -> bool:

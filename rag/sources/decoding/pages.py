@@ -1,4 +1,4 @@
-"""Pages, slides or chapters into one text that knows where each begins. Pure."""
+"""Joins pages, slides or chapters into one text, and records where each begins. Pure."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from collections.abc import Sequence
 from rag.records import Anchor
 from rag.sources.decoding.text import canonical
 
-BETWEEN = "\n\n"
+_SEPARATOR = "\n\n"
 
 
-def paged(pages: Sequence[str], word: str) -> tuple[str, tuple[Anchor, ...]]:
-    """One text of many pages, and the anchor of each: its word and number.
+def join_pages(pages: Sequence[str], word: str) -> tuple[str, tuple[Anchor, ...]]:
+    """Joins pages. Returns the text and the anchor of each page, named by a word and its number.
 
     Example:
-        >>> paged(["One.", "Two."], "slide")[1][1].name
+        >>> join_pages(["One.", "Two."], "slide")[1][1].name
         'slide 2'
     """
-    named = [(f"{word} {n}", n, page) for n, page in enumerate(pages, start=1)]
-    return joined(named)
+    return join_parts([(f"{word} {n}", n, page) for n, page in enumerate(pages, start=1)])
 
 
-def joined(parts: Sequence[tuple[str, int | None, str]]) -> tuple[str, tuple[Anchor, ...]]:
-    """One text of (name, number if it is a page, text), and the anchor of each."""
+def join_parts(parts: Sequence[tuple[str, int | None, str]]) -> tuple[str, tuple[Anchor, ...]]:
+    """Joins parts (name, page number or None, text). Returns the text and the anchor of each part."""
     anchors, texts, at = [], [], 0
     for name, number, part in parts:
-        # Each is made canonical by itself, so that its length is final.
+        # Each part is made canonical before the offsets are counted.
         text = canonical(part)
         anchors.append(Anchor(at, name, number))
         texts.append(text)
-        at += len(text) + len(BETWEEN)
-    return BETWEEN.join(texts), tuple(anchors)
+        at += len(text) + len(_SEPARATOR)
+    return _SEPARATOR.join(texts), tuple(anchors)

@@ -1,4 +1,4 @@
-"""Rows of cells into lines in which each cell stands beside the name of its column, so that it is found. Pure."""
+"""Turns rows of cells into lines in which each cell follows its column's name, so that search finds it. Pure."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 
-_LONGEST_NAME = 80  # code points of a column's name
+_MAX_NAME = 80  # code points of a column's name
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*\d[\d.,'’ ]*\)?\s*%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
-_LOOKED_AT = 20  # rows below, to tell names of columns from values
+_SAMPLE_ROWS = 20  # rows below the first, to tell column names from values
 
 
-def lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
-    """One line a row, "Name: value | Name: value"; empty cells are left out, and an empty row is an empty line.
+def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
+    """Yields one line per row, "Name: value | Name: value". Empty cells are dropped; an empty row is an empty line.
 
-    The first row that looks like names of columns gives them to the rows below, until an empty row. Of the rows no more
-    than twenty are held at once.
+    The first row that looks like column names names the columns below it, until an empty row. No more than twenty rows are
+    in memory at once.
 
     Args:
-        rows: The cells of each.
-        named: Whether the first row is known to name the columns, whatever it looks like.
+        rows: The cells of each row.
+        named: Whether the first row is known to be column names.
 
     Example:
-        >>> list(lines([["Region", "2023", "2024"], ["North", "1,200", "1,350"]]))
+        >>> list(table_lines([["Region", "2023", "2024"], ["North", "1,200", "1,350"]]))
         ['Region | 2023 | 2024', 'Region: North | 2023: 1,200 | 2024: 1,350']
     """
     cleaned = ([cell_text(cell) for cell in row] for row in rows)
-    ahead = deque(islice(cleaned, _LOOKED_AT))
+    following = deque(islice(cleaned, _SAMPLE_ROWS))
     names: Sequence[str] | None = None
-    while ahead:
-        row = ahead.popleft()
-        ahead.extend(islice(cleaned, 1))
+    while following:
+        row = following.popleft()
+        following.extend(islice(cleaned, 1))
         if not any(row):
             names = None
             yield ""
-        elif names is None and ((named and ahead) or _are_names(row, ahead)):
+        elif names is None and ((named and following) or _are_names(row, following)):
             names, named = row, False
             yield _line(cell for cell in row if cell)
         else:
@@ -44,11 +44,11 @@ def lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str
 
 def _line(cells: Iterable[str]) -> str:
     line = " | ".join(cells)
-    return f"| {line}" if line.startswith("#") else line  # else it would pass for a heading
+    return f"| {line}" if line.startswith("#") else line  # else it would look like a heading
 
 
 def cell_text(cell: str) -> str:
-    """A cell's text on one line."""
+    """Returns a cell's text on one line."""
     return " ".join(cell.split())
 
 
@@ -60,15 +60,15 @@ def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
-    """Whether a row names columns: words, all different, over as many columns as are filled below.
+    """Whether a row has column names: words, all different, over as many columns as are filled below.
 
-    Two columns of words alone are more often names and values side by side than a table with a head.
+    Two columns of words alone are more often names and values side by side than a table with a header row.
     """
     below = list(takewhile(any, following))
     filled = [i for i, cell in enumerate(row) if cell]
     if not below or len(filled) < 2 or len({row[i] for i in filled}) < len(filled):
         return False
-    if any(len(row[i]) > _LONGEST_NAME for i in filled):
+    if any(len(row[i]) > _MAX_NAME for i in filled):
         return False
     wide = max((sum(map(bool, other)) for other in below), default=0)
     if len(filled) < wide - 1:

@@ -1,4 +1,4 @@
-"""Bytes into canonical text, whatever their encoding, and the author and date that a text names.
+"""Bytes into canonical text in any encoding, and the author, date and title of a text.
 
 The home of charset-normalizer.
 """
@@ -18,11 +18,11 @@ _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
-_GOOD_FOR_A_BAD = 10  # characters beyond ASCII that are whole, for each broken one, in what is still UTF-8
+_VALID_PER_INVALID = 10  # valid non-ASCII characters per invalid one in text that still counts as UTF-8
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
-_MOST_ACCENTED = 0.3  # of all letters, in any language that is written in it
-_GUESS_BYTES = 64_000  # enough to tell an encoding; guessing is slow
-_MOST_CONTROLS = 0.02  # of the characters, in text; beyond it is something else under a text's name
+_MAX_ACCENTED = 0.3  # share of all letters in languages that use this code page
+_GUESS_BYTES = 64_000  # enough to detect an encoding; guessing is slow
+_MAX_CONTROLS = 0.02  # share of the characters; more means that the file is not text
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "(?P<month>" + "|".join(f"{m[:3]}(?:{m[3:]})?" if m[3:] else m for m in _MONTHS) + r"|sept)\.?"
@@ -38,21 +38,21 @@ _DATE_LINE = re.compile(
 _AUTHOR_LINE = re.compile(
     r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n\[\]{}<>|]{2,60})$", re.IGNORECASE | re.MULTILINE
 )
-EDGE = 1500  # code points at either end of a text in which its date and author are looked for
+EDGE = 1500  # code points at either end of a text where date and author are looked for
 
 
 def canonical(text: str) -> str:
-    """The text as it is stored and counted: NFC, lines ended by a line feed, nothing else changed."""
+    """Returns the canonical text, in which all offsets count: NFC, lines end in a line feed, nothing else changed."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 def decode(data: bytes) -> str:
-    """Text from bytes in an encoding that has to be found out.
+    """Decodes text of unknown encoding.
 
     Raises:
-        ReadError: They are not text.
+        ReadError: The bytes are not text.
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
@@ -63,41 +63,41 @@ def decode(data: bytes) -> str:
         first_bad = error.start
     lenient = data.decode("utf-8", errors="replace")
     bad = lenient.count("\ufffd")
-    if bad * _GOOD_FOR_A_BAD <= sum(c > "\x7f" for c in lenient) - bad:  # UTF-8 with a few bytes broken
+    if bad * _VALID_PER_INVALID <= sum(c > "\x7f" for c in lenient) - bad:  # UTF-8 with a few invalid bytes
         return _checked(lenient)
     around = max(0, first_bad - _GUESS_BYTES // 2)
-    looked_at = data[around : around + _GUESS_BYTES]
-    guess = charset_normalizer.from_bytes(looked_at).best()
+    sample = data[around : around + _GUESS_BYTES]
+    guess = charset_normalizer.from_bytes(sample).best()
     if guess is None or b"\0" in data[:_GUESS_BYTES]:
         raise ReadError("it is not text in any known encoding", "if it is, save it as UTF-8")
-    encoding = "cp1252" if _is_western(looked_at) else guess.encoding
+    encoding = "cp1252" if _is_western(sample) else guess.encoding
     return _checked(data.decode(encoding, errors="replace"))
 
 
 def _is_western(data: bytes) -> bool:
-    """Whether bytes are ordinary writing in the code page of Western Europe, which is guessed too seldom.
+    """Whether bytes are ordinary text in the code page of Western Europe, which charset-normalizer guesses too rarely.
 
-    Of several pages that fit, the guess is the first by name, and "à" becomes "ŕ". Hungarian looks Western but for two
-    letters, which pass for others there.
+    Of several code pages that fit, it returns the first by name, and "à" becomes "ŕ". Hungarian looks Western except for
+    two letters.
     """
     text = data.decode("cp1252", errors="replace")
     unusual = [character for character in text if character > "\x7f"]
     letters = sum(map(str.isalpha, text))
     if set("õûÕÛ") & set(unusual) and set("áéÁÉ") & set(unusual) and not set("ãàçèêëîïÃÀÇÈÊËÎÏ") & set(unusual):
         return False
-    return all(c in _WESTERN for c in unusual) and sum(map(str.isalpha, unusual)) <= _MOST_ACCENTED * letters
+    return all(c in _WESTERN for c in unusual) and sum(map(str.isalpha, unusual)) <= _MAX_ACCENTED * letters
 
 
 def _checked(text: str) -> str:
     sample = text[:_GUESS_BYTES]
     controls = sum((c < " " and c not in "\t\n\r\f\x1b") or c in "\x7f\ufffd" for c in sample)
-    if controls > max(4, _MOST_CONTROLS * len(sample)):
+    if controls > max(4, _MAX_CONTROLS * len(sample)):
         raise ReadError("it is not text (too many control characters)", "if it is, save it as UTF-8")
     return text
 
 
 def find_date(text: str) -> str:
-    """The date a text says it is of ("Published on June 13, 2025"), ISO 8601; empty if it says none.
+    """Returns the date that a text declares ("Published on June 13, 2025"), ISO 8601; empty if there is none.
 
     Example:
         >>> find_date("Published on June 13, 2025")
@@ -130,7 +130,7 @@ def iso_date(words: str) -> str:
 
 
 def find_author(text: str) -> str:
-    """The name in a byline that stands on a line of its own; empty if there is none."""
+    """Returns the name in a byline on a line of its own; empty if there is none."""
     match = _AUTHOR_LINE.search(text)
     if not match or match.group(1).rstrip().endswith((".", ":", ",")):
         return ""
@@ -138,7 +138,7 @@ def find_author(text: str) -> str:
 
 
 def name_as_title(name: str) -> str:
-    """A title made from a file's name.
+    """Makes a title from a file name.
 
     Example:
         >>> name_as_title("notes/rare-earth_talks.txt")

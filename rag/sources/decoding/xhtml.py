@@ -1,4 +1,4 @@
-"""(X)HTML into Markdown-like text, whole: nothing is taken for a menu. For chapters, letters and stubborn pages. Pure."""
+"""(X)HTML into Markdown-like text, all of it: menus are not removed. For book chapters, mail and odd web pages. Pure."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from itertools import takewhile
 from lxml import etree, html
 
 from rag.errors import ReadError
-from rag.sources.decoding.tables import lines
+from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import decode
-from rag.sources.decoding.zipped_xml import local
+from rag.sources.decoding.zipped_xml import local_name
 
-_DEEPEST = 250  # elements inside each other: beyond it is no page that somebody wrote
+_MAX_DEPTH = 250  # nested elements; real pages have fewer
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=", re.IGNORECASE)
-_LOOKED_AT = 2048  # bytes, for what a page says of its encoding
-_WIDEST = 100  # columns or rows that a cell may span
+_HEAD_BYTES = 2048  # where a page declares its encoding
+_MAX_SPAN = 100  # columns or rows that a cell may span
 _BLOCKS = frozenset(
     """address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer
     form header hr html main nav p pre section summary ul ol li title h1 h2 h3 h4 h5 h6""".split()
 )
-_PASSED_OVER = frozenset("script style head noscript template svg math object iframe".split())
+_SKIPPED = frozenset("script style head noscript template svg math object iframe".split())
 _HEADING = re.compile(r"h([1-6])$")
 
 
-def parsed(data: bytes | str) -> etree._Element:
-    """A page's tree. UTF-8 is what it is, whatever the page says; else that is believed, and guessed where it says nothing.
+def html_tree(data: bytes | str) -> etree._Element:
+    """Parses a page. The encoding is UTF-8 where the bytes are valid UTF-8, else the declared one, else it is guessed.
 
     Raises:
-        ReadError: There is none in it.
+        ReadError: The page has no elements.
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "replace")
-    elif not _is_utf8(data) and not _DECLARED.search(data[:_LOOKED_AT]):
+    elif not _is_utf8(data) and not _DECLARED.search(data[:_HEAD_BYTES]):
         data = decode(data).encode()
     try:
         encoding = "utf-8" if _is_utf8(data) else None
@@ -53,27 +53,27 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def text_of(root: etree._Element, without: Sequence[str] = ()) -> str:
-    """All text below an element: blocks apart, headings marked with `#`, tables a row a line.
+    """Returns all text below an element: blocks separated, headings marked with `#`, tables one row per line.
 
     Args:
         root: The element.
-        without: Names of elements that are passed over.
+        without: Names of elements to skip.
     """
-    return "\n\n".join(block.strip("\n ") for block in _Walk(without).blocks(root) if block.strip())
+    return "\n\n".join(block.strip("\n ") for block in _TextBlocks(without).blocks(root) if block.strip())
 
 
-class _Walk:
-    """One walk over a tree, without recursion: pages can be nested as deep as somebody likes."""
+class _TextBlocks:
+    """Collects blocks of text from a tree without recursion: pages may be nested to any depth."""
 
     def __init__(self, without: Sequence[str]) -> None:
-        self._passed_over = _PASSED_OVER.union(without)
-        self._inline: list[str] = []  # of the block at hand
-        self._prefix = ""  # what the block begins with
-        self._fixed = 0  # how many <pre> it is in
+        self._passed_over = _SKIPPED.union(without)
+        self._inline: list[str] = []  # of the current block
+        self._prefix = ""  # of the current block: heading marks or a bullet
+        self._pre_depth = 0  # depth of <pre> elements
         self._depth = 0
 
     def blocks(self, root: etree._Element) -> Iterator[str]:
-        """The blocks of a tree, in order; some are empty."""
+        """Yields the blocks of a tree in order; some are empty."""
         skipped: etree._Element | None = None
         for event, element in etree.iterwalk(root, events=("start", "end")):
             if skipped is not None:
@@ -81,8 +81,8 @@ class _Walk:
                     skipped = None
                     self._inline.append(element.tail or "")
                 continue
-            name = local(element).lower()
-            if event == "start" and (name in self._passed_over or name == "table" or self._depth >= _DEEPEST):
+            name = local_name(element).lower()
+            if event == "start" and (name in self._passed_over or name == "table" or self._depth >= _MAX_DEPTH):
                 skipped = element
                 if name == "table":
                     yield self._flushed()
@@ -99,7 +99,7 @@ class _Walk:
         if name in _BLOCKS:
             heading = _HEADING.match(name)
             self._prefix = f"{'#' * int(heading.group(1))} " if heading else "- " if name == "li" else self._prefix
-        self._fixed += name == "pre"
+        self._pre_depth += name == "pre"
         self._inline.append(("\x0b" if name == "br" else "") + (element.text or ""))
         return before
 
@@ -108,25 +108,27 @@ class _Walk:
         before = self._flushed() if name in _BLOCKS else ""
         if name in _BLOCKS:
             self._prefix = ""
-        self._fixed -= name == "pre"
+        self._pre_depth -= name == "pre"
         self._inline.append("" if is_root else element.tail or "")
         return before
 
     def _flushed(self) -> str:
         raw = "".join(self._inline)
         self._inline.clear()
-        text = raw.strip("\n") if self._fixed else "\n".join(" ".join(line.split()) for line in raw.split("\x0b")).strip()
+        text = (
+            raw.strip("\n") if self._pre_depth else "\n".join(" ".join(line.split()) for line in raw.split("\x0b")).strip()
+        )
         if not text:
             return ""
         prefix, self._prefix = self._prefix, ""
         return prefix + text
 
 
-def square(root: etree._Element) -> None:
-    """Makes plain tables of those whose cells span rows or whose columns are named by several rows.
+def simplify_tables(root: etree._Element) -> None:
+    """Simplifies, in place, tables whose cells span rows or whose columns are named by several rows.
 
-    What spans rows is repeated in each; names above each other become one, "Sales 2023". Tables that hold tables are there
-    to lay out a page, and left alone.
+    A cell that spans rows is repeated in each. Column names above each other become one, "Sales 2023". Tables that contain
+    tables are page layout and stay as they are.
     """
     for table in list(root.iter("table")):
         if next(table.iterdescendants("table"), None) is not None:
@@ -138,7 +140,7 @@ def square(root: etree._Element) -> None:
             continue
         grid = _grid(rows, heads)
         width = max(map(len, grid), default=0)
-        titles = [n for n, cells in enumerate(grid[:heads]) if len(set(cells)) == 1 and width > 1]  # over the whole table
+        titles = [n for n, cells in enumerate(grid[:heads]) if len(set(cells)) == 1 and width > 1]  # across the whole table
         naming = [cells for n, cells in enumerate(grid[:heads]) if n not in titles]
         names = [
             " ".join(dict.fromkeys(cells[column] for cells in naming if column < len(cells) and cells[column]))
@@ -154,26 +156,26 @@ def square(root: etree._Element) -> None:
 
 
 def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
-    """The text of each cell, at every place that it covers downwards; in the first `heads` rows to the right, too."""
+    """Returns the text of each cell in every row it covers; in the first `heads` rows, in every column too."""
     grid: list[list[str]] = []
-    reaching: dict[int, tuple[int, str]] = {}  # column → how many rows more a cell reaches, and its text
+    reaching: dict[int, tuple[int, str]] = {}  # column → how many more rows a cell covers, and its text
     for n, row in enumerate(rows):
         cells: list[str] = []
         for cell in _cells(row):
             _reach(cells, reaching)
             text, wide, high = _flat(cell), _span(cell, "colspan"), _span(cell, "rowspan")
             for beside in range(wide):
-                shown = text if beside == 0 or n < heads else ""
+                content = text if beside == 0 or n < heads else ""
                 if high > 1:
-                    reaching[len(cells)] = (high - 1, shown)
-                cells.append(shown)
+                    reaching[len(cells)] = (high - 1, content)
+                cells.append(content)
         _reach(cells, reaching)
         grid.append(cells)
     return grid
 
 
 def _reach(cells: list[str], reaching: dict[int, tuple[int, str]]) -> None:
-    """Goes on with what reaches down from rows above, from the end of a row on."""
+    """Appends the cells that extend into this row from rows above, from the end of the row on."""
     while (found := reaching.pop(len(cells), None)) is not None:
         more, text = found
         if more > 1:
@@ -182,30 +184,30 @@ def _reach(cells: list[str], reaching: dict[int, tuple[int, str]]) -> None:
 
 
 def _table(table: etree._Element) -> list[str]:
-    rows = [row for row in table.iter() if local(row).lower() == "tr"]
+    rows = [row for row in table.iter() if local_name(row).lower() == "tr"]
     cells = [
         [cell for found in _cells(row) for cell in (_flat(found), *[""] * (_span(found, "colspan") - 1))] for row in rows
     ]
-    titles = len(list(takewhile(lambda row: len(row) == 1, cells)))  # what stands over the whole table
+    titles = len(list(takewhile(lambda row: len(row) == 1, cells)))  # titles across the whole table
     named = titles < len(rows) and _is_head(rows[titles])
-    return [line for line in (*lines(cells[:titles]), *lines(cells[titles:], named=named)) if line]
+    return [line for line in (*table_lines(cells[:titles]), *table_lines(cells[titles:], named=named)) if line]
 
 
 def _cells(row: etree._Element) -> list[etree._Element]:
-    return [cell for cell in row if local(cell).lower() in ("td", "th")]
+    return [cell for cell in row if local_name(cell).lower() in ("td", "th")]
 
 
 def _is_head(row: etree._Element) -> bool:
-    """Whether a row names columns: by its cells, all of them, or by where it stands."""
+    """Whether a row has column names: all cells are header cells, or it is in the table's head."""
     cells = _cells(row)
     parent = row.getparent()
-    is_in_head = parent is not None and local(parent).lower() == "thead"
-    return len(cells) > 0 and (is_in_head or all(local(cell).lower() == "th" for cell in cells))
+    is_in_head = parent is not None and local_name(parent).lower() == "thead"
+    return len(cells) > 0 and (is_in_head or all(local_name(cell).lower() == "th" for cell in cells))
 
 
 def _span(cell: etree._Element, name: str) -> int:
-    words = str(cell.get(name, "1"))
-    return min(int(words), _WIDEST) if words.isascii() and words.isdigit() and words != "0" else 1
+    value = str(cell.get(name, "1"))
+    return min(int(value), _MAX_SPAN) if value.isascii() and value.isdigit() and value != "0" else 1
 
 
 def _flat(cell: etree._Element) -> str:

@@ -1,7 +1,7 @@
-"""Files that are zips of XML: Office, OpenDocument, EPUB. The home of lxml's parser, with its doors shut.
+"""Files that are zips of XML: Office, OpenDocument, EPUB. Guards against zip bombs and XML external entities.
 
-A zip says how large its parts are before they are unpacked: what claims to be absurdly large is not unpacked. Entities are
-never resolved, nothing is fetched.
+A zip declares the size of its parts: parts that declare an absurd size are not unpacked. Entities are never resolved,
+nothing is fetched.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from lxml import etree
 
 from rag.errors import ReadError
 
-_MOST_PARTS = 20_000
-_MOST_BYTES = 400_000_000  # unpacked, of one part
-_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a part larger than this, packed that much smaller, holds no text
+_MAX_PARTS = 20_000
+_MOST_BYTES = 400_000_000  # of one part, unpacked
+_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part that is compressed more than this is a bomb
 _DAMAGED = "open it in its program and save it again"
 
 
-class Package:
+class XmlPackage:
     """A zip of XML parts.
 
     Raises:
-        ReadError: It is no whole zip, or a bomb.
+        ReadError: The file is damaged, or a zip bomb.
     """
 
     def __init__(self, data: bytes) -> None:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-            raise ReadError("it is damaged or cut off", _DAMAGED) from error
+            raise ReadError("it is damaged or incomplete", _DAMAGED) from error
         parts = self._zip.infolist()
-        if len(parts) > _MOST_PARTS:
+        if len(parts) > _MAX_PARTS:
             raise ReadError(f"it has {len(parts):,} parts, more than any document", _DAMAGED)
         for part in parts:
             packed = max(1, part.compress_size)
@@ -44,47 +44,47 @@ class Package:
         self.names = frozenset(part.filename for part in parts)
 
     def read(self, name: str) -> bytes:
-        """A part's bytes.
+        """Reads a part.
 
         Raises:
-            ReadError: There is none, or it is damaged.
+            ReadError: The part is missing, damaged or locked.
         """
         try:
             return self._zip.read(name)
         except KeyError:
             raise ReadError(f"its part {posixpath.basename(name)!r} is missing", _DAMAGED) from None
-        except RuntimeError:  # how zipfile says that a password is wanted
+        except RuntimeError:  # zipfile raises it where a password is needed
             raise ReadError("it is locked with a password", "save a copy without the password") from None
         except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
-            raise ReadError("it is damaged or cut off", _DAMAGED) from error
-        except Exception as error:  # zlib and lzma have errors of their own
+            raise ReadError("it is damaged or incomplete", _DAMAGED) from error
+        except Exception as error:  # zlib and lzma raise their own errors
             raise ReadError(f"it is damaged ({type(error).__name__})", _DAMAGED) from error
 
     def xml(self, name: str) -> etree._Element:
-        """A part as XML.
+        """Parses a part.
 
         Raises:
-            ReadError: There is none, or it is no XML.
+            ReadError: The part is missing, or not XML.
         """
-        return parsed(self.read(name))
+        return xml_tree(self.read(name))
 
     def find(self, name: str) -> etree._Element | None:
-        """A part that need not be there, as XML."""
+        """Parses an optional part; None if the file has none."""
         return self.xml(name) if name in self.names else None
 
     def embedded(self) -> Iterator[tuple[str, bytes]]:
-        """(name, bytes) of the documents that are embedded in an Office file."""
+        """Yields (name, bytes) of the documents that are embedded in an Office file."""
         for name in sorted(self.names):
             if "/embeddings/" not in name or name.endswith(("/", ".rels", ".vml")):
                 continue
             data, base = self.read(name), posixpath.basename(name)
             if not base.endswith(".bin"):
                 yield base, data
-            elif (held := _held_by_ole(data)) is not None:
-                yield f"{base[:-4]}.pdf" if held.startswith(b"%PDF-") else base[:-4], held
+            elif (inner := _inside_ole(data)) is not None:
+                yield f"{base[:-4]}.pdf" if inner.startswith(b"%PDF-") else base[:-4], inner
 
     def related(self, name: str) -> dict[str, tuple[str, str]]:
-        """Office's links from a part: id → (the last word of the link's kind, name of the part it leads to)."""
+        """Returns the relationships of a part: id → (last segment of the type, name of the target part)."""
         folder, base = posixpath.split(name)
         links = self.find(posixpath.join(folder, "_rels", f"{base}.rels"))
         found = {}
@@ -95,21 +95,21 @@ class Package:
         return found
 
 
-def _held_by_ole(data: bytes) -> bytes | None:
-    """The document in an OLE object; None where it is a program's own."""
+def _inside_ole(data: bytes) -> bytes | None:
+    """Returns the document in an OLE object; None where the object has none that other programs read."""
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as ole:
-            stream = next((name for name in ("CONTENTS", "Package") if ole.exists(name)), "")
+            stream = next((name for name in ("CONTENTS", "XmlPackage") if ole.exists(name)), "")
             return bytes(ole.openstream(stream).read()) if stream else None
-    except Exception:  # a cut or hostile object fails in many ways, and is not worth its holder
+    except Exception:  # olefile raises many kinds of errors; a bad object must not lose its container
         return None
 
 
-def parsed(data: bytes) -> etree._Element:
-    """XML, as far as it is whole.
+def xml_tree(data: bytes) -> etree._Element:
+    """Parses XML, as far as it is valid.
 
     Raises:
-        ReadError: There is nothing of XML in it.
+        ReadError: The bytes are not XML.
     """
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, recover=True, remove_comments=True, remove_pis=True
@@ -125,26 +125,26 @@ def parsed(data: bytes) -> etree._Element:
     return root
 
 
-def local(element: etree._Element) -> str:
-    """An element's name without its namespace; "" for what is no element."""
+def local_name(element: etree._Element) -> str:
+    """Returns an element's name without its namespace; "" for comments and the like."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
 def attribute(element: etree._Element, name: str) -> str:
-    """An attribute by its name without namespace; "" if it is not there."""
+    """Returns an attribute by its name without namespace; "" if it is missing."""
     return next((str(value) for key, value in element.attrib.items() if str(key).rpartition("}")[2] == name), "")
 
 
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """The children of these names."""
-    return (child for child in element if local(child) in names)
+    """Returns the children with these names."""
+    return (child for child in element if local_name(child) in names)
 
 
-def first(element: etree._Element | None, name: str) -> etree._Element | None:
-    """The first element of this name, at any depth."""
-    return next((found for found in element.iter() if local(found) == name), None) if element is not None else None
+def first_element(element: etree._Element | None, name: str) -> etree._Element | None:
+    """Returns the first element with this name, at any depth."""
+    return next((found for found in element.iter() if local_name(found) == name), None) if element is not None else None
 
 
-def words(element: etree._Element | None) -> str:
-    """All text of an element, white space squeezed; "" if there is none."""
+def text_content(element: etree._Element | None) -> str:
+    """Returns all text of an element with white space collapsed; "" for None."""
     return " ".join("".join(element.itertext()).split()) if element is not None else ""

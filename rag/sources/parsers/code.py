@@ -1,4 +1,4 @@
-"""Source code, reStructuredText and LaTeX: kept character by character; found by line, or by section."""
+"""Source code, LaTeX and reStructuredText: the text is kept as it is; anchors are lines or sections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rag.records import Anchor, Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, iso_date, name_as_title
 
-_LANDMARK_EVERY = 500  # lines: a line's number is counted from the anchor before it
+_ANCHOR_EVERY = 500  # lines; a line number is counted from the anchor before it
 _TEX_SECTION = re.compile(
     r"^[ \t]*\\(?:part|chapter|section|subsection|subsubsection)\*?\s*(?:\[[^\]\n]*\])?\{(.+?)\}\s*(?:\\label.*)?$",
     re.MULTILINE,
@@ -20,8 +20,8 @@ _UNDERLINE = re.compile(r"^ ?(?P<title>\S.*)\n(?P<line>([!-/:-@\[-`{-~])\3{2,})[
 _RST_FIELD = re.compile(r"^:([A-Za-z]+):[ \t]+(.+)$", re.MULTILINE)
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads source code.
+def parse(data: bytes, name: str) -> Document:
+    """Parses source code.
 
     Raises:
         ReadError: The bytes are not text.
@@ -29,14 +29,14 @@ def read(data: bytes, name: str) -> Document:
     text = canonical(decode(data))
     anchors, at = [], 0
     for number, line in enumerate(text.split("\n"), start=1):
-        if number % _LANDMARK_EVERY == 1:
+        if number % _ANCHOR_EVERY == 1:
             anchors.append(Anchor(at, counts="line", first=number))
         at += len(line) + 1
     return Document(text, name.rpartition("/")[2], anchors=tuple(anchors), media_type="text/x-source")
 
 
-def read_tex(data: bytes, name: str) -> Document:
-    """Reads LaTeX as it was written.
+def parse_tex(data: bytes, name: str) -> Document:
+    """Parses LaTeX; the text is the source.
 
     Raises:
         ReadError: The bytes are not text.
@@ -44,27 +44,42 @@ def read_tex(data: bytes, name: str) -> Document:
     text = canonical(decode(data))
     title, author, date = (_plain(_TEX_ASIDE.sub("", _field(text, key))) for key in ("title", "author", "date"))
     sections = ((found.start(), _plain(found.group(1))) for found in _TEX_SECTION.finditer(text))
-    return Document(text, title or name_as_title(name), author, iso_date(date), _named(sections), media_type="text/x-tex")
+    return Document(
+        text,
+        title=title or name_as_title(name),
+        author=author,
+        date=iso_date(date),
+        anchors=_section_anchors(sections),
+        media_type="text/x-tex",
+    )
 
 
-def read_rst(data: bytes, name: str) -> Document:
-    """Reads reStructuredText as it was written.
+def parse_rst(data: bytes, name: str) -> Document:
+    """Parses reStructuredText; the text is the source.
 
     Raises:
         ReadError: The bytes are not text.
     """
     text = canonical(decode(data))
     titles = [
-        (found.start(), found["title"].strip()) for found in _UNDERLINE.finditer(text)
+        (found.start(), found["title"].strip())
+        for found in _UNDERLINE.finditer(text)
         if len(found["line"]) >= len(found["title"].rstrip()) - 1
-    ]  # fmt: skip
+    ]
     fields = {key.lower(): value.strip() for key, value in _RST_FIELD.findall(text[:1500])}
     title = titles[0][1] if titles else name_as_title(name)
     author, date = fields.get("author", "") or find_author(text[:1500]), iso_date(fields.get("date", ""))
-    return Document(text, title, author, date or find_date(text[:1500]), _named(iter(titles)), media_type="text/x-rst")
+    return Document(
+        text,
+        title=title,
+        author=author,
+        date=date or find_date(text[:1500]),
+        anchors=_section_anchors(iter(titles)),
+        media_type="text/x-rst",
+    )
 
 
-def _named(sections: Iterator[tuple[int, str]]) -> tuple[Anchor, ...]:
+def _section_anchors(sections: Iterator[tuple[int, str]]) -> tuple[Anchor, ...]:
     return tuple(Anchor(start, f"§ {title}") for start, title in sections if title)
 
 

@@ -1,7 +1,7 @@
 """Word documents: headings, paragraphs, lists, tables, text boxes, notes and comments, in their order.
 
-Own code over the parts of the package: python-docx, and what is built on it, leaves out text boxes, content controls and
-accepted insertions.
+Reads the XML parts directly: python-docx, and what is built on it, leaves out text boxes, content controls and accepted
+insertions.
 """
 
 from __future__ import annotations
@@ -11,59 +11,59 @@ from collections.abc import Iterator
 from lxml import etree
 
 from rag.records import Document
-from rag.sources.decoding.tables import lines
+from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import canonical, find_date, name_as_title
-from rag.sources.decoding.zipped_xml import Package, attribute, children, first, local, words
-from rag.sources.parsers.attachments import with_attached
+from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element, local_name, text_content
+from rag.sources.parsers.attachments import with_attachments
 from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-# Deleted text, codes of fields, and the second spelling of a drawing for old programs.
-_PASSED_OVER = frozenset({"del", "moveFrom", "instrText", "Fallback", "txbxContent", "pPr", "rPr", "delText"})
+# Deleted text, field codes, and the copy of a drawing for old programs.
+_SKIPPED = frozenset({"del", "moveFrom", "instrText", "Fallback", "txbxContent", "pPr", "rPr", "delText"})
 _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _NOTES = ("footnotes", "endnotes", "comments")
 
 
-def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
-    """Reads a Word document, and what is embedded in it.
+def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
+    """Parses a Word document and the files embedded in it.
 
     Raises:
-        ReadError: It is damaged, locked, or a bomb.
+        ReadError: The file is damaged, locked with a password, or a zip bomb.
     """
-    package = Package(data)
+    package = XmlPackage(data)
     main = next((part for kind, part in package.related("").values() if kind == "officeDocument"), "word/document.xml")
     levels = _levels(package.find(f"{main.rpartition('/')[0]}/styles.xml"))
     paragraphs = list(_blocks(package.xml(main), levels))
     for part in sorted({part for kind, part in package.related(main).values() if kind in _NOTES and part in package.names}):
         for note in package.xml(part):
-            said = " ".join(block for block in _blocks(note, levels) if block)
-            by = attribute(note, "author")
-            paragraphs.append(f"Comment by {by}: {said}" if by and said else said)
+            text = " ".join(block for block in _blocks(note, levels) if block)
+            author = attribute(note, "author")
+            paragraphs.append(f"Comment by {author}: {text}" if author and text else text)
     body = "\n\n".join(block for block in paragraphs if block)
     edges = sorted({part for kind, part in package.related(main).values() if kind in ("header", "footer")} & package.names)
-    around = dict.fromkeys(block for part in edges for block in _blocks(package.xml(part), levels))
-    text = canonical("\n\n".join([body, *(block for block in around if len(block.split()) > 2 and block not in body)]))
+    running = dict.fromkeys(block for part in edges for block in _blocks(package.xml(part), levels))
+    text = canonical("\n\n".join([body, *(block for block in running if len(block.split()) > 2 and block not in body)]))
     title, author, created = properties(package)
     first_heading = next((line.lstrip("# ") for line in paragraphs if line.startswith("# ")), "")
     own = Document(
         text,
-        title or first_heading or name_as_title(name),
-        author,
-        find_date(text[:3000]) or created,
+        title=title or first_heading or name_as_title(name),
+        author=author,
+        date=find_date(text[:3000]) or created,
         media_type=MEDIA_TYPE,
     )
-    return with_attached(own, package.embedded(), within)
+    return with_attachments(own, package.embedded(), depth)
 
 
-def properties(package: Package) -> tuple[str, str, str]:
-    """Title, author and date of creation, as the program kept them; "" each where there is none."""
+def properties(package: XmlPackage) -> tuple[str, str, str]:
+    """Returns title, author and date of creation from the file's properties; "" for each that is missing."""
     about = package.find("docProps/core.xml")
-    title, author, created = (canonical(words(first(about, tag))) for tag in ("title", "creator", "created"))
+    title, author, created = (canonical(text_content(first_element(about, tag))) for tag in ("title", "creator", "created"))
     return title, author, created[:10]
 
 
 def _levels(styles: etree._Element | None) -> dict[str, int]:
-    """Style id → level of heading."""
+    """Returns style id → heading level, 1 to 6."""
     found, above = {}, {}
     for style in children(styles, "style") if styles is not None else ():
         id_, name = attribute(style, "styleId"), _value(style, "name")
@@ -83,22 +83,22 @@ def _levels(styles: etree._Element | None) -> dict[str, int]:
 
 
 def _value(element: etree._Element, name: str) -> str:
-    """The value of a setting below an element; "" if it is not set."""
-    found = first(element, name)
+    """Returns the value of a setting below an element; "" if it is not set."""
+    found = first_element(element, name)
     return attribute(found, "val") if found is not None else ""
 
 
 def _blocks(container: etree._Element, levels: dict[str, int]) -> Iterator[str]:
-    """Paragraphs and tables, in order; a text box follows the paragraph it is anchored in."""
+    """Yields paragraphs and tables in order. A text box follows the paragraph it is anchored in."""
     for child in container:
-        kind = local(child)
+        kind = local_name(child)
         if kind == "p":
             yield _paragraph(child, levels)
             for box in _boxes(child):
                 yield from _blocks(box, levels)
         elif kind == "tbl":
-            yield "\n".join(line for line in lines(_rows(child, levels)) if line)
-        elif kind not in _PASSED_OVER and kind not in ("sectPr", "tblPr", "tcPr", "trPr"):
+            yield "\n".join(line for line in table_lines(_rows(child, levels)) if line)
+        elif kind not in _SKIPPED and kind not in ("sectPr", "tblPr", "tcPr", "trPr"):
             yield from _blocks(child, levels)
 
 
@@ -115,25 +115,25 @@ def _paragraph(paragraph: etree._Element, levels: dict[str, int]) -> str:
 
 def _runs(element: etree._Element) -> Iterator[str]:
     for child in element:
-        kind = local(child)
+        kind = local_name(child)
         if kind == "t":
             yield child.text or ""
         elif kind in _BREAKS:
             yield _BREAKS[kind]
-        elif kind not in _PASSED_OVER:
+        elif kind not in _SKIPPED:
             yield from _runs(child)
 
 
 def _boxes(element: etree._Element) -> Iterator[etree._Element]:
     for child in element:
-        if local(child) == "txbxContent":
+        if local_name(child) == "txbxContent":
             yield child
-        elif local(child) != "Fallback":
+        elif local_name(child) != "Fallback":
             yield from _boxes(child)
 
 
 def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
-    """Cells; one that spans columns is followed by empty ones, one that spans rows stands in each."""
+    """Returns rows of cells. Empty cells follow a cell that spans columns; a cell that spans rows is repeated in each."""
     rows: list[list[str]] = []
     for row in _inside(table, "tr"):
         cells: list[str] = []
@@ -152,9 +152,9 @@ def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
 
 
 def _inside(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    """Children of this name, through content controls and the like."""
+    """Yields children of this name, also those inside content controls, insertions and the like."""
     for child in element:
-        if local(child) == name:
+        if local_name(child) == name:
             yield child
-        elif local(child) in ("sdt", "sdtContent", "customXml", "ins", "smartTag"):
+        elif local_name(child) in ("sdt", "sdtContent", "customXml", "ins", "smartTag"):
             yield from _inside(child, name)

@@ -1,4 +1,4 @@
-"""Web pages: the main text without menus and advertisements, with what the page says of itself. The home of trafilatura."""
+"""Web pages: the main text without menus and advertisements, and the page's metadata. The home of trafilatura."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from lxml import etree
 from rag.errors import ReadError
 from rag.records import Document
 from rag.sources.decoding.text import canonical, find_date, iso_date, name_as_title
-from rag.sources.decoding.xhtml import parsed, square, text_of
+from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
 
-# How trafilatura names what it keeps → HTML.
+# trafilatura's element names → HTML.
 _NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}
-_AROUND = ("nav", "aside", "footer")
-_LITTLE_BESIDE = 1.25  # a page that is no longer than this many times its main text is nothing but text
+_NOT_MAIN = ("nav", "aside", "footer")
+_MOSTLY_MAIN = 1.25  # a page no longer than this many times its main text has no menus worth removing
 
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports broken pages by itself; the reader does
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # this parser reports broken pages itself
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads a web page.
+def parse(data: bytes, name: str) -> Document:
+    """Parses a web page.
 
     Raises:
-        ReadError: It holds no text.
+        ReadError: The page has no text.
     """
     try:
-        root = parsed(data)
-        square(root)
-        whole = text_of(root, without=_AROUND)
+        root = html_tree(data)
+        simplify_tables(root)
+        whole = text_of(root, without=_NOT_MAIN)
         page = trafilatura.bare_extraction(root, include_comments=False, include_tables=True, with_metadata=True)
         text = text_of(_as_html(page.body)) if page is not None and page.body is not None else ""
-        if len(whole) < _LITTLE_BESIDE * len(text) or not text:  # no menus that could be told from the text
+        if len(whole) < _MOSTLY_MAIN * len(text) or not text:
             text = whole
     except ReadError:
         raise
-    except Exception as error:  # broken pages fail in many ways inside lxml
+    except Exception as error:  # lxml raises many kinds of errors on broken pages
         raise ReadError(f"the page cannot be parsed ({type(error).__name__})", "save it again from a browser") from error
     text = canonical(text or "").strip()
     if page is None:
         return Document(text, name_as_title(name), date=find_date(text), media_type="text/html")
-    about = {key: value for key in ("sitename", "url", "language") if (value := getattr(page, key, None))}
+    metadata = {key: value for key in ("sitename", "url", "language") if (value := getattr(page, key, None))}
     return Document(
         text,
         title=canonical(page.title or "") or name_as_title(name),
         author=canonical(page.author or ""),
         date=iso_date(page.date or "") or find_date(text),
         media_type="text/html",
-        metadata=about,
+        metadata=metadata,
     )
 
 
 def _as_html(body: etree._Element) -> etree._Element:
-    """The main text that trafilatura found, as HTML again."""
+    """Converts the main text that trafilatura found back to HTML, in place."""
     for element in body.iter(etree.Element):
         if element.tag == "head":
             element.tag = element.get("rend", "h2")

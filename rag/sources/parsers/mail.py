@@ -1,4 +1,4 @@
-"""Mail: EML, MBOX and Outlook's MSG. A message is a document, and so is what is attached to it. The home of oxmsg."""
+"""Mail: EML, MBOX and Outlook's MSG. Each message and each attachment is a document. The home of oxmsg."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from email.utils import parseaddr, parsedate_to_datetime
 from rag.errors import ReadError
 from rag.records import Document, Failure
 from rag.sources.decoding.text import canonical, decode, name_as_title
-from rag.sources.decoding.xhtml import parsed, text_of
-from rag.sources.parsers.attachments import base_name, with_attached
+from rag.sources.decoding.xhtml import html_tree, text_of
+from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "message/rfc822"
-_MOST_ATTACHED = 200  # of one message
+_MAX_ATTACHMENTS = 200  # of one message
 _FROM_LINE = re.compile(
     rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]{1,200}\b\d\d:\d\d[^\r\n]{0,40}\b\d{4}[^\r\n]{0,40}\r?\n"
 )
@@ -30,91 +30,101 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """What all kinds of mail have."""
+    """A message of any of the three formats."""
 
     subject: str
     sender: str
     to: str
     date: str  # ISO 8601, or ""
     body: str
-    attached: tuple[tuple[str, bytes], ...]  # (name, bytes)
+    attachments: tuple[tuple[str, bytes], ...]  # (name, bytes)
 
 
-def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
-    """Reads one message (EML).
+def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
+    """Parses one message (EML).
 
     Raises:
-        ReadError: It is no message.
+        ReadError: The file is not a message.
     """
     message = message_from_bytes(data, policy=default)
     if not message.keys():
-        raise ReadError("it is no mail: it has no headers", "save it again from the mail program")
-    return _taken(_parsed(message), name, "", within, data)
+        raise ReadError("it is not a mail message: it has no headers", "save it again from the mail program")
+    return _as_documents(_converted(message), name, "", depth, data)
 
 
-def read_box(data: bytes, name: str, within: int = 0) -> ParsedFile:
-    """Reads a mailbox (MBOX): every message a document of its own.
+def parse_mailbox(data: bytes, name: str, depth: int = 0) -> ParsedFile:
+    """Parses a mailbox (MBOX): each message becomes a document.
 
     Raises:
-        ReadError: There is no message in it.
+        ReadError: The file has no message.
     """
     starts = [found.span() for found in _FROM_LINE.finditer(data)]
     if not starts:
-        return read(data, name, within)
+        return parse(data, name, depth)
     documents: list[Document] = []
     failed: list[Failure] = []
     for n, (_, begin) in enumerate(starts, start=1):
         end = starts[n][0] if n < len(starts) else len(data)
         raw = _QUOTED_FROM.sub(rb"\1", data[begin:end])
         try:
-            taken = _taken(_parsed(message_from_bytes(raw, policy=default)), name, str(n), within, raw)
+            parsed = _as_documents(_converted(message_from_bytes(raw, policy=default)), name, str(n), depth, raw)
         except ReadError as error:
             failed.append(Failure(str(n), str(error), error.hint))
             continue
-        documents += taken.documents
-        failed += taken.failed
+        documents += parsed.documents
+        failed += parsed.failed
     return ParsedFile(tuple(documents), tuple(failed))
 
 
-def read_outlook(data: bytes, name: str, within: int = 0) -> ParsedFile:
-    """Reads a message that Outlook saved (MSG).
+def parse_outlook(data: bytes, name: str, depth: int = 0) -> ParsedFile:
+    """Parses a message saved by Outlook (MSG).
 
     Raises:
-        ReadError: It is damaged.
+        ReadError: The file is damaged.
     """
     from oxmsg import Message
 
     try:
         message = Message.load(io.BytesIO(data))
         headers = {key.lower(): value for key, value in (message.message_headers or {}).items()}
-        body = message.body or (text_of(parsed(message.html_body)) if message.html_body else "")
-        to = "; ".join(_name(one.name, one.email_address) for one in message.recipients)
-        attached = [
+        body = message.body or (text_of(html_tree(message.html_body)) if message.html_body else "")
+        to = "; ".join(_full_name(one.name, one.email_address) for one in message.recipients)
+        attachments = [
             (one.file_name or "attachment", one.file_bytes)
-            for one in message.attachments[:_MOST_ATTACHED]
+            for one in message.attachments[:_MAX_ATTACHMENTS]
             if one.file_bytes
         ]
         sent = message.sent_date.date().isoformat() if message.sent_date else _day(headers.get("date", ""))
         sender = str(make_header(decode_header(message.sender or "")))
-        found = _Message((message.subject or "").strip("\0 "), sender, to, sent, body, tuple(attached))
-    except Exception as error:  # a damaged file fails in many ways inside olefile and oxmsg
+        converted = _Message(
+            subject=(message.subject or "").strip("\0 "),
+            sender=sender,
+            to=to,
+            date=sent,
+            body=body,
+            attachments=tuple(attachments),
+        )
+    except Exception as error:  # olefile and oxmsg raise many kinds of errors on a damaged file
         raise ReadError(f"the message cannot be read ({type(error).__name__})", "save it as EML") from error
-    return _taken(found, name, "", within, data)
+    return _as_documents(converted, name, "", depth, data)
 
 
-def _parsed(message: EmailMessage) -> _Message:
-    attached = list(_attached(message))[:_MOST_ATTACHED]
+def _converted(message: EmailMessage) -> _Message:
     return _Message(
-        _header(message, "subject"), _header(message, "from"), _header(message, "to"), _day(_header(message, "date")),
-        _body(message), tuple(attached),
-    )  # fmt: skip
+        subject=_header(message, "subject"),
+        sender=_header(message, "from"),
+        to=_header(message, "to"),
+        date=_day(_header(message, "date")),
+        body=_body(message),
+        attachments=tuple(list(_attachments(message))[:_MAX_ATTACHMENTS]),
+    )
 
 
 def _header(message: EmailMessage, name: str) -> str:
     try:
         value = message.get(name, "")
         return " ".join(str(value).split())
-    except Exception:  # a header that breaks its own grammar fails in many ways inside the parser
+    except Exception:  # the header parser raises many kinds of errors on malformed headers
         raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
         return " ".join(str(raw).split())
 
@@ -142,7 +152,7 @@ def _text(part: MIMEPart) -> str:
     if part.get_content_type() != "text/html":
         return text
     try:
-        return text_of(parsed(text))
+        return text_of(html_tree(text))
     except ReadError:
         return ""
 
@@ -152,7 +162,7 @@ def _payload(part: MIMEPart) -> bytes:
     return payload if isinstance(payload, bytes) else b""
 
 
-def _attached(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
+def _attachments(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
     for part in message.walk():
         kind, is_attached = part.get_content_type(), part.get_content_disposition() == "attachment"
         if part is message:
@@ -165,8 +175,8 @@ def _attached(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
             yield (part.get_filename() or f"attachment.{kind.rpartition('/')[2]}"), _payload(part)
 
 
-def _taken(message: _Message, name: str, part: str, within: int, raw: bytes) -> ParsedFile:
-    """The message as a document, and those of what is attached to it."""
+def _as_documents(message: _Message, name: str, part: str, depth: int, raw: bytes) -> ParsedFile:
+    """Returns the message as a document, and the documents of its attachments."""
     head = [
         f"{label}: {value}"
         for label, value in (
@@ -177,28 +187,33 @@ def _taken(message: _Message, name: str, part: str, within: int, raw: bytes) -> 
         )
         if value
     ]
-    attached = [(base_name(given, "attachment"), data) for given, data in message.attached]
-    names = [given for given, _ in attached]
+    attachments = [(base_name(declared, "attachment"), data) for declared, data in message.attachments]
+    names = [declared for declared, _ in attachments]
     if names:
         head.append(f"Attached: {', '.join(names)}")
     text = canonical("\n".join(head) + "\n\n" + message.body.strip()).replace("\0", "")
     title = canonical(message.subject) or name_as_title(name)
-    about = {"from": message.sender, "to": message.to, "attachments": "; ".join(names)}
+    metadata = {"from": message.sender, "to": message.to, "attachments": "; ".join(names)}
     sender = parseaddr(message.sender)
     own = Document(
-        text, title, canonical(sender[0] or sender[1] or message.sender), message.date, media_type=MEDIA_TYPE,
-        metadata={key: canonical(value) for key, value in about.items() if value}, source=part,
+        text,
+        title=title,
+        author=canonical(sender[0] or sender[1] or message.sender),
+        date=message.date,
+        media_type=MEDIA_TYPE,
+        metadata={key: canonical(value) for key, value in metadata.items() if value},
+        source=part,
         content_hash=hashlib.sha256(raw).hexdigest(),
-    )  # fmt: skip
-    return with_attached(own, attached, within)
+    )
+    return with_attachments(own, attachments, depth)
 
 
-def _name(name: str, address: str) -> str:
+def _full_name(name: str, address: str) -> str:
     return f"{name} <{address}>" if name and address and name != address else name or address
 
 
-def _day(words: str) -> str:
+def _day(text: str) -> str:
     try:
-        return parsedate_to_datetime(words).date().isoformat()
+        return parsedate_to_datetime(text).date().isoformat()
     except (TypeError, ValueError, OverflowError):
         return ""

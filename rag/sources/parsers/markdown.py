@@ -1,4 +1,4 @@
-"""Markdown: kept as it stands, markup included; title, author and date come from its front matter or headings."""
+"""Markdown: the text is kept with its markup; title, author and date come from the front matter or the headings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _FIRST_HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 _EDGE = 1500
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads Markdown.
+def parse(data: bytes, name: str) -> Document:
+    """Parses Markdown.
 
     Raises:
         ReadError: The bytes are not text.
@@ -26,4 +26,4 @@ def read(data: bytes, name: str) -> Document:
     title = fields.pop("title", "") or (heading.group(1) if heading else "") or name_as_title(name)
     author = fields.pop("author", "") or find_author(text[:_EDGE])
     date = iso_date(fields.pop("date", "")) or find_date(text[:_EDGE] + "\n" + text[-_EDGE:])
-    return Document(text, title, author, date, media_type="text/markdown", metadata=fields)
+    return Document(text, title=title, author=author, date=date, media_type="text/markdown", metadata=fields)

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: the text as it stands, code and what it printed between fences; each cell is found by its number."""
+"""Jupyter notebooks: text as it is, code and output between fences. Each numbered cell is an anchor."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from rag.errors import ReadError
 from rag.records import Document
-from rag.sources.decoding.pages import joined
+from rag.sources.decoding.pages import join_parts
 from rag.sources.decoding.text import decode, name_as_title
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_LONGEST_OUTPUT = 20_000  # code points of one cell's output
+_MAX_OUTPUT = 20_000  # code points of one cell's output
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads a notebook.
+def parse(data: bytes, name: str) -> Document:
+    """Parses a notebook.
 
     Raises:
-        ReadError: It is no notebook.
+        ReadError: The file is not a notebook.
     """
     try:
         book = json.loads(decode(data))
@@ -28,18 +28,18 @@ def read(data: bytes, name: str) -> Document:
         language = str(book.get("metadata", {}).get("kernelspec", {}).get("language", "python"))
         parts = [_cell(cell, language) for cell in cells]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ReadError("it is no notebook", "open it in Jupyter and save it again") from error
+        raise ReadError("it is not a notebook", "open it in Jupyter and save it again") from error
     numbered = [(f"cell {n}", None, part) for n, part in enumerate(parts, start=1) if part.strip()]
-    text, anchors = joined(numbered)
+    text, anchors = join_parts(numbered)
     heading = next((line.lstrip("# ") for line in text.split("\n") if line.startswith("#")), "")
     return Document(text, heading or name_as_title(name), anchors=anchors, media_type="application/x-ipynb+json")
 
 
 def _cell(cell: dict[str, Any], language: str) -> str:
-    source = _together(cell.get("source", cell.get("input", "")))
+    source = _as_string(cell.get("source", cell.get("input", "")))
     if cell["cell_type"] != "code":
         return source
-    printed = "\n".join(_outputs(cell.get("outputs", ())))[:_LONGEST_OUTPUT].strip("\n")
+    printed = "\n".join(_outputs(cell.get("outputs", ())))[:_MAX_OUTPUT].strip("\n")
     return "\n\n".join(
         part
         for part in (f"```{language}\n{source}\n```" if source else "", f"```\n{printed}\n```" if printed else "")
@@ -49,9 +49,9 @@ def _cell(cell: dict[str, Any], language: str) -> str:
 
 def _outputs(outputs: Any) -> Iterator[str]:
     for output in outputs:
-        shown = output.get("text") or output.get("data", {}).get("text/plain") or output.get("evalue", "")
-        yield _COLOURS.sub("", _together(shown))
+        text = output.get("text") or output.get("data", {}).get("text/plain") or output.get("evalue", "")
+        yield _COLOURS.sub("", _as_string(text))
 
 
-def _together(lines: Any) -> str:
+def _as_string(lines: Any) -> str:
     return "".join(map(str, lines)) if isinstance(lines, list) else str(lines)

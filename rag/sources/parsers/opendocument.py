@@ -8,59 +8,65 @@ from lxml import etree
 
 from rag.errors import ReadError
 from rag.records import Document
-from rag.sources.decoding.pages import paged
-from rag.sources.decoding.tables import lines
+from rag.sources.decoding.pages import join_pages
+from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import canonical, find_date, name_as_title
-from rag.sources.decoding.zipped_xml import Package, attribute, children, first, local, words
+from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element, local_name, text_content
 
-_PASSED_OVER = frozenset({
+_SKIPPED = frozenset({
     "tracked-changes", "forms", "sequence-decls", "settings", "alphabetical-index-source", "table-of-content-source",
 })  # fmt: skip
-_MOST_REPEATS = 50  # of a cell or row: thousands of empty ones are how a program fills a page
+_MAX_REPEATS = 50  # of a cell or row: programs fill a page with thousands of empty ones
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads ODT and ODP.
+def parse(data: bytes, name: str) -> Document:
+    """Parses ODT and ODP.
 
     Raises:
-        ReadError: It is damaged, locked, or a bomb.
+        ReadError: The file is damaged, locked with a password, or a zip bomb.
     """
-    package = Package(data)
+    package = XmlPackage(data)
     manifest = package.find("META-INF/manifest.xml")
-    if first(manifest, "encryption-data") is not None:
+    if first_element(manifest, "encryption-data") is not None:
         raise ReadError("it is locked with a password", "save a copy without the password")
-    body = first(package.xml("content.xml"), "body")
+    body = first_element(package.xml("content.xml"), "body")
     styles = package.find("styles.xml")
-    slides = [page for page in body.iter() if local(page) == "page"] if body is not None else []
+    slides = [page for page in body.iter() if local_name(page) == "page"] if body is not None else []
     if slides:
         parts = ["\n\n".join(filter(None, _blocks(slide))) for slide in slides]
-        masters = [found for found in styles.iter() if local(found) == "master-page"] if styles is not None else []
+        masters = [found for found in styles.iter() if local_name(found) == "master-page"] if styles is not None else []
         common = dict.fromkeys(block for master in masters for block in _blocks(master) if block and "<" not in block)
-        parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)  # what stands on all is said once
-        text, anchors = paged(parts, "slide")
+        parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)  # text on every slide is kept once
+        text, anchors = join_pages(parts, "slide")
         media_type = "application/vnd.oasis.opendocument.presentation"
     else:
         blocks = [block for block in _blocks(body) if block] if body is not None else []
-        edges = [found for found in styles.iter() if local(found) in ("header", "footer")] if styles is not None else []
-        around = dict.fromkeys(block for edge in edges for block in _blocks(edge) if len(block.split()) > 2)
-        text, anchors = canonical("\n\n".join([*blocks, *(block for block in around if block not in blocks)])), ()
+        edges = (
+            [found for found in styles.iter() if local_name(found) in ("header", "footer")] if styles is not None else []
+        )
+        running = dict.fromkeys(block for edge in edges for block in _blocks(edge) if len(block.split()) > 2)
+        text, anchors = canonical("\n\n".join([*blocks, *(block for block in running if block not in blocks)])), ()
         media_type = "application/vnd.oasis.opendocument.text"
-    about = package.find("meta.xml")
-    title, author = words(first(first(about, "meta"), "title")), words(first(about, "creator"))
-    author = words(first(about, "initial-creator")) or author
-    created = words(first(about, "creation-date"))[:10]
+    meta = package.find("meta.xml")
+    title = text_content(first_element(first_element(meta, "meta"), "title"))
+    author = text_content(first_element(meta, "initial-creator")) or text_content(first_element(meta, "creator"))
+    created = text_content(first_element(meta, "creation-date"))[:10]
     heading = next((line.lstrip("# ") for line in text.split("\n") if line.startswith("# ")), "")
     return Document(
-        text, canonical(title or heading) or name_as_title(name), canonical(author), find_date(text[:3000]) or created,
-        anchors, media_type,
-    )  # fmt: skip
+        text,
+        title=canonical(title or heading) or name_as_title(name),
+        author=canonical(author),
+        date=find_date(text[:3000]) or created,
+        anchors=anchors,
+        media_type=media_type,
+    )
 
 
 def _blocks(element: etree._Element, item: str = "") -> Iterator[str]:
-    """Paragraphs and tables, in order."""
+    """Yields paragraphs and tables in order."""
     for child in element:
-        kind = local(child)
+        kind = local_name(child)
         if kind in ("p", "h"):
             text = "".join(_runs(child)).strip()
             level = attribute(child, "outline-level") if kind == "h" else ""
@@ -73,40 +79,40 @@ def _blocks(element: etree._Element, item: str = "") -> Iterator[str]:
         elif kind == "list-item":
             yield from _blocks(child, "- ")
         elif kind == "table":
-            yield "\n".join(line for line in lines(list(_rows(child))) if line)
-        elif kind in ("title", "desc"):  # what a picture shows
-            yield f"[{words(child)}]" if words(child) else ""
+            yield "\n".join(line for line in table_lines(list(_rows(child))) if line)
+        elif kind in ("title", "desc"):  # the description of a picture
+            yield f"[{text_content(child)}]" if text_content(child) else ""
         elif kind == "notes":  # of a slide
-            said = [block for block in _blocks(child) if block]
-            yield "\n".join([f"Notes: {said[0]}", *said[1:]]) if said else ""
-        elif kind not in _PASSED_OVER:
+            notes = [block for block in _blocks(child) if block]
+            yield "\n".join([f"Notes: {notes[0]}", *notes[1:]]) if notes else ""
+        elif kind not in _SKIPPED:
             yield from _blocks(child, item)
 
 
 def _runs(element: etree._Element) -> Iterator[str]:
-    """A paragraph's text; notes in brackets where they are called, comments behind."""
+    """Yields a paragraph's text, with notes and comments in brackets where they are anchored."""
     yield element.text or ""
     for child in element:
-        kind = local(child)
+        kind = local_name(child)
         if kind == "s":
             count = attribute(child, "c")
             yield " " * min(int(count) if count.isdigit() else 1, 100)
         elif kind in _BREAKS:
             yield _BREAKS[kind]
         elif kind == "note":
-            yield f" [{words(first(child, 'note-body'))}]"
+            yield f" [{text_content(first_element(child, 'note-body'))}]"
         elif kind == "annotation":
-            said = " ".join(words(one) for one in children(child, "p"))
-            yield f" [Comment by {words(first(child, 'creator'))}: {said}]" if said else ""
-        elif kind not in ("frame", "g", "custom-shape", "text-box", *_PASSED_OVER):
+            comment = " ".join(text_content(one) for one in children(child, "p"))
+            yield f" [Comment by {text_content(first_element(child, 'creator'))}: {comment}]" if comment else ""
+        elif kind not in ("frame", "g", "custom-shape", "text-box", *_SKIPPED):
             yield from _runs(child)
         yield child.tail or ""
 
 
 def _boxes(paragraph: etree._Element) -> Iterator[etree._Element]:
-    """Frames and shapes that are anchored in a paragraph, the outermost."""
+    """Yields the outermost frames and shapes that are anchored in a paragraph."""
     for child in paragraph:
-        if local(child) in ("frame", "custom-shape", "g"):
+        if local_name(child) in ("frame", "custom-shape", "g"):
             yield child
         else:
             yield from _boxes(child)
@@ -114,7 +120,7 @@ def _boxes(paragraph: etree._Element) -> Iterator[etree._Element]:
 
 def _rows(table: etree._Element) -> Iterator[list[str]]:
     for row in table.iter():
-        if local(row) != "table-row" or _table_of(row) is not table:
+        if local_name(row) != "table-row" or _table_of(row) is not table:
             continue
         cells: list[str] = []
         for cell in children(row, "table-cell", "covered-table-cell"):
@@ -127,9 +133,9 @@ def _rows(table: etree._Element) -> Iterator[list[str]]:
 
 
 def _table_of(row: etree._Element) -> etree._Element | None:
-    return next((above for above in row.iterancestors() if local(above) == "table"), None)
+    return next((above for above in row.iterancestors() if local_name(above) == "table"), None)
 
 
 def _repeats(element: etree._Element, name: str) -> int:
     count = attribute(element, name)
-    return min(int(count), _MOST_REPEATS) if count.isdigit() else 1
+    return min(int(count), _MAX_REPEATS) if count.isdigit() else 1

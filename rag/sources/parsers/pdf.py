@@ -1,9 +1,9 @@
-"""PDF: the text layer in reading order, page by page, and where on a page its characters stand. The home of pypdfium2.
+"""PDF: the text layer in reading order, page by page, and the place of its characters on the page. The home of pypdfium2.
 
-pdfium gives a page's text in the order in which it was drawn, which mostly is the order in which it is read. What is mended
-here: columns drawn line by line across the page, letters drawn one by one, ligatures, hyphens at the ends of lines, headers
-and footers that stand between the halves of a sentence. Every step keeps for each character where it came from, so that a
-citation can be shown on the page. Pages that are pictures are recognised where that is turned on (`scanned`).
+pdfium gives a page's text in drawing order, which is mostly reading order. This module corrects columns drawn line by line
+across the page, letters drawn one by one, ligatures, hyphens at line ends, and headers and footers in the middle of a
+sentence. Every step keeps the origin of each character, so that a citation can be shown on the page. Scanned pages are
+recognised if OCR is on (`rag.sources.decoding.ocr`).
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from rag.errors import ReadError
 from rag.records import Anchor, Document
 from rag.sources.decoding import ocr
 from rag.sources.decoding.text import canonical, find_date, name_as_title
-from rag.sources.parsers.attachments import base_name, with_attached
+from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
 
-Box = tuple[float, float, float, float]  # left, bottom, right, top, in points from the page's lower left corner
+Box = tuple[float, float, float, float]  # left, bottom, right, top: points from the page's lower left corner
 
-_FAR: Box = (0.0, 0.0, 0.0, 0.0)
-_MOST_PAGES = 20_000
-_MOST_RECOGNISED = 2_000  # pages, of seconds each
-_MOST_ATTACHED = 100
+_NO_BOX: Box = (0.0, 0.0, 0.0, 0.0)
+_MAX_PAGES = 20_000
+_MAX_RECOGNISED = 2_000  # pages; each takes seconds
+_MAX_ATTACHMENTS = 100
 _LIGATURES = dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
-_HYPHENS = "\ufffe\x02"  # how pdfium marks a hyphen that only ends a line
-_INVISIBLE = "\xad\u200b\ufeff"
-_CHANGED = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_INVISIBLE}\0]")
+_HYPHENS = "\ufffe\x02"  # pdfium's marks for a hyphen that only breaks a word at a line end
+_DROPPED = "\xad\u200b\ufeff"
+_NEEDS_CLEANING = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_DROPPED}\0]")
 _SENTENCE_ENDS = (".", "!", "?", ":", "”", '"', ")", ";", "。", "！", "？")
-_EDGE_LINES = 3  # at the top and at the bottom of a page, among which headers and footers are looked for
-_RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3  # of the pages, and pages: what repeats that often runs along
+_EDGE_LINES = 3  # at the top and at the bottom of a page, where headers and footers are looked for
+_RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3  # of the pages, and pages: a line repeated on so many is a header or footer
 _PAGE_NUMBER = re.compile(r"[-–—\s|]*(?:page\s*)?#(?:\s*(?:of|/)\s*#)?[-–—\s|]*$", re.IGNORECASE)
-_PROSE = 25  # code points from which a line is prose rather than a cell
-_ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # of the lines: how many stand right of the one before if columns were drawn across
-_APART = 0.55  # of a line's height: more room than usual between two lines parts paragraphs
+_PROSE = 25  # code points; a longer line is prose rather than a cell
+_ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # of the lines: that many lie right of the one before if columns were drawn across
+_PARAGRAPH_GAP = 0.55  # of a line's height: that much more than the usual distance starts a paragraph
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
-_PICTURE_PIXELS, _PICTURE_SCALE = 2_000, 4.0  # of the longer side of a page that is recognised; pixels a point, at most
-_SHOWN_PIXELS, _SHOWN_SCALE = 2_200, 2.0  # the same of a page that is shown
-_MARKER = (253, 230, 138)  # red, green, blue
-_FEW = 60  # characters: what a scanning app stamps on a picture is no text layer
+_OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # of the longer side of a page for OCR; at most that many pixels per point
+_DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same for a page that is shown
+_MARKER_RGB = (253, 230, 138)  # a highlighter
+_STAMP = 60  # characters: fewer on a page-sized picture are a scanner app's stamp, not a text layer
 _NO_TITLE = re.compile(r"untitled|\.\w{3,4}$|^Microsoft", re.IGNORECASE)
 
 
@@ -59,69 +59,69 @@ class _Line:
     """A line of a page.
 
     Attributes:
-        text: As it is shown, without its end.
-        origins: For each character of `text`, its place in pdfium's text of the page.
-        box: Where it stands; None where pdfium does not say.
-        broken: Whether the last word goes on in the next line.
-        apart: Whether a paragraph ends before it.
+        text: The line without its ending.
+        origins: For each character of `text`, its position in pdfium's text of the page.
+        box: The line's place on the page; None where pdfium does not know it.
+        broken: Whether the last word continues on the next line.
+        starts_paragraph: Whether a paragraph ends before this line.
     """
 
     text: str
     origins: Sequence[int]
     box: Box | None
     broken: bool = False
-    apart: bool = False
+    starts_paragraph: bool = False
 
 
-def read(data: bytes, name: str, within: int = 0) -> ParsedFile:
-    """Reads a PDF's text layer, and the files attached to it.
+def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
+    """Parses a PDF's text layer and the files attached to the PDF.
 
     Raises:
-        ReadError: It is damaged, locked by a password, or holds pictures of text only.
+        ReadError: The file is damaged, locked with a password, or has only pictures of text.
     """
     with _opened(data) as pdf:
-        pages, recognised = _recognised(pdf, _pages(pdf))
-        about = pdf.get_metadata_dict(skip_empty=True)
-        attached = list(_attached(pdf))
-    text, starts = _together(pages)
+        pages, recognised = _with_recognised(pdf, _pages(pdf))
+        info = pdf.get_metadata_dict(skip_empty=True)
+        attachments = list(_attachments(pdf))
+    text, starts = _joined_pages(pages)
     if not text.strip():
-        if not attached:
-            hint = "OCR found no words on them either" if ocr.is_on() else ocr.HINT
+        if not attachments:
+            hint = "OCR found no text on them either" if ocr.is_on() else ocr.HINT
             raise ReadError("no text layer (scanned pages?)", hint)
-        return with_attached(None, attached, within)
-    # Titles that programs leave behind ("Microsoft Word - x.doc", "untitled") tell less than the file's name.
-    title = canonical(about.get("Title", "")).strip()
+        return with_attachments(None, attachments, depth)
+    # Titles that programs leave behind ("Microsoft Word - x.doc", "untitled") say less than the file name.
+    title = canonical(info.get("Title", "")).strip()
     title = title if re.search(r"[^\W\d_]{3}", title) and not _NO_TITLE.search(title) else name_as_title(name)
-    marked = {
+    listed = {
         "pages_without_text": [n for n, page in enumerate(pages, start=1) if not page],
         "pages_recognised": [n + 1 for n in recognised],
     }
     own = Document(
         text,
         title,
-        author=canonical(about.get("Author", "")).strip(),
-        date=find_date(text[:3000]) or _created(about.get("CreationDate", "")),
+        author=canonical(info.get("Author", "")).strip(),
+        date=find_date(text[:3000]) or _created(info.get("CreationDate", "")),
         anchors=tuple(Anchor(start, f"p. {n}", n) for n, start in enumerate(starts, start=1)),
         media_type="application/pdf",
-        metadata={name: ", ".join(map(str, numbers)) for name, numbers in marked.items() if numbers},
+        metadata={name: ", ".join(map(str, numbers)) for name, numbers in listed.items() if numbers},
     )
-    return with_attached(own, attached, within)
+    return with_attachments(own, attachments, depth)
 
 
 def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[tuple[int, Box]]:
-    """Where on its pages a span of a PDF's canonical text stands: (1-based page, box), line by line.
+    """Locates a span of a PDF's canonical text on its pages.
 
     Args:
-        data: The file's bytes, as they were when the text was read.
-        anchors: Of the document: where its pages begin.
+        data: The file's bytes, unchanged since the file was parsed.
+        anchors: The document's anchors: where its pages begin.
         start: First code point.
         end: One past the last.
 
     Returns:
-        Nothing for pages that were recognised: they have no characters, only a picture.
+        (1-based page, box) of each line. Nothing for recognised pages: they have no characters, only a picture.
 
     Raises:
-        ReadError: It cannot be read.
+        ReadError: The file cannot be parsed.
     """
     found: list[tuple[int, Box]] = []
     starts = [mark.start for mark in anchors]
@@ -137,22 +137,22 @@ def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[
                 at += len(line.text) + len(ending)
             if spans:
                 with _text_page(pdf, number) as text_page:
-                    lines = (_around(list(_boxes(text_page, a, b))) for a, b in spans)
+                    lines = (_union(list(_boxes(text_page, a, b))) for a, b in spans)
                     found += [(number + 1, box) for box in lines if box is not None]
     return found
 
 
 def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
-    """A page as it is printed, as a PNG, with the lines of some spans of the canonical text marked.
+    """Draws a page as a PNG with the lines of some spans of the canonical text highlighted.
 
     Args:
-        data: The file's bytes, as they were when the text was read.
-        anchors: Of the document: where its pages begin.
+        data: The file's bytes, unchanged since the file was parsed.
+        anchors: The document's anchors: where its pages begin.
         page: 1-based.
-        spans: (start, end) in the document's text; what stands on other pages is passed over.
+        spans: (start, end) in the document's text; spans on other pages are ignored.
 
     Raises:
-        ReadError: It cannot be read, or has no such page.
+        ReadError: The file cannot be parsed, or has no such page.
     """
     from PIL import Image
 
@@ -162,7 +162,7 @@ def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[t
             raise ReadError(f"it has no page {page}")
         try:
             printed = pdf[page - 1]
-            scale = min(_SHOWN_SCALE, _SHOWN_PIXELS / max(*printed.get_size(), 1.0))
+            scale = min(_DRAWN_SCALE, _DRAWN_PIXELS / max(*printed.get_size(), 1.0))
             left, bottom = printed.get_mediabox()[:2]
             pixels = printed.render(scale=scale, rev_byteorder=True, may_draw_forms=False).to_numpy()[:, :, :3].copy()
         except pypdfium2.PdfiumError as error:
@@ -171,7 +171,8 @@ def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[t
         x0, y0, x1, y1 = (at * scale for at in (box[0] - left, box[1] - bottom, box[2] - left, box[3] - bottom))
         rows = slice(max(0, int(pixels.shape[0] - y1) - 1), max(0, int(pixels.shape[0] - y0) + 1))
         part = pixels[rows, max(0, int(x0) - 1) : max(0, int(x1) + 1)]
-        part[:] = (part.astype("uint16") * _MARKER // 255).astype("uint8")  # as a marker on paper: what is dark stays dark
+        # Multiplied, as a highlighter on paper: dark stays dark.
+        part[:] = (part.astype("uint16") * _MARKER_RGB // 255).astype("uint8")
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
@@ -184,7 +185,7 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
     except pypdfium2.PdfiumError as error:
         if "assword" in str(error):
             raise ReadError("it is locked with a password", "save a copy without the password") from None
-        raise ReadError("it is damaged, or no PDF", "open it and save it again") from error
+        raise ReadError("it is damaged, or not a PDF", "open it and save it again") from error
     try:
         yield pdf
     finally:
@@ -192,11 +193,11 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def _pages(pdf: pypdfium2.PdfDocument) -> list[list[_Line]]:
-    """The lines of each page, in reading order, without what runs along on every page."""
+    """Returns the lines of each page in reading order, without running headers and footers."""
     count = len(pdf)
-    if count > _MOST_PAGES:
-        raise ReadError(f"it claims {count:,} pages", "save it in parts")
-    return _without_running([_page(pdf, number) for number in range(count)])
+    if count > _MAX_PAGES:
+        raise ReadError(f"it declares {count:,} pages", "save it in parts")
+    return _without_running_lines([_page(pdf, number) for number in range(count)])
 
 
 @contextmanager
@@ -220,26 +221,26 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
                     boxed.append((raw, at, list(_boxes(text_page, at, at + len(raw)))))
                 at += len(raw) + 2
             lines = list(_split_at_gutter(text_page, boxed))
-    except pypdfium2.PdfiumError:  # one broken page does not cost the others
+    except pypdfium2.PdfiumError:  # one broken page must not lose the others
         return []
-    return _parted([_cleaned(line) for line in _in_columns(_spelled(lines))])
+    return _with_paragraphs([_cleaned(line) for line in _in_column_order(_join_spaced_letters(lines))])
 
 
-def _recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tuple[list[list[_Line]], list[int]]:
-    """Pages with the words that stand on those that are pictures, and which these are; as they were if that is off."""
+def _with_recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tuple[list[list[_Line]], list[int]]:
+    """Replaces scanned pages by their recognised lines, if OCR is on. Returns all pages and the numbers replaced."""
     if not ocr.is_on():
         return pages, []
-    pictures = islice((n for n, page in enumerate(pages) if _is_picture(pdf, n, page)), _MOST_RECOGNISED)
+    pictures = islice((n for n, page in enumerate(pages) if _is_picture(pdf, n, page)), _MAX_RECOGNISED)
     found = {n: lines for n in pictures if (lines := _recognised_page(pdf, n))}
-    kept = dict(zip(found, _without_running(list(found.values())), strict=True))
+    kept = dict(zip(found, _without_running_lines(list(found.values())), strict=True))
     return [kept.get(n, page) for n, page in enumerate(pages)], list(kept)
 
 
 def _is_picture(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[_Line]) -> bool:
-    """Whether a page has no text, or next to none over a picture that fills most of it."""
+    """Whether a page has no text, or next to none on a picture that fills most of the page."""
     if not lines:
         return True
-    if sum(len(line.text) for line in lines) > _FEW:
+    if sum(len(line.text) for line in lines) > _STAMP:
         return False
     try:
         page = pdf[number]
@@ -253,29 +254,29 @@ def _is_picture(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[_Line])
 def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
     try:
         page = pdf[number]
-        scale = min(_PICTURE_SCALE, _PICTURE_PIXELS / max(*page.get_size(), 1.0))
+        scale = min(_OCR_SCALE, _OCR_PIXELS / max(*page.get_size(), 1.0))
         picture = page.render(scale=scale, may_draw_forms=False).to_numpy()
-    except pypdfium2.PdfiumError:  # one broken page does not cost the others
+    except pypdfium2.PdfiumError:  # one broken page must not lose the others
         return []
     lines: list[_Line] = []
-    for row in ocr.rows(picture[:, :, :3], scale):
+    for row in ocr.recognised_rows(picture[:, :, :3], scale):
         text, box = row[0]
         for later, at in row[1:]:
             if at[0] - box[2] > box[3] - box[1] and _is_prose(text) and _is_prose(later):  # of two columns
                 lines.append(_Line(text, range(len(text)), box))
                 text, box = later, at
             else:
-                text, box = f"{text} {later}", _around([box, at]) or at
+                text, box = f"{text} {later}", _union([box, at]) or at
         lines.append(_Line(text, range(len(text)), box))
-    lines = _in_columns(lines)
+    lines = _in_column_order(lines)
     goes_on = [a.text.endswith("-") and a.text[-2:-1].isalpha() and b.text[:1].islower() for a, b in pairwise(lines)]
     for n in (n for n, is_broken in enumerate(goes_on) if is_broken):
         lines[n] = replace(lines[n], text=lines[n].text[:-1] + _HYPHENS[0])
-    return _parted([_cleaned(line) for line in lines])
+    return _with_paragraphs([_cleaned(line) for line in lines])
 
 
 def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[Box]:
-    """The boxes of characters [start, end) of a page's text."""
+    """Yields the boxes of characters [start, end) of a page's text."""
     first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, start)
     last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, end - 1)
     if first < 0 or last < first:
@@ -286,7 +287,7 @@ def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[B
             yield left.value, bottom.value, right.value, top.value
 
 
-def _around(found: Sequence[Box]) -> Box | None:
+def _union(found: Sequence[Box]) -> Box | None:
     if not found:
         return None
     left, bottom, right, top = zip(*found, strict=True)
@@ -294,9 +295,9 @@ def _around(found: Sequence[Box]) -> Box | None:
 
 
 def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str, int, Sequence[Box]]]) -> Iterator[_Line]:
-    """Lines (text, place in the page's text, boxes); those that run over the room between two columns are cut there.
+    """Yields lines from (text, position in the page's text, boxes). Splits lines across the gutter of two columns.
 
-    pdfium joins what stands side by side. A table is left as it is: it has no words enough on both sides.
+    pdfium joins text that is side by side. A table stays as it is: it has too few words on both sides.
     """
     gaps = [_widest_gap(found) for _, _, found in boxed]
     wide = [gap for gap in gaps if gap is not None]
@@ -312,22 +313,22 @@ def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str
         if are_columns and place:
             for half, begin in ((text[:place], at), (text[place:], at + place)):
                 end = begin + len(half)
-                yield _Line(half, range(begin, end), _around(list(_boxes(text_page, begin, end))))
+                yield _Line(half, range(begin, end), _union(list(_boxes(text_page, begin, end))))
         else:
-            yield _Line(text, range(at, at + len(text)), _around(found))
+            yield _Line(text, range(at, at + len(text)), _union(found))
 
 
 def _widest_gap(found: Sequence[Box]) -> tuple[float, float] | None:
-    """The room (left, right) between two boxes of a line, wider than the line is high."""
+    """Returns (left, right) of the widest gap between two boxes of a line, if it is wider than the line is high."""
     gaps = [(a[2], b[0]) for a, b in pairwise(found) if b[0] - a[2] > 1.2 * max(a[3] - a[1], b[3] - b[1])]
     return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
 
 
 def _place_right_of(text_page: pypdfium2.PdfTextPage, text: str, at: int, x: float) -> int:
-    """The first word of a line that stands right of x, as a place in its text; 0 if none does."""
+    """Returns the position of a line's first word right of x; 0 if there is none."""
 
     def is_right(place: int) -> bool:
-        return next(_boxes(text_page, at + place, at + place + 1), _FAR)[0] >= x - 1
+        return next(_boxes(text_page, at + place, at + place + 1), _NO_BOX)[0] >= x - 1
 
     places = [found.end() for found in re.finditer(r"\s+", text) if found.end() < len(text)]
     found = bisect_left(places, True, key=is_right)
@@ -338,8 +339,8 @@ def _is_prose(text: str) -> bool:
     return len(text) > _PROSE and sum(map(str.isalpha, text)) > 0.6 * len(text)
 
 
-def _spelled(lines: Sequence[_Line]) -> list[_Line]:
-    """Letters that were drawn one by one, joined into words where they stand on one line."""
+def _join_spaced_letters(lines: Sequence[_Line]) -> list[_Line]:
+    """Joins letters that were drawn one by one into words, where they are on one line."""
     joined: list[_Line] = []
     for line in lines:
         before = joined[-1] if joined else None
@@ -358,22 +359,19 @@ def _spelled(lines: Sequence[_Line]) -> list[_Line]:
             before.text + space + line.text,
             [*before.origins, *[before.origins[-1]] * len(space), *line.origins],
         )
-        joined[-1] = _Line(text, origins, _around([before.box, line.box]))
+        joined[-1] = _Line(text, origins, _union([before.box, line.box]))
     return joined
 
 
 def _letters_only(text: str) -> bool:
-    """Whether a line is made of letters drawn one by one so far: a letter, or words that were joined here."""
+    """Whether a line consists of letters drawn one by one: a letter, or words that were joined here."""
     return len(text) < 80 and all(character.isalpha() or character == " " for character in text)
 
 
-def _in_columns(lines: list[_Line]) -> list[_Line]:
-    """Lines drawn across two columns, put column after column; else as they are."""
+def _in_column_order(lines: list[_Line]) -> list[_Line]:
+    """Orders lines that were drawn across two columns column by column; returns other lines as they are."""
     placed = [line for line in lines if line.box is not None]
-    across = [
-        (a, b) for a, b in pairwise(placed)
-        if _is_prose(a.text) and _is_prose(b.text) and _right_of(a.box, b.box)
-    ]  # fmt: skip
+    across = [(a, b) for a, b in pairwise(placed) if _is_prose(a.text) and _is_prose(b.text) and _right_of(a.box, b.box)]
     if len(across) < max(_ACROSS_LEAST, _ACROSS_SHARE * len(lines)):
         return lines
     middle = median(b.box[0] for _, b in across if b.box is not None) - 1.0
@@ -381,9 +379,8 @@ def _in_columns(lines: list[_Line]) -> list[_Line]:
     left: list[_Line] = []
     right: list[_Line] = []
     for line in lines:
-        if (
-            line.box is not None and line.box[0] < middle < line.box[2] - 2.0
-        ):  # over both columns: what is above comes first
+        is_across = line.box is not None and line.box[0] < middle < line.box[2] - 2.0
+        if is_across:  # both columns above it come first
             ordered += [*left, *right, line]
             left, right = [], []
         elif line.box is not None and line.box[0] >= middle:
@@ -398,17 +395,17 @@ def _right_of(a: Box | None, b: Box | None) -> bool:
 
 
 def _cleaned(line: _Line) -> _Line:
-    """Ligatures spelled out, marks left out; each character keeps its origin."""
+    """Spells out ligatures and drops marks; each character keeps its origin."""
     text, origins = line.text, line.origins
     broken = False
-    if _CHANGED.search(text):
+    if _NEEDS_CLEANING.search(text):
         made: list[str] = []
         kept: list[int] = []
         for character, origin in zip(text, origins, strict=True):
             if character in _HYPHENS:
                 broken = True
                 continue
-            spelled = "" if character in _INVISIBLE or character == "\0" else _LIGATURES.get(character, character)
+            spelled = "" if character in _DROPPED or character == "\0" else _LIGATURES.get(character, character)
             broken = (broken and character.isspace()) or (character == "\xad")
             made.append(spelled)
             kept += [origin] * len(spelled)
@@ -417,31 +414,31 @@ def _cleaned(line: _Line) -> _Line:
     lead = len(stripped) - len(stripped.lstrip())
     text, origins = stripped[lead:], origins[lead : len(stripped)]
     normal = canonical(text)
-    if len(normal) != len(text) and text:  # composed: a line's characters keep their order, if not their number
+    if len(normal) != len(text) and text:  # characters were composed: their order is kept, their number is not
         origins = [origins[min(i * len(text) // max(1, len(normal)), len(text) - 1)] for i in range(len(normal))]
     return replace(line, text=normal, origins=origins, broken=broken)
 
 
-def _parted(lines: list[_Line]) -> list[_Line]:
-    """Marks lines before which a paragraph ends: more room than usual, or a new column after a sentence's end."""
+def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
+    """Marks lines that start a paragraph: more space above than usual, or a new column after the end of a sentence."""
     steps = [a.box[1] - b.box[1] for a, b in pairwise(lines) if a.box and b.box and a.box[1] > b.box[1]]
     usual = median(steps) if steps else 0.0
     parted = lines[:1]
     for before, line in pairwise(lines):
-        apart = False
+        starts_paragraph = False
         if before.box and line.box:
             step, height = before.box[1] - line.box[1], max(before.box[3] - before.box[1], line.box[3] - line.box[1])
-            over = step < -height  # up again: a new column, or something set aside
-            apart = step > usual + _APART * height or (over and before.text.endswith(_SENTENCE_ENDS))
-        parted.append(replace(line, apart=apart))
+            over = step < -height  # upwards: a new column, or a box
+            starts_paragraph = step > usual + _PARAGRAPH_GAP * height or (over and before.text.endswith(_SENTENCE_ENDS))
+        parted.append(replace(line, starts_paragraph=starts_paragraph))
     return [line for line in parted if line.text]
 
 
-def _without_running(pages: list[list[_Line]]) -> list[list[_Line]]:
-    """Pages without their headers, footers and numbers; what runs along is kept where it stands first."""
+def _without_running_lines(pages: list[list[_Line]]) -> list[list[_Line]]:
+    """Removes page numbers, and headers and footers except where they occur first."""
     if len(pages) < _RUNNING_LEAST:
         return pages
-    edges = [{_worn(line.text) for line in _edges(page)} for page in pages]
+    edges = [{_running_key(line.text) for line in _edges(page)} for page in pages]
     counts = Counter(text for page in edges for text in page)
     least = max(_RUNNING_LEAST, _RUNNING_SHARE * len(pages))
     running = {text for text, count in counts.items() if count >= least}
@@ -450,29 +447,29 @@ def _without_running(pages: list[list[_Line]]) -> list[list[_Line]]:
         at_edge = {id(line) for line in _edges(page)}
         rest = []
         for line in page:
-            worn = _worn(line.text)
-            if id(line) in at_edge and worn in running:
-                if worn in seen or _PAGE_NUMBER.match(worn):
+            key = _running_key(line.text)
+            if id(line) in at_edge and key in running:
+                if key in seen or _PAGE_NUMBER.match(key):
                     continue
-                seen.add(worn)
+                seen.add(key)
             rest.append(line)
         kept.append(rest)
     return kept
 
 
 def _edges(page: Sequence[_Line]) -> list[_Line]:
-    """The topmost and the lowest lines."""
+    """Returns the topmost and the lowest lines."""
     placed = sorted((line for line in page if line.box), key=lambda line: -line.box[3] if line.box else 0.0)
     return [*placed[:_EDGE_LINES], *placed[max(_EDGE_LINES, len(placed) - _EDGE_LINES) :]]
 
 
-def _worn(text: str) -> str:
-    """A line by which it is known again on another page: numbers do not count."""
+def _running_key(text: str) -> str:
+    """Returns a key that is equal for the same header on all pages: numbers do not count."""
     return re.sub(r"\d+|\b[ivxl]{1,6}\b", "#", " ".join(text.lower().split()))
 
 
-def _together(pages: Sequence[Sequence[_Line]]) -> tuple[str, list[int]]:
-    """The text of all pages, and where each begins. A sentence that runs on is not cut by the end of its page."""
+def _joined_pages(pages: Sequence[Sequence[_Line]]) -> tuple[str, list[int]]:
+    """Returns the text of all pages, and where each begins. A page break inside a sentence does not end a paragraph."""
     parts: list[str] = []
     starts: list[int] = []
     at = 0
@@ -485,27 +482,27 @@ def _together(pages: Sequence[Sequence[_Line]]) -> tuple[str, list[int]]:
 
 
 def _with_endings(page: Sequence[_Line], following: _Line | None = None) -> Iterator[tuple[_Line, str]]:
-    """Each line, and what stands between it and the next one."""
+    """Yields each line, and the separator between it and the next one."""
     for n, line in enumerate(page):
         later = page[n + 1] if n + 1 < len(page) else following
         if line.broken and later is not None:
             yield line, ""
         elif n + 1 < len(page):
-            yield line, "\n\n" if page[n + 1].apart else "\n"
+            yield line, "\n\n" if page[n + 1].starts_paragraph else "\n"
         else:
             goes_on = following is not None and following.text[:1].islower() and not line.text.endswith(_SENTENCE_ENDS)
             yield line, "\n" if goes_on else "\n\n"
 
 
-def _attached(pdf: pypdfium2.PdfDocument) -> Iterator[tuple[str, bytes]]:
+def _attachments(pdf: pypdfium2.PdfDocument) -> Iterator[tuple[str, bytes]]:
     try:
-        for n in range(min(pdf.count_attachments(), _MOST_ATTACHED)):
+        for n in range(min(pdf.count_attachments(), _MAX_ATTACHMENTS)):
             attachment = pdf.get_attachment(n)
             yield base_name(attachment.get_name(), f"attachment {n + 1}"), bytes(attachment.get_data())
-    except pypdfium2.PdfiumError:  # a broken attachment does not cost the pages
+    except pypdfium2.PdfiumError:  # a broken attachment must not lose the pages
         return
 
 
-def _created(words: str) -> str:
-    match = _PDF_DATE.match(words)
+def _created(value: str) -> str:
+    match = _PDF_DATE.match(value)
     return "-".join(part for part in match.groups() if part) if match else ""

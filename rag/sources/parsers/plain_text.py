@@ -1,4 +1,4 @@
-"""Plain text: kept as it stands; title, author and date are found in it."""
+"""Plain text: kept as it is; title, author and date are taken from the text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from rag.records import Document
 from rag.sources.decoding.text import EDGE, canonical, decode, find_author, find_date, name_as_title
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads plain text.
+def parse(data: bytes, name: str) -> Document:
+    """Parses plain text.
 
     Raises:
-        ReadError: The bytes are not text in any encoding that is known.
+        ReadError: The bytes are not text in any known encoding.
     """
     text = canonical(decode(data))
     edges = text[:EDGE] + "\n" + text[-EDGE:] if len(text) > 2 * EDGE else text
@@ -18,8 +18,8 @@ def read(data: bytes, name: str) -> Document:
 
 
 def _first_line(text: str) -> str:
-    """The first line, where it looks like a title: short, followed by a blank line, not a sentence."""
+    """Returns the first line if it looks like a title: short, not a sentence, followed by a blank line; else ""."""
     first, _, rest = text[:EDGE].lstrip("\n\ufeff").partition("\n")
     first = first.strip()
-    looks_like_one = 3 <= len(first) <= 120 and not first.endswith((".", ",", ";", ":", "!")) and first[0].isalnum()
-    return first if looks_like_one and rest.startswith("\n") else ""
+    is_title = 3 <= len(first) <= 120 and not first.endswith((".", ",", ";", ":", "!")) and first[0].isalnum()
+    return first if is_title and rest.startswith("\n") else ""

@@ -16,25 +16,28 @@ _CREATED = re.compile(r"\{\\creatim\\yr(\d{4})\\mo(\d{1,2})\\dy(\d{1,2})")
 _PAGE = re.compile(r"\n{3,}")
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads rich text.
+def parse(data: bytes, name: str) -> Document:
+    """Parses rich text.
 
     Raises:
-        ReadError: It is damaged.
+        ReadError: The file is damaged.
     """
-    source = data.decode("latin-1")  # RTF is ASCII; other bytes are escaped, or in the code page that it names
+    source = data.decode("latin-1")  # RTF is ASCII; other bytes are escaped, or in the declared code page
     try:
         text = canonical(rtf_to_text(source, errors="replace")).replace("\0", "")
     except (ValueError, LookupError, IndexError, KeyError) as error:
         raise ReadError(f"the rich text cannot be read ({type(error).__name__})", "save it again as DOCX") from error
-    about = _INFO.search(source)
-    fields = {key: _field(about.group(1), key) if about else "" for key in ("title", "author")}
-    created = _CREATED.search(about.group(1)) if about else None
+    info = _INFO.search(source)
+    fields = {key: _field(info.group(1), key) if info else "" for key in ("title", "author")}
+    created = _CREATED.search(info.group(1)) if info else None
     date = "-".join(part.zfill(2) for part in created.groups()) if created and created[1] != "0000" else ""
     return Document(
-        _PAGE.sub("\n\n", text), fields["title"] or name_as_title(name), fields["author"] or find_author(text[:1500]),
-        find_date(text[:3000]) or date, media_type="application/rtf",
-    )  # fmt: skip
+        _PAGE.sub("\n\n", text),
+        title=fields["title"] or name_as_title(name),
+        author=fields["author"] or find_author(text[:1500]),
+        date=find_date(text[:3000]) or date,
+        media_type="application/rtf",
+    )
 
 
 def _field(info: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON, JSON Lines and XML: every value on a line with its name, so that it is found and read without the brackets."""
+"""JSON, JSON Lines and XML: each value on a line with its name, readable and searchable without brackets."""
 
 from __future__ import annotations
 
@@ -12,44 +12,47 @@ from lxml import etree
 from rag.errors import ReadError
 from rag.records import Document
 from rag.sources.decoding import xhtml
-from rag.sources.decoding.pages import joined
+from rag.sources.decoding.pages import join_parts
 from rag.sources.decoding.text import canonical, decode, find_date, name_as_title
-from rag.sources.decoding.zipped_xml import local, parsed
+from rag.sources.decoding.zipped_xml import local_name, xml_tree
 
 _TITLES = ("title", "name", "headline", "subject")
 _AUTHORS = ("author", "creator", "byline")
-_SHORT = 200  # code points: values that stand side by side on one line
+_SHORT = 200  # code points; shorter values share a line
 
 
-def read(data: bytes, name: str) -> Document:
-    """Reads JSON.
+def parse(data: bytes, name: str) -> Document:
+    """Parses JSON.
 
     Raises:
-        ReadError: It is no JSON.
+        ReadError: The file is not JSON.
     """
     text = decode(data)
     try:
         value = json.loads(text, parse_float=str, parse_int=str)
     except RecursionError:
-        raise ReadError("its values are nested too deep", "save it flatter") from None
+        raise ReadError("its values are nested too deep", "save it with less nesting") from None
     except ValueError as error:
         try:
-            return read_lines(data, name)  # many values, one after the other
+            return parse_lines(data, name)  # many values, one after the other
         except ReadError:
-            raise ReadError(f"it is no JSON ({error})"[:120], "mend it, or save it as text") from None
+            raise ReadError(f"it is not valid JSON ({error})"[:120], "fix it, or save it as text") from None
     if isinstance(value, list):
         return _listed(value, name, "item")
     return Document(
-        canonical("\n".join(_lines(value)).strip()), _fact(value, _TITLES) or name_as_title(name), _fact(value, _AUTHORS),
-        find_date(text[:3000]), media_type="application/json",
-    )  # fmt: skip
+        canonical("\n".join(_lines(value)).strip()),
+        title=_field(value, _TITLES) or name_as_title(name),
+        author=_field(value, _AUTHORS),
+        date=find_date(text[:3000]),
+        media_type="application/json",
+    )
 
 
-def read_lines(data: bytes, name: str) -> Document:
-    """Reads JSON Lines: a value a line.
+def parse_lines(data: bytes, name: str) -> Document:
+    """Parses JSON Lines: one value per line.
 
     Raises:
-        ReadError: Most of it is no JSON.
+        ReadError: More than a tenth of the lines is not JSON.
     """
     values: list[Any] = []
     bad = 0
@@ -60,62 +63,64 @@ def read_lines(data: bytes, name: str) -> Document:
             values.append(line)
             bad += 1
     if bad > len(values) / 10:
-        raise ReadError("it is no JSON, not even line by line", "mend it, or save it as text")
+        raise ReadError("it is not valid JSON, not even line by line", "fix it, or save it as text")
     return _listed(values, name, "line")
 
 
-def read_xml(data: bytes, name: str) -> Document:
-    """Reads XML.
+def parse_xml(data: bytes, name: str) -> Document:
+    """Parses XML.
 
     Raises:
-        ReadError: There is nothing of XML in it.
+        ReadError: The file is not XML.
     """
-    root = parsed(data)
-    text = xhtml.text_of(root) if local(root).lower() == "html" else "\n".join(_elements(root))
+    root = xml_tree(data)
+    text = xhtml.text_of(root) if local_name(root).lower() == "html" else "\n".join(_elements(root))
     title = next(
-        (" ".join("".join(found.itertext()).split()) for found in root.iter() if local(found).lower() in _TITLES), ""
+        (" ".join("".join(found.itertext()).split()) for found in root.iter() if local_name(found).lower() in _TITLES), ""
     )
     return Document(
-        canonical(text.strip()), canonical(title[:200]) or name_as_title(name), date=find_date(text[:3000]),
+        canonical(text.strip()),
+        title=canonical(title[:200]) or name_as_title(name),
+        date=find_date(text[:3000]),
         media_type="application/xml",
-    )  # fmt: skip
+    )
 
 
 def _listed(values: list[Any], name: str, counts: str) -> Document:
-    """A list of values, each a paragraph that is found by its number."""
+    """Returns a list of values as a document: each is a paragraph with a numbered anchor."""
     numbered = ((f"{counts} {n}", None, _paragraph(value)) for n, value in enumerate(values, start=1))
-    text, anchors = joined([part for part in numbered if part[2]])
+    text, anchors = join_parts([part for part in numbered if part[2]])
     return Document(text, name_as_title(name), date=find_date(text[:1500]), anchors=anchors, media_type="application/json")
 
 
 def _paragraph(value: Any) -> str:
-    """One value: on one line where all it has is short."""
+    """Returns one value as text: on one line where all its fields are short."""
     return (_row(value) if isinstance(value, dict) else "") or "\n".join(_lines(value)).strip()
 
 
 def _row(value: dict[str, Any]) -> str:
-    """A value's fields side by side; "" where one of them is long, or holds others."""
+    """Returns an object's fields on one line; "" where one of them is long or nested."""
     if any(isinstance(one, dict | list) or len(str(one)) > _SHORT for one in value.values()):
         return ""
-    return " | ".join(f"{key}: {_plain(one)}" for key, one in value.items() if _plain(one))
+    return " | ".join(f"{key}: {_scalar(one)}" for key, one in value.items() if _scalar(one))
 
 
 def _lines(value: Any, path: str = "") -> Iterator[str]:
-    """Each value with its name; what is inside another is named by its way there."""
+    """Yields each value with its name; a nested value is named by its path."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _lines(inner, f"{path} › {key}" if path else str(key))
     elif isinstance(value, list):
         yield from _listed_lines(value, path)
-    elif told := _plain(value):
-        yield f"{path}: {told}" if path else told
+    elif text := _scalar(value):
+        yield f"{path}: {text}" if path else text
 
 
 def _listed_lines(values: list[Any], path: str) -> Iterator[str]:
-    """A list: short values on one line; of those that hold others, each by itself."""
+    """Yields a list: short values on one line, nested values separately."""
     if all(not isinstance(inner, dict | list) and len(str(inner)) <= _SHORT for inner in values):
-        if told := ", ".join(filter(None, map(_plain, values))):
-            yield f"{path}: {told}" if path else told
+        if text := ", ".join(filter(None, map(_scalar, values))):
+            yield f"{path}: {text}" if path else text
         return
     for inner in values:
         if isinstance(inner, dict) and (row := _row(inner)):
@@ -128,13 +133,13 @@ def _listed_lines(values: list[Any], path: str) -> Iterator[str]:
     yield ""
 
 
-def _plain(value: Any) -> str:
+def _scalar(value: Any) -> str:
     if value is None:
         return ""
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def _fact(value: Any, names: tuple[str, ...]) -> str:
+def _field(value: Any, names: tuple[str, ...]) -> str:
     found = next((value[name] for name in names if isinstance(value.get(name), str)), "") if isinstance(value, dict) else ""
     return " ".join(found.split())[:200]
 
@@ -145,21 +150,21 @@ _PROSE = re.compile(
 
 
 def _elements(root: etree._Element) -> Iterator[str]:
-    """Each element's text on a line, behind the element's name and attributes; words inside a sentence stay in it."""
+    """Yields each element's text on a line, after its name and attributes. Elements inside a sentence stay in it."""
     done: set[etree._Element] = set()
     for element in root.iter():
         if not isinstance(element.tag, str) or element in done:
             continue
-        name = local(element)
-        about = ", ".join(
+        name = local_name(element)
+        attributes = ", ".join(
             f"{str(key).rpartition('}')[2]} {value}" for key, value in element.attrib.items() if value.strip()
         )
         mixed = any((child.tail or "").strip() for child in element) or bool(_PROSE.match(name))
-        said = " ".join(("".join(element.itertext()) if mixed else element.text or "").split())
+        text = " ".join(("".join(element.itertext()) if mixed else element.text or "").split())
         if mixed:
             done.update(element.iterdescendants())
-        label = f"{name} ({about})" if about and not mixed else name
-        if said:
-            yield said if _PROSE.match(name) else f"{label}: {said}"
-        elif about:
+        label = f"{name} ({attributes})" if attributes and not mixed else name
+        if text:
+            yield text if _PROSE.match(name) else f"{label}: {text}"
+        elif attributes:
             yield label

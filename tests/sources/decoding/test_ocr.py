@@ -15,7 +15,7 @@ from rag.records import Document
 from rag.settings import Settings
 from rag.sources.decoding import ocr
 from rag.sources.parser_process import Parser
-from rag.sources.parsers import contents
+from rag.sources.parsers import parse
 from rag.sources.parsers.pdf import boxes
 
 from ...making import joined, pdf, scan
@@ -43,7 +43,7 @@ def _read(data: bytes) -> Document:
 
 def test_a_scan_is_refused_and_the_remedy_named() -> None:
     with pytest.raises(ReadError, match="no text layer") as raised:
-        contents(scan(LETTER), "letter.pdf")
+        parse(scan(LETTER), "letter.pdf")
 
     assert "rag[ocr]" in raised.value.hint
     assert 'ocr = "on"' in raised.value.hint
@@ -54,7 +54,7 @@ def test_without_the_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     ocr._engine.cache_clear()
     with pytest.raises(ReadError, match="OCR is on but not installed") as raised:
-        contents(scan(LETTER), "letter.pdf")
+        parse(scan(LETTER), "letter.pdf")
 
     assert "pip install" in raised.value.hint
 
@@ -93,7 +93,7 @@ def test_pictures_between_pages_of_text() -> None:
     ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len("Signed by Ada Holm"))
     assert (3, True, True) == (page, 58 < left < 62 and 140 < right < 190, 695 < bottom < top < 715)
     assert [] == boxes(data, document.anchors, 0, 20)
-    assert "1, 2" == contents(data, "letter.pdf").documents[0].metadata["pages_without_text"]
+    assert "1, 2" == parse(data, "letter.pdf").documents[0].metadata["pages_without_text"]
 
 
 @needs_ocr

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from rag.errors import ReadError
 from rag.sources.decoding.text import canonical, find_date
-from rag.sources.parsers import read
+from rag.sources.parsers import parse
 
 from ...conftest import ARTICLE, DATA
 
 
 def test_the_article() -> None:
     """Title from its name, date from its last line, the text as it stands."""
-    document = read(ARTICLE.read_bytes(), ARTICLE.name)
+    document = parse(ARTICLE.read_bytes(), ARTICLE.name).documents[0]
 
     assert document.title == "India raises rare earth curbs with china"
     assert document.date == "2025-06-13"
@@ -45,7 +45,7 @@ def test_canonical_is_stable(text: str) -> None:
 )  # fmt: skip
 def test_encodings(data: bytes, expected: str) -> None:
     """Text is text in whatever encoding it was saved."""
-    assert expected == read(data, "note.txt").text
+    assert expected == parse(data, "note.txt").documents[0].text
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_encodings(data: bytes, expected: str) -> None:
         (b" \n\t", "a.txt", "empty"),
         (bytes(range(256)) * 40, "a.txt", "not text"),
         (b"PK\x03\x04rest", "a.docx", "damaged"),
-        (bytes(range(256)), "a.xlsx", "named .xlsx and is none"),
+        (bytes(range(256)), "a.xlsx", "named .xlsx but is not"),
         (b"%PDF-1.7 garbage", "a.pdf", "damaged"),
         (b"\x89PNG\r\n", "a.txt", "picture"),
         (b"<html><body></body></html>", "a.html", "no text"),
@@ -64,7 +64,7 @@ def test_encodings(data: bytes, expected: str) -> None:
 def test_what_cannot_be_read(data: bytes, name: str, words: str) -> None:
     """One clear reason each."""
     with pytest.raises(ReadError, match=words) as raised:
-        read(data, name)
+        parse(data, name)
 
     assert raised.value.hint
 
@@ -86,7 +86,9 @@ def test_dates(text: str, expected: str) -> None:
 
 def test_markdown_front_matter() -> None:
     """Title, author and date come from the front matter; other fields are kept."""
-    document = read(b"---\ntitle: Tea\nauthor: Ann Lee\ndate: 2020-05-01\ntopic: drinks\n---\n# Other\n\nText.", "x.md")
+    document = parse(
+        b"---\ntitle: Tea\nauthor: Ann Lee\ndate: 2020-05-01\ntopic: drinks\n---\n# Other\n\nText.", "x.md"
+    ).documents[0]
 
     assert ("Tea", "Ann Lee", "2020-05-01", {"topic": "drinks"}) == (
         document.title, document.author, document.date, dict(document.metadata),
@@ -97,7 +99,7 @@ def test_html_main_text() -> None:
     """The main text of a page is kept, its menu is not."""
     body = "<p>" + "The council approved the bridge on Monday after a long debate. " * 8 + "</p>"
     page = f"<html><head><title>Bridge</title></head><body><nav>Home About</nav><article>{body}</article></body></html>"
-    document = read(page.encode(), "page.html")
+    document = parse(page.encode(), "page.html").documents[0]
 
     assert "Bridge" == document.title
     assert "approved the bridge" in document.text
@@ -109,7 +111,7 @@ def test_real_pdf() -> None:
     files = sorted((DATA / "qa" / "kg_rag_sec10q" / "files").glob("*.pdf")) if DATA.is_dir() else []
     if not files:
         pytest.skip("no shared data beside this checkout")
-    document = read(files[0].read_bytes(), files[0].name)
+    document = parse(files[0].read_bytes(), files[0].name).documents[0]
 
     starts = [anchor.start for anchor in document.anchors]
     assert len(starts) > 20

@@ -19,9 +19,9 @@ import pytest
 from rag import Library
 from rag.errors import RagError, ReadError
 from rag.records import Anchor
-from rag.sources.decoding.tables import lines
+from rag.sources.decoding.tables import table_lines
 from rag.sources.parser_process import Parser
-from rag.sources.parsers import contents
+from rag.sources.parsers import parse
 from rag.sources.parsers.pdf import boxes
 from rag.sources.records import ParsedFile
 
@@ -118,14 +118,14 @@ def test_a_cell_of_a_web_page_is_found_by_its_names() -> None:
     )
     page = f"<html><title>Sales</title><body><nav><ul>{menu}</ul></nav><article><h1>Sales</h1>{report}<h2>By region</h2>{table}{report}</article></body></html>"
     for data in (page, f"<html><body>{table}</body></html>"):
-        text = contents(data.encode(), "sales.html").documents[0].text
+        text = parse(data.encode(), "sales.html").documents[0].text
 
         assert "Region: North | # Shops: 5 | Sales 2023: 900 | Sales 2024: 1,010" in text
         assert "Another page" not in text
         assert "Our sales" in text
-    document = contents(page.encode(), "sales.html").documents[0]
+    document = parse(page.encode(), "sales.html").documents[0]
     assert "\n## By region\n" in document.text
-    shops = "| # Shops: 7" in contents(b"<table><tr><th># Shops<th>Sum<tr><td>7<td>1</table>", "x.html").documents[0].text
+    shops = "| # Shops: 7" in parse(b"<table><tr><th># Shops<th>Sum<tr><td>7<td>1</table>", "x.html").documents[0].text
     assert shops, "else it would pass for a heading"
 
 
@@ -147,9 +147,9 @@ def test_old_encodings(encoding: str, words: str) -> None:
     said = f"<html><head><meta charset={encoding}></head><body><p>{words}</p></body></html>"
     silent = f"<html><body><p>{words}</p></body></html>"
     for text, name in ((words, "x.txt"), (silent, "x.html"), (said, "x.html")):
-        assert words in contents(text.encode(encoding), name).documents[0].text
+        assert words in parse(text.encode(encoding), name).documents[0].text
     wrong = said.replace(encoding, "iso-8859-1").encode()  # it says so, and is UTF-8
-    assert words in contents(wrong, "x.html").documents[0].text
+    assert words in parse(wrong, "x.html").documents[0].text
 
 
 @pytest.mark.process
@@ -220,12 +220,12 @@ def test_only_new_messages_of_a_mailbox_are_embedded(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_cell_stands_beside_the_name_of_its_column(rows: list[list[str]], expected: list[str]) -> None:
     """Where there are names; a row is one line, an empty one too."""
-    assert expected == list(lines(rows))
+    assert expected == list(table_lines(rows))
 
 
 def test_rows_are_counted_past_empty_ones() -> None:
     """The row that is named is the row that a parser sees."""
-    made = contents(b"a,b\n1,2\n\n\n\n3,4\n", "t.csv").documents[0]
+    made = parse(b"a,b\n1,2\n\n\n\n3,4\n", "t.csv").documents[0]
     at = made.text.index("3 | 4")
     anchor = max((m for m in made.anchors if m.start <= at), key=lambda m: m.start)
 
@@ -248,7 +248,7 @@ def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
     ]  # fmt: skip
     pages[1].insert(1, (60, 760, "keystone was set in June."))
     data = pdf(pages)
-    document = contents(data, "bridge.pdf").documents[0]
+    document = parse(data, "bridge.pdf").documents[0]
 
     first = document.text[: document.anchors[1].start]
     assert first.index("left column sentence number 5") < first.index("right column sentence number 0")
@@ -269,7 +269,7 @@ def test_a_filing_has_its_boxes() -> None:
     import pypdfium2
 
     data = files[0].read_bytes()
-    document = contents(data, files[0].name).documents[0]
+    document = parse(data, files[0].name).documents[0]
     for words in ("Total non-current assets 224,017 216,166", "Term debt 94,700 109,106"):
         at = document.text.index(words)
         ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len(words))
@@ -287,7 +287,7 @@ def test_a_filing_has_its_boxes() -> None:
         ("tika--testPPT_various.ppt", "old PowerPoint file", "PPTX"),
         ("tika--testODTEncrypted.odt", "password", "without the password"),
         ("tika--protect.xlsx", "password", "without the password"),
-        ("tika--testWORD_truncated.docx", "damaged or cut off", "save it again"),
+        ("tika--testWORD_truncated.docx", "damaged or incomplete", "save it again"),
         ("docling--DeepSeek.pdf", "no text layer", "OCR"),
         ("pypdf--r6-user-password.pdf", "password", "without the password"),
     ],
@@ -298,7 +298,7 @@ def test_what_is_refused_says_why(name: str, reason: str, remedy: str) -> None:
     if not found:
         pytest.skip("no shared data beside this checkout")
     with pytest.raises(ReadError, match=reason) as raised:
-        contents(found[0].read_bytes(), name)
+        parse(found[0].read_bytes(), name)
 
     assert remedy in raised.value.hint
 
@@ -328,11 +328,11 @@ def test_all_plain_files_are_read() -> None:
 
 def test_a_wrong_suffix_does_not_matter() -> None:
     """What a file is, its bytes say."""
-    assert "Test EPUB Document" == contents((FORMATS / "book.epub").read_bytes(), "x.docx").documents[0].title
-    assert "p. 1" == contents((FORMATS / "outline.pdf").read_bytes(), "x.txt").documents[0].anchors[0].name
-    assert "<b>" not in contents(b"<!DOCTYPE html><p><b>Bold</b> words stand here.</p>", "x.txt").documents[0].text
+    assert "Test EPUB Document" == parse((FORMATS / "book.epub").read_bytes(), "x.docx").documents[0].title
+    assert "p. 1" == parse((FORMATS / "outline.pdf").read_bytes(), "x.txt").documents[0].anchors[0].name
+    assert "<b>" not in parse(b"<!DOCTYPE html><p><b>Bold</b> words stand here.</p>", "x.txt").documents[0].text
     with pytest.raises(ReadError, match="archive"):
-        contents(zipped({"a.txt": b"hello"}), "x.docx")
+        parse(zipped({"a.txt": b"hello"}), "x.docx")
 
 
 def test_locators_of_landmarks() -> None:
@@ -345,7 +345,7 @@ def test_a_bomb_is_not_unpacked() -> None:
     """What a zip claims is looked at first."""
     data = zipped({"word/document.xml": b"<a>" + b"a" * 60_000_000 + b"</a>"})
     with pytest.raises(ReadError, match="zip bomb"):
-        contents(data, "bomb.docx")
+        parse(data, "bomb.docx")
 
 
 NAMES = [
@@ -403,10 +403,10 @@ def test_nothing_outside_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("The canary sings at noon.")
     data = f'<!DOCTYPE r [<!ENTITY x SYSTEM "{(tmp_path / "secret.txt").as_uri()}">]><r>hello there &x; again</r>'.encode()
 
-    assert "canary" not in contents(data, "a.xml").documents[0].text
+    assert "canary" not in parse(data, "a.xml").documents[0].text
     held = zipped({"word/document.xml": data.replace(b"<r>", b"<r><p><r><t>").replace(b"</r>", b"</t></r></p></r>", 1)})
     with contextlib.suppress(ReadError):
-        assert "canary" not in contents(held, "a.docx").documents[0].text
+        assert "canary" not in parse(held, "a.docx").documents[0].text
 
 
 @pytest.mark.process
