@@ -151,3 +151,23 @@ def ask(page, question: str) -> None:
     at_rest(page)
     page.fill("#question textarea", question)
     page.keyboard.press("Enter")
+
+
+def wait_for_answer(page, n: int) -> None:
+    """Waits until the n-th answer of the conversation is finished."""
+    page.locator("#chat .verdict").nth(n - 1).wait_for()
+
+
+def choose(page, box: str, words: str) -> None:
+    """Chooses the first option of a dropdown that contains the words."""
+    page.click(f"{box} input")
+    page.get_by_role("option", name=re.compile(re.escape(words))).first.click()
+
+
+def add_to_folder(page, file: Path, text: str) -> Path:
+    """Writes a document into the synced folder, and returns to the Ask tab once the document is listed."""
+    file.write_text(text, "utf-8")
+    page.get_by_role("tab", name="Documents").click()
+    page.locator("#documents", has_text=file.name).wait_for()
+    page.get_by_role("tab", name="Ask").click()
+    return file

@@ -15,6 +15,7 @@ from ..browsing import Reply, fetch, served
 from ..conftest import ARTICLE
 
 USER, PASSWORD = "jane", "correct horse battery"
+QUESTION = "What did India raise with Sun Weidong?"  # the article answers it
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,18 @@
-"""The page in a real browser: ask, cite, open the source, abstain, hostile text, and no request to anyone else."""
+"""The whole page, in a real browser: ask, open the source, abstain, hostile text, two visitors, settings."""
 
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from ...browsing import ask, opened, served, visiting
 from ...conftest import ARTICLE
+from ..conftest import QUESTION
 
 pytestmark = pytest.mark.page
 
-QUESTION = "What did India raise with Sun Weidong?"
 HOSTILE = """Notes on the zebra project.
 
 The zebra budget is 12
@@ -25,7 +22,7 @@ The zebra budget is 12
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page, served by `rag ui` in a process of its own."""
+    """A server over the article and a hostile document."""
     room = tmp_path_factory.mktemp("page")
     (room / "seeds").mkdir()
     shutil.copy(ARTICLE, room / "seeds")
@@ -36,13 +33,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser, address: str) -> Iterator:
-    """A fresh visitor, whose page asks nobody else and logs no error."""
+    """A new visitor, whose page requests no other host and logs no error."""
     with visiting(browser, address, viewport={"width": 1280, "height": 860}) as visited:
         yield visited
 
 
 def test_ask_and_open_the_source(page, article: str) -> None:
-    """Chips appear, the marked characters are the article's, and a click opens them without leaving the page."""
+    """Chips appear, the marked characters are the article's, and a click shows them without leaving the page."""
     ask(page, QUESTION)
     page.wait_for_selector("a.chip")
     page.wait_for_selector("mark.cited")
@@ -58,19 +55,19 @@ def test_ask_and_open_the_source(page, article: str) -> None:
 
 
 def test_abstaining(page) -> None:
-    """The refusal, and what comes closest."""
+    """The answer declines, and lists the closest passages."""
     ask(page, "Who is the president of Brazil?")
     page.locator("#chat", has_text="Your documents don't answer this.").wait_for()
 
-    assert "Closest:" in page.inner_text("#chat")
+    assert "Closest passages:" in page.inner_text("#chat")
     assert "does not mention" in page.inner_text("#chat")
     assert page.locator("sup a.chip").count() == 0
-    page.locator("a.chip.near").first.click()  # what came near can be looked at
+    page.locator("a.chip.near").first.click()  # the closest passages can be opened
     page.wait_for_selector("mark.open")
 
 
 def test_hostile_documents_and_questions(page) -> None:
-    """Text of documents, file names and questions stays text."""
+    """Text of documents, file names and questions becomes no markup."""
     ask(page, "What is the zebra budget? <img src=http://198.51.100.1/q.png onerror=window.PWN=1>")
     page.wait_for_selector("mark.cited")
 
@@ -84,7 +81,7 @@ def test_hostile_documents_and_questions(page) -> None:
 
 
 def test_two_visitors_do_not_mix(browser, address: str) -> None:
-    """A conversation belongs to its visitor."""
+    """Each visitor has a conversation of their own."""
     first, second = (opened(browser.new_context(), address) for _ in range(2))
     ask(first, QUESTION)
     ask(second, "Who is the president of Brazil?")
@@ -97,12 +94,11 @@ def test_two_visitors_do_not_mix(browser, address: str) -> None:
     second.context.close()
 
 
-def test_a_taken_port_is_named(address: str, tmp_path: Path) -> None:
-    """One clear line."""
-    port = address.rsplit(":", 1)[1]
-    command = [sys.executable, "-m", "rag.cli", "ui", "--port", port]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-
-    assert done.returncode == 1
-    assert f"port {port}" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_settings_are_shown(page) -> None:
+    """Who answers, where text goes, what the index holds, which versions."""
+    page.get_by_role("tab", name="Settings").click()
+    page.locator("#facts table").wait_for()
+    shown = page.inner_text("#facts")
+    for line in ("quoted from the documents", "What leaves this machine\tnothing", "Synced folder\tseeds",
+                 "chromadb", "index, "):  # fmt: skip
+        assert line in shown

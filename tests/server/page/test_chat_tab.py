@@ -1,238 +1,66 @@
-"""The page while a language model answers: Stop, leaving, hostile output, keys, and how a follow-up was understood."""
+"""The Ask tab without a language model, in a real browser: retry, edit, copy, the first run."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
-from ... import model_server as fake
-from ...browsing import ask, opened, put, served
-from ...conftest import ARTICLE
-from ...test_injection import attacks
+from ...browsing import ask, served, visiting, wait_for_answer
+from ..conftest import QUESTION
 
 pytestmark = pytest.mark.page
 
-KEY = "sk-canary-Zq9w3XvT7pLm2"
-QUESTION = "What did India raise with Sun Weidong?"
-SAID = fake.says("India raised China’s rare earth restrictions with Sun Weidong [1].")
-DONE = "#chat .verdict"
 
-
-@dataclass
-class World:
-    """A served page, and the model behind it."""
-
-    address: str
-    model: fake.ModelServer
-    room: Path
-    asked: list[str] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-
-    def replies(self, *replies: fake.Reply) -> None:
-        """What the model says from here on."""
-        self.model.replies.clear()
-        self.model.replies.extend(replies)
-        self.model.closed.clear()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    room = tmp_path_factory.mktemp("page-model")
-    (room / "seeds").mkdir()
-    shutil.copy(ARTICLE, room / "seeds")
-    with fake.model_server(SAID) as model:
-        environment = {"OPENAI_API_KEY": KEY, "RAG_MODEL": "m", "RAG_BASE_URL": model.url, "OPENAI_LOG": "debug"}
-        with served(room, **environment) as address:
-            yield World(address, model, room)
-    assert KEY not in (room / "said.txt").read_text()
-    assert [] == [path for path in room.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
-
-
-@pytest.fixture
-def page(browser, world: World) -> Iterator:
-    """A visitor; fails if anyone else was asked for anything, a dialog opened, a script ran, or the key came along."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    asked, errors, dialogs, bodies = [], [], [], []
-    context.on("request", lambda request: asked.append(request.url))
-    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    context.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    visitor = opened(context, world.address)
-    visitor.on("response", lambda response: bodies.append(response))
-    yield visitor
-    if visitor.is_closed():
-        return
-    texts = [response.text() for response in bodies if "queue/data" not in response.url and response.ok]
-    shown = visitor.content()
-    ran = visitor.evaluate("window.PWN !== undefined")
-    context.close()
-
-    assert [url for url in asked if not url.startswith((world.address, "data:", "blob:"))] == []
-    assert ([], [], False) == (errors, dialogs, ran)
-    assert KEY not in shown + "".join(texts)
-
-
-def halfway(page, world: World) -> None:
-    """An answer that has begun and will not end."""
-    world.replies(fake.after("India raised it with him. ", fake.drips))
+def test_retry_and_edit_replace_an_answer(page) -> None:
+    """Retry asks the same question in its place; an edited question also replaces the answers after it."""
     ask(page, QUESTION)
-    page.get_by_text("India raised it with him.").wait_for()
-
-
-def test_a_model_answers(page, world: World) -> None:
-    """Its claim has a chip that leads to the article's own words; a follow-up says how it was understood."""
-    world.replies(SAID)
-    ask(page, QUESTION)
-    page.wait_for_selector("a.chip")
-    assert "1 citation checked" in page.inner_text(DONE)
-    assert "with Sun Weidong." in page.inner_text("#chat")
-
+    wait_for_answer(page, 1)
     ask(page, "Who met him?")
-    page.get_by_text("understood as: Who met Sun Weidong?").wait_for()
+    wait_for_answer(page, 2)
+    page.click("#retry-2")
+    page.get_by_text("understood as").wait_for()
+    assert 2 == page.locator("#chat .asked").count()
 
-
-def test_stop_closes_the_connection(page, world: World) -> None:
-    """Within a second; what was said stays, and the next question is answered."""
-    halfway(page, world)
-    page.click("#stop")
-    stopped = time.monotonic()
-    assert world.model.closed.wait(5)
-    assert world.model.closed_at - stopped < 1.0
-    page.locator("#chat", has_text="stopped before it was checked").wait_for()
-    assert "India raised it with him." in page.inner_text("#chat")
-    page.locator("#send").wait_for()  # there is nothing to be stopped any more
-    assert not page.locator("#stop").is_visible()
-
-    world.replies(SAID)
-    ask(page, QUESTION)
-    page.wait_for_selector("a.chip")
-    assert 1 == page.inner_text("#chat").count("stopped before it was checked")
-
-
-def test_stop_before_the_first_word(page, world: World) -> None:
-    """A model that thinks and thinks is given up as quickly."""
-    world.replies(fake.waits)
-    ask(page, QUESTION)
-    page.get_by_text("reading India raises").wait_for()
-    page.keyboard.press("Escape")
-    stopped = time.monotonic()
-
-    assert world.model.closed.wait(5)
-    assert world.model.closed_at - stopped < 1.0
-
-
-def test_turning_to_another_conversation_ends_an_answer(page, world: World) -> None:
-    """It does not come back into the new one, the model is not asked on, and what was said is kept."""
-    halfway(page, world)
-    page.click("#new")
-    assert world.model.closed.wait(5)
-    page.locator("#chat .asked").wait_for(state="detached")
-    page.locator("#send").wait_for()
-    page.wait_for_timeout(700)
-    assert 0 == page.locator("#chat .asked").count()
-
-    page.locator("button.talk", has_text="What did India raise").first.click()
-    page.locator("#chat", has_text="stopped before it was checked").wait_for()
-    assert "India raised it with him." in page.inner_text("#chat")
-
-
-def test_what_cannot_be_opened_ends_an_answer_no_worse(page, world: World) -> None:
-    """What was said stays, says that it was not checked, and the next question can be asked."""
-    halfway(page, world)
-    put(page, "x", '{"id": "x", "title": "Hollow", "exchanges": []}')
-    page.fill("#find-talk input, #find-talk textarea", "hollow")
-    page.locator("button.talk").click()
-    page.locator("#chat", has_text="stopped before it was checked").wait_for()
-    page.locator("#send").wait_for()
-    world.replies(SAID)
-    ask(page, QUESTION)
-    page.wait_for_selector("a.chip")
-
-
-def test_a_question_asked_at_once_in_a_new_conversation(page, world: World) -> None:
-    """The new conversation, when it comes, neither wipes what is being typed nor ends the answer to it."""
-    first, rest = "What did India raise", " with Sun Weidong?"
-    world.replies(fake.after("India raised it with him. ", fake.drips))
-    page.keyboard.press("Alt+n")  # the page has only just come up: the server's reply takes a second
-    page.keyboard.type(first)
-    page.wait_for_timeout(1500)
-    assert first == page.input_value("#question textarea")
-
-    page.keyboard.press("Alt+n")
-    page.keyboard.type(rest)
+    page.click("#edit-1")
+    expect(page.locator("#question textarea")).to_have_value(QUESTION)
+    page.fill("#question textarea", "Where did Misri travel in January?")
     page.keyboard.press("Enter")
-    page.get_by_text("India raised it with him. word word").wait_for()
-    page.wait_for_timeout(700)
-    assert page.locator("#stop").is_visible()  # it is still being written
-    assert not world.model.closed.is_set()
-    assert first + rest in page.inner_text("#chat .asked")
+    page.locator("#chat .asked", has_text="Misri travel").wait_for()
+    wait_for_answer(page, 1)
+    assert 1 == page.locator("#chat .asked").count()
+    assert "Beijing" in page.inner_text("#chat")
 
 
-def test_leaving_closes_the_connection(page, world: World) -> None:
-    """Who closes the tab asks no more."""
-    halfway(page, world)
-    page.close()
-    left = time.monotonic()
-
-    assert world.model.closed.wait(10)
-    assert world.model.closed_at - left < 1.0
-
-
-def test_what_a_model_writes_stays_text(page, world: World, full: bool) -> None:
-    """Pictures, scripts, links, forms, controls: whatever a model was told to write, nothing is fetched or run."""
-    seen: dict[str, fake.Reply] = {}
-    for attack in attacks():
-        if full or attack.name not in seen:
-            seen[f"{attack.name} {len(seen)}" if full else attack.name] = fake.says(attack.obeyed("") or "x")
-    seen.pop("flood", None)
-    script = "<img src=http://198.51.100.7/x onerror=window.PWN=1><script>window.PWN=1</script>[x](javascript:window.PWN=1)"
-    seen["script"] = fake.says(script)
-    for n, (name, reply) in enumerate(seen.items(), start=1):
-        world.replies(reply)
-        ask(page, f"{QUESTION} ({name} {n})")
-        page.locator(DONE).nth(n - 1).wait_for()
-
-    assert page.locator("#chat img, #chat iframe, #chat form, #chat svg image, #chat script").count() == 0
-    links = page.locator("#chat a, #source a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
-    assert [link for link in links if not re.match(r"#[ch]\d+-\d+$|/documents/\d+\?marked=[\d,-]+#marked$", link)] == []
-
-
-@pytest.mark.parametrize(
-    ("reply", "said"),
-    [
-        (fake.fails(401, "bad key"), "refused the key"),
-        (fake.fails(500), "failed (500)"),
-        (fake.fails(429, retry_after="300"), "is limiting the rate"),
-    ],
-    ids=["wrong key", "broken", "too often"],
-)
-def test_a_model_that_fails(page, world: World, reply: fake.Reply, said: str) -> None:
-    """The answer is quoted instead, with its citations, and says plainly what happened."""
-    world.replies(reply)
+def test_a_button_works_while_an_answer_is_retried(page) -> None:
+    """Copy does not wait for a retry."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     ask(page, QUESTION)
-    page.locator("#chat .notice").wait_for(timeout=60_000)
-    page.wait_for_selector("sup a.chip")
-    assert "citations checked" in page.inner_text(DONE)
-    notice = page.inner_text("#chat .notice")
-    assert said in notice
-    assert "bad key" not in notice
+    wait_for_answer(page, 1)
+    page.locator("#chat button[id^=retry]").click()
+    page.locator("#chat button[id^=copy]").click()
+    page.locator("#chat button[id^=copy]", has_text="Copied").wait_for()
 
 
-def test_no_route_gives_the_key_away(world: World) -> None:
-    """What the page tells of itself, asked for directly."""
-    for path in ("/", "/config", "/gradio_api/info", "/gradio_api/startup-events", "/theme.css", "/gradio_api/app_id",
-                 "/openapi.json", "/gradio_api/openapi.json", "/manifest.json", "/gradio_api/heartbeat/x"):  # fmt: skip
-        try:
-            with urllib.request.urlopen(world.address + path, timeout=3) as reply:
-                said = reply.read(200_000) if "event-stream" not in reply.headers["content-type"] else b""
-        except urllib.error.HTTPError as error:
-            with error:
-                said = error.read()
-        assert KEY.encode() not in said
+def test_the_first_run_offers_the_sample(browser, tmp_path: Path) -> None:
+    """Without documents the sample can be loaded, asked about and answered from."""
+    (tmp_path / "seeds").mkdir()
+    with served(tmp_path) as empty, visiting(browser, empty) as page:
+        page.get_by_text("No documents yet").wait_for()
+        page.click("#to-sample")
+        page.locator("#importing", has_text="1 added").wait_for()
+        page.get_by_role("tab", name="Ask").click()
+        page.get_by_text("Ask about your documents").first.wait_for()
+        page.locator("#examples button", has_text="What is in these documents?").click()
+        page.keyboard.press("Enter")
+        wait_for_answer(page, 1)
+        assert page.locator("sup a.chip").count() > 0
+
+
+def test_the_first_run_leads_to_the_documents(browser, tmp_path: Path) -> None:
+    """The other first step opens the Documents tab."""
+    (tmp_path / "seeds").mkdir()
+    with served(tmp_path) as empty, visiting(browser, empty) as page:
+        page.click("#to-documents")
+        page.locator("#upload").wait_for()
