@@ -121,11 +121,12 @@ def _spellings(fact: str) -> list[str]:
         return [fact]
     year, month, day = parts
     name = _MONTHS[int(month) - 1] if 1 <= int(month) <= 12 else month
-    written = [fact]
+    spellings = [fact]
     for d in dict.fromkeys((str(int(day)), day)):
-        written += [f"{name} {d}, {year}", f"{d} {name} {year}", f"{name[:3]} {d}, {year}", f"{d} {name[:3]} {year}",
-                    f"{name[:3]}. {d}, {year}", f"{d}.{month}.{year}", f"{d}/{month}/{year}"]  # fmt: skip
-    return written
+        for month_name in (name, name[:3]):
+            spellings += [f"{month_name} {d}, {year}", f"{d} {month_name} {year}"]
+        spellings += [f"{name[:3]}. {d}, {year}", f"{d}.{month}.{year}", f"{d}/{month}/{year}"]
+    return spellings
 
 
 def summary(parts: Sequence[Hit], embedder: Embedder, limit: int = _SUMMARY_SENTENCES) -> ComposedAnswer:

@@ -95,7 +95,7 @@ _PEOPLE = frozenset(
     """man woman boy girl person people minister secretary president director curator engineer chair captain author writer
     player players winner teacher doctor owner mayor king queen prince princess spokesman spokeswoman official ambassador envoy
     grandmaster inventor founder scientist researcher singer actor actress manager boss chief officer""".split()
-)  # fmt: skip
+)
 
 
 def standalone(question: str, history: Sequence[Turn]) -> str:
@@ -249,10 +249,13 @@ _PREPOSITIONS = frozenset(
 
 def _has_reference(text: str) -> bool:
     """Whether a text contains a word that refers to something before it."""
-    return bool(
-        _PERSON_PRONOUN.search(text) or _PLURAL_PRONOUN.search(text) or _THING_PRONOUN.search(text) or _SAME_REFERENCE.search(text) or _TIME_REFERENCE.search(text)
-        or (_PLACE_ADVERB.search(text) and not _EXISTENTIAL.search(text))
-    )  # fmt: skip
+    patterns = (_PERSON_PRONOUN, _PLURAL_PRONOUN, _THING_PRONOUN, _SAME_REFERENCE, _TIME_REFERENCE)
+    return any(pattern.search(text) for pattern in patterns) or _refers_to_place(text)
+
+
+def _refers_to_place(text: str) -> bool:
+    """Whether "there" is a place in a text, rather than part of "is there"."""
+    return bool(_PLACE_ADVERB.search(text) and not _EXISTENTIAL.search(text))
 
 
 def _resolve_references(question: str, previous: str, answer: str) -> str:
@@ -271,7 +274,7 @@ def _resolve_references(question: str, previous: str, answer: str) -> str:
         resolved = _replace_reference(_THING_PRONOUN, resolved, _thing_referent(previous, answer))
     if _SAME_REFERENCE.search(resolved):
         resolved = _replace_reference(_SAME_REFERENCE, resolved, _thing_referent(previous, answer))
-    if _PLACE_ADVERB.search(resolved) and not _EXISTENTIAL.search(resolved):
+    if _refers_to_place(resolved):
         place = _place_referent(previous, answer)
         resolved = _replace_reference(_PLACE_ADVERB, resolved, f"in {place}" if place else "")
     if _TIME_REFERENCE.search(resolved):
