@@ -24,7 +24,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from world import World, questions
 
 from tests import model_server as fake
-from tests.asking import Asked, Caller, flood
+from tests.asking import Caller, CallResult, flood
 from tests.browsing import CHROMIUM, FLAGS, opened, served
 
 FILES = 500
@@ -165,18 +165,18 @@ def under_load(address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]
     )
 
 
-def at_once(address: str, config: dict[str, Any], asked: list[str], many: int) -> list[Asked]:
+def at_once(address: str, config: dict[str, Any], asked: list[str], many: int) -> list[CallResult]:
     """Asks as many questions at once, each as a visitor of its own; returns the outcomes."""
     barrier = threading.Barrier(many)
     callers = [Caller(address) for _ in range(many)]
     for caller in callers:
         caller.__dict__["config"] = config
 
-    def call(n: int) -> Asked:
+    def call(n: int) -> CallResult:
         barrier.wait()
         return callers[n].ask(asked[n % len(asked)])
 
-    ask: Callable[[int], Asked] = call
+    ask: Callable[[int], CallResult] = call
     with ThreadPoolExecutor(many) as pool:
         return list(pool.map(ask, range(many)))
 

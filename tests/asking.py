@@ -22,7 +22,7 @@ from rag.server.page.views.markup import escaped
 
 
 @dataclass(frozen=True)
-class Asked:
+class CallResult:
     """The outcome of a question.
 
     Attributes:
@@ -59,7 +59,7 @@ class Caller:
         finally:
             connection.close()
 
-    def ask(self, question: str, leave: Callable[[str], bool] = lambda _: False) -> Asked:
+    def ask(self, question: str, leave: Callable[[str], bool] = lambda _: False) -> CallResult:
         """Asks, and reads the answer while it is written; hangs up as soon as `leave` accepts the text so far."""
         return self.call("question", "submit", self.asking(question), leave)
 
@@ -72,14 +72,14 @@ class Caller:
         """Returns what the page sends when an event of a component occurs."""
         return {"data": data, "fn_index": self._handler(elem_id, event), "session_hash": self.session, "trigger_id": None}
 
-    def call(self, elem_id: str, event: str, data: list[Any], leave: Callable[[str], bool] = lambda _: False) -> Asked:
+    def call(self, elem_id: str, event: str, data: list[Any], leave: Callable[[str], bool] = lambda _: False) -> CallResult:
         """Triggers an event of a component, with any values for its handler's inputs."""
         started = time.monotonic()
         body = json.dumps(self.joining(elem_id, event, data))
         status, headers, text = self.post("/gradio_api/queue/join", body, "application/json")
         if status != 200:
             refused_s = time.monotonic() - started
-            return Asked(status, text, refused_s=refused_s, retry_after=headers.get("retry-after", ""))
+            return CallResult(status, text, refused_s=refused_s, retry_after=headers.get("retry-after", ""))
         return self._read(started, leave)
 
     def post(self, path: str, body: str | bytes, content_type: str) -> tuple[int, dict[str, str], str]:
@@ -93,7 +93,7 @@ class Caller:
         finally:
             connection.close()
 
-    def _read(self, started: float, leave: Callable[[str], bool]) -> Asked:
+    def _read(self, started: float, leave: Callable[[str], bool]) -> CallResult:
         connection = self._connection()
         connection.request("GET", f"/gradio_api/queue/data?session_hash={self.session}")
         response = connection.getresponse()
@@ -105,13 +105,13 @@ class Caller:
                     first_s = first_s or time.monotonic() - started
                     text += json.dumps(without_hits(event["output"]), ensure_ascii=False)
                 if event.get("msg") == "process_completed":
-                    return Asked(response.status, text, bool(event["success"]), first_s)
+                    return CallResult(response.status, text, bool(event["success"]), first_s)
                 if leave(text):
                     break
         finally:
             response.close()
             connection.close()
-        return Asked(response.status, text, False, first_s)
+        return CallResult(response.status, text, False, first_s)
 
     def _handler(self, elem_id: str, event: str) -> int:
         (component,) = (c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
@@ -139,10 +139,10 @@ def without_hits(output: Any) -> Any:
     return without_hits(json.loads(html.unescape(output))) if is_stored else output
 
 
-def flood(caller: Caller, question: str, many: int) -> list[Asked]:
+def flood(caller: Caller, question: str, many: int) -> list[CallResult]:
     """Asks many questions in one moment, as many visitors; returns how each was received. The answers are not read."""
 
-    async def ask() -> Asked:
+    async def ask() -> CallResult:
         started = time.monotonic()
         parts = urlsplit(caller.address)
         body = json.dumps(
@@ -155,9 +155,9 @@ def flood(caller: Caller, question: str, many: int) -> list[Asked]:
         seconds = time.monotonic() - started
         writer.close()
         retry = re.search(r"(?i)retry-after: (\d+)", response)
-        return Asked(int(response.split(" ", 2)[1]), refused_s=seconds, retry_after=retry.group(1) if retry else "")
+        return CallResult(int(response.split(" ", 2)[1]), refused_s=seconds, retry_after=retry.group(1) if retry else "")
 
-    async def ask_all() -> list[Asked]:
+    async def ask_all() -> list[CallResult]:
         return await asyncio.gather(*(ask() for _ in range(many)))
 
     with ThreadPoolExecutor(1) as executor:  # the browser of a test may run a loop in this thread

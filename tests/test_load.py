@@ -15,7 +15,7 @@ import pytest
 from rag import Library
 
 from . import model_server as fake
-from .asking import Asked, Caller, flood
+from .asking import Caller, CallResult, flood
 from .browsing import ask, opened, served
 
 pytestmark = pytest.mark.page
@@ -59,7 +59,7 @@ class Crowd:
     address: str
     seeds: Path
     ended: threading.Event = field(default_factory=threading.Event)
-    answers: list[tuple[int, Asked]] = field(default_factory=list)
+    answers: list[tuple[int, CallResult]] = field(default_factory=list)
 
     def calls(self, n: int) -> None:
         caller = Caller(self.address)

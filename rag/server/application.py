@@ -55,13 +55,7 @@ def serve(
         SettingsError: The address is in use or not of this machine, other machines could reach the page without an account,
             or the certificate cannot be loaded.
     """
-    is_public = host not in LOOPBACK or bool(names)  # a further name is that of a proxy, which others reach
-    account = accounts.load(Path(settings.index)) if is_public else None
-    if account is None and is_public:
-        raise SettingsError(
-            f"other machines could reach the page on {', '.join((host, *names))}, and there is no account",
-            "create one: rag account NAME; or serve this machine only, and connect through an SSH tunnel",
-        )
+    account = _required_account(Path(settings.index), host, names)
     _check_certificate(certificate, key)
     listener = _listen(host, port)
     with (
@@ -91,6 +85,20 @@ def serve(
         finally:
             stopping.set()
             syncing.join()
+
+
+def _required_account(index: Path, host: str, names: tuple[str, ...]) -> accounts.Account | None:
+    """Returns the account that must log in; None where only this machine can reach the page."""
+    is_public = host not in LOOPBACK or bool(names)  # a further name is that of a proxy, which others reach
+    if not is_public:
+        return None
+    account = accounts.load(index)
+    if account is None:
+        raise SettingsError(
+            f"other machines could reach the page on {', '.join((host, *names))}, and there is no account",
+            "create one: rag account NAME; or serve this machine only, and connect through an SSH tunnel",
+        )
+    return account
 
 
 def _url(host: str, port: int, is_encrypted: bool) -> str:

@@ -52,9 +52,9 @@ class ChatTab:
     def __init__(self, library: Library, first_sync: threading.Event | None = None) -> None:
         self._library = library
         self._first_sync = first_sync
-        # editing: the number of the exchange being edited, 0 for none. sources: the panel's markup for each answer, newest
-        # first. unfinished: the exchange being answered, None for none.
-        self._editing, self._sources, self._unfinished = gr.State(0), gr.State([]), gr.State(None)
+        self._editing = gr.State(0)  # the number of the exchange being edited; 0 for none
+        self._sources = gr.State([])  # the source panel's markup for each answer, newest first
+        self._unfinished = gr.State(None)  # the exchange being answered; None for none
         with gr.Row(elem_id="room"):
             self._conversations = ConversationList(f"rag-talks-{_digest(str(library.folder.resolve()))}")
             with gr.Column(scale=5, elem_id="conversation"):

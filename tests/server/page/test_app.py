@@ -98,7 +98,7 @@ def test_settings_are_shown(page) -> None:
     """Who answers, where text goes, what the index holds, which versions."""
     page.get_by_role("tab", name="Settings").click()
     page.locator("#facts table").wait_for()
-    shown = page.inner_text("#facts")
+    table = page.inner_text("#facts")
     for line in ("quoted from the documents", "What leaves this machine\tnothing", "Synced folder\tseeds",
                  "chromadb", "index, "):  # fmt: skip
-        assert line in shown
+        assert line in table

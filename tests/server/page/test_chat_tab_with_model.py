@@ -22,7 +22,7 @@ from ..conftest import QUESTION
 pytestmark = pytest.mark.page
 
 KEY = "sk-canary-Zq9w3XvT7pLm2"
-SAID = fake.says("India raised China’s rare earth restrictions with Sun Weidong [1].")
+CITED_REPLY = fake.says("India raised China’s rare earth restrictions with Sun Weidong [1].")
 DONE = "#chat .verdict"
 
 
@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     room = tmp_path_factory.mktemp("page-model")
     (room / "seeds").mkdir()
     shutil.copy(ARTICLE, room / "seeds")
-    with fake.model_server(SAID) as model:
+    with fake.model_server(CITED_REPLY) as model:
         environment = {"OPENAI_API_KEY": KEY, "RAG_MODEL": "m", "RAG_BASE_URL": model.url, "OPENAI_LOG": "debug"}
         with served(room, **environment) as address:
             yield World(address, model, room)
@@ -68,13 +68,13 @@ def page(browser, world: World) -> Iterator:
     if visitor.is_closed():
         return
     texts = [response.text() for response in responses if "queue/data" not in response.url and response.ok]
-    shown = visitor.content()
+    content = visitor.content()
     ran = visitor.evaluate("window.PWN !== undefined")
     context.close()
 
     assert [url for url in requested if not url.startswith((world.address, "data:", "blob:"))] == []
     assert ([], [], False) == (errors, dialogs, ran)
-    assert KEY not in shown + "".join(texts)
+    assert KEY not in content + "".join(texts)
 
 
 def start_endless_answer(page, world: World) -> None:
@@ -86,7 +86,7 @@ def start_endless_answer(page, world: World) -> None:
 
 def test_a_model_answers(page, world: World) -> None:
     """A claim has a chip that leads to the article's words; a follow-up shows how it was understood."""
-    world.replies(SAID)
+    world.replies(CITED_REPLY)
     ask(page, QUESTION)
     page.wait_for_selector("a.chip")
     assert "1 citation checked" in page.inner_text(DONE)
@@ -108,7 +108,7 @@ def test_stop_closes_the_connection(page, world: World) -> None:
     page.locator("#send").wait_for()  # nothing is left to stop
     assert not page.locator("#stop").is_visible()
 
-    world.replies(SAID)
+    world.replies(CITED_REPLY)
     ask(page, QUESTION)
     page.wait_for_selector("a.chip")
     assert 1 == page.inner_text("#chat").count("stopped before it was checked")
@@ -149,7 +149,7 @@ def test_opening_a_malformed_conversation_ends_an_answer(page, world: World) -> 
     page.locator("button.talk").click()
     page.locator("#chat", has_text="stopped before it was checked").wait_for()
     page.locator("#send").wait_for()
-    world.replies(SAID)
+    world.replies(CITED_REPLY)
     ask(page, QUESTION)
     page.wait_for_selector("a.chip")
 
@@ -203,7 +203,7 @@ def test_what_a_model_writes_stays_text(page, world: World, full: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (fake.fails(401, "bad key"), "refused the key"),
         (fake.fails(500), "failed (500)"),
@@ -211,7 +211,7 @@ def test_what_a_model_writes_stays_text(page, world: World, full: bool) -> None:
     ],
     ids=["wrong key", "broken", "too often"],
 )
-def test_a_model_that_fails(page, world: World, reply: fake.Reply, said: str) -> None:
+def test_a_model_that_fails(page, world: World, reply: fake.Reply, message: str) -> None:
     """The answer is quoted instead, with citations, and the notice says why."""
     world.replies(reply)
     ask(page, QUESTION)
@@ -219,7 +219,7 @@ def test_a_model_that_fails(page, world: World, reply: fake.Reply, said: str) ->
     page.wait_for_selector("sup a.chip")
     assert "citations checked" in page.inner_text(DONE)
     notice = page.inner_text("#chat .notice")
-    assert said in notice
+    assert message in notice
     assert "bad key" not in notice
 
 
@@ -229,8 +229,8 @@ def test_no_route_discloses_the_key(world: World) -> None:
                  "/openapi.json", "/gradio_api/openapi.json", "/manifest.json", "/gradio_api/heartbeat/x"):  # fmt: skip
         try:
             with urllib.request.urlopen(world.address + path, timeout=3) as reply:
-                said = reply.read(200_000) if "event-stream" not in reply.headers["content-type"] else b""
+                body = reply.read(200_000) if "event-stream" not in reply.headers["content-type"] else b""
         except urllib.error.HTTPError as error:
             with error:
-                said = error.read()
-        assert KEY.encode() not in said
+                body = error.read()
+        assert KEY.encode() not in body
