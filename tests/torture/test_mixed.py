@@ -60,11 +60,11 @@ def state(library: Library) -> dict[str, object]:
             found[info.source] = (info.error, info.hint)
             continue
         document = library.document(info.source)
-        ids = [id_ for id_, *_ in catalog.passages.overlapping(catalog.documents.find(info.source), 0, len(document.text) + 1)]
-        words = [terms for *_, terms in catalog.passages.terms(ids)]
+        passages = catalog.passages.overlapping(catalog.documents.find(info.source), 0, len(document.text) + 1)
+        ids, spans = [id_ for id_, *_ in passages], [passage[1:] for passage in passages]
+        terms = [passage.terms for passage in catalog.passages.terms(ids)]
         vectors = [hashlib.sha256(catalog.vectors.of_passages([id_])[id_].tobytes()).hexdigest() for id_ in ids]
-        spans = catalog.passages.overlapping(catalog.documents.find(info.source), 0, len(document.text) + 1)
-        found[info.source] = (document.text, document.anchors, document.metadata, [s[1:] for s in spans], words, vectors)
+        found[info.source] = (document.text, document.anchors, document.metadata, spans, terms, vectors)
     return found
 
 

@@ -1,9 +1,9 @@
-"""A process that changes an index at random, and dies where it is told to. Says each change before and after it.
+"""A process that changes an index at random and kills itself at a given point. Prints each change before and after it.
 
     python worker.py ROOM SEED POINT NTH OPERATIONS
 
-ROOM holds `documents/`, `index/` and `state.json` (name → version of what is acknowledged). POINT is one of `POINTS`, or
-"-"; the process kills itself, and with it or not the child that holds Chroma, when it comes there for the NTH time.
+ROOM contains `documents/`, `index/` and `state.json` (name → acknowledged version). POINT is one of `POINTS`, `COMMIT`, or
+"-" for none. When the process reaches the point for the NTH time, it kills itself, and half of the time Chroma's child too.
 """
 
 from __future__ import annotations
@@ -17,33 +17,40 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from rag.index.catalog import Catalog
-from rag.index.catalog.receipt import Receipt
+from rag.index.catalog.change_log import ChangeLog
+from rag.index.catalog.database import opening
+from rag.index.catalog.database.receipt import Receipt
+from rag.index.catalog.documents import Documents
+from rag.index.catalog.files import Files
+from rag.index.catalog.index_versions import IndexVersions
+from rag.index.catalog.meta import Meta
+from rag.index.catalog.passages import Passages
+from rag.index.catalog.vectors import Vectors
 from rag.index.chroma import ChromaFolder, ChromaProcess
 from tests.torture.world import PASSAGE_TOKENS, open_library, text_of
 
 NAMES = [f"doc{n}" for n in range(12)]
 POINTS = {
-    "a document is staged": (Catalog, "stage"),
-    "passages are stored": (Catalog, "add_passages"),
-    "vectors are stored": (Catalog, "add_vectors"),
-    "a document is published": (Catalog, "publish"),
-    "a file was seen": (Catalog, "saw"),
-    "a document is hidden": (Catalog, "remove"),
-    "a name is forgotten": (Catalog, "forget"),
-    "passages are swept": (Catalog, "_sweep_passages"),
-    "the log is trimmed": (Catalog, "trim_log"),
-    "a generation is begun": (Catalog, "begin_generation"),
+    "a document is staged": (Documents, "stage"),
+    "passages are stored": (Passages, "add"),
+    "vectors are stored": (Vectors, "add"),
+    "a document is published": (Documents, "publish"),
+    "a scan is recorded": (Files, "record_scans"),
+    "a document is hidden": (Documents, "hide"),
+    "a name is marked as removed": (Files, "mark_removed"),
+    "passages are swept": (Passages, "delete"),
+    "the log is trimmed": (ChangeLog, "trim"),
+    "a generation is begun": (ChangeLog, "new_generation"),
     "generations are removed": (ChromaFolder, "remove_others"),
-    "chroma is opened": (ChromaFolder, "open"),
-    "chroma is told": (ChromaProcess, "apply"),
-    "chroma is closed": (ChromaProcess, "close"),
-    "how far it is is remembered": (Catalog, "set_meta"),
-    "an edition is begun": (Catalog, "begin_index_version"),
-    "an edition gets vectors": (Catalog, "store_vectors"),
-    "an edition has a document": (Catalog, "finish_cut"),
-    "editions are switched": (Catalog, "switch_to"),
-    "an edition is dropped": (Catalog, "drop_index_version"),
+    "Chroma is opened": (ChromaFolder, "open"),
+    "changes are passed to Chroma": (ChromaProcess, "apply"),
+    "Chroma is closed": (ChromaProcess, "close"),
+    "a fact is set": (Meta, "set"),
+    "an index version is begun": (IndexVersions, "begin"),
+    "an index version gets vectors": (Vectors, "store"),
+    "an index version has a document": (IndexVersions, "finish_document"),
+    "index versions are switched": (IndexVersions, "switch_to"),
+    "an index version is dropped": (IndexVersions, "drop"),
     "the receipt is written": (Receipt, "write"),
 }  # fmt: skip
 COMMIT = "a commit"
@@ -55,35 +62,35 @@ def children() -> list[int]:
 
 
 class Killer:
-    """Ends this process at a point, before or after what happens there."""
+    """Kills this process at a point, before or after the call."""
 
     def __init__(self, point: str, nth: int, chooser: random.Random) -> None:
         self.left = nth
         self.with_children = chooser.random() < 0.5
         if point == COMMIT:
-            opened = connection.open_file
+            opened = opening.open_file
 
             def with_hook(path):
                 made = opened(path)
-                made.set_commit_hook(self.comes)
+                made.set_commit_hook(self.reached)
                 return made
 
-            connection.open_file = with_hook
+            opening.open_file = with_hook
         elif point != "-":
             owner, name = POINTS[point]
             real, before = getattr(owner, name), chooser.random() < 0.5
 
             def killing(*given, **named):
                 if before:
-                    self.comes()
+                    self.reached()
                 returned = real(*given, **named)
                 if not before:
-                    self.comes()
+                    self.reached()
                 return returned
 
             setattr(owner, name, killing)
 
-    def comes(self) -> bool:
+    def reached(self) -> bool:
         self.left -= 1
         if self.left == 0:
             for pid in children() if self.with_children else []:
@@ -102,7 +109,8 @@ def main() -> None:
     state: dict[str, int] = json.loads((room / "state.json").read_text())
     documents = room / "documents"
     Killer(point, nth, chooser)
-    tokens = chooser.choice([PASSAGE_TOKENS, PASSAGE_TOKENS + 2, PASSAGE_TOKENS + 4])  # two would take turns: none dropped
+    # With only two sizes, no index version would ever be dropped.
+    tokens = chooser.choice([PASSAGE_TOKENS, PASSAGE_TOKENS + 2, PASSAGE_TOKENS + 4])
     library = open_library(room / "index", short_lived=chooser.random() < 0.4, passage_tokens=tokens)
     with library:
         say(ready=True)
