@@ -12,10 +12,12 @@ _TAGS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>",
 
 def without_reasoning(deltas: Iterator[Delta]) -> Generator[Delta]:
     """Yields the same deltas without the text of a reasoning block, which counts at the beginning of the reply only."""
-    pending, closing_tag, in_answer = "", "", False
+    pending, closing_tag, in_answer, is_blank = "", "", False, False
     for delta in deltas:
         if in_answer:
-            yield delta
+            text = delta.text.lstrip() if is_blank else delta.text
+            is_blank = is_blank and not text
+            yield replace(delta, text=text)
             continue
         pending += delta.text
         text = ""
@@ -29,6 +31,7 @@ def without_reasoning(deltas: Iterator[Delta]) -> Generator[Delta]:
             pending = pending[-len(closing_tag) :]
             if found:
                 in_answer, text = True, rest.lstrip()
+                is_blank = not text  # white space between the tag and the answer may follow in further deltas
         yield replace(delta, text=text)
     if pending and not in_answer and not closing_tag:
         yield Delta(pending)  # the reply ended within what could have become a tag
