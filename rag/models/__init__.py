@@ -1,1 +1,1 @@
-"""The models: the shipped embedder, an embeddings endpoint, chat models, and the servers found on this machine."""
+"""Models: the shipped embedder, an embeddings endpoint, chat models, and model servers on this machine."""

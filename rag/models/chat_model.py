@@ -1,8 +1,8 @@
-"""A language model behind an OpenAI-compatible server. The home of the openai SDK, whose errors end here.
+"""A language model on an OpenAI-compatible server. The home of the openai SDK, whose errors are translated here.
 
-Chat completions only: every compatible server has them. The SDK takes a stream that was cut off for a whole one and waits
-without end while anything trickles in, so the finish reason and the deadlines are checked here. A request runs in an event
-loop of its own: there it can be dropped at any moment, even before the server has said a word.
+Chat completions only: every compatible server has them. The SDK accepts a truncated stream as complete and waits without
+limit while data trickles in, so this module checks the finish reason and the deadlines. A request runs in an event loop of
+its own, where it can be cancelled at any moment, even before the server has sent anything.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _KEY = re.compile(r"sk-[\w*-]{4,}|Bearer\s+\S+")
 _FINISH = {"stop": "stop", "length": "length", "content_filter": "filter"}
 _CONNECT_S = 5.0
 _PAUSES_S = (0.5, 2.0)  # before the second and the third try
-_BEAT_S = 0.2  # how often a silent server leaves room to stop it
+_POLL_S = 0.2  # how often the caller gets a chance to stop while the server is silent
 _SLOW = "ask again, raise total_s and first_token_s, or use a faster model"
-_ADDRESS = "check the address; it mostly ends in /v1"
+_CHECK_ADDRESS = "check the address; it usually ends in /v1"
 _TOO_LONG = re.compile(
     r"context[ _](?:length|window|size)|maximum context|too (?:long|many tokens)|exceeds?.{0,40}token", re.IGNORECASE
 )
 
 
 class OpenAIChatModel:
-    """Writes with one model of one server. Safe to share between threads.
+    """One model on one server. Safe to share between threads.
 
     Args:
-        model: Its name there.
-        base_url: Such as "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
+        model: The model's name on the server.
+        base_url: For example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
         api_key: Sent as the bearer token; never shown.
-        first_token_s: How long it may take to its first word, and be silent after it, seconds.
-        total_s: How long in all, seconds.
+        first_token_s: Seconds until the first word, and longest pause afterwards.
+        total_s: Seconds for the whole reply.
     """
 
     def __init__(self, model: str, base_url: str, api_key: str, *, first_token_s: float, total_s: float) -> None:
@@ -55,58 +55,58 @@ class OpenAIChatModel:
         self.address = openai.OpenAI(base_url=self._base_url, api_key=self._api_key).base_url.netloc.decode()
 
     def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
-        """Streams the reply, with an empty piece now and then while nothing comes. Closing it drops the connection.
+        """Streams the reply, with empty deltas while nothing arrives. Closing the iterator cancels the request.
 
         Raises:
-            PromptTooLongError: The model takes less text; nothing was written.
-            ModelError: The server did not answer, refused, or broke off; the message holds no key.
+            PromptTooLongError: The prompt is longer than the model accepts; nothing was written.
+            ModelError: The server did not reply, refused, or broke off. The message has no API key.
         """
-        news: queue.SimpleQueue[Delta | ModelError | None] = queue.SimpleQueue()
-        running = _Running(self._told(messages, news.put))
+        deltas: queue.SimpleQueue[Delta | ModelError | None] = queue.SimpleQueue()
+        request = _BackgroundTask(self._produce(messages, deltas.put))
         try:
             while True:
                 try:
-                    piece = news.get(timeout=_BEAT_S)
+                    delta = deltas.get(timeout=_POLL_S)
                 except queue.Empty:
                     yield Delta()
                     continue
-                if piece is None:
+                if delta is None:
                     return
-                if isinstance(piece, ModelError):
-                    raise piece
-                yield piece
+                if isinstance(delta, ModelError):
+                    raise delta
+                yield delta
         finally:
-            running.drop()
+            request.cancel()
 
-    async def _told(self, messages: Sequence[tuple[str, str]], tell: Callable[[Delta | ModelError | None], None]) -> None:
-        """Tells each piece of the reply as it comes, and at last None or why there is no more."""
+    async def _produce(self, messages: Sequence[tuple[str, str]], put: Callable[[Delta | ModelError | None], None]) -> None:
+        """Puts each delta as it arrives; last None, or the error that ended the reply."""
         first, total = asyncio.timeout(self._first_token_s), asyncio.timeout(self._total_s)
         try:
             async with total, first, self._client() as client:
-                async for delta in self._deltas(await self._begun(client, messages)):
+                async for delta in self._deltas(await self._open_stream(client, messages)):
                     if delta.text:
                         first.reschedule(None)
-                    tell(delta)
-            tell(None)
+                    put(delta)
+            put(None)
         except TimeoutError:
-            late = f"took longer than {self._total_s:g} s" if total.expired() else self._silent()
-            tell(ModelError(f"{self.name} at {self.address} {late}", _SLOW))
+            what = f"took longer than {self._total_s:g} s" if total.expired() else self._sent_nothing()
+            put(ModelError(f"{self.name} at {self.address} {what}", _SLOW))
         except ModelError as error:
-            tell(error)
-        except Exception as error:  # any shape of reply may come from a foreign server
-            tell(self._explained(error))
+            put(error)
+        except Exception as error:  # a server may send replies of any shape
+            put(self._translated(error))
 
     def _client(self) -> openai.AsyncOpenAI:
-        # For one reply: connections are not kept for longer than 5 s anyhow.
+        # One client per reply: the SDK keeps idle connections only for 5 s.
         timeout = openai.Timeout(self._first_token_s, connect=min(_CONNECT_S, self._first_token_s))
-        # The text goes to the host that was named, wherever that would send it.
+        # No redirects: the text goes only to the configured host.
         http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
         return openai.AsyncOpenAI(
             base_url=self._base_url, api_key=self._api_key, timeout=timeout, max_retries=0, http_client=http
         )
 
-    async def _begun(self, client: openai.AsyncOpenAI, messages: Sequence[tuple[str, str]]) -> Any:
-        """The reply's stream. A busy or stumbling server is asked again, as long as there is time."""
+    async def _open_stream(self, client: openai.AsyncOpenAI, messages: Sequence[tuple[str, str]]) -> Any:
+        """Returns the reply's stream. Retries when the server is busy or fails, as long as there is time."""
         options: dict[str, Any] = {"stream_options": {"include_usage": True}}
         pauses = list(_PAUSES_S)
         while True:
@@ -120,17 +120,17 @@ class OpenAIChatModel:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not options or "stream_options" not in str(error):
                     raise
-                options = {}  # an older server, that counts no tokens
+                options = {}  # an older server that does not count tokens
             except openai.APITimeoutError:
                 raise
             except openai.APIConnectionError:
                 if len(pauses) < len(_PAUSES_S):
                     raise
-                await asyncio.sleep(pauses.pop(0))  # once: it may be starting
+                await asyncio.sleep(pauses.pop(0))  # one retry: the server may be starting
             except (openai.RateLimitError, openai.InternalServerError) as error:
                 if not pauses or error.code == "insufficient_quota":
                     raise
-                wait_s = max(pauses.pop(0), _asked_to_wait_s(error))
+                wait_s = max(pauses.pop(0), _retry_after_s(error))
                 if wait_s >= min(self._first_token_s, self._total_s):
                     raise
                 await asyncio.sleep(wait_s)
@@ -138,9 +138,9 @@ class OpenAIChatModel:
     async def _deltas(self, stream: Any) -> AsyncIterator[Delta]:
         kind = stream.response.headers.get("content-type", "")
         if "text/html" in kind:
-            raise ModelError(f"{self.address} sent a page, not a reply", _ADDRESS)
+            raise ModelError(f"{self.address} sent a web page, not a reply", _CHECK_ADDRESS)
         if "application/json" in kind:  # a server that does not stream
-            yield self._whole(json.loads(await stream.response.aread()))
+            yield self._unstreamed(json.loads(await stream.response.aread()))
             return
         finish = ""
         async for chunk in stream:
@@ -155,19 +155,19 @@ class OpenAIChatModel:
         if not finish:
             raise ModelError(f"{self.address} broke off in the middle of its reply", "ask again")
 
-    def _whole(self, reply: Any) -> Delta:
-        """A reply that came in one piece."""
+    def _unstreamed(self, reply: Any) -> Delta:
+        """Returns a reply that was not streamed as one delta."""
         choices = reply.get("choices") if isinstance(reply, dict) else None
         if not choices:
-            raise ModelError(f"{self.address} sent something that is no reply", _ADDRESS)
+            raise ModelError(f"{self.address} sent something that is not a reply", _CHECK_ADDRESS)
         message = choices[0].get("message") or {}
         finish = _FINISH.get(choices[0].get("finish_reason") or "", "")
         if not finish:
             raise ModelError(f"{self.address} broke off in the middle of its reply", "ask again")
         return Delta(str(message.get("content") or ""), finish, _counts(reply.get("usage") or {}))  # type: ignore[arg-type]
 
-    def _explained(self, error: Exception) -> ModelError:
-        who = f"{self.name} at {self.address}"
+    def _translated(self, error: Exception) -> ModelError:
+        model = f"{self.name} at {self.address}"
         match error:
             case openai.AuthenticationError() | openai.PermissionDeniedError():
                 return ModelError(f"{self.address} refused the key", "check OPENAI_API_KEY; `rag config` shows it masked")
@@ -178,28 +178,30 @@ class OpenAIChatModel:
             case openai.RateLimitError():
                 return ModelError(f"{self.address} is limiting the rate of requests", "wait a little and ask again")
             case openai.APITimeoutError():
-                return ModelError(f"{who} {self._silent()}", _SLOW)
+                return ModelError(f"{model} {self._sent_nothing()}", _SLOW)
             case openai.APIConnectionError():
                 return ModelError(f"{self.address} cannot be reached", "check that the server runs, and its address")
             case openai.APIStatusError():
-                return self._refused(error)
+                return self._status_error(error)
             case json.JSONDecodeError():
-                return ModelError(f"{self.address} sent something that is no reply", _ADDRESS)
-        return ModelError(f"{who} broke off ({type(error).__name__})", "ask again")
+                return ModelError(f"{self.address} sent something that is not a reply", _CHECK_ADDRESS)
+        return ModelError(f"{model} broke off ({type(error).__name__})", "ask again")
 
-    def _refused(self, error: openai.APIStatusError) -> ModelError:
+    def _status_error(self, error: openai.APIStatusError) -> ModelError:
         if error.status_code < 400:
-            return ModelError(f"{self.address} sends elsewhere ({error.status_code}), which is not followed", _ADDRESS)
+            return ModelError(
+                f"{self.address} redirects to another address ({error.status_code}); rag does not follow it", _CHECK_ADDRESS
+            )
         if error.status_code in (400, 413) and _TOO_LONG.search(str(error)):
-            return PromptTooLongError(f"{self.name} takes less text than this question needs", "set context_tokens")
-        said = self._safe(error.message)
-        return ModelError(f"{self.name} at {self.address} failed ({error.status_code}): {said}", "ask again later")
+            return PromptTooLongError(f"{self.name} accepts less text than this question needs", "set context_tokens")
+        reason = self._without_keys(error.message)
+        return ModelError(f"{self.name} at {self.address} failed ({error.status_code}): {reason}", "ask again later")
 
-    def _silent(self) -> str:
-        return f"said nothing for {self._first_token_s:g} s"
+    def _sent_nothing(self) -> str:
+        return f"sent nothing for {self._first_token_s:g} s"
 
-    def _safe(self, message: str) -> str:
-        """A server's own words, short and without keys."""
+    def _without_keys(self, message: str) -> str:
+        """Returns a server's message, shortened and with keys masked."""
         return _KEY.sub("[key]", " ".join(message.split()).replace(self._api_key, "[key]"))[:200]
 
 
@@ -207,34 +209,34 @@ def _counts(usage: Mapping[str, object]) -> tuple[tuple[str, int], ...]:
     return tuple((kind, count) for kind, count in usage.items() if isinstance(count, int))
 
 
-def _asked_to_wait_s(error: openai.APIStatusError) -> float:
-    """What the server's Retry-After says, seconds; 0 if it says nothing that can be understood."""
-    words = error.response.headers.get("retry-after", "")
+def _retry_after_s(error: openai.APIStatusError) -> float:
+    """Returns the seconds in the server's Retry-After header; 0 if there is none that can be parsed."""
+    value = error.response.headers.get("retry-after", "")
     with contextlib.suppress(ValueError):
-        return float(words)
+        return float(value)
     with contextlib.suppress(ValueError, TypeError):
-        return (parsedate_to_datetime(words) - datetime.now(UTC)).total_seconds()
+        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
     return 0.0
 
 
-class _Running:
-    """A coroutine that runs in a thread of its own until it ends or is dropped."""
+class _BackgroundTask:
+    """Runs a coroutine in a thread of its own until it ends or is cancelled."""
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
         self._work = work
-        self._begun = threading.Event()
-        # Nobody waits for it: a name that is being looked up cannot be given up.
+        self._started = threading.Event()
+        # A daemon that is never joined: a host name lookup cannot be interrupted.
         threading.Thread(target=asyncio.run, args=(self._main(),), name="model", daemon=True).start()
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.ensure_future(self._work)
-        self._begun.set()
+        self._started.set()
         await asyncio.wait([self._task])
 
-    def drop(self) -> None:
-        """Ends it where it stands, which closes its connection."""
-        self._begun.wait()
+    def cancel(self) -> None:
+        """Cancels the coroutine, which closes its connection."""
+        self._started.wait()
         if not self._task.done():
-            with contextlib.suppress(RuntimeError):  # it ended meanwhile
+            with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
                 self._loop.call_soon_threadsafe(self._task.cancel)

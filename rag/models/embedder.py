@@ -1,6 +1,6 @@
-"""Turns texts into vectors by the embedder shipped with rag.
+"""Turns texts into vectors with the embedder shipped with rag.
 
-The only home of onnxruntime and tokenizers. It does not know documents, passages or storage.
+The only home of onnxruntime and tokenizers. Does not know documents, passages or storage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-# From 1.29 on, onnxruntime reports to its maker and keeps an id of the device, unless this is said before it is loaded.
+# From 1.29 on, onnxruntime sends telemetry and keeps a device id, unless this is set before it is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 import onnxruntime
 from numpy.typing import NDArray
@@ -23,26 +23,26 @@ from tokenizers import Tokenizer
 from rag.ports import Tokens
 
 WEIGHTS = Path(__file__).parent / "weights"
-_POSITIONS = 512  # the model knows no more; what is longer is cut, which passages never are
+_POSITIONS = 512  # the model's limit; longer texts are truncated, which passages never are
 _BATCH_TOKENS = 1024  # more gains nothing and costs cache (benchmarks/README.md)
-_LEAST_BATCH = 64  # tokens: below it the threads cost more than they gain
-_PADDED = 1.35  # tokens with padding to those without, of few texts: else the last short ones make a batch of their own
-_SHORT = 4  # batches a core that are work for a question, not for an import
-_TEXTS_AT_ONCE = 4096  # bounds memory when a whole library comes in one call
-_POOLED, _STATES = "embedding", "encoder.layer.5.output.LayerNorm"  # outputs: of each text, and of each of its tokens
-# Declares the last layer an output of the model too. In Protocol Buffers a message that follows another is merged into it:
-# ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. So the file that is
-# shipped, whose hash names the vectors, stays as it is.
-_DECLARED = b"\x0a%c%b\x12\x04\x0a\x02\x08\x01" % (len(_STATES), _STATES.encode())
-_SECOND_OUTPUT = b"\x3a%c\x62%c%b" % (len(_DECLARED) + 2, len(_DECLARED), _DECLARED)
+_MIN_BATCH_TOKENS = 64  # with fewer, the threads cost more than they gain
+_PADDED = 1.35  # padded to unpadded tokens of few texts: else the last short texts make a batch of their own
+_SHORT_WORK = 4  # batches per core: up to that many are work for a question, more are an import
+_TEXTS_PER_PASS = 4096  # bounds memory when one call has all texts of a library
+_POOLED_OUTPUT, _TOKEN_OUTPUT = "embedding", "encoder.layer.5.output.LayerNorm"  # per text; per token
+# Declares the last layer as a second output of the model. In Protocol Buffers, a message appended to another is merged into
+# it: ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. So the shipped file,
+# whose hash names the vectors, stays unchanged.
+_OUTPUT_PROTO = b"\x0a%c%b\x12\x04\x0a\x02\x08\x01" % (len(_TOKEN_OUTPUT), _TOKEN_OUTPUT.encode())
+_SECOND_OUTPUT = b"\x3a%c\x62%c%b" % (len(_OUTPUT_PROTO) + 2, len(_OUTPUT_PROTO), _OUTPUT_PROTO)
 
 
 class MiniLM:
     """all-MiniLM-L6-v2 as int8 (weights/README.md). Safe to share between threads.
 
     Args:
-        folder: Where `minilm-int8.onnx` and `tokenizer.json` lie.
-        cores: How many to use; all if left out.
+        folder: The folder with `minilm-int8.onnx` and `tokenizer.json`.
+        cores: How many cores to use; None for all.
     """
 
     dimension = 384
@@ -55,15 +55,15 @@ class MiniLM:
 
     @cached_property
     def name(self) -> str:
-        """The model and the first digits of its weights' hash."""
-        listed = (self._folder / "SHA256SUMS").read_text(encoding="utf-8").split()[0]
-        return f"minilm-int8-{listed[:12]}"
+        """The model's name and the first digits of its weights' hash."""
+        digest = (self._folder / "SHA256SUMS").read_text(encoding="utf-8").split()[0]
+        return f"minilm-int8-{digest[:12]}"
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         # Loaded on first use: counting tokens needs only the tokenizer.
         options = onnxruntime.SessionOptions()
-        # One thread a batch and a batch a core: on small batches this beats all cores on one.
+        # One thread per batch and one batch per core: for small batches faster than all cores on one batch.
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         if not _multiplies_int8_exactly():
@@ -77,28 +77,28 @@ class MiniLM:
 
     @cached_property
     def _short_pool(self) -> ThreadPoolExecutor:
-        # A question does not wait behind the hundreds of batches of an import.
+        # A question must not wait behind the hundreds of batches of an import.
         return ThreadPoolExecutor(self._cores, thread_name_prefix="embed-short")
 
     def token_starts(self, text: str) -> list[int]:
-        """The offset in `text` (code points) of each of its tokens."""
+        """Returns the offset in `text` (code points) of each token."""
         return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeds texts: (n, 384) float32, unit rows, in order."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        for begin in range(0, len(texts), _TEXTS_AT_ONCE):
-            part = vectors[begin : begin + _TEXTS_AT_ONCE]
+        for begin in range(0, len(texts), _TEXTS_PER_PASS):
+            part = vectors[begin : begin + _TEXTS_PER_PASS]
 
-            def keep(rows: list[int], found: NDArray[np.float32], part: NDArray[np.float32] = part) -> None:
-                part[rows] = found
+            def keep(rows: list[int], pooled: NDArray[np.float32], part: NDArray[np.float32] = part) -> None:
+                part[rows] = pooled
 
-            encoded = self._tokenizer.encode_batch_fast(list(texts[begin : begin + _TEXTS_AT_ONCE]))
-            self._infer([encoding.ids for encoding in encoded], _POOLED, keep)
+            encoded = self._tokenizer.encode_batch_fast(list(texts[begin : begin + _TEXTS_PER_PASS]))
+            self._infer([encoding.ids for encoding in encoded], _POOLED_OUTPUT, keep)
         return vectors
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
-        """Embeds the tokens of texts, each within its text: the model's last layer, before texts are pooled."""
+        """Embeds the tokens of texts in context: the model's last layer, before pooling. Unit rows."""
         encoded = self._tokenizer.encode_batch(list(texts))
         found = [Tokens((), np.empty((0, self.dimension), np.float32))] * len(texts)
 
@@ -109,11 +109,11 @@ class MiniLM:
                 lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
                 found[i] = Tokens(tuple(start for start, _ in offsets), vectors / lengths)
 
-        self._infer([encoding.ids for encoding in encoded], _STATES, keep)
+        self._infer([encoding.ids for encoding in encoded], _TOKEN_OUTPUT, keep)
         return found
 
     def _infer(self, ids: list[list[int]], output: str, keep: Callable[[list[int], NDArray[np.float32]], None]) -> None:
-        """Runs the model over texts in batches, on all cores; hands over one of its outputs, some texts at a time."""
+        """Runs the model on batches of texts on all cores; calls `keep` with (indices of texts, output) per batch."""
         ids = [tokens if len(tokens) <= _POSITIONS else [*tokens[: _POSITIONS - 1], tokens[-1]] for tokens in ids]
 
         def run(rows: list[int]) -> None:
@@ -122,21 +122,21 @@ class MiniLM:
             for row, i in enumerate(rows):
                 tokens[0, row, : len(ids[i])] = ids[i]
                 tokens[1, row, : len(ids[i])] = 1
-            fed = {"input_ids": tokens[0], "attention_mask": tokens[1]}
-            keep(rows, self._session.run([output], fed)[0])
+            inputs = {"input_ids": tokens[0], "attention_mask": tokens[1]}
+            keep(rows, self._session.run([output], inputs)[0])
 
-        # Few short texts (the sentences of some passages) still make a batch for every core.
-        budget = max(_LEAST_BATCH, min(_BATCH_TOKENS, int(_PADDED * sum(map(len, ids)) / self._cores)))
+        # A few short texts (the sentences of some passages) still make one batch per core.
+        budget = max(_MIN_BATCH_TOKENS, min(_BATCH_TOKENS, int(_PADDED * sum(map(len, ids)) / self._cores)))
         batches = list(_batches([len(tokens) for tokens in ids], budget))
         if len(batches) == 1:
             run(batches[0])
             return
-        pool = self._pool if len(batches) > _SHORT * self._cores else self._short_pool
+        pool = self._pool if len(batches) > _SHORT_WORK * self._cores else self._short_pool
         list(pool.map(run, batches))
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Groups texts of like length, longest first, so that little is padded; each group ≤ `budget` tokens with padding.
+    """Groups texts of similar length, longest first, to pad little. Each group has at most `budget` tokens, padded.
 
     Example:
         >>> list(_batches([3, 600, 500], 1024))
@@ -157,10 +157,10 @@ def _cores() -> int:
 
 
 def _multiplies_int8_exactly() -> bool:
-    """Whether the fast int8 kernel is exact here.
+    """Whether the fast int8 kernel is exact on this processor.
 
-    On x86-64 without VNNI it adds pairs of products in 16 bits, which can overflow; onnxruntime then has a slower exact
-    kernel, and vectors are the same on every machine. Where it cannot be known, the exact one is taken.
+    On x86-64 without VNNI it adds pairs of products in 16 bits, which can overflow. onnxruntime has a slower exact kernel
+    for that case, so that vectors are the same on every machine. Where the processor is unknown, the exact kernel is used.
     Source: onnxruntime_session_options_config_keys.h, kOrtSessionOptionsAvx2PrecisionMode.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):

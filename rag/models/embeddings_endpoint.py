@@ -1,7 +1,7 @@
-"""Turns texts into vectors by an embeddings endpoint that speaks OpenAI's protocol.
+"""Turns texts into vectors with an embeddings endpoint that speaks OpenAI's protocol.
 
-Whatever comes from there is looked over before it becomes a vector, and nothing waits for it without end: a request runs in
-an event loop of its own thread, where it can be given up while it trickles.
+Replies are checked before they become vectors. Requests run in an event loop in a thread of its own, where they can be
+cancelled while a reply trickles in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rag.errors import EmbedderError
 
-_TEXTS_A_CALL = 256
+_TEXTS_PER_CALL = 256
 _CONNECT_S = 5.0
 
 
@@ -26,15 +26,15 @@ class EndpointEmbedder:
     """An embeddings endpoint. Safe to share between threads.
 
     Args:
-        model: Its name there.
-        base_url: Such as "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
+        model: The model's name on the server.
+        base_url: For example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
         api_key: Sent as the bearer token.
-        question_s: How long one text may take, seconds; a question is searched by its words after that.
-        batch_s: How long a call with many texts may take, each of its tries.
-        tries: Of a call with many texts, if the server is busy, stumbles, or cannot be reached.
+        question_s: Seconds for one text; after that, a question is searched by its words only.
+        batch_s: Seconds for each try of a call with many texts.
+        tries: Tries of a call with many texts, if the server is busy, fails, or cannot be reached.
     """
 
-    languages: frozenset[str] = frozenset()  # whatever its model takes
+    languages: frozenset[str] = frozenset()  # depends on the model, which does not say
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class EndpointEmbedder:
         self._batch_s = batch_s
         self._tries = tries
         timeout = openai.Timeout(batch_s, connect=_CONNECT_S)
-        # The text goes to the host that was named, wherever that would send it.
+        # No redirects: the text goes only to the configured host.
         http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
         self._client = openai.AsyncOpenAI(
             base_url=base_url or None, api_key=api_key or "none", timeout=timeout, http_client=http
@@ -61,50 +61,52 @@ class EndpointEmbedder:
 
     @cached_property
     def dimension(self) -> int:
-        """Of its vectors, learned by embedding one word."""
+        """The dimension of the vectors, found by embedding one word."""
         return int(self._call(["dimension"]).shape[1])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeds texts: (n, d) float32, unit rows, in order.
 
         Raises:
-            EmbedderError: The endpoint failed, took too long, or sent something else than one finite vector a text.
+            EmbedderError: The endpoint failed, took too long, or did not send one finite vector per text.
         """
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        parts = [self._call(texts[i : i + _TEXTS_A_CALL]) for i in range(0, len(texts), _TEXTS_A_CALL)]
+        parts = [self._call(texts[i : i + _TEXTS_PER_CALL]) for i in range(0, len(texts), _TEXTS_PER_CALL)]
         dimensions = {part.shape[1] for part in parts}
         if len(dimensions) > 1:
             raise EmbedderError(f"{self._host} sent vectors of different lengths: {sorted(dimensions)}")
         return np.concatenate(parts)
 
     def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        one = len(texts) == 1
-        most_s, tries = (self._question_s, 1) if one else (self._batch_s, self._tries)
-        asked = self._asked(texts, most_s * tries, tries - 1)
+        limit_s, tries = (self._question_s, 1) if len(texts) == 1 else (self._batch_s, self._tries)
+        request = self._request(texts, limit_s * tries, tries - 1)
         try:
-            vectors = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+            vectors = asyncio.run_coroutine_threadsafe(request, self._loop).result()
         except openai.AuthenticationError:
             raise EmbedderError(
                 f"{self._host} refused the key", "set OPENAI_API_KEY, or use the shipped embedder"
             ) from None
         except (TimeoutError, openai.APITimeoutError):
             raise EmbedderError(
-                f"no embeddings from {self._host} within {most_s * tries:g} s", "a faster server, or the shipped embedder"
+                f"no embeddings from {self._host} within {limit_s * tries:g} s",
+                "use a faster server, or the shipped embedder",
             ) from None
-        except Exception as error:  # any shape of reply may come from a foreign server; its words may hold the key
+        except Exception as error:  # a server may send replies of any shape; its message may contain the key
             raise EmbedderError(
                 f"no embeddings from {self._host}: {type(error).__name__}", f"check that it runs and serves {self._model!r}"
             ) from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
-            raise EmbedderError(f"{self._host} sent {vectors.shape} for {len(texts)} texts, or not numbers")
+            raise EmbedderError(
+                f"{self._host} sent an array of shape {vectors.shape} for {len(texts)} texts, or values that are not finite"
+            )
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not lengths.all():
             raise EmbedderError(f"{self._host} sent a vector of length 0")
         return np.asarray(vectors / lengths, np.float32)
 
-    async def _asked(self, texts: Sequence[str], most_s: float, retries: int) -> NDArray[np.float32]:
-        async with asyncio.timeout(most_s):
+    async def _request(self, texts: Sequence[str], limit_s: float, retries: int) -> NDArray[np.float32]:
+        async with asyncio.timeout(limit_s):
             reply = await self._client.with_options(max_retries=retries).embeddings.create(
                 model=self._model, input=[text or " " for text in texts], encoding_format="float"
             )

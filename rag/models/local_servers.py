@@ -1,6 +1,6 @@
-"""Model servers that run on this machine: looked for on their usual ports, offered, never used unasked.
+"""Finds model servers that run on this machine, by their default ports. Never uses one without being configured.
 
-A look is one request for the list of models; no text of anybody's is sent.
+One request for the list of models is sent to each; it has no text of the user.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-USUAL = (("Ollama", "http://127.0.0.1:11434/v1"), ("LM Studio", "http://127.0.0.1:1234/v1"))
-_PATIENCE_S = 0.5
-_MOST_BYTES = 1_000_000
+DEFAULT_SERVERS = (("Ollama", "http://127.0.0.1:11434/v1"), ("LM Studio", "http://127.0.0.1:1234/v1"))
+_TIMEOUT_S = 0.5
+_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that answered, and the models it has."""
+    """A server that is running, and its models."""
 
     name: str
     base_url: str
     models: tuple[str, ...]
 
 
-def find_local_servers(usual: Sequence[tuple[str, str]] = USUAL) -> list[LocalServer]:
-    """Those that run now.
+def find_local_servers(candidates: Sequence[tuple[str, str]] = DEFAULT_SERVERS) -> list[LocalServer]:
+    """Returns the servers that are running.
 
     Args:
-        usual: (name, address) of each that may.
+        candidates: (name, address) of each server to look for.
     """
-    with ThreadPoolExecutor(len(usual) or 1, thread_name_prefix="look") as pool:
-        return [found for found in pool.map(_looked_at, usual) if found is not None]
+    with ThreadPoolExecutor(len(candidates) or 1, thread_name_prefix="local-servers") as pool:
+        return [found for found in pool.map(_probe, candidates) if found is not None]
 
 
-def _looked_at(known: tuple[str, str]) -> LocalServer | None:
-    name, base_url = known
-    # No proxy, and no redirect: what is asked is on this machine, or not at all.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere())
+def _probe(candidate: tuple[str, str]) -> LocalServer | None:
+    name, base_url = candidate
+    # No proxy and no redirect: the request never leaves this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
     try:
-        with opener.open(f"{base_url}/models", timeout=_PATIENCE_S) as reply:
-            listed = json.loads(reply.read(_MOST_BYTES))
+        with opener.open(f"{base_url}/models", timeout=_TIMEOUT_S) as reply:
+            listed = json.loads(reply.read(_MAX_BYTES))
     except (OSError, ValueError, urllib.error.URLError):
         return None
     rows = listed.get("data") if isinstance(listed, dict) else None
@@ -52,6 +52,6 @@ def _looked_at(known: tuple[str, str]) -> LocalServer | None:
     return LocalServer(name, base_url, tuple(models))
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
-        """Follows nothing."""
+        """Follows no redirect."""
