@@ -13,15 +13,12 @@ from hypothesis import strategies as st
 from rag import Document, Filter, Library
 from rag.errors import (
     EmbedderChangedError,
-    EmbedderError,
     IndexBusyError,
     IndexDamagedError,
     SettingsError,
     SourceError,
 )
 from rag.index.locks import NamedLock
-from rag.index.records import NewPassage
-from rag.records import Passage
 from rag.settings import Settings
 
 from . import model_server as fake
@@ -154,19 +151,6 @@ def test_filters(library: Library, folder: Path) -> None:
     assert set() == found(Filter(sources=("' OR 1=1 --",)))
 
 
-def test_near_identical_passages_are_one_hit(library: Library) -> None:
-    """The copy is named, not shown again; different figures make a different fact."""
-    text = "The annual report says that revenue from cloud services grew strongly in the northern region in {}."
-    library.add_documents(
-        [Document(text.format(2020), "A", source="a"), Document(text.format(2020), "B", source="b"),
-         Document(text.format(2021), "C", source="c")]
-    )  # fmt: skip
-    hits = library.search("revenue from cloud services")
-
-    assert 2 == len(hits)
-    assert {("b",), ()} == {hit.also_in for hit in hits} or {("a",), ()} == {hit.also_in for hit in hits}
-
-
 def test_a_heading_names_what_is_said_below_it(library: Library) -> None:
     """The sentence itself need not say what it is about."""
     sections = ("# Handbook", "## Licence", "Apache-2.0, with one exception.", "## Opening hours", "Eight to five, daily.")
@@ -221,25 +205,6 @@ def test_offsets_hold_for_any_text(library: Library, tmp_path_factory: pytest.Te
     library.sync(folder)
     for hit in library.search("ab x 中", 50):
         assert library.document_by_id(hit.document_id).text[hit.start : hit.end] == hit.text
-
-
-def test_an_answer_says_that_not_all_is_taken_in(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While vectors are missing, whoever asks knows why something may not be found; afterwards nothing is said."""
-    embed = library._embedder.embed
-
-    def only_questions(texts):
-        if len(texts) > 1:
-            raise EmbedderError("away")
-        return embed(texts)
-
-    text = "\n\n".join(f"Paragraph {i} tells of the lighthouse of Kemi and nothing else. " * 6 for i in range(5))
-    monkeypatch.setattr(library._embedder, "embed", only_questions)
-    with pytest.raises(EmbedderError):
-        library.add_documents([Document(text, "Kemi", source="kemi")])
-    assert "1 document is still being indexed" in library.ask("Which lighthouse is it?").notice
-    monkeypatch.setattr(library._embedder, "embed", embed)
-    library.add_documents([])
-    assert "still being indexed" not in library.ask("Which lighthouse is it?").notice
 
 
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,56 +347,6 @@ def test_a_file_added_by_name_survives_the_next_sync(library: Library, folder: P
     assert library.add(folder / ".hidden.txt").added == 1
     assert library.sync(folder).removed == 0
     assert ".hidden.txt" in sources(library)
-
-
-def test_what_is_not_shown_yet_hides_nothing(library: Library) -> None:
-    """However many passages of a revision that is still being stored fit better."""
-    library.add_documents(
-        [Document("Much is said of many things here, and once of the zeppelin too.", "Old", source="old")]
-    )
-    catalog = library._catalog
-    staged = catalog.documents.stage(
-        catalog.files.root_id("memory", ""), Document("x", "New", source="new", content_hash="new")
-    )
-    passages = [NewPassage(Passage(0, 1), f"key{n}", "zeppelin zeppelin") for n in range(300)]
-    catalog.passages.add(staged, passages, catalog.versions.current().id)
-
-    assert ["old"] == [hit.source for hit in library.search("zeppelin")]
-
-
-def test_a_new_word_is_found_by_words_at_once(library: Library) -> None:
-    """A word that nobody had a moment ago."""
-    library.add_documents([Document(f"Note {i} on gardens.", "N", source=f"{i}") for i in range(40)])
-    library.search("zorbit")
-    library.add_documents([Document("The zorbit hums.", "Z", source="z")])
-
-    assert library.search("zorbit")[0].ranks.lexical_rank == 1
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_document_changed_during_a_search_does_not_vanish(
-    library: Library, other: Library, folder: Path, when: str
-) -> None:
-    """It is seen before its change or after it, never neither."""
-    library.sync(folder)
-    candidates = library._search._candidates
-    near = candidates.nearest
-
-    def change():
-        (folder / "rivers.txt").write_text("The Danube is long. It ends in the Black Sea, as ever.", "utf-8")
-        other.sync(folder)
-
-    def interrupted(*given):
-        if when == "before":
-            change()
-        found = near(*given)
-        if when == "after":
-            change()
-        return found
-
-    candidates.nearest = interrupted
-
-    assert "rivers.txt" in {hit.source for hit in library.search("Danube Black Sea")}
 
 
 def test_removed_while_it_is_imported(library: Library, other: Library, folder: Path) -> None:
