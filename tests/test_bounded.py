@@ -27,7 +27,7 @@ from rag.sources.parsers.markdown import parse as parse_markdown
 from rag.text.quotes import find_quotation, find_quote, quotations
 from rag.text.sentences import sentences
 from rag.text.terms import terms
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 SMALL, FACTOR = 3_000, 8
 

@@ -16,7 +16,7 @@ from rag.answering.verification.url_filter import UrlFilter, allowed_texts
 from rag.errors import ModelError, PromptTooLongError
 from rag.ports import ChatModel, DocumentStore
 from rag.records import Answer, AnswerDone, Event, Hit, Status, TextDelta, Turn
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class _Reply:
                 self.usage = dict(delta.usage) or self.usage
                 if delta.text and not self.first_ms:
                     self.first_ms = elapsed_ms(started)
-                yield self._append(self._url_filter.feed(visible(delta.text)))
+                yield self._append(self._url_filter.feed(strip_invisible(delta.text)))
                 if len(self.text) > _LONGEST_ANSWER:
                     self.finish = "length"
                     break

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rag.records import Hit, Turn
-from rag.text.unicode_text import alike, visible
+from rag.text.unicode_text import plain_punctuation, strip_invisible
 
 # The answer of an extraction without evidence; a model is told to use it, and it is recognised in replies.
 REFUSAL = "Your documents don't answer this."
@@ -62,9 +62,9 @@ def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn], meant:
     """
     passages = "\n\n".join(_passage_block(n, hit) for n, hit in enumerate(hits, start=1))
     earlier = [part for turn in history for part in (("user", turn.question), ("assistant", turn.answer))]
-    meaning = MEANT.format(question=visible(meant)) if meant else ""
-    content = QUESTION.format(passages=passages, question=visible(question), meant=meaning)
-    return [("system", SYSTEM), *((role, visible(text)) for role, text in earlier), ("user", content)]
+    meaning = MEANT.format(question=strip_invisible(meant)) if meant else ""
+    content = QUESTION.format(passages=passages, question=strip_invisible(question), meant=meaning)
+    return [("system", SYSTEM), *((role, strip_invisible(text)) for role, text in earlier), ("user", content)]
 
 
 def fit(
@@ -110,11 +110,11 @@ def characters(count: int) -> int:
 
 
 def _passage_block(n: int, hit: Hit) -> str:
-    source = visible(hit.source).replace('"', "'").replace("\n", " ").replace("<", "‹").replace(">", "›")
+    source = strip_invisible(hit.source).replace('"', "'").replace("\n", " ").replace("<", "‹").replace(">", "›")
     date = f' date="{hit.date}"' if hit.date else ""
-    return _PASSAGE.format(n=n, source=source, date=date, text=_PASSAGE_TAG.sub("‹", visible(hit.text)))
+    return _PASSAGE.format(n=n, source=source, date=date, text=_PASSAGE_TAG.sub("‹", strip_invisible(hit.text)))
 
 
 def is_refusal(text: str) -> bool:
     """Whether a reply is the requested refusal; apostrophes, quotation marks, emphasis and case may differ."""
-    return alike(text).strip(" \n\"'*_").casefold().startswith(alike(REFUSAL).rstrip(".").casefold())
+    return plain_punctuation(text).strip(" \n\"'*_").casefold().startswith(plain_punctuation(REFUSAL).rstrip(".").casefold())

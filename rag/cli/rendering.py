@@ -16,8 +16,9 @@ from rag.answering.verification.answer_check import MARKER, without_markers
 from rag.answering.verification.citation_trace import CitationTrace, SavedCitation, difference
 from rag.models.local_servers import LocalServer
 from rag.records import Answer, Citation, DocumentInfo, Explanation, Health, Hit, Progress, ReindexReport, SyncReport
+from rag.text.unicode_text import TERMINAL_CONTROLS
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(f"[{re.escape(''.join(sorted(TERMINAL_CONTROLS)))}]")
 _UNFINISHED_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
 _VERDICTS = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}
 _STATES = {"ready": "ready", "embedding": "without vectors yet, found by words", "failed": "unreadable"}

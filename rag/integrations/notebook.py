@@ -10,7 +10,7 @@ import html
 from collections.abc import Iterator
 
 from rag.records import Answer, Citation, Flag
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 # These classes keep MathJax, which notebooks run over their output, away from "$5 to $7" and from formulas in documents.
 _NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
@@ -59,4 +59,4 @@ def _citation_item(citation: Citation) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(visible(text))
+    return html.escape(strip_invisible(text))

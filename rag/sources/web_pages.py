@@ -24,6 +24,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from urllib.robotparser import RobotFileParser
 
 from rag.errors import ReadError, SourceError
+from rag.text.unicode_text import ASCII_CONTROLS
 
 AGENT = "rag"  # as robots.txt calls it
 _MAX_REDIRECTS = 5
@@ -216,7 +217,7 @@ def normalized_url(url: str) -> str:
         'https://example.org/a%20b'
     """
     invalid = SourceError(f"{url[:200]!r} is not the address of a web page", "an address begins with http:// or https://")
-    if any(character < " " or character in "\\\x7f" for character in url):
+    if any(character in ASCII_CONTROLS or character == "\\" for character in url):
         raise invalid
     try:
         parts = urlsplit(url.strip())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from rag.text.unicode_text import alike
+from rag.text.unicode_text import plain_punctuation
 
 QuoteMatch = tuple[int, int, Literal["exact", "normalised"]]
 
@@ -47,8 +47,8 @@ def find_quote(quote: str, text: str) -> QuoteMatch | None:
     start = text.find(quote)
     if start >= 0:
         return start, start + len(quote), "exact"
-    wanted = _SPACES.sub(" ", alike(quote)).strip()
-    if not wanted or wanted not in _SPACES.sub(" ", alike(text)):
+    wanted = _SPACES.sub(" ", plain_punctuation(quote)).strip()
+    if not wanted or wanted not in _SPACES.sub(" ", plain_punctuation(text)):
         return None
     have, places = _normalised(text)  # slower, and says where
     at = have.find(wanted)
@@ -67,7 +67,7 @@ def _normalised(text: str) -> tuple[str, list[int]]:
                 kept.append(" ")
                 places.append(place)
         else:
-            plain = alike(character)
+            plain = plain_punctuation(character)
             kept.extend(plain)
             places.extend([place] * len(plain))
     return "".join(kept), places

@@ -1,32 +1,42 @@
-"""Characters that look alike, and those that nobody sees: one list of each for prompts, quotations and the page."""
+"""The one list of control, invisible and look-alike characters for prompts, quotations, terminals, reports and the page."""
 
 from __future__ import annotations
 
-# Written by nobody who means to be read, but by those who hide words from readers: controls, joiners, overrides, tags.
-_INVISIBLE = dict.fromkeys(
-    [*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5,
-     *range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164,
-     *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFFC), *range(0x1D173, 0x1D17B),
-     *range(0xE0000, 0xE1000)]
+BYTE_ORDER_MARK = "\ufeff"
+SOFT_HYPHEN = "\xad"
+ZERO_WIDTH_SPACE = "\u200b"
+ASCII_CONTROLS = frozenset(map(chr, (*range(0x20), 0x7F)))
+CONTROLS = ASCII_CONTROLS | frozenset(map(chr, range(0x80, 0xA0)))
+# Marks, embeddings, overrides and isolates: they change the order in which the text after them is shown.
+DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+TERMINAL_CONTROLS = CONTROLS - {"\t", "\n"} | DIRECTION_MARKS  # what can steer a terminal
+# Controls, and joiners, fillers, variation selectors, overrides and tags, with which words can be hidden from people.
+INVISIBLE = (CONTROLS - {"\t", "\n"}) | frozenset(
+    map(
+        chr,
+        [0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010),
+         *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0,
+         *range(0xFFF0, 0xFFFC), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000)],
+    )
 )  # fmt: skip
 
-_ALIKE = {"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'",
+_PLAIN = {"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'",
           "´": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "―": "-", "−": "-"}  # fmt: skip
-_NORMAL = {**_INVISIBLE, **{ord(odd): plain for odd, plain in _ALIKE.items()}}
-for _break in (0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x1F, 0x85):
-    del _NORMAL[_break]  # white space, for whoever compares
+_WITHOUT_INVISIBLE = str.maketrans(dict.fromkeys(INVISIBLE))
+# Controls that are white space stay: whoever compares texts collapses white space.
+_WITH_PLAIN_PUNCTUATION = str.maketrans({**{c: None for c in INVISIBLE if not c.isspace()}, **_PLAIN})
 
 
-def visible(text: str) -> str:
-    """The text without characters that nobody sees."""
-    return text.translate(_INVISIBLE)
+def strip_invisible(text: str) -> str:
+    """Returns the text without invisible and control characters; tabs and line feeds stay."""
+    return text.translate(_WITHOUT_INVISIBLE)
 
 
-def alike(text: str) -> str:
-    r"""The text with quotation marks and dashes made plain, and without what nobody sees; white space is left as it is.
+def plain_punctuation(text: str) -> str:
+    r"""Returns the text with plain quotation marks and dashes, without invisible characters; white space stays.
 
     Example:
-        >>> alike("“so­called” – it’s")
+        >>> plain_punctuation("“so­called” – it’s")
         '"socalled" - it\'s'
     """
-    return text.translate(_NORMAL)
+    return text.translate(_WITH_PLAIN_PUNCTUATION)

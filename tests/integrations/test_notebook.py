@@ -11,7 +11,7 @@ import pytest
 
 from rag import Answer, Citation, Flag, Library
 from rag.records import Verdict
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 from ..payloads import payloads
 
@@ -117,7 +117,7 @@ def test_hostile_text_stays_text(payload: str) -> None:
     assert markup.attributes <= ATTRIBUTES
     assert ([], []) == (markup.open, markup.others)
     # In the text, notice, rewritten question and model; twice in the flag; four times in the citation.
-    assert 10 == "".join(markup.text).count(visible(payload))
+    assert 10 == "".join(markup.text).count(strip_invisible(payload))
 
 
 def test_invisible_characters_are_removed() -> None:
@@ -131,7 +131,7 @@ def test_an_answer_of_a_library(seeds: Library, article: str) -> None:
     text = "".join(Markup(found._repr_html_()).text)
 
     assert found.text in text
-    assert all(visible(c.quote) in text and c.source in text for c in found.citations)
+    assert all(strip_invisible(c.quote) in text and c.source in text for c in found.citations)
 
 
 def test_only_notebooks_import_it() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rag.text.sentences import sentences
 from rag.text.terms import STOP_WORDS, terms
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 MIN_SHARE = 0.45  # of a claim's words that its source must have (benchmarks/README.md)
 _RESTATED = 0.7  # share of words from which a claim restates a sentence, so that a negation on one side only is an error
@@ -98,7 +98,7 @@ def support(claim: str, text: str, start: int, end: int, about: str = "") -> Sup
     passage = text[start:end]
     compared = claim_terms(claim)
     first, last = _best_sentence(compared, passage)
-    sentence = visible(passage[first:last])  # invisible characters could hide an instruction from the pattern
+    sentence = strip_invisible(passage[first:last])  # invisible characters could hide an instruction from the pattern
     sentence_share = best_sentence_share(compared, passage)
     surroundings = f"{about} {text[max(0, start - CONTEXT_CHARACTERS) : end + CONTEXT_CHARACTERS]}"
     restated = sentence_share >= _RESTATED

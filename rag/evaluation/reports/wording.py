@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rag.evaluation.comparison import is_right
 from rag.evaluation.records import RowJSON
+from rag.text.unicode_text import DIRECTION_MARKS
 
 # Outcome of a question → its name for people.
 OUTCOMES = {
@@ -18,9 +19,7 @@ OUTCOMES = {
 }
 _COUNTS = ("questions", "answerable", "citations")  # metrics without decimals
 # Marks that change the direction of the text after them → a visible replacement character.
-_DIRECTION_MARKS = dict.fromkeys(
-    map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"), "\ufffd"
-)
+_DIRECTION_MARKS = str.maketrans(dict.fromkeys(DIRECTION_MARKS, "\ufffd"))
 
 
 def outcome(row: RowJSON) -> str:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 import charset_normalizer
 
 from rag.errors import ReadError
+from rag.text.unicode_text import ASCII_CONTROLS
 
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
@@ -22,6 +23,7 @@ _VALID_PER_INVALID = 10  # valid non-ASCII characters per invalid one in text th
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
 _MAX_ACCENTED = 0.3  # share of all letters in languages that use this code page
 _GUESS_BYTES = 64_000  # enough to detect an encoding; guessing is slow
+_NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
 _MAX_CONTROLS = 0.02  # share of the characters; more means that the file is not text
 
 _MONTHS = "january february march april may june july august september october november december".split()
@@ -90,7 +92,7 @@ def _is_western(data: bytes) -> bool:
 
 def _checked(text: str) -> str:
     sample = text[:_GUESS_BYTES]
-    controls = sum((c < " " and c not in "\t\n\r\f\x1b") or c in "\x7f\ufffd" for c in sample)
+    controls = sum(c in _NOT_IN_TEXT for c in sample)
     if controls > max(4, _MAX_CONTROLS * len(sample)):
         raise ReadError("it is not text (too many control characters)", "if it is, save it as UTF-8")
     return text

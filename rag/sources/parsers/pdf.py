@@ -28,6 +28,7 @@ from rag.sources.decoding import ocr
 from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
+from rag.text.unicode_text import BYTE_ORDER_MARK, SOFT_HYPHEN, ZERO_WIDTH_SPACE
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top: points from the page's lower left corner
 
@@ -37,7 +38,7 @@ _MAX_RECOGNISED = 2_000  # pages; each takes seconds
 _MAX_ATTACHMENTS = 100
 _LIGATURES = dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
 _HYPHENS = "\ufffe\x02"  # pdfium's marks for a hyphen that only breaks a word at a line end
-_DROPPED = "\xad\u200b\ufeff"
+_DROPPED = SOFT_HYPHEN + ZERO_WIDTH_SPACE + BYTE_ORDER_MARK
 _NEEDS_CLEANING = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_DROPPED}\0]")
 _SENTENCE_ENDS = (".", "!", "?", ":", "”", '"', ")", ";", "。", "！", "？")
 _EDGE_LINES = 3  # at the top and at the bottom of a page, where headers and footers are looked for
@@ -406,7 +407,7 @@ def _cleaned(line: _Line) -> _Line:
                 broken = True
                 continue
             spelled = "" if character in _DROPPED or character == "\0" else _LIGATURES.get(character, character)
-            broken = (broken and character.isspace()) or (character == "\xad")
+            broken = (broken and character.isspace()) or (character == SOFT_HYPHEN)
             made.append(spelled)
             kept += [origin] * len(spelled)
         text, origins = "".join(made), kept

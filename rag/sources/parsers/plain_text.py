@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rag.records import Document
 from rag.sources.decoding.text import EDGE, canonical, decode, find_author, find_date, name_as_title
+from rag.text.unicode_text import BYTE_ORDER_MARK
 
 
 def parse(data: bytes, name: str) -> Document:
@@ -19,7 +20,7 @@ def parse(data: bytes, name: str) -> Document:
 
 def _first_line(text: str) -> str:
     """Returns the first line if it looks like a title: short, not a sentence, followed by a blank line; else ""."""
-    first, _, rest = text[:EDGE].lstrip("\n\ufeff").partition("\n")
+    first, _, rest = text[:EDGE].lstrip("\n" + BYTE_ORDER_MARK).partition("\n")
     first = first.strip()
     is_title = 3 <= len(first) <= 120 and not first.endswith((".", ",", ";", ":", "!")) and first[0].isalnum()
     return first if is_title and rest.startswith("\n") else ""

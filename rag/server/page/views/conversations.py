@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from rag.records import Answer, Citation, Flag, Hit, Ranks, Status, Turn, Verdict
 from rag.schemas.answers import ask_json
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 FEEDBACK_FILE = "feedback.jsonl"  # in the index folder: answers that users rated as wrong, as a test set
 _MAX_NAME = 100  # code points of a name
@@ -90,7 +90,7 @@ def to_json(conversation: Conversation) -> dict[str, Any]:
         "id": conversation.id,
         "begun": conversation.started,
         "named": conversation.name,
-        "title": visible(conversation.title),
+        "title": strip_invisible(conversation.title),
         "exchanges": [_exchange_json(exchange) for exchange in conversation.exchanges],
     }
 
@@ -239,7 +239,7 @@ def _citation_as_markdown(citation: Citation) -> str:
 
 def _escaped_markdown(text: str) -> str:
     """Returns text on one line that Markdown shows literally."""
-    line = " ".join(visible(text).split())
+    line = " ".join(strip_invisible(text).split())
     escaped = "".join(f"\\{c}" if c in _MARKDOWN_SPECIAL else c for c in line)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace("://", ":&#47;/")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from rag.errors import RagError
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 # Every ASCII character that Markdown, HTML or a linkifier could read as markup.
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
@@ -22,7 +22,7 @@ def escaped(text: str) -> str:
         >>> escaped("<b>*hi*</b>\nthere")
         '&#60;b&#62;&#42;hi&#42;&#60;&#47;b&#62;<br>there'
     """
-    return _SPECIAL.sub(lambda m: f"&#{ord(m.group())};", visible(text)).replace("\n", "<br>")
+    return _SPECIAL.sub(lambda m: f"&#{ord(m.group())};", strip_invisible(text)).replace("\n", "<br>")
 
 
 def one_line(text: str) -> str:

@@ -7,7 +7,7 @@ from html import escape
 
 from rag.records import Document
 from rag.server.page.views.source_view import document_facts
-from rag.text.unicode_text import visible
+from rag.text.unicode_text import strip_invisible
 
 
 def document_page(document: Document, spans: Sequence[tuple[int, int]]) -> str:
@@ -74,4 +74,4 @@ _STYLE = (
 
 
 def _escaped_html(text: str) -> str:
-    return escape(visible(text))
+    return escape(strip_invisible(text))
