@@ -92,7 +92,7 @@ def _ingest_with_rag(folder: Path, database: Path, split: str) -> dict[str, floa
     return {"seconds": time.perf_counter() - started, "busy": embedder.seconds / (synced - started)}
 
 
-def relevance(side: str, data: str, folder: str, asked: str) -> dict[str, Any]:
+def relevance(side: str, data: str, folder: str, count: str) -> dict[str, Any]:
     """Measures nDCG@10 over documents with each side's defaults, on a folder of SQuAD paragraphs named by number."""
     import sets
 
@@ -108,7 +108,7 @@ def relevance(side: str, data: str, folder: str, asked: str) -> dict[str, Any]:
     ]
     scores = []
     with tempfile.TemporaryDirectory() as database, _searching(side, Path(folder), Path(database)) as search:
-        for question, relevance_of in sets.evenly(gold, int(asked)):
+        for question, relevance_of in sets.evenly(gold, int(count)):
             gains = metrics.ranking_gains(list(dict.fromkeys(search(question))), relevance_of)
             scores.append(metrics.ndcg(gains, 10, list(relevance_of.values())))
     return {"ndcg": sum(scores) / len(scores), "questions": len(scores)}
@@ -163,11 +163,11 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def retrieve(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+def retrieve(side: str, data: str, where: str, count: str) -> dict[str, Any]:
     """Measures the retrieval of K passages when warm, including the embedding of the question."""
     from world import questions
 
-    every = questions(Path(data), int(asked) + 20)
+    every = questions(Path(data), int(count) + 20)
     if side == "rag":
         from rag import Library
 
@@ -190,14 +190,14 @@ def _timed(ask: Callable[[str], Any], every: list[str]) -> list[float]:
     return times[20:]  # the first questions warm the caches
 
 
-def answer(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+def answer(side: str, data: str, where: str, count: str) -> dict[str, Any]:
     """Measures a complete, verified, extracted answer when warm."""
     from world import questions
 
     from rag import Library
 
     del side
-    every = questions(Path(data), int(asked) + 20)
+    every = questions(Path(data), int(count) + 20)
     with Library.open(where) as library:
         library.preload()
         library.sync_vectors()
@@ -219,7 +219,7 @@ _WATCH = """() => {
 }"""
 
 
-def enter(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+def enter(side: str, data: str, where: str, count: str) -> dict[str, Any]:
     """Measures the time from Enter to the extracted answer on the page, in a real browser, when warm."""
     from playwright.sync_api import sync_playwright
     from world import questions
@@ -230,7 +230,7 @@ def enter(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
     times = []
     with _served(where) as address, sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for n, question in enumerate(questions(Path(data), int(asked) + 20)):
+        for n, question in enumerate(questions(Path(data), int(count) + 20)):
             if n % 10 == 0:  # conversations of ten questions
                 page = opened(chromium.new_context(), address)
             page.fill("#question textarea", question)
@@ -254,7 +254,7 @@ def _served(where: str) -> Iterator[str]:
         server.wait()
 
 
-def recall(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
+def recall(side: str, data: str, where: str, count: str) -> dict[str, Any]:
     """Measures the share of the 10 exactly nearest passages that Chroma finds."""
     from world import questions
 
@@ -267,7 +267,7 @@ def recall(side: str, data: str, where: str, asked: str) -> dict[str, Any]:
         stored = library._catalog.vectors
         rows = stored.after(0, stored.count())
         ids, vectors = np.array([id_ for id_, _, _ in rows]), np.stack([vector for _, _, vector in rows])
-        for question in questions(Path(data), int(asked)):
+        for question in questions(Path(data), int(count)):
             vector = library._embedder.embed([question])[0]
             exact = set(ids[np.argsort(-(vectors @ vector))[:10]].tolist())
             keys = [key for key, _ in library._vector_search._index.nearest(vector, 10)]

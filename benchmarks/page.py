@@ -71,7 +71,7 @@ def rows(data: Path, room: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
     documents = list(World(data).documents(2 * FILES * 8))
     for document in documents[:FILES]:
         (room / "seeds" / document.source).write_text(document.text, "utf-8")
-    asked = list(questions(data, ASKED))
+    texts = list(questions(data, ASKED))
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         with served(room) as address:
@@ -80,14 +80,14 @@ def rows(data: Path, room: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
         yield "from the start of `rag ui` to the question box in the browser", f"{median(ready):.1f} s", "8 s"
         with served(room) as address:
             settle(room)
-            yield from enter_to_page("", browser, address, asked)
-            yield from under_load(address, asked)
+            yield from enter_to_page("", browser, address, texts)
+            yield from under_load(address, texts)
         with fake.model_server(thinks) as model, served(room, RAG_MODEL="m", RAG_BASE_URL=model.url) as address:
-            yield from enter_to_page(f", a model that thinks for {THINKS_S:.0f} s", browser, address, asked[: ASKED // 2])
+            yield from enter_to_page(f", a model that thinks for {THINKS_S:.0f} s", browser, address, texts[: ASKED // 2])
         with served(room) as address:
             for document in documents[FILES:]:
                 (room / "seeds" / document.source).write_text(document.text, "utf-8")
-            yield from enter_to_page(f", during an import of {FILES} files", browser, address, asked)
+            yield from enter_to_page(f", during an import of {FILES} files", browser, address, texts)
         browser.close()
 
 
@@ -119,10 +119,10 @@ def seconds_until_ready(browser: Any, room: Path) -> float:
     return seconds
 
 
-def enter_to_page(condition: str, browser: Any, address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]:
+def enter_to_page(condition: str, browser: Any, address: str, texts: list[str]) -> Iterator[tuple[str, str, str]]:
     """Yields the times from Enter to what a reader sees, in conversations of ten questions."""
     seen: list[dict[str, float]] = []
-    for n, question in enumerate(asked):
+    for n, question in enumerate(texts):
         if n % 10 == 0:
             page = opened(browser.new_context(), address)
             page.wait_for_timeout(1000)
@@ -141,21 +141,21 @@ def enter_to_page(condition: str, browser: Any, address: str, asked: list[str]) 
         yield f"Enter until {what}{condition}", f"p50 {p50:.0f} ms, p95 {p95:.0f} ms", target
 
 
-def under_load(address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]:
+def under_load(address: str, texts: list[str]) -> Iterator[tuple[str, str, str]]:
     """Yields the times of many programs that ask at the same moment."""
     config = Caller(address).config
     for many, target in ((20, "all served"), (50, "first words, p95: 1.5 s")):
-        answers = at_once(address, config, asked, many)
+        answers = at_once(address, config, texts, many)
         whole = sum(one.whole for one in answers)
         firsts = sorted(one.first_s for one in answers)
         yield (
             f"{many} questions at one moment",
             f"{whole} answered; first words p50 {median(firsts):.2f} s, p95 {firsts[int(many * 0.95)]:.2f} s", target,
         )  # fmt: skip
-    answers = flood(Caller(address), asked[0], 500)
+    answers = flood(Caller(address), texts[0], 500)
     refused = sorted(one.refused_s for one in answers if one.status != 200)
     started = time.monotonic()
-    while Caller(address).ask(asked[0]).status != 200:
+    while Caller(address).ask(texts[0]).status != 200:
         time.sleep(0.1)
     yield (
         "500 questions at one moment",
@@ -165,7 +165,7 @@ def under_load(address: str, asked: list[str]) -> Iterator[tuple[str, str, str]]
     )
 
 
-def at_once(address: str, config: dict[str, Any], asked: list[str], many: int) -> list[CallResult]:
+def at_once(address: str, config: dict[str, Any], texts: list[str], many: int) -> list[CallResult]:
     """Asks as many questions at once, each as a visitor of its own; returns the outcomes."""
     barrier = threading.Barrier(many)
     callers = [Caller(address) for _ in range(many)]
@@ -174,7 +174,7 @@ def at_once(address: str, config: dict[str, Any], asked: list[str], many: int) -
 
     def call(n: int) -> CallResult:
         barrier.wait()
-        return callers[n].ask(asked[n % len(asked)])
+        return callers[n].ask(texts[n % len(texts)])
 
     ask: Callable[[int], CallResult] = call
     with ThreadPoolExecutor(many) as pool:

@@ -54,16 +54,16 @@ def run_page(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
 
 def comparison_page(first: RunJSON, second: RunJSON, comparison: Comparison) -> str:
     """Returns the page of two compared runs: differences, and the questions that only one run got right."""
-    common = f"{comparison.common} questions are in both runs"
     parts = [
         "<h1>Comparison of two runs</h1>",
         f'<p class="about">A: {_conditions(first)}</p><p class="about">B: {_conditions(second)}</p>',
-        f"<p>{common}; {comparison.only_first} only in A, {comparison.only_second} only in B.</p>",
+        f"<p>Questions in both runs: {comparison.common}; only in A: {comparison.only_first};"
+        f" only in B: {comparison.only_second}.</p>",
         _table(
             ("metric", "A", "B", "change", "95 % interval", "p", "p (Holm)", "questions", "detectable", "test"),
             map(_difference_row, comparison.differences),
         ),
-        f"<h2>{len(comparison.flipped)} questions that only one run got right</h2>",
+        f"<h2>Questions that only one run got right: {len(comparison.flipped)}</h2>",
         *(_flipped_question(before, after) for before, after in comparison.flipped),
     ]
     return _page("Comparison of two evaluations", parts)
@@ -92,7 +92,8 @@ def _conditions(run: RunJSON) -> str:
         f"embedder {settings.get('embedder')}",
         f"k {settings.get('k')}",
         f"evidence threshold {settings.get('evidence')}",
-        f"{index.get('documents')} documents, {index.get('passages')} passages",
+        f"documents {index.get('documents')}",
+        f"passages {index.get('passages')}",
         f"{run['seconds']:.1f} s",
         *(f"{name} {version}" for name, version in run["versions"].items()),
     ]
