@@ -53,4 +53,4 @@ def test_a_set_is_run_and_two_runs_compared(page) -> None:
     page.click("#compare-runs")
     with page.context.expect_page() as opening:
         page.locator("#compared a.open").click()
-    opening.value.get_by_text("3 questions are in both runs").wait_for()
+    opening.value.get_by_text("Questions in both runs: 3").wait_for()
