@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag import Document
+from rag import Answer, Document, Library
 
 _TEXTS = {
     "ferry.txt": (
@@ -82,3 +82,11 @@ def documents() -> list[Document]:
         Document(text, title, author, date, source=name, content_hash=name)
         for name, (title, author, date, text) in _TEXTS.items()
     ]
+
+
+def resolved(library: Library, answer: Answer) -> Answer:
+    """Checks that each citation is its document's characters and that the text has its number; returns the answer."""
+    for c in answer.citations:
+        assert library.document(c.source).text[c.start : c.end] == c.quote != ""
+        assert f"[{c.n}]" in answer.text
+    return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,6 @@ from ..torture.world import leave_chroma_alone
 
 QUESTION = "How many hives does Leila Haddad keep on the roof?"
 HIVES = "Leila Haddad keeps 14 hives on the roof of the Marlow library."
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with Library.open(tmp_path_factory.mktemp("why") / "index", short_lived=True) as opened:
-        leave_chroma_alone(opened)
-        opened.add_documents(corpus.documents())
-        yield opened
 
 
 def opened(folder: Path, texts: dict[str, str], settings: Settings | None = None) -> Library:

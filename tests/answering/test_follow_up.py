@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from rag import Library
 from rag.answering.follow_up import standalone
 from rag.records import Turn
-
-from .. import corpus
-from ..torture.world import leave_chroma_alone
 
 # (question before, its answer, follow-up, words that it must have then, where the answer is)
 PAIRS = [
@@ -86,14 +81,6 @@ ALONE = [
     "List all prices.",
     "What does Grace Adeyemi think about sheep?",
 ]
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with Library.open(tmp_path_factory.mktemp("followup") / "index", short_lived=True) as opened:
-        leave_chroma_alone(opened)
-        opened.add_documents(corpus.documents())
-        yield opened
 
 
 @pytest.mark.parametrize(("before", "answer", "question", "words", "source"), PAIRS)
