@@ -15,6 +15,7 @@ from rag.answering import prompts
 from rag.answering.answer_builder import AnswerBuilder, ComposedAnswer
 from rag.ports import Embedder
 from rag.records import Hit
+from rag.text.dates import date_spellings
 from rag.text.quotes import find_quote
 from rag.text.sentences import sentences
 
@@ -97,36 +98,13 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
 
 def _find_fact(fact: str, text: str) -> tuple[int, int] | None:
     """Returns the span of the line that states an author or date; of the fact alone if the line is long; None if absent."""
-    for spelling in _spellings(fact):
+    for spelling in date_spellings(fact):
         if found := find_quote(spelling, text):
             start = text.rfind("\n", 0, found[0]) + 1
             end = text.find("\n", found[1])
             end = end if end >= 0 else len(text)
             return (start, end) if end - start <= _MAX_QUOTE else (found[0], found[1])
     return None
-
-
-_MONTHS = "January February March April May June July August September October November December".split()
-
-
-def _spellings(fact: str) -> list[str]:
-    """Returns a name as it is, or the common spellings of an ISO date.
-
-    Example:
-        >>> _spellings("2024-03-18")[:3]
-        ['2024-03-18', 'March 18, 2024', '18 March 2024']
-    """
-    parts = fact.split("-")
-    if len(parts) != 3 or not all(part.isdigit() for part in parts):
-        return [fact]
-    year, month, day = parts
-    name = _MONTHS[int(month) - 1] if 1 <= int(month) <= 12 else month
-    spellings = [fact]
-    for d in dict.fromkeys((str(int(day)), day)):
-        for month_name in (name, name[:3]):
-            spellings += [f"{month_name} {d}, {year}", f"{d} {month_name} {year}"]
-        spellings += [f"{name[:3]}. {d}, {year}", f"{d}.{month}.{year}", f"{d}/{month}/{year}"]
-    return spellings
 
 
 def summary(parts: Sequence[Hit], embedder: Embedder, limit: int = _SUMMARY_SENTENCES) -> ComposedAnswer:

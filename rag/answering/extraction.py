@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rag.ports import TokenEmbedder
 from rag.records import Hit
 from rag.retrieval.search import Retrieval
+from rag.text.dates import MONTHS, WEEKDAYS
 from rag.text.sentences import sentences
 from rag.text.terms import located_terms, terms
 
@@ -284,10 +285,7 @@ _ANSWER_TYPES = (
                         re.IGNORECASE)),
     ("reason", re.compile(r"\bwhy\b", re.IGNORECASE)),
 )  # fmt: skip
-_DATE = re.compile(
-    r"\b(1\d{3}|20\d\d)\b|\b(January|February|March|April|May|June|July|August|September|October|November|December"
-    r"|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|century|decade)\b"
-)
+_DATE = re.compile(rf"\b(1\d{{3}}|20\d\d)\b|\b({'|'.join((*MONTHS, *WEEKDAYS))}|century|decade)\b")
 _NUMBER = re.compile(
     r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half"
     r"|percent|twice)\b",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from rag.records import Turn
+from rag.text.dates import MONTHS, WEEKDAYS
 from rag.text.terms import STOP_WORDS, terms
 
 _PERSON_PRONOUN = re.compile(r"\b(he|him|his|she|her|hers|himself|herself)\b", re.IGNORECASE)
@@ -73,10 +74,7 @@ _PHRASE = re.compile(
     re.IGNORECASE,
 )
 _TITLES = "mr mrs ms dr prof sir lady lord president minister secretary director curator engineer chair captain grandmaster".split()
-_CALENDAR = frozenset(
-    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
-    october november december""".split()
-)
+_CALENDAR = frozenset(name.lower() for name in (*WEEKDAYS, *MONTHS))
 # Words that end a noun phrase in a question: frequent verbs and the like.
 _VERBS = frozenset(
     """sail sails cost costs take takes say says said happen happens return returns open opens close closes closed win wins won

@@ -117,4 +117,5 @@ def _passage_block(n: int, hit: Hit) -> str:
 
 def is_refusal(text: str) -> bool:
     """Whether a reply is the requested refusal; apostrophes, quotation marks, emphasis and case may differ."""
-    return plain_punctuation(text).strip(" \n\"'*_").casefold().startswith(plain_punctuation(REFUSAL).rstrip(".").casefold())
+    refusal = plain_punctuation(REFUSAL).rstrip(".").casefold()
+    return plain_punctuation(text).strip(" \n\"'*_").casefold().startswith(refusal)

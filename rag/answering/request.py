@@ -51,7 +51,10 @@ class Evidence:
     def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> Evidence:
         """Merges the hits of several searches in turn."""
         in_turn = [hit for row in zip_longest(*(found.hits for _, found in parts)) for hit in row if hit is not None]
-        return cls(tuple(parts), tuple({(hit.document_id, hit.start): hit for hit in reversed(in_turn)}.values())[::-1])
+        first: dict[tuple[int, int], Hit] = {}  # (document id, start) → hit, where a search found it first
+        for hit in in_turn:
+            first.setdefault((hit.document_id, hit.start), hit)
+        return cls(tuple(parts), tuple(first.values()))
 
     @property
     def notice(self) -> str:

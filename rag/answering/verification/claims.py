@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rag.text.dates import MONTH_ABBREVIATIONS
 from rag.text.sentences import sentences
 from rag.text.terms import STOP_WORDS, terms
 from rag.text.unicode_text import strip_invisible
@@ -34,7 +35,6 @@ _TENS_AND_ONE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
-_MONTHS = frozenset("jan feb mar apr may jun jul aug sep oct nov dec".split())
 _DEMONYM = re.compile(r"(?:ese|ian|ean|ish|an|i|ic|s|'s|’s)$")
 _NEGATION = re.compile(r"\b(?:not|no|never|none|neither|nor|nobody|nothing|cannot|without)\b|n[’']t\b", re.IGNORECASE)
 _NEGATION_LIKE = re.compile(
@@ -229,7 +229,7 @@ def _is_present(name: str, present: set[str], stems: set[str], surroundings: str
     stem = _name_stem(name)
     if stem in present or set(terms(name)) <= stems or any(part in present for part in re.split(r"[-’']", name.casefold())):
         return True
-    if stem[:3] in _MONTHS and any(other[:3] == stem[:3] for other in present):
+    if stem[:3] in MONTH_ABBREVIATIONS and any(other[:3] == stem[:3] for other in present):
         return True
     if any(min(len(stem), len(other)) >= 4 and (stem.startswith(other) or other.startswith(stem)) for other in present):
         return True
