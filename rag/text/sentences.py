@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rag.text.dates import MONTH_ABBREVIATIONS
+
 # A full stop after one of these does not end a sentence (compared in lower case, without the stop).
 _ABBREVIATIONS = frozenset(
     """mr mrs ms dr prof sr jr st gen col lt sgt capt cmdr gov sen rep pres hon rev fr messrs mt ft
-    jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun
+    sept mon tue tues wed thu thur thurs fri sat sun
     inc ltd co corp plc bros dept univ assn est no nos vol vols pp pg fig figs eq eqs sec ch ed eds al cf ca vs viz
     approx e.g i.e etc a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.c a.d""".split()
-)
+) | {month for month in MONTH_ABBREVIATIONS if month != "may"}
 # … but these often do end one, so a capital after them decides.
 _OFTEN_LAST = frozenset(
     {"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n", "e.u", "d.c", "ph.d", "jr", "sr", "al"}

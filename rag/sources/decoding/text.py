@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date
 from pathlib import PurePosixPath
 
 import charset_normalizer
 
 from rag.errors import ReadError
+from rag.text.dates import iso_date
 from rag.text.unicode_text import ASCII_CONTROLS
 
 _BYTE_ORDER_MARKS = (
@@ -26,13 +26,6 @@ _GUESS_BYTES = 64_000  # enough to detect an encoding; guessing is slow
 _NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
 _MAX_CONTROLS = 0.02  # share of the characters; more means that the file is not text
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_MONTH = "(?P<month>" + "|".join(f"{m[:3]}(?:{m[3:]})?" if m[3:] else m for m in _MONTHS) + r"|sept)\.?"
-_DATE = re.compile(
-    rf"(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})|{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})"
-    rf"|(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\s+{_MONTH.replace('month', 'month2')},?\s+(?P<year2>\d{{4}})",
-    re.IGNORECASE,
-)
 _DATE_LINE = re.compile(
     r"^[^\w\n]{0,20}(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
     re.IGNORECASE | re.MULTILINE,
@@ -109,26 +102,6 @@ def find_date(text: str) -> str:
         if found := iso_date(line.group(1)):
             return found
     return ""
-
-
-def iso_date(words: str) -> str:
-    """The first date in some words as ISO 8601; empty if there is none that exists.
-
-    Example:
-        >>> iso_date("Thursday, 3 Feb. 2022"), iso_date("99 May 2020")
-        ('2022-02-03', '')
-    """
-    match = _DATE.search(words)
-    if not match:
-        return ""
-    try:
-        if match["iso"]:
-            return date.fromisoformat(match["iso"]).isoformat()
-        month = (match["month"] or match["month2"]).casefold()[:3]
-        number = next(i for i, m in enumerate(_MONTHS, start=1) if m.startswith(month))
-        return date(int(match["year"] or match["year2"]), number, int(match["day"] or match["day2"])).isoformat()
-    except ValueError:
-        return ""
 
 
 def find_author(text: str) -> str:

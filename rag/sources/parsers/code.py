@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from rag.records import Anchor, Document
-from rag.sources.decoding.text import canonical, decode, find_author, find_date, iso_date, name_as_title
+from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
+from rag.text.dates import iso_date
 
 _ANCHOR_EVERY = 500  # lines; a line number is counted from the anchor before it
 _TEX_SECTION = re.compile(

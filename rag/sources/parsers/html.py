@@ -9,8 +9,9 @@ from lxml import etree
 
 from rag.errors import ReadError
 from rag.records import Document
-from rag.sources.decoding.text import canonical, find_date, iso_date, name_as_title
+from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
+from rag.text.dates import iso_date
 
 # trafilatura's element names → HTML.
 _NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from rag.records import Document
-from rag.sources.decoding.text import canonical, decode, find_author, find_date, iso_date, name_as_title
+from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
+from rag.text.dates import iso_date
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)(?:\n|\Z)", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z][\w -]{0,40}):[ \t]+(.+)$", re.MULTILINE)
