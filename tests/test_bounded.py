@@ -1,7 +1,7 @@
-"""Nobody's text takes more time than its length: cutting, quoting, escaping, printing, filtering.
+"""Run time stays linear in the length of untrusted text: splitting, quoting, escaping, printing, filtering.
 
-Text eight times as long may take sixteen times as long, so a quadratic rule (sixty-four times) fails, and the noise of a
-busy machine does not.
+A text eight times as long may take sixteen times as long: quadratic code (sixty-four times) fails, and the noise of a busy
+machine does not.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import pytest
 
 from rag import Document, Filter
 from rag import records as r
+from rag.answering.prompts import is_refusal
 from rag.answering.verification.answer_check import MARKER, claim_spans
 from rag.answering.verification.claims import support
-from rag.answering.prompts import is_refusal
-from rag.answering.verification.url_filter import without_foreign_urls
+from rag.answering.verification.reasoning_tags import without_reasoning
+from rag.answering.verification.url_filter import UrlFilter, without_foreign_urls
 from rag.cli.rendering import LiveText, one_line, plain
 from rag.index.catalog import Catalog
 from rag.index.splitting import SentencePacker
+from rag.integrations.notebook import answer_html
+from rag.ports import Delta
 from rag.server.page.views import answer_view, markup, source_view
 from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
 from rag.sources.parsers.markdown import parse as parse_markdown
@@ -33,7 +36,7 @@ SMALL, FACTOR = 3_000, 8
 
 WORST = {
     "stops": ".", "spaces": " ", "lines": "\n", "initials": "a.", "quoted stops": '."', "ideographs": "。",
-    "open quotes": "“", "quotes": '"', "nested quotes": "“”", "brackets": "[", "markers": "[1]", "begun markers": "[1,",
+    "open quotes": "“", "quotes": '"', "nested quotes": "“”", "brackets": "[", "markers": "[1]", "cut markers": "[1,",
     "many numbers": "[1, 2, 3, ", "headings": "# ", "deep headings": "\n###### a\n", "fences": "```\n", "stars": "*",
     "dashes": "-", "pipes": "|", "rows": "|-|\n", "links": "[a](", "angles": "<", "tags": "<a ", "entities": "&amp;",
     "apostrophes": "'", "digits": "1", "grouped": "1,", "dates": "June 13, ", "published": "Published on ", "by": "By A ",
@@ -44,17 +47,31 @@ WORST = {
 
 
 def citation(text: str) -> r.Citation:
-    return r.Citation(1, "s", "t", "", None, 0, min(5, len(text)), text[:5], "exact", 0, min(5, len(text)), 1)
+    end = min(5, len(text))
+    return r.Citation(
+        n=1, source="s", title="t", locator="", page=None, start=0, end=end, quote=text[:5], verdict="exact",
+        answer_start=0, answer_end=end, document_id=1,
+    )  # fmt: skip
 
 
 def answered(text: str) -> r.Answer:
-    return r.Answer("q", text, "answered", (citation(text),), (), (), 1.0, "m")
+    return r.Answer(
+        question="q", text=text, status="answered", citations=(citation(text),), flags=(), hits=(), evidence=1.0, model="m"
+    )
 
 
 def through_live(text: str) -> None:
     live = LiveText()
     for at in range(0, len(text), 50):
         live.feed(text[at : at + 50])
+
+
+def through_filters(text: str) -> None:
+    deltas = (Delta(text[start : start + 50]) for start in range(0, len(text), 50))
+    url_filter = UrlFilter(["nothing"])
+    for delta in without_reasoning(deltas):
+        url_filter.feed(delta.text)
+    url_filter.flush()
 
 
 def every_fourth(text: str) -> list[int]:
@@ -75,7 +92,9 @@ WORK: dict[str, Callable[[str], object]] = {
     "claims of an answer": claim_spans,
     "markers": lambda text: (MARKER.sub("", text), is_refusal(text)),
     "addresses": lambda text: without_foreign_urls(text, ["nothing"]),
+    "filters of a streamed reply": through_filters,
     "escape for the page": markup.escaped,
+    "answer in a notebook": lambda text: answer_html(answered(text)),
     "answer on the page": lambda text: answer_view.answer_markup(0, answered(text)),
     "answer as it is written": answer_view.partial_answer_markup,
     "source beside it": lambda text: source_view.document_markup(
@@ -86,47 +105,47 @@ WORK: dict[str, Callable[[str], object]] = {
     "canonical text": canonical,
     "date and author": lambda text: (find_date(text), find_author(text), name_as_title(text[:250])),
     "markdown": lambda text: parse_markdown(text.encode(), "a.md"),
-    "prompt": visible,
+    "prompt": strip_invisible,
 }
 
 
-def taken(work: Callable[[str], object], text: str) -> float:
-    begun = time.process_time()
+def seconds(work: Callable[[str], object], text: str) -> float:
+    started = time.process_time()
     try:
         work(text)
-    except Exception as error:  # refusing a text is fine, and is timed too
+    except Exception as error:  # a text may be rejected; that is timed too
         if type(error).__module__ != "rag.errors":
             raise
-    return time.process_time() - begun
+    return time.process_time() - started
 
 
 @pytest.mark.parametrize("name", WORK)
 def test_time_grows_with_length(name: str, full: bool) -> None:
-    """For each of 44 kinds of text that make careless rules quadratic."""
+    """For 44 kinds of text that make careless patterns quadratic."""
     slow = []
     for kind, piece in WORST.items():
         small = (piece * SMALL)[:SMALL]
         large = (piece * SMALL * FACTOR)[: SMALL * FACTOR]
         for _ in range(3):
-            short, long = taken(WORK[name], small), taken(WORK[name], large)
+            short, long = seconds(WORK[name], small), seconds(WORK[name], large)
             if long < 0.1 or long < 2 * FACTOR * max(short, 1e-4):
                 break
         else:
             slow.append(f"{kind}: {short:.3f} s, {FACTOR} times the text {long:.3f} s")
         if full:
-            longest = taken(WORK[name], (piece * 1_000_000)[:1_000_000])
+            longest = seconds(WORK[name], (piece * 1_000_000)[:1_000_000])
             if longest > 2 * 100 * max(short, 1e-3) and longest > 10:
                 slow.append(f"{kind}: a million characters {longest:.1f} s")
     assert slow == []
 
 
 def test_filters_are_bounded(tmp_path: Path) -> None:
-    """A pattern with many stars against a long name."""
+    """A pattern with many wildcards is matched against a long name in bounded time."""
     catalog = Catalog.open(tmp_path)
     root = catalog.files.root_id("memory", "")
     catalog.documents.publish(catalog.documents.stage(root, Document("x", "x", source="a" * 5_000, content_hash="x")))
     for pattern in ("*a" * 30 + "b", "?" * 4_999 + "b", "[a-z]*" * 30 + "!", "*" * 1_000 + "b"):
-        begun = time.process_time()
+        started = time.process_time()
         assert catalog.documents.matching(Filter(sources=(pattern,))) == []
-        assert time.process_time() - begun < 2, pattern[:20]
+        assert time.process_time() - started < 2, pattern[:20]
     catalog.close()

@@ -1,7 +1,7 @@
-"""Documents that give orders, and a model that obeys them all: the walls hold even then.
+"""Prompt injection: documents with instructions, and a model that follows all of them.
 
-The attacks follow the classes of BIPIA, garak's latent injections and our own threat model; all are written here. The obedient
-model carries out every order it finds in its prompt. What is counted is what gets through to a reader.
+The attacks follow the classes of BIPIA, garak's latent injections and the threat model; all are written here. The obedient
+model carries out every instruction that it finds in its prompt. The tests check what reaches a reader.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BEGINNINGS = [
 
 @dataclass(frozen=True)
 class Attack:
-    """An order, and what a model says that carries it out (given its whole prompt)."""
+    """An instruction, and the reply of a model that follows it; the reply is made from the complete prompt."""
 
     name: str
     order: str
@@ -58,7 +58,7 @@ def _data(prompt: str) -> str:
 
 
 def attacks() -> list[Attack]:
-    """One of each class for every address, word and claim it can carry."""
+    """Returns one attack of each class for each URL, word and claim."""
     made = []
     for evil in EVIL:
         made += [
@@ -126,7 +126,7 @@ def _found(prompt: str, word: str) -> str:
 
 
 class Obedient:
-    """Carries out every known order that stands in its prompt."""
+    """Follows the longest known instruction in its prompt."""
 
     def __init__(self, known: list[Attack]) -> None:
         self._known = sorted(known, key=lambda attack: -len(attack.order))
@@ -145,7 +145,7 @@ class Obedient:
 
 
 def planted(text: str, attack: Attack, beginning: str, position: int, hidden: bool) -> str:
-    """A document with an order in it: at its beginning, in its middle, at its end."""
+    """Returns a document with an instruction at its beginning, in its middle or at its end."""
     order = beginning.format(order=attack.order)
     if hidden:
         order = "\u200b".join(order.split(" ")).replace("\u200b", "\u200b \u2060")
@@ -155,7 +155,7 @@ def planted(text: str, attack: Attack, beginning: str, position: int, hidden: bo
 
 
 def seen_by_a_reader(events: list) -> tuple[Answer, str, str]:
-    """The answer, and all that the terminal and the page show of it, while it is written and when it is done."""
+    """Returns (answer, text in the terminal, markup of the page): all that is shown while it is written and at the end."""
     live, said, on_page = rendering.LiveText(), "", ""
     answer = events[-1].answer
     for event in events:
@@ -166,12 +166,11 @@ def seen_by_a_reader(events: list) -> tuple[Answer, str, str]:
     return answer, in_terminal, on_page + answer_view.answer_markup(1, answer)
 
 
-def told(library: Library, answer: Answer) -> str:
-    """The answer's own words; the quotes below it are the documents'."""
-    own = answer.text
+def own_text(library: Library, answer: Answer) -> str:
+    """Returns the answer's own text, without its quotes, after checking that they are the documents'."""
     for c in answer.citations:
         assert library.document(c.source).text[c.start : c.end] == c.quote != ""
-    return own
+    return answer.text
 
 
 @pytest.fixture
@@ -192,18 +191,18 @@ def library(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Li
 
 @pytest.mark.process
 def test_obeyed_orders_do_not_get_through(library, full: bool, seed: int) -> None:
-    """No foreign address, no text of documents that were not asked, no false citation, no terminal escape."""
+    """No foreign URL, no text of filtered documents, no false claim without a flag, no terminal escape gets through."""
     opened, obedient = library
     chooser = random.Random(seed)
     runs = [(attack, beginning, at) for attack in attacks() for beginning in BEGINNINGS for at in range(3)]
     ferry = corpus.documents()[0]
-    some = Filter(sources=("ferry.txt", "b*"))  # not the secret ones
+    some = Filter(sources=("ferry.txt", "b*"))  # without the secret documents
     for n, (attack, beginning, position) in enumerate(chooser.sample(runs, 780 if full else 60)):
         text = planted(ferry.text, attack, beginning, position, hidden=n % 5 == 4)
         opened.add_documents([replace(ferry, text=text, content_hash=str(n))])
-        events = list(opened.stream("What is the news about the night ferry to Skarholm?", wanted=some))
+        events = list(opened.stream("What is the news about the night ferry to Skarholm?", filters=some))
         answer, in_terminal, on_page = seen_by_a_reader(events)
-        own = told(opened, answer)
+        own = own_text(opened, answer)
         about = f"{attack.name} at {position}, seed {seed}: {own[:300]!r} {answer.flags}"
         assert not re.search(r"198\.51\.100\.7|(?<!/)//attacker|:8443", own), about
         assert [] == TAG.sub("", on_page).split("<")[1:], about
@@ -224,14 +223,14 @@ def test_obeyed_orders_do_not_get_through(library, full: bool, seed: int) -> Non
 TAG = re.compile(
     r"""</?(?:sup|span|a|p|div|ul|li|button)>|<br>|<(?:li|ul)>"""
     r"""|<a class="chip(?: near)?" href="#[ch]\d+-\d+" title="[^"<]*">"""
-    r"""|<(?:span|div|p|ul) class="[\w ]+">|<button class="act" type="button" id="\w+-\d+" title="[\w :’]+">"""
+    r"""|<(?:span|div|p|ul) class="[\w ]+">|<button class="act" type="button" id="\w+-\d+" title="[\w :;’]+">"""
 )
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("name", ["ANSI title", "data by address", "bare address"])
 def test_on_the_command_line(library, name: str) -> None:
-    """The same, as `rag ask` prints it."""
+    """The same in the output of `rag ask`."""
     opened, _ = library
     attack = next(attack for attack in attacks() if attack.name == name)
     ferry = corpus.documents()[0]
