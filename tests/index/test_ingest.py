@@ -4,23 +4,81 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from rag import Library
+from rag import Document, Library
 from rag.errors import SourceError
 from rag.settings import Settings
-from rag.sources.watching import folder_changes
 
 from ..torture.world import OwnDirections, open_library, text_of
+
+
+def sources(library: Library) -> list[str]:
+    return [info.source for info in library.documents() if info.state != "failed"]
+
+
+def test_second_sync_does_nothing(library: Library, folder: Path) -> None:
+    """Nothing is read, embedded or written again."""
+    library.sync(folder)
+    for path in folder.rglob("*.*"):
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    library.sync(folder)  # times changed: hashed, not embedded
+    library._ingest._read_bytes = lambda found: pytest.fail(f"{found.source} was read again")
+    report = library.sync(folder)
+
+    assert (3, 0) == (report.unchanged, report.passages)
+
+
+def test_vanished_documents_are_held(library: Library, folder: Path) -> None:
+    """Most of a folder gone at once is not a wish; --prune makes it one."""
+    library.sync(folder)
+    for name in ("rivers.txt", "towers.md"):
+        (folder / name).unlink()
+    report = library.sync(folder)
+    assert (0, ("rivers.txt", "towers.md")) == (report.removed, report.held)
+    assert 3 == len(sources(library))
+
+    assert 2 == library.sync(folder, prune=True).removed
+
+
+def test_a_missing_folder_removes_nothing(library: Library, folder: Path) -> None:
+    """A root that cannot be read is an error, and all is kept."""
+    library.sync(folder)
+    folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(SourceError, match="no folder"):
+        library.sync(folder)
+
+    assert 3 == len(sources(library))
+
+
+def test_one_bad_file_does_not_stop_the_rest(library: Library, folder: Path) -> None:
+    """It is listed with its reason, and taken in once it is mended."""
+    (folder / "bad.txt").write_bytes(bytes(range(256)) * 40)
+    report = library.sync(folder)
+    assert (3, ["bad.txt"]) == (report.added, [failure.source for failure in report.failed])
+    assert [("bad.txt", "failed")] == [(i.source, i.state) for i in library.documents() if i.state == "failed"]
+
+    (folder / "bad.txt").write_text("now it is text", "utf-8")
+    assert (1, ()) == ((after := library.sync(folder)).added, after.failed)
+
+
+def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a reader raises, the others are taken in."""
+
+    def broken(data: bytes, name: str) -> Document:
+        raise StopIteration
+
+    monkeypatch.setattr("rag.sources.parsers.markdown.parse", broken)
+    report = library.sync(folder)
+
+    assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])
 
 
 @pytest.fixture
@@ -131,8 +189,6 @@ AS_NOBODY = """
 import os, sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from rag.errors import SourceError
-from rag.settings import Settings
-from rag.sources.watching import folder_changes
 from tests.torture.world import *
 room = Path(sys.argv[2])
 ten = room / "ten"
@@ -263,59 +319,3 @@ def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
     ids = [id_ for id_, *_ in synced._catalog.passages.overlapping(synced._catalog.documents.find("doc2"), 0, 10_000)]
     assert len(ids) == len(synced._catalog.vectors.of_passages(ids))
     assert synced.check().problems == ()
-
-
-@pytest.mark.process
-def test_a_folder_is_followed(tmp_path: Path, ten: Path) -> None:
-    """As editors write, as folders go and come back; what comes close together is one change."""
-    ended, seen = threading.Event(), []
-    watcher = threading.Thread(target=lambda: seen.extend(time.monotonic() for _ in folder_changes(ten, ended)))
-    watcher.start()
-
-    def until(count: int) -> None:
-        begun = time.monotonic()
-        while len(seen) < count and time.monotonic() - begun < 10:
-            time.sleep(0.05)
-        assert len(seen) >= count
-
-    until(1)  # once at the beginning
-    time.sleep(1.0)
-    (ten / "doc1.tmp").write_text("written beside")
-    (ten / "doc1.tmp").replace(ten / "doc1")
-    until(2)
-    time.sleep(1.0)
-    before = len(seen)
-    for n in range(50):
-        (ten / "doc2").write_text(f"saved again and again {n}")
-    until(before + 1)
-    time.sleep(1.0)
-    assert len(seen) <= before + 3
-    before = len(seen)
-    shutil.rmtree(ten)
-    until(before + 1)
-    ten.mkdir()
-    until(before + 2)
-    time.sleep(1.5)
-    before = len(seen)
-    (ten / "new").write_text("in the folder that came back")
-    until(before + 1)
-    ended.set()
-    watcher.join(5)
-    assert not watcher.is_alive()
-
-
-@pytest.mark.process
-def test_the_command_that_follows(tmp_path: Path, ten: Path) -> None:
-    """`rag watch` takes in what is written while it runs; another process finds it; Ctrl-C ends it without a word."""
-    index = tmp_path / "index"
-    command = [sys.executable, "-m", "rag.cli", "--index", str(index)]
-    watching = subprocess.Popen([*command, "watch", str(ten)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert "10 added" in watching.stdout.readline()
-    (ten / "lighthouse.txt").write_text("The lighthouse of Kemi was sold for 310 euros.")
-    assert "1 added" in watching.stdout.readline()
-    found = subprocess.run([*command, "search", "lighthouse of Kemi", "--json"], capture_output=True, text=True, check=True)
-    assert "310 euros" in found.stdout
-    watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=20)
-    assert 130 == watching.returncode
-    assert "Traceback" not in errors

@@ -1,227 +1,284 @@
-"""Chroma behind the catalog: what breaks there never reaches an answer."""
+"""Vector search over a fake of Chroma: what is passed to it, what is scanned instead, and what follows a failure."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from rag import Document, Filter, Library
 from rag.errors import StorageError
 from rag.index import vector_search
-from rag.index.chroma import ChromaProcess, process
-from rag.index.indexed_text import embedded_text
+from rag.index.catalog import Catalog
+from rag.index.vector_search import VectorSearch, _Position
 
-pytestmark = pytest.mark.process
+from .samples import AXES, add
 
 
-def found_by_vector(library: Library, source: str) -> bool:
-    """Whether a document's first passage is found by its own vector."""
-    document = library.document(source)
-    text = document.text[: library.search(document.text[:100], 100, filters=Filter(sources=(source,)))[0].end].strip()
-    vector = library._embedder.embed([embedded_text(document.title, "", text)])[0]
-    ids = library._catalog.passages.visible_keys(
-        [key for key, cosine in library._vector_search.nearest(vector, 1) if cosine > 0.95]
-    )
-    return [source] == [passage.source for passage in library._catalog.passages.get(list(ids.values()))]
+class FakeIndex:
+    """A vector index in memory. Fails while `fails` is set."""
+
+    def __init__(self, position: str = "") -> None:
+        self.position = position
+        self.vectors: dict[str, NDArray[np.float32]] = {}
+        self.calls: list[int] = []  # number of changes of each `apply`
+        self.asked = 0
+        self.fails = False
+        self.state = "open"
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def keys(self) -> list[str]:
+        return [*self.vectors]
+
+    def close(self) -> None:
+        self.state = "closed"
+
+    def abandon(self) -> None:
+        self.state = "abandoned"
+
+    def apply(self, changes: Sequence[tuple[str, NDArray[np.float32] | None]], position: str) -> None:
+        self._check()
+        self.calls.append(len(changes))
+        self.position = position
+        for key, vector in changes:
+            self.vectors.pop(key, None)
+            if vector is not None:
+                self.vectors[key] = vector
+
+    def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        self._check()
+        self.asked += 1
+        scores = [(key, float(row @ vector)) for key, row in self.vectors.items()]
+        return sorted(scores, key=lambda item: -item[1])[:k]
+
+    def _check(self) -> None:
+        if self.fails:
+            raise StorageError("the fake failed")
+
+
+class FakeStore:
+    """Keeps indexes by the name of their generation."""
+
+    def __init__(self) -> None:
+        self.indexes: dict[str, FakeIndex] = {}
+
+    def open(self, name: str) -> FakeIndex:
+        return self.indexes.setdefault(name, FakeIndex())
+
+    def remove_others(self, name: str) -> None:
+        self.indexes = {known: index for known, index in self.indexes.items() if known == name}
+
+    @property
+    def only(self) -> FakeIndex:
+        (index,) = self.indexes.values()
+        return index
+
+
+class FakeLock:
+    """A lock that another process may hold."""
+
+    def __init__(self) -> None:
+        self.is_taken = False
+        self.is_held = False
+
+    def try_acquire(self) -> bool:
+        self.is_held = not self.is_taken
+        return self.is_held
+
+    def release(self) -> None:
+        self.is_held = False
+
+    def holder(self) -> str:
+        return "pid 7" if self.is_taken else ""
 
 
 @pytest.fixture
-def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
-    """A library whose vectors are all in Chroma."""
-    with Library.open(tmp_path / "index") as library:
-        library.sync(folder)
-        library.sync_vectors()
-        assert library._vector_search.is_open
-        assert 3 == library.check().vectors_in_chroma
-        yield library
+def store() -> FakeStore:
+    return FakeStore()
 
 
-def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking at a few thousand vectors is quicker than asking Chroma, and finds the same."""
-    asked: list[int] = []
-    nearest = filled._vector_search._index.nearest
-    monkeypatch.setattr(filled._vector_search._index, "nearest", lambda vector, k: asked.append(k) or nearest(vector, k))
-    through_chroma = filled.search("Where does the river end?")
-    assert asked
-    asked.clear()
-    monkeypatch.setattr(vector_search, "_SCAN_ALL_UP_TO", 8_000)
-    scanned = filled.search("Where does the river end?")
-
-    assert [] == asked
-    assert [(hit.source, hit.score) for hit in through_chroma] == [
-        (hit.source, pytest.approx(hit.score)) for hit in scanned
-    ]
+@pytest.fixture
+def lock() -> FakeLock:
+    return FakeLock()
 
 
-def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
-    """Chroma lives in a process of its own: when that dies, the scan answers, and a new generation is filled."""
-    filled._vector_search._index._child.kill()
-    hits = filled.search("Where does the river end?")
-    assert ("rivers.txt", True) == (hits[0].source, hits[0].ranks.dense is not None)
-    assert not filled._vector_search.is_open
-    filled.sync_vectors()
-    assert 3 == filled.check().vectors_in_chroma
+@pytest.fixture
+def search(catalog: Catalog, store: FakeStore, lock: FakeLock) -> VectorSearch:
+    """Over three passages with vectors along axes 0, 1 and 2."""
+    add(catalog, "a", "One.", "Two.", "Three.", axes=[0, 1, 2])
+    return VectorSearch(catalog, lock, lambda: store)
 
 
-def test_a_hang_of_chroma_ends(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that does not answer is ended, and the scan answers."""
-    monkeypatch.setattr(process, "_REPLY_S", 0.3)
-    os.kill(filled._vector_search._index._child.pid, signal.SIGSTOP)
-    assert "rivers.txt" == filled.search("Where does the river end?")[0].source
-    assert not filled._vector_search.is_open
+def nearest(search: VectorSearch, axis: int, k: int = 1) -> list[tuple[str, float]]:
+    return search.nearest(AXES[axis], k)
 
 
-def test_repeated_failures_are_not_tried_again_at_once(filled: Library) -> None:
-    """The first failure is mended at once; after the second in a row, the next try waits."""
-    filled._vector_search._index._child.kill()
-    filled._vector_search.nearest(np.ones(384, np.float32), 1)
-    assert filled._vector_search.try_open()
-    filled._vector_search._index._child.kill()
-    assert 0 == filled.sync_vectors()
-    assert not filled._vector_search.try_open()
+@pytest.mark.parametrize(("text", "position"), [("3:12", _Position(3, 12)), (":12", _Position(None, 12)), ("x", None)])
+def test_a_position_is_text(text: str, position: _Position | None) -> None:
+    """Stored by the index, read back when it is opened."""
+    assert position == _Position.parse(text)
+    assert position is None or text == str(position)
 
 
-def test_a_clean_end_is_trusted(tmp_path: Path, folder: Path) -> None:
-    """What was sealed is opened as it is, and followed on from there."""
-    with Library.open(tmp_path / "index") as library:
-        library.sync(folder)
-        library.sync_vectors()
-    (generation,) = [path for path in (tmp_path / "index" / "chroma").iterdir() if path.is_dir()]
-    with Library.open(tmp_path / "index") as library:
-        library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
-        assert 1 == library.sync_vectors()  # the new one only
-        assert 4 == library.check().vectors_in_chroma
+def test_without_an_index_everything_is_scanned(search: VectorSearch, lock: FakeLock) -> None:
+    """Another process has it open."""
+    lock.is_taken = True
 
-    assert generation.is_dir()
+    assert not search.try_open()
+    assert (False, "pid 7", 0) == (search.is_open, search.holder(), search.sync())
+    assert [("1:1", 1.0)] == nearest(search, 1)
+    assert 3 == len(nearest(search, 1, k=10))
 
 
-@pytest.mark.parametrize("harm", ["flipped", "cut", "missing", "added", "no seal"])
-def test_a_generation_that_differs_is_thrown_away(tmp_path: Path, folder: Path, harm: str) -> None:
-    """To the byte: nothing is repaired from it, nothing of it is opened."""
-    with Library.open(tmp_path / "index") as library:
-        library.sync(folder)
-        library.sync_vectors()
-    chroma = tmp_path / "index" / "chroma"
-    (generation,) = [path for path in chroma.iterdir() if path.is_dir()]
-    file = max(generation.rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
-    data = file.read_bytes()
-    match harm:
-        case "flipped":
-            file.write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
-        case "cut":
-            file.write_bytes(data[:-1])
-        case "missing":
-            file.unlink()
-        case "added":
-            (generation / "new").touch()
-        case "no seal":
-            (chroma / f"{generation.name}.seal.json").unlink()
-    with Library.open(tmp_path / "index") as library:
-        assert "rivers.txt" == library.search("Danube")[0].source
-        library.sync_vectors()
-        health = library.check()
+def test_a_new_generation_is_filled_with_all_vectors(
+    search: VectorSearch, store: FakeStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches; then the log is followed."""
+    monkeypatch.setattr(vector_search, "_CHANGES_AT_ONCE", 2)
+    assert search.is_never_filled()
+    assert search.try_open()
+    assert not search.is_never_filled()
 
-    assert (3, ()) == (health.vectors_in_chroma, health.problems)
-    assert not generation.exists()
+    assert 3 == search.sync()
+    assert [2, 1, 0] == store.only.calls
+    assert (":3", 3, 0) == (store.only.position, len(search), search.unconfirmed())
+
+    add(catalog, "b", "Four.", axes=[3])
+    assert 1 == search.unconfirmed()
+    assert 1 == search.sync()
+    assert (":4", 4, 0) == (store.only.position, len(search), search.unconfirmed())
+    assert 0 == search.sync()
 
 
-def test_an_older_copy_of_a_generation_is_caught_up(tmp_path: Path, folder: Path) -> None:
-    """It says how far it is; what it lacks is told anew."""
-    chroma = tmp_path / "index" / "chroma"
-    with Library.open(tmp_path / "index") as library:
-        library.sync(folder)
-        library.sync_vectors()
-    shutil.copytree(chroma, tmp_path / "older")
-    with Library.open(tmp_path / "index") as library:
-        library.add_documents([Document("The Volga reaches the Caspian Sea.", "Volga", source="v")])
-    shutil.rmtree(chroma)
-    shutil.copytree(tmp_path / "older", chroma)
-    with Library.open(tmp_path / "index") as library:
-        assert 1 == library.sync_vectors()
-        health = library.check()
+def test_what_the_index_lacks_is_scanned(search: VectorSearch, store: FakeStore, catalog: Catalog) -> None:
+    """Vectors in the log are found before the index has them; the rest is found by the index."""
+    search.try_open()
+    assert [("1:0", 1.0)] == nearest(search, 0)
+    assert 0 == store.only.asked  # it is not filled yet
 
-    assert (4, ()) == (health.vectors_in_chroma, health.problems)
+    search.sync()
+    document_id, _ = add(catalog, "b", "Four.", axes=[3])
+    assert [(f"{document_id}:0", 1.0)] == nearest(search, 3)
+    assert [("1:0", 1.0)] == nearest(search, 0)
+    assert 2 == store.only.asked
 
 
-def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log's history is not needed: it is cleared once Chroma has it, and processes that lag begin anew."""
-    monkeypatch.setattr("rag.index.vector_search._LOG_KEPT", 0)
-    with Library.open(filled.folder, short_lived=True) as other:
-        other.search("Danube")  # it has scanned up to here
-        filled.add_documents(Document(f"Note {n} about lake {n}.", f"N{n}", source=f"n{n}") for n in range(8))
-        filled.remove("n3")
-        filled.sync_vectors()
-        assert 0 == filled._catalog._db.query("SELECT count(*) FROM log")[0][0]
-        assert {f"n{n}" for n in range(8) if n != 3} <= {hit.source for hit in other.search("lake note", 12)}
-        assert all(found_by_vector(other, f"n{n}") for n in range(8) if n != 3)
-    filled._vector_search.rebuild()
-    filled.sync_vectors()
-    health = filled.check()
+def test_a_fill_can_be_interrupted(search: VectorSearch, store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between batches; the next one continues there."""
+    monkeypatch.setattr(vector_search, "_CHANGES_AT_ONCE", 2)
+    search.try_open()
 
-    assert (10, ()) == (health.vectors_in_chroma, health.problems)
+    assert 2 == search.sync(should_stop=lambda: bool(store.only.calls))
+    assert "2:3" == store.only.position
+    assert 1 == search.sync()
 
 
-def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
-    """Killed, a process leaves a child that finishes and seals; until then nobody else opens Chroma."""
-    program = (
-        "import sys, os, time; from rag import Library; library = Library.open(sys.argv[1]);"
-        "library.sync(sys.argv[2]); library.sync_vectors();"
-        "print(library._vector_search._index._child.pid, flush=True); time.sleep(60)"
-    )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "index"), str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    child = int(parent.stdout.readline())
-    os.kill(child, signal.SIGSTOP)
-    parent.kill()
-    parent.communicate()
-    with Library.open(tmp_path / "index", short_lived=True) as library:
-        assert not library._vector_search.try_open()
-        assert "being finished" in library.check().chroma_holder
-        os.kill(child, signal.SIGCONT)
-        deadline = time.monotonic() + 20
-        while not library._vector_search.try_open() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert "" != library._vector_search._index.position  # sealed: nothing has to be copied again
-        assert 3 == library.check().vectors_in_chroma
+def test_a_closed_index_is_opened_where_it_was(search: VectorSearch, store: FakeStore, lock: FakeLock) -> None:
+    """Nothing is copied again."""
+    search.try_open()
+    search.sync()
+    search.close()
+    assert ("closed", False, False) == (store.only.state, search.is_open, lock.is_held)
+
+    assert search.try_open()
+    assert 0 == search.sync()
 
 
-def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
-    """While another holds Chroma, the answers are the same, and new documents are found at once by both."""
-    with Library.open(tmp_path / "index") as holder, Library.open(tmp_path / "index") as other:
-        holder.sync(folder)
-        holder.sync_vectors()  # before the other's first question: whoever comes first holds it
-        assert holder.search("Danube")[0].source == "rivers.txt"
-        assert other.search("Danube")[0].source == "rivers.txt"
-        assert holder._vector_search.is_open
-        assert not other._vector_search.is_open
-        (folder / "new.txt").write_text("Platypuses lay eggs.", "utf-8")
-        other.sync(folder)
-        assert "new.txt" == holder.search("platypus eggs")[0].source
-        assert found_by_vector(holder, "new.txt")
-        other.remove("new.txt")
-        assert "new.txt" not in {hit.source for hit in holder.search("platypus eggs")}
+def test_a_position_of_another_catalog_is_not_trusted(
+    search: VectorSearch, store: FakeStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the log's end, before its trimmed part, or unreadable: a new generation is filled."""
+    for position in (":99", "damaged"):
+        name = catalog.changes.new_generation()
+        stale = store.indexes[name] = FakeIndex(position)
+        assert search.try_open()
+        assert "abandoned" == stale.state
+        assert stale is not store.only
+        search.sync()
+        assert 3 == len(search)
+        search.close()
 
 
-def test_chroma_errors_are_named(tmp_path: Path) -> None:
-    """Whatever goes wrong in the child is a StorageError with a hint."""
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(StorageError, match="Chroma") as raised:
-        ChromaProcess.open(tmp_path / "file", None)
-    assert "doctor" in raised.value.hint
+def test_a_failed_fill_starts_a_new_generation(
+    search: VectorSearch, store: FakeStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At once; what was there is filled again."""
+    search.try_open()
+    search.sync()
+    failed = store.only
+    failed.fails = True
+    search.rebuild()
+    search.sync()
 
-    held = ChromaProcess.open(tmp_path / "new", None)
-    with pytest.raises(StorageError, match="Chroma failed to apply"):
-        held.apply([("a", np.ones(3, np.float32)), ("b", np.ones(3, np.float32))], ":1") or held.apply(
-            [("c", np.ones(5, np.float32))], ":2"
-        )
-    held.abandon()
+    assert failed is not store.only
+    assert 3 == len(search)
+
+
+def test_a_failed_question_is_answered_by_the_scan(search: VectorSearch, store: FakeStore) -> None:
+    """The index is abandoned, and replaced at once; after a second failure in a row, only later."""
+    search.try_open()
+    search.sync()
+    failed = store.only
+    failed.fails = True
+
+    assert [("1:2", 1.0)] == nearest(search, 2)
+    assert ("abandoned", False) == (failed.state, search.is_open)
+
+    assert search.try_open()
+    store.only.fails = True
+    assert 0 == search.sync()
+    assert not search.try_open()
+    assert [("1:2", 1.0)] == nearest(search, 2)
+
+
+def test_a_success_forgives_failures(search: VectorSearch, store: FakeStore) -> None:
+    """Only failures in a row make it wait."""
+    for _ in range(3):
+        assert search.try_open()
+        search.sync()
+        store.only.fails = True
+        nearest(search, 0)
+
+    assert search.try_open()
+
+
+def test_an_index_that_another_process_replaced_is_closed(search: VectorSearch, store: FakeStore, catalog: Catalog) -> None:
+    """By a reindexing, for one: its generation is no longer the catalog's."""
+    search.try_open()
+    search.sync()
+    replaced = store.only
+    catalog.changes.new_generation()
+
+    assert [("1:0", 1.0)] == nearest(search, 0)
+    assert 0 == replaced.asked
+    assert search.try_open()
+    assert "abandoned" == replaced.state
+    assert 3 == search.sync()
+
+
+def test_a_difference_is_described(search: VectorSearch, store: FakeStore) -> None:
+    """Missing and superfluous vectors are counted; an index that fails says how."""
+    assert "" == search.difference()
+    search.try_open()
+    search.sync()
+    assert "" == search.difference()
+
+    store.only.vectors = {"1:0": AXES[0], "unknown": AXES[1]}
+    assert "Chroma lacks 2 vectors and has 1 too many" == search.difference()
+
+
+def test_the_log_is_trimmed_behind_the_index(
+    search: VectorSearch, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that scans and lags further behind reads all vectors again."""
+    monkeypatch.setattr(vector_search, "_LOG_KEPT", 1)
+    search.try_open()
+    search.sync()
+    add(catalog, "b", "Four.", "Five.", axes=[3, 4])
+    search.sync()
+
+    assert (4, 5) == (catalog.changes.trimmed(), catalog.changes.newest())

@@ -107,40 +107,40 @@ GUARDS = {
     ),
     "a generation is trusted only if every byte is as sealed": Guard(
         "rag/index/chroma/seal.py", 'sealed["files"] == _files(self._folder)', "True",
-        "tests/index/test_vector_search.py -k differs",
+        "tests/index/test_vector_search_with_chroma.py -k differs",
     ),
     "an unsealed generation is not opened": Guard(
         "rag/index/chroma/seal.py", "        except (OSError, ValueError, KeyError, TypeError):\n            return None",
         '        except (OSError, ValueError, KeyError, TypeError):\n            return ":3"',
-        "tests/index/test_vector_search.py -k differs",
+        "tests/index/test_vector_search_with_chroma.py -k differs",
     ),
     "the child keeps the lock": Guard(
         "rag/index/chroma/process.py", 'inherit = [lock] if lock is not None and sys.platform != "win32" else []',
-        "inherit = []", "tests/index/test_vector_search.py -k outlives",
+        "inherit = []", "tests/index/test_vector_search_with_chroma.py -k outlives",
     ),
     "a Chroma that hangs is killed": Guard(
         "rag/index/chroma/process.py", "child.request(message, payload, limit_s=limit_s)",
-        "child.request(message, payload, limit_s=10**6)", "tests/index/test_vector_search.py -k hang",
+        "child.request(message, payload, limit_s=10**6)", "tests/index/test_vector_search_with_chroma.py -k hang",
     ),
     "a crash of Chroma costs no answer": Guard(
         "rag/index/vector_search.py",
         "                self._discard_failed(error)\n                return self.nearest(vector, k)",
-        "                raise", "tests/index/test_vector_search.py -k crash",
+        "                raise", "tests/index/test_vector_search_with_chroma.py -k crash",
     ),
     "the scan follows the log": Guard(
         "rag/index/catalog_scan.py", "        while entries := self._catalog.changes.after(self._seq, _ROWS_AT_ONCE):",
-        "        while entries := []:", "tests/index/test_vector_search.py -k second_process",
+        "        while entries := []:", "tests/index/test_vector_search_with_chroma.py -k second_process",
     ),
     "a trimmed log makes the scan start over": Guard(
         "rag/index/catalog_scan.py", " and self._seq >= trimmed", "",
-        "tests/index/test_vector_search.py -k copies_what_is_there",
+        "tests/index/test_vector_search_with_chroma.py -k copies_what_is_there",
     ),
     "another index version makes the scan start over": Guard(
         "rag/index/catalog_scan.py", "self._version == version and ", "",
         "tests/index/maintenance/test_reindex.py -k scans_follows",
     ),
     "a search sees one moment": Guard(
-        "rag/retrieval/search.py", "with self._catalog.snapshot():", "if True:", "tests/test_library.py -k during_a_search",
+        "rag/retrieval/search.py", "with self._catalog.snapshot():", "if True:", "tests/retrieval/test_search.py -k during_a_search",
     ),
     "a document that changes while it is quoted is searched again": Guard(
         "rag/answering/extractive_answer.py",
@@ -151,11 +151,11 @@ GUARDS = {
         "rag/index/batch_writer.py",
         "                if self._catalog.files.is_removed(prepared.root_id, prepared.document.source):\n"
         "                    continue  # removed by hand since it was parsed\n", "",
-        "tests/test_library.py -k removed_while_it_is_imported",
+        "tests/index/test_batch_writer.py -k removed_while_it_is_imported",
     ),
     "nothing is stored of a removed document": Guard(
         "rag/index/catalog/passages.py", "                return []  # removed by hand in the meantime", "                pass",
-        "tests/test_library.py -k long_one_removed",
+        "tests/index/test_batch_writer.py -k long_one_removed",
     ),
     "many vanished documents are kept": Guard(
         "rag/index/ingest.py", "held = lost if many and not prune else []", "held = []", "tests/index/test_ingest.py",

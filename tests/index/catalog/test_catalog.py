@@ -9,7 +9,7 @@ import pytest
 from rag.errors import StorageError
 from rag.index.catalog import Catalog
 
-from .samples import add
+from ..samples import add
 
 
 def test_a_transaction_is_all_or_nothing(catalog: Catalog) -> None:

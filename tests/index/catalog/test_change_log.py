@@ -6,7 +6,7 @@ import numpy as np
 
 from rag.index.catalog import Catalog
 
-from .samples import add
+from ..samples import add
 
 
 def _summary(catalog: Catalog, after: int = 0, limit: int = 100) -> list[tuple[int, str, int | None]]:

@@ -13,7 +13,7 @@ from rag.index.catalog import Catalog
 from rag.index.catalog.documents import BLOCK
 from rag.records import Anchor
 
-from .samples import AXES, add, memory_root, stage
+from ..samples import AXES, add, memory_root, stage
 
 NOTE = Document(
     text="First page. Second page.",

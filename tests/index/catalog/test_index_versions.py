@@ -9,7 +9,7 @@ from rag.index.catalog import Catalog
 from rag.index.records import NewPassage
 from rag.records import Passage
 
-from .samples import AXES, add, stage
+from ..samples import AXES, add, stage
 
 
 def _copy_passages(catalog: Catalog, version_id: int, document_id: int, *spans: tuple[int, int]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from rag.index.catalog import Catalog
 
-from .samples import add
+from ..samples import add
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from rag.index.catalog import Catalog
 from rag.index.records import NewPassage
 from rag.records import Passage
 
-from .samples import add, stage
+from ..samples import add, stage
 
 
 def test_passages_are_found_by_their_terms(catalog: Catalog) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rag.index.catalog import Catalog
 
-from .samples import add, stage
+from ..samples import add, stage
 
 TABLES = ("documents", "texts", "passages", "vectors", "landmarks", "cuts", "words_1")
 

@@ -8,7 +8,7 @@ import pytest
 from rag.errors import EmbedderError
 from rag.index.catalog import Catalog
 
-from .samples import AXES, DIMENSION, add
+from ..samples import AXES, DIMENSION, add
 
 
 def test_vectors_are_read_back_as_they_were_stored(catalog: Catalog) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rag.errors import IndexDamagedError, SourceError
 from rag.index.catalog import FILE, Catalog, restore
 
-from ..samples import add
+from ...samples import add
 
 
 def test_a_backup_brings_everything_back(catalog: Catalog, tmp_path: Path) -> None:
