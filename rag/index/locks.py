@@ -1,4 +1,4 @@
-"""Locks between processes that name who holds them, and end with their holder however it ends. The home of filelock."""
+"""Locks between processes that name their holder, and are released however the holder ends. The home of filelock."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rag.errors import IndexBusyError, StorageError
 
 _log = logging.getLogger(__name__)
 
-_ASK_EVERY_S = 0.05
-_SAY_AFTER_S = 1.0  # most imports beside ours are a look at a folder, and over before that
-_NAMELESS_S = 0.5  # how long a holder may take to write its name
+_POLL_S = 0.05
+_WARN_AFTER_S = 1.0  # most imports in other processes only check a folder, and end before that
+_HOLDER_S = 0.5  # how long a new holder may take to write its name
 
 
 class NamedLock:
-    """A lock on a file of the index folder. Not to be shared between threads.
+    """A lock on a file in the index folder. Not safe to share between threads.
 
     Args:
-        path: The lock file; who holds it stands in a file beside it.
-        purpose: What the holder does, for the message others get: "importing documents".
+        path: The lock file. The holder's name is in a file next to it.
+        purpose: What the holder does, for the message to other processes: "importing documents".
     """
 
     def __init__(self, path: Path, purpose: str) -> None:
@@ -37,17 +37,17 @@ class NamedLock:
         self._file: int | None = None
 
     def fileno(self) -> int | None:
-        """The descriptor that has the lock, for a child that is to keep it; None while it is not held.
+        """Returns the descriptor that holds the lock, for a child to inherit; None while the lock is not held.
 
-        A child that inherits it holds the lock too: it is free when both have ended or closed it.
+        A child that inherits the descriptor holds the lock too: it is free when both have closed it or ended.
         """
         return self._file
 
     def try_acquire(self) -> bool:
-        """Takes the lock if it is free; whether it is held now.
+        """Takes the lock if it is free. Returns whether it is held now.
 
         Raises:
-            StorageError: The folder cannot be written.
+            StorageError: The folder is not writable.
         """
         if self._file is not None:
             return True
@@ -63,55 +63,55 @@ class NamedLock:
                 os.close(file)
             raise StorageError(
                 f"{self._path} cannot be locked ({error.strerror})",
-                "check the disk and the permissions of the folder, or name another with --index",
+                "check the disk and the folder's permissions, or choose another folder with --index",
             ) from error
         self._file = file
         return True
 
     def acquire(self, timeout_s: float = 0.0) -> None:
-        """Takes the lock, waiting for its turn; says once for whom.
+        """Waits for the lock and takes it. Logs the holder once if the wait takes long.
 
         Args:
-            timeout_s: How long to wait, seconds.
+            timeout_s: Longest wait, seconds.
 
         Raises:
-            IndexBusyError: Another process still holds it; the message names it.
-            StorageError: The folder cannot be written.
+            IndexBusyError: Another process still holds the lock; the message names that process.
+            StorageError: The folder is not writable.
         """
         give_up = time.monotonic() + timeout_s
-        said = time.monotonic() + _SAY_AFTER_S
+        warn_at = time.monotonic() + _WARN_AFTER_S
         while not self.try_acquire():
             now = time.monotonic()
             if now >= give_up:
                 raise IndexBusyError(
                     f"another process is {self._purpose} ({self.holder()})", "wait for it to end, or stop it"
                 )
-            if now >= said:
+            if now >= warn_at:
                 _log.warning("waiting: another process is %s (%s)", self._purpose, self.holder())
-                said = give_up + 1
-            time.sleep(_ASK_EVERY_S)
+                warn_at = give_up + 1  # once
+            time.sleep(_POLL_S)
 
     def holder(self) -> str:
-        """Who holds it, for people: "pid 4711, `rag sync`, since 14:03:10"; empty if nobody does."""
-        give_up = time.monotonic() + _NAMELESS_S
+        """Returns the holder: "pid 4711, `rag sync`, since 14:03:10"; empty if the lock is free."""
+        give_up = time.monotonic() + _HOLDER_S
         while not self._is_free():
             try:
                 who = json.loads(self._holder.read_text(encoding="utf-8"))
                 if _is_running(who["pid"]) or time.monotonic() > give_up:
-                    ending = "" if _is_running(who["pid"]) else ", which ended; its last work is being finished"
+                    ending = "" if _is_running(who["pid"]) else ", which has ended; its last work is being finished"
                     return f"pid {who['pid']}, `{who['command']}`, since {who['since']}{ending}"
             except (OSError, ValueError, KeyError, TypeError):
                 if time.monotonic() > give_up:
-                    return "it left no name"
-            time.sleep(_ASK_EVERY_S)  # the last holder's name may still stand there
+                    return "unknown process"
+            time.sleep(_POLL_S)  # the file may still have the previous holder's name
         return ""
 
     def release(self) -> None:
-        """Gives the lock back; harmless if it is not held."""
+        """Releases the lock; harmless if it is not held."""
         if self._file is not None:
-            with contextlib.suppress(OSError):  # a name left behind misleads nobody while the lock is free
+            with contextlib.suppress(OSError):  # a file left behind is ignored while the lock is free
                 self._holder.unlink()
-            os.close(self._file)  # not unlocked: a child that inherited it may still need it
+            os.close(self._file)  # closed, not unlocked: a child that inherited the descriptor may still need the lock
             self._file = None
 
     def _is_free(self) -> bool:

@@ -1,1 +1,1 @@
-"""Text: sentences, terms, languages, quotations and characters."""
+"""Text: sentences, terms, languages, quotations, dates and characters."""

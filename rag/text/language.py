@@ -1,4 +1,4 @@
-"""Which language a text is in. The only home of py3langid, which is loaded for what is not plainly English."""
+"""Detects the language of a text. The only home of py3langid, which is loaded only for text that is not clearly English."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from rag.text.terms import STOP_WORDS, terms
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-UNSERVED = (
+_UNSUPPORTED = (
     "{what} in {language}, and the shipped embedder was made for English: passages are found by their words more than by"
     " their meaning. A multilingual embedder finds both: set embedder to 'openai:<model>', then run `rag reindex`."
 )
 
 ENGLISH = "en"
-_PART = 2_000  # code points looked at, of the beginning, of the middle and of the end
-_LEAST_LETTERS = 60  # below it, nothing is said of a document in an alphabet that many languages share
-_ENGLISH_SHARE = 0.25  # of English function words, from which a text is English: .95 of English paragraphs, of others none
-_SURE = 0.9  # probability from which a language is named
-_LEAST_WORDS = 3  # of a question
-_NO_LANGUAGE = "zxx"  # how py3langid calls what is no language
+_PART = 2_000  # code points examined of the beginning, the middle and the end
+_MIN_LETTERS = 60  # with fewer, the language of a document in a shared alphabet stays unknown
+_ENGLISH_SHARE = 0.25  # of English function words: 95 % of English paragraphs have more, none in other languages does
+_MIN_PROBABILITY = 0.9  # of a detected language
+_MIN_WORDS = 3  # of a question
+_NO_LANGUAGE = "zxx"  # py3langid's code for "no language"
 _WORD = re.compile(r"[^\W\d_]+")
-# Scripts that one language has to itself; Japanese is written with Han signs too, and never without Kana.
+# Scripts that only one language uses: code, characters, least share of the letters. Japanese has Han characters too, but
+# never without Kana.
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]"), 0.05),
     ("ko", re.compile("[\uac00-\ud7af]"), 0.5),
@@ -37,7 +38,7 @@ _SCRIPTS = (
 
 
 def language_of(text: str) -> str:
-    """The language of a document, as ISO 639-1 code; empty when it cannot be told.
+    """Returns the language of a document as an ISO 639-1 code; empty if unknown.
 
     Example:
         >>> language_of("The ferry was laid up in 2020 after a fire in the engine room, and the crew was sent home.")
@@ -48,7 +49,7 @@ def language_of(text: str) -> str:
         text = " ".join((text[:_PART], text[middle : middle + _PART], text[-_PART:]))
     words = _WORD.findall(text.lower())
     letters = sum(map(len, words))
-    if (code := _by_script(text, letters)) or letters < _LEAST_LETTERS:
+    if (code := _by_script(text, letters)) or letters < _MIN_LETTERS:
         return code
     if sum(word in STOP_WORDS and len(word) > 1 for word in words) >= _ENGLISH_SHARE * len(words):
         return ENGLISH
@@ -56,11 +57,11 @@ def language_of(text: str) -> str:
 
 
 def language_of_question(question: str, common: Container[str]) -> str:
-    """The language of a question, where it is another than English; empty when it is not, or cannot be told.
+    """Returns the language of a question as an ISO 639-1 code; empty if it is English or unknown.
 
     Args:
-        question: As it was asked.
-        common: The commonest stems of English: where they prevail, nothing is looked up.
+        question: The question as asked.
+        common: The most common stems of English; where they prevail, py3langid is not loaded.
 
     Example:
         >>> language_of_question("What did India raise?", ()), language_of_question("印度提出了什么？", ())
@@ -69,7 +70,7 @@ def language_of_question(question: str, common: Container[str]) -> str:
     words = _WORD.findall(question.lower())
     if code := _by_script(question, sum(map(len, words))):
         return code
-    if len(words) < _LEAST_WORDS or any(word in STOP_WORDS for word in words):
+    if len(words) < _MIN_WORDS or any(word in STOP_WORDS for word in words):
         return ""
     stems = terms(question)
     if 2 * sum(stem in common for stem in stems) > len(stems):
@@ -78,32 +79,38 @@ def language_of_question(question: str, common: Container[str]) -> str:
     return "" if code == ENGLISH else code
 
 
-def language_notice(question: str, documents: Sequence[str], served: frozenset[str], common: Container[str]) -> str:
-    """What to tell who asks in, or of documents in, a language that the embedder was not made for; mostly nothing.
+def language_notice(question: str, documents: Sequence[str], supported: frozenset[str], common: Container[str]) -> str:
+    """Returns a notice if the question or most passages are in a language that the embedder was not made for; else "".
 
     Args:
-        question: As it was asked.
-        documents: The language of each passage that was found, "" where it is not known.
-        served: The languages that the embedder was made for.
-        common: The commonest stems of English.
+        question: The question as asked.
+        documents: The language of each passage found; "" if unknown.
+        supported: The languages that the embedder was made for.
+        common: The most common stems of English.
     """
-    foreign = Counter(code for code in documents if code and code not in served)
+    foreign = Counter(code for code in documents if code and code not in supported)
     of_question = language_of_question(question, common)
-    found = 2 * foreign.total() >= len(documents) > 0
-    asked = bool(of_question) and of_question not in served
-    if not found and not asked:
+    are_passages_foreign = 2 * foreign.total() >= len(documents) > 0
+    is_question_foreign = bool(of_question) and of_question not in supported
+    if not are_passages_foreign and not is_question_foreign:
         return ""
-    code = foreign.most_common(1)[0][0] if found else of_question
-    same = found and asked and code == of_question
-    what = "The question and what was found are" if same else "What was found is" if found else "The question is"
-    return UNSERVED.format(what=what, language=name_of(code))
+    code = foreign.most_common(1)[0][0] if are_passages_foreign else of_question
+    is_same = are_passages_foreign and is_question_foreign and code == of_question
+    what = (
+        "The question and what was found are"
+        if is_same
+        else "What was found is"
+        if are_passages_foreign
+        else "The question is"
+    )
+    return _UNSUPPORTED.format(what=what, language=language_name(code))
 
 
-def name_of(code: str) -> str:
-    """A language's English name; its code where none is known.
+def language_name(code: str) -> str:
+    """Returns the English name of a language; its code if the name is unknown.
 
     Example:
-        >>> name_of("de"), name_of("q?")
+        >>> language_name("de"), language_name("q?")
         ('German', 'q?')
     """
     from babel import Locale, UnknownLocaleError
@@ -120,7 +127,7 @@ def _by_script(text: str, letters: int) -> str:
 
 def _identified(text: str) -> str:
     code, probability = _identifier().classify(text)
-    return str(code) if probability >= _SURE and code != _NO_LANGUAGE else ""
+    return str(code) if probability >= _MIN_PROBABILITY and code != _NO_LANGUAGE else ""
 
 
 @lru_cache(maxsize=1)

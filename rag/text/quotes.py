@@ -1,7 +1,7 @@
-"""Where quoted words stand in a text, to the character. Pure; no model.
+"""Finds quoted words in a text, to the character. Pure; no model.
 
-A quotation passes exactly, or but for white space, quotation marks, dashes and what nobody sees. Nothing is ever matched by
-likeness.
+A quotation matches exactly, or with differences in white space, quotation marks, dashes and invisible characters only.
+There is no fuzzy matching.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from rag.text.unicode_text import plain_punctuation
 QuoteMatch = tuple[int, int, Literal["exact", "normalised"]]
 
 _SPACES = re.compile(r"\s+")
-# A mark opens where a word does not end, and closes where none begins: 27" is no quotation. It may span a line break, not a
-# paragraph.
+# An opening mark does not follow a word, a closing mark does not precede one: 27" is not a quotation. A quotation may span
+# a line break but not a paragraph.
 _QUOTATION = re.compile(
     r'(?<![\w"])"(?=\S)((?:[^"\n]|\n(?![^\S\n]*\n)){2,2000}?)(?<=\S)"(?!\w)'
     r"|“((?:[^“”\n]|\n(?![^\S\n]*\n)){2,2000})”"
@@ -23,19 +23,19 @@ _QUOTATION = re.compile(
     r"|«((?:[^«»\n]|\n(?![^\S\n]*\n)){2,2000})»"
     r"|「((?:[^「」\n]|\n(?![^\S\n]*\n)){2,2000})」"
 )
-_LEFT_OUT = re.compile(r"\s*[\[(]?(?:…|\.{3,}|(?:\. ){2,}\.)[\])]?\s*")
+_ELLIPSIS = re.compile(r"\s*[\[(]?(?:…|\.{3,}|(?:\. ){2,}\.)[\])]?\s*")
 _PUNCTUATION = ",.;:!?…，。！？、；："
 
 
 def find_quote(quote: str, text: str) -> QuoteMatch | None:
-    """Finds words in a text.
+    """Finds a quote in a text.
 
     Args:
-        quote: What is said to stand there.
-        text: Where it should stand.
+        quote: The words to find.
+        text: The text to search.
 
     Returns:
-        (start, end, verdict) of its first place, offsets into `text`; None if it does not stand there.
+        (start, end, verdict) of the first match, offsets into `text`; None if there is none.
 
     Example:
         >>> find_quote('the "new"  plan', "So “the “new” plan” it is")
@@ -47,18 +47,18 @@ def find_quote(quote: str, text: str) -> QuoteMatch | None:
     start = text.find(quote)
     if start >= 0:
         return start, start + len(quote), "exact"
-    wanted = _SPACES.sub(" ", plain_punctuation(quote)).strip()
-    if not wanted or wanted not in _SPACES.sub(" ", plain_punctuation(text)):
+    normalised = _SPACES.sub(" ", plain_punctuation(quote)).strip()
+    if not normalised or normalised not in _SPACES.sub(" ", plain_punctuation(text)):
         return None
-    have, places = _normalised(text)  # slower, and says where
-    at = have.find(wanted)
+    haystack, places = _normalised(text)  # slower, but with offsets
+    at = haystack.find(normalised)
     if at < 0:
         return None
-    return places[at], places[at + len(wanted) - 1] + 1, "normalised"
+    return places[at], places[at + len(normalised) - 1] + 1, "normalised"
 
 
 def _normalised(text: str) -> tuple[str, list[int]]:
-    """The text with marks made alike and white space made one space, and the place each character came from."""
+    """Returns the text with plain marks and single spaces, and for each character its offset in the original."""
     kept: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
@@ -74,7 +74,7 @@ def _normalised(text: str) -> tuple[str, list[int]]:
 
 
 def quotations(text: str) -> list[tuple[int, int]]:
-    """(start, end) of the words inside each pair of quotation marks.
+    """Returns (start, end) of the words inside each pair of quotation marks.
 
     Example:
         >>> [text[a:b] for text in ['a 27" screen, "as it is"'] for a, b in quotations(text)]
@@ -84,20 +84,20 @@ def quotations(text: str) -> list[tuple[int, int]]:
 
 
 def find_quotation(quotation: str, text: str) -> QuoteMatch | None:
-    """Finds a quotation as people write them: a comma before the closing mark, three dots for what was left out.
+    """Finds a quotation as people write it: with a comma before the closing mark, or with an ellipsis for omitted words.
 
     Args:
         quotation: The words between quotation marks.
-        text: Where they should stand; all parts of the quotation in it, in their order.
+        text: The text to search, which must have all parts of the quotation in order.
 
     Returns:
-        (start, end, verdict) from its first character to its last; None if it does not stand there so.
+        (start, end, verdict) from the first character to the last; None if the text does not have them.
 
     Example:
         >>> find_quotation("we agreed … on rules,", "There we agreed, at last, on rules of trade.")
         (6, 34, 'normalised')
     """
-    parts = [part for part in _LEFT_OUT.split(quotation.strip()) if part.strip(_PUNCTUATION + " ")]
+    parts = [part for part in _ELLIPSIS.split(quotation.strip()) if part.strip(_PUNCTUATION + " ")]
     begin = end = 0
     exact = len(parts) == 1
     for n, part in enumerate(parts):

@@ -1,8 +1,8 @@
-"""Where sentences begin and end, as exact offsets into a text: the unit of an extracted answer and of a citation.
+"""Splits text into sentences with exact offsets: the unit of an extracted answer and of a citation.
 
-Rules, not a model: linear in the text, the same on every machine, no list of languages to choose from. A line break
-ends a sentence only where the layout says so (blank line, list item, heading, table row, a line that stops short), for
-text taken from pages breaks its lines anywhere. It does not know what a passage is.
+Rules, not a model: linear in the length of the text, the same on every machine, independent of the language. A line break
+ends a sentence only where the layout shows it (blank line, list item, heading, table row, a short line), since text from
+PDF pages breaks its lines anywhere. Does not know passages.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from collections.abc import Iterator
 
 from rag.text.dates import MONTH_ABBREVIATIONS
 
-# A full stop after one of these does not end a sentence (compared in lower case, without the stop).
+# A full stop after one of these does not end a sentence (lower case, without the stop).
 _ABBREVIATIONS = frozenset(
     """mr mrs ms dr prof sr jr st gen col lt sgt capt cmdr gov sen rep pres hon rev fr messrs mt ft
     sept mon tue tues wed thu thur thurs fri sat sun
     inc ltd co corp plc bros dept univ assn est no nos vol vols pp pg fig figs eq eqs sec ch ed eds al cf ca vs viz
     approx e.g i.e etc a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.c a.d""".split()
 ) | {month for month in MONTH_ABBREVIATIONS if month != "may"}
-# … but these often do end one, so a capital after them decides.
+# These often do end a sentence: a capital letter after them decides.
 _OFTEN_LAST = frozenset(
     {"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n", "e.u", "d.c", "ph.d", "jr", "sr", "al"}
 )
 
 _CLOSERS = "\"'”’»)]}*_"
-# Looked for where its stops begin only: from each of many stops in a row, the rest of them would be read again.
+# The look-behind keeps the time linear: without it, a run of stops would be scanned again from each stop.
 _STOP = re.compile(rf"(?<![.!?…])[.!?…]++[{re.escape(_CLOSERS)}]*+(?=\s)|[。！？｡]++[{re.escape(_CLOSERS)}」』）]*")
 _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
 _LINE_BREAK = re.compile(r"\n\s*+")
 _LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
-_LABEL = re.compile(r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: ")  # "Subject: …": such lines stand each for itself
-_LOOK_AHEAD = 240  # code points of the next line by which it is told what it is
-_LOOK_BACK = 24  # code points before a full stop that can matter: no abbreviation is longer
-_SHORT_LINE = 0.66  # a line that fills less than this of its paragraph's widest line stopped on purpose
+_LABEL = re.compile(r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: ")  # "Subject: …": each such line is a sentence
+_LOOK_AHEAD = 240  # code points of the next line that are examined
+_LOOK_BACK = 24  # code points before a full stop that are examined: no abbreviation is longer
+_SHORT_LINE = 0.66  # a line shorter than this share of its paragraph's widest line ends on purpose
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
@@ -42,12 +42,12 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
 
     Args:
         text: Any text.
-        start: Where to begin, in code points.
-        end: Where to stop; the end of the text if left out.
+        start: Code point to start at.
+        end: Code point to stop at; None for the end of the text.
 
     Returns:
-        (start, end) of each sentence, in order, without overlap, without surrounding white space; together they hold
-        every character of the range that is not white space.
+        (start, end) of each sentence, in order, without overlap and surrounding white space. Together they cover every
+        character of the range that is not white space.
 
     Example:
         >>> sentences("Dr. Wu left at 3 p.m. today. Why?")
@@ -74,7 +74,7 @@ def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> No
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cuts at the line breaks that end a sentence whatever stands before them."""
+    """Splits at line breaks that end a sentence whatever precedes them."""
     begin, line, widest = start, start, 0
     for match in _LINE_BREAK.finditer(text, start, end):
         length = match.start() - line
@@ -100,7 +100,7 @@ def _break_divides(text: str, line: int, length: int, widest: int, match: re.Mat
 
 
 def _is_row(text: str, start: int, end: int) -> bool:
-    """Whether a line is a row of cells."""
+    """Whether a line is a row of table cells."""
     bar = text.find(" | ", start, end)
     return bar >= 0 and text.find("\n", start, bar) < 0
 
@@ -124,7 +124,7 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
 
 
 def _is_initials_of_name(word: str, text: str, after: int) -> bool:
-    """`U.S. President`, `U.N. General Assembly`: a country's initials before another capital are mostly its adjective."""
+    """Whether initials belong to a name that continues: `U.S. President`, `U.N. General Assembly`."""
     if "." not in word or word in ("a.m", "p.m", "ph.d"):
         return False
     following = text[after : after + 40].split(maxsplit=1)

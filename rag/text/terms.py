@@ -1,7 +1,7 @@
-"""What counts as a word when texts are compared by words: one rule for indexing, asking and checking evidence.
+"""Splits text into search terms: the same rule for indexing, questions and the verification of answers.
 
-Words are case-folded, stripped of accents and stemmed; function words carry no evidence and are dropped. Runs of a
-script written without spaces become overlapping pairs of characters. It knows nothing of files, scores or storage.
+Words are case-folded, stripped of accents and stemmed; function words are dropped. Runs of a script written without spaces
+become overlapping pairs of characters. Does not know files, scores or storage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import cast
 
 import Stemmer
 
-# Question words are here too: they say what kind of answer is wanted, not what it is about.
+# Question words are stop words too: they show the type of the answer, not its topic.
 STOP_WORDS = frozenset(
     """a about after again all also am an and any are as at be became because been before being between both but by can
     could did do does doing done down during each either else ever few for from further get got had has have having he
@@ -35,19 +35,19 @@ _WORD = re.compile(
     rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_]|[\u0300-\u036f])+)"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_MAX_LETTERS = 64  # longer ones are encoded data, not words
+_MAX_LETTERS = 64  # longer words are encoded data
 
-_local = threading.local()  # a stemmer is not safe to share between threads
+_local = threading.local()  # one stemmer per thread: it is not thread-safe
 
 
 def terms(text: str) -> list[str]:
-    """Lists the words of a text that carry meaning, in order, as they are compared.
+    """Returns the terms of a text in order.
 
     Args:
         text: Any text.
 
     Returns:
-        Lower-case stems of letters and digits only, repeats kept.
+        Lower-case stems of letters and digits only; repeats are kept.
 
     Example:
         >>> terms("The U.S. raised 1,250 tariffs on Curaçao's exports")
@@ -57,7 +57,7 @@ def terms(text: str) -> list[str]:
 
 
 def located_terms(text: str) -> Iterator[tuple[int, str]]:
-    """Like `terms`, each with the offset in `text` (code points) at which its word begins."""
+    """Yields terms as `terms` does, each with the offset (code points) of its word in `text`."""
     stem = _stemmer()
     for match in _WORD.finditer(text):
         kind, found, start = match.lastgroup, match.group(), match.start()
@@ -81,7 +81,7 @@ def _stemmer() -> Callable[[str], str]:
 
 
 def _plain(word: str) -> str:
-    """Ångström → angstrom."""
+    """Folds case and strips accents: Ångström → angstrom."""
     word = word.casefold()
     if word.isascii():
         return word

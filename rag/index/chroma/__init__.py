@@ -1,7 +1,7 @@
-"""Chroma, held by a process of its own: ids and vectors only, filled from the catalog's log and searched through.
+"""Chroma in a process of its own: keys and vectors only, filled from the catalog's log.
 
-Its folder is derived and may be thrown away at any time. One process at a time may open it, since a second one, even a
-reading one, damages it (the caller holds the lock). It does not know the catalog.
+Its folder is derived data and may be deleted at any time. Only one process at a time may open it: a second one damages it,
+even when it only reads (the caller holds the lock). Does not know the catalog.
 """
 
 from rag.index.chroma.process import ChromaFolder, ChromaProcess

@@ -24,7 +24,7 @@ UNSOUND = "its files are not as they were sealed"
 def main(folder: Path, parent: ParentConnection) -> int:
     """Serves one generation until the parent closes the pipe or ends. Returns the exit code."""
     seal = Seal(folder, version("chromadb"))
-    position = seal.broken()
+    position = seal.open()
     if position is None:
         parent.reply({"unsound": UNSOUND})
         return 1

@@ -1,7 +1,7 @@
-"""What a generation of Chroma was when it was last closed, to the byte: one that differs is not opened again.
+"""Seals a generation of Chroma with a checksum of every file: a generation that differs from its seal is not opened again.
 
 Chroma's folder has no checksums, is written in place, and cannot be repaired from itself; damage shows as a crash, a hang
-or missing vectors. All that is in it can be had again from the catalog, so a generation is trusted whole or thrown away.
+or missing vectors. The catalog has everything that is in it, so a generation is either intact or deleted.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 
 class Seal:
-    """The seal of one generation: a file beside its folder, there while nobody has it open.
+    """The seal of one generation: a file next to its folder, which exists only while the generation is closed.
 
     Args:
-        folder: The generation's.
-        version: Of Chroma, whose folders another version may not read.
+        folder: The generation's folder.
+        version: Version of Chroma. A generation of another version is not opened.
     """
 
     def __init__(self, folder: Path, version: str) -> None:
@@ -26,30 +26,30 @@ class Seal:
         self._version = version
         self._path = folder.with_name(f"{folder.name}.seal.json")
 
-    def broken(self) -> str | None:
-        """Breaks the seal: returns the position that was sealed ("" for a new generation); None if it does not fit."""
+    def open(self) -> str | None:
+        """Removes the seal. Returns the sealed position, "" for a new generation, None if the files do not match."""
         if not self._folder.exists():
             self._path.unlink(missing_ok=True)
             return ""
         try:
             sealed = json.loads(self._path.read_text(encoding="utf-8"))
-            fits = sealed["version"] == self._version and sealed["files"] == _files(self._folder)
-            position = sealed["position"] if fits else None
+            matches = sealed["version"] == self._version and sealed["files"] == _files(self._folder)
+            position = sealed["position"] if matches else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         self._path.unlink()
         return position if isinstance(position, str) else None
 
     def write(self, position: str) -> None:
-        """Seals the folder as it is. Unsynced: after a power cut the seal fits what is on disk, or it does not."""
+        """Seals the folder. Not synced: after a power cut, the seal may not match; the generation is then rebuilt."""
         sealed = {"version": self._version, "position": position, "files": _files(self._folder)}
-        beside = self._path.with_suffix(".new")
-        beside.write_text(json.dumps(sealed), encoding="utf-8")
-        os.replace(beside, self._path)
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(sealed), encoding="utf-8")
+        os.replace(new, self._path)
 
 
 def remove_all_but(folder: Path, name: str) -> None:
-    """Removes every generation below a folder, with its seal, but one."""
+    """Deletes every generation below a folder, with its seal, except one."""
     if folder.is_dir():
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink() and entry.name != name:
@@ -59,7 +59,7 @@ def remove_all_but(folder: Path, name: str) -> None:
 
 
 def _files(folder: Path) -> dict[str, list[int | str]]:
-    """Relative path → [bytes, SHA-256] of every file below."""
+    """Returns relative path → [size in bytes, SHA-256] of every file below a folder."""
     found: dict[str, list[int | str]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
