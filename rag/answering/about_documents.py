@@ -64,7 +64,7 @@ def contents(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
 
 
 def ask_which(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
-    """Returns the question which document is meant."""
+    """Asks which document the user means."""
     return ComposedAnswer(prompts.WHICH_ONE.format(count=count, some=_example_titles(openings)))
 
 

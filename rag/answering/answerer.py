@@ -1,4 +1,4 @@
-"""Answers questions: understands what is asked, searches, and has the answer extracted or written.
+"""Answers questions: recognises the intent, searches, and has the answer extracted or written.
 
 An answer comes as events (`rag.records.Event`). Markers in streamed text are neutral until their sentence is complete and
 its citation is verified. The last event is the whole answer, the only thing to keep.
@@ -23,13 +23,13 @@ from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, Te
 from rag.retrieval.search import Retrieval, Search, checked_question
 
 _LIST_PASSAGES = 20  # that a list is gathered from
-_NAMED = 12  # documents named before "and … more"
+_MAX_LISTED = 12  # documents listed before "… and 5 more"
 _SUMMARISED_TOGETHER = 5  # documents that one summary covers
 _OPENING = 20_000  # code points at a document's beginning in which its author and date may be given
 _SUMMARISED = 400_000  # code points of a document that a summary is made from
 _ABOUT_DOCUMENTS: tuple[Intent, ...] = ("greeting", "thanks", "help", "contents", "authorship", "summary")
-# "the report on bees": the words that tell which document is meant.
-_NAMED_ONE = re.compile(r"\b(?:about|on|called|titled|named)\s+(.+?)[?.!]*$|[\"“](.+?)[\"”]", re.IGNORECASE)
+# The words that identify a document: "the report on bees".
+_IDENTIFIED = re.compile(r"\b(?:about|on|called|titled|named)\s+(.+?)[?.!]*$|[\"“](.+?)[\"”]", re.IGNORECASE)
 
 
 class Answerer:
@@ -127,7 +127,7 @@ class Answerer:
     def _about_documents(self, request: Request) -> Generator[Event]:
         """Answers a question about the documents rather than from them."""
         near: tuple[Hit, ...] = ()
-        count, openings = self._openings(request.filters, _NAMED)
+        count, openings = self._openings(request.filters, _MAX_LISTED)
         if request.intent in ("greeting", "thanks", "help"):
             composed = about_documents.small_talk(request.intent, count, openings)
         elif request.intent == "contents" or not openings:
@@ -155,7 +155,7 @@ class Answerer:
         """Returns the beginning of the document that "it" or "this article" refers to; None if that is unclear."""
         if count == 1:
             return self._openings(request.filters, 1)[1][0]
-        named = _NAMED_ONE.search(request.question)
+        named = _IDENTIFIED.search(request.question)
         words = (named.group(1) or named.group(2)) if named else ""
         if request.history and not words:
             words = standalone(request.history[-1].question, request.history[:-1])

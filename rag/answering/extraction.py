@@ -183,7 +183,7 @@ def _score_sentences(
     if not places:
         return None
     features = list(_word_features(question, idf, places))
-    # Comparing tokens takes most of the time; a sentence with few words in a weak passage would not be chosen anyway.
+    # Comparing tokens takes most of the time; the sentences left out have few words in weak passages.
     likely = sorted(range(len(places)), key=lambda i: -_weighted_sum(_SENTENCE, features[i]))[:limit]
     alignment = Alignment(question, [_with_titles(*places[i]) for i in likely], idf, embedder)
     numbers = {i: number for number, i in enumerate(likely)}

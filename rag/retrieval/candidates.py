@@ -37,7 +37,7 @@ class Query:
         vector: The question's, (d,) float32; None if it cannot be compared with the stored ones.
         notice: Why there is no vector, for the reader; empty if there is one.
         document_ids: Documents to look in; None for all.
-        idf: Stem of the question → how much it tells, in (0, 1].
+        idf: Stem of the question → its inverse document frequency, in (0, 1].
         selective_terms: Stems that are looked up.
     """
 

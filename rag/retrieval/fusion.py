@@ -18,7 +18,7 @@ _PRIOR_PASSAGES = 200  # passages of general English that a library is mixed wit
 
 
 def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
-    """Returns how much a word tells, in (0, 1]: 1 if hardly any passage has it, near 0 if all do.
+    """Returns the inverse document frequency of a word, in (0, 1]: 1 if hardly any passage has it, near 0 if all do.
 
     Lucene's idf, which is never negative, divided by its value for a word that no passage has, so that it means the same
     in a library of ten passages and of a million. A small library says little about which words are common, so some

@@ -33,7 +33,7 @@ class Retrieval:
     Attributes:
         hits: Best first.
         vector: The question's, (d,) float32; None if the embedder failed.
-        idf: Stem of the question → how much it tells, in (0, 1].
+        idf: Stem of the question → its inverse document frequency, in (0, 1].
         timings_ms: Stage → milliseconds.
         notice: What the reader must know; empty when all went well.
     """

@@ -1,4 +1,4 @@
-"""How much each word of a question tells: document frequencies, idf, and the words worth looking up.
+"""Statistics of the words of a question: document frequencies, idf, and the words that are selective enough to look up.
 
 Counts come from the catalog; those of frequent words are cached, because counting them costs most and they hardly change.
 """
@@ -56,7 +56,7 @@ class TermStatistics:
         return {term: cache[term] for term in asked}
 
     def idf(self, document_frequency: Mapping[str, int]) -> dict[str, float]:
-        """Returns stem → how much it tells, in (0, 1]."""
+        """Returns stem → inverse document frequency, in (0, 1]."""
         passages, _ = self._counts.totals()
         return {term: fusion.idf(max(passages, n), n, self._prior.get(term, 0.0)) for term, n in document_frequency.items()}
 

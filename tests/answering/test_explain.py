@@ -80,7 +80,7 @@ def test_split(tmp_path: Path) -> None:
 
 
 def test_not_found(tmp_path: Path) -> None:
-    """Beyond the candidates of both halves, its true ranks are told."""
+    """Beyond the candidates of both halves, its true ranks are reported."""
     texts = {
         f"{n:03}.txt": f"Sun Weidong met delegation {n} in New Delhi on the rare earth question {n}." for n in range(240)
     }

@@ -1,4 +1,4 @@
-"""Follow-ups are made to stand alone: the words they point back to are put in, and the right document is found."""
+"""Follow-up questions are rewritten to stand alone: references are filled in, and the right document is found."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_what_stands_alone_is_left_alone(question: str) -> None:
 
 
 def test_a_chain() -> None:
-    """Each follow-up stands on the one before, as it was understood."""
+    """Each follow-up refers to the one before, as it was rewritten."""
     history = [Turn("Who won the Tartu Open?", "Jaan Olari won it.")]
     for question, answer, words in [
         ("How old is he?", "He is 17.", "Jaan Olari"),

@@ -59,7 +59,7 @@ def test_markers_are_numbered_by_their_citations(ask) -> None:
 
 
 def test_invented_markers_and_quotations_are_flagged(ask) -> None:
-    """What does not stand is named, and never becomes a citation."""
+    """They are flagged, and never become citations."""
     answer, _ = ask(
         fake.says('India raised tariffs on steel with him [9]. He said "we will lift all of it tomorrow morning" [1].')
     )
@@ -71,7 +71,7 @@ def test_invented_markers_and_quotations_are_flagged(ask) -> None:
 
 
 def test_true_quotations_pass(ask) -> None:
-    """A quotation that stands in its passage is exact, and no flag."""
+    """A quotation from its passage is exact, and not flagged."""
     answer, _ = ask(fake.says('Misri and Sun "held a candid and in-depth exchange of views" [1][2][3][4][5].'))
 
     assert "exact" in {citation.verdict for citation in answer.citations}
@@ -117,7 +117,7 @@ def test_the_model_may_refuse(ask) -> None:
 
 
 def test_history_is_passed_on(ask) -> None:
-    """Earlier turns stand before the question."""
+    """Earlier exchanges precede the question."""
     _, server = ask(fake.says("Yes [1]."), history=[Turn("Who came?", "Sun Weidong.")])
 
     assert ["system", "user", "assistant", "user"] == [m["role"] for m in server.requests[0]["body"]["messages"]]

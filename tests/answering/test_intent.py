@@ -1,4 +1,4 @@
-"""What people type first is told apart: to the documents, about them, or neither."""
+"""Intents: questions to the documents, questions about them, and small talk."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_a_words_weight_is_shared_by_its_tokens() -> None:
 
 
 @pytest.mark.parametrize("question", ["?", "\u200b", "中国 北京 有什么?", "a" * 9000, "😀", "—"])
-def test_any_question_is_held_against_texts(question: str) -> None:
+def test_any_question_can_be_aligned(question: str) -> None:
     """Without words, without tokens, too long: figures come out, and they are finite."""
     alignment = Alignment(question, TEXTS, {}, EMBEDDER)
     for number in range(len(TEXTS)):

@@ -125,7 +125,7 @@ def test_without_a_vector(rivers: Library, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_near_identical_passages_are_one_hit(library: Library) -> None:
-    """The copy is named, not shown again; different figures make a different fact."""
+    """The copy is named in the hit; a passage with other figures is a hit of its own."""
     text = "The annual report says that revenue from cloud services grew strongly in the northern region in {}."
     library.add_documents(
         [Document(text.format(2020), "A", source="a"), Document(text.format(2020), "B", source="b"),

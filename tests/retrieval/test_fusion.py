@@ -10,7 +10,7 @@ from rag.retrieval import fusion
 
 
 def test_rarity_is_between_none_and_all() -> None:
-    """A word nobody has tells everything; one that all have nearly nothing; the size of the library does not matter."""
+    """A word in no passage has idf 1, one in all passages nearly 0, whatever the size of the library."""
     assert fusion.idf(10, 0) == pytest.approx(1.0)
     assert fusion.idf(1_000_000, 0) == pytest.approx(1.0)
     assert fusion.idf(1_000_000, 1_000_000) < 0.01

@@ -46,8 +46,8 @@ def test_an_undecodable_question() -> None:
     assert "what? ?" == checked_question("what? \udcff")
 
 
-def test_an_answer_says_that_not_all_is_taken_in(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While vectors are missing, whoever asks knows why something may not be found; afterwards nothing is said."""
+def test_a_notice_while_vectors_are_missing(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While vectors are missing, the notice says so; afterwards there is no notice."""
     embed = library._embedder.embed
 
     def only_questions(texts):

@@ -89,7 +89,7 @@ def test_selective_terms(passages: int, frequencies: dict[str, int], expected: l
 
 
 def test_a_new_word_is_found_by_words_at_once(library: Library) -> None:
-    """A word that nobody had a moment ago."""
+    """A word that was in no passage a moment ago."""
     library.add_documents([Document(f"Note {i} on gardens.", "N", source=f"{i}") for i in range(40)])
     library.search("zorbit")
     library.add_documents([Document("The zorbit hums.", "Z", source="z")])

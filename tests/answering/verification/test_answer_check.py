@@ -1,4 +1,4 @@
-"""A model's claims, quotations and markers against what it was shown: the bad ones are flagged, the true ones are not."""
+"""A model's claims, quotations and markers are checked against its passages: bad ones are flagged, true ones are not."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_true_claims_are_not_flagged(claim: str) -> None:
         ("It was “rusted solid” [2].", "not found", ""),
     ],
 )
-def test_what_does_not_stand_is_flagged(claim: str, verdict: str, note: str) -> None:
+def test_false_claims_are_flagged(claim: str, verdict: str, note: str) -> None:
     """Each with what is wrong."""
     flags = check(claim).flags
 
@@ -105,7 +105,7 @@ def test_what_does_not_stand_is_flagged(claim: str, verdict: str, note: str) -> 
 
 
 def test_a_quotation_may_stand_elsewhere_in_the_document() -> None:
-    """It is looked for in the whole document that is cited; the citation leads to where it stands."""
+    """It is looked for in the whole cited document; the citation has its place there."""
     whole = DOCUMENTS["water.txt"].text
     (hit,) = hits("water.txt")
     first = Hit(**{**{f: getattr(hit, f) for f in hit.__slots__}, "text": whole[:110], "end": 110})
@@ -173,7 +173,7 @@ def test_claims_take_their_markers() -> None:
 
 
 class Script:
-    """A model that lies on purpose, or does not, about what it was shown."""
+    """A model whose replies are true or false by script."""
 
     def __init__(self, chooser: random.Random) -> None:
         self._chooser = chooser

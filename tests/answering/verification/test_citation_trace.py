@@ -1,4 +1,4 @@
-"""Saved citations: what became of their words."""
+"""Saved citations are traced into the current text of their documents."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_saved_answer(tmp_path: Path) -> None:
 
 
 def test_two_documents_of_one_name(tmp_path: Path) -> None:
-    """Neither is deleted: the one in which the words stand is meant."""
+    """The citation is traced in the document that contains its words."""
     for n, text in enumerate((WAS, "Something else entirely.")):
         (tmp_path / f"folder{n}").mkdir()
         (tmp_path / f"folder{n}" / "bridge.txt").write_text(text)
