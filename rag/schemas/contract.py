@@ -1,6 +1,6 @@
 """How a JSON contract is derived from a record. The home of pydantic.
 
-Importing pydantic takes 0.15 s, so commands import these modules only when they print JSON.
+Contracts are built when their module is imported, which takes 0.1 s: commands import these modules only to print JSON.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.process
         (["ask"], 2, "Missing argument"),
         (["ask", "x", "-k", "0"], 2, "-k"),
         (["ls", "--json", "--jsonl"], 2, "cannot be used together"),
-        (["--index", "/dev/null/x", "ls"], 4, "cannot be made"),
+        (["--index", "/dev/null/x", "ls"], 4, "cannot create the index folder"),
         (["ui", "--host", "0.0.0.0"], 1, "there is no account"),
     ],
 )
@@ -66,6 +66,21 @@ def test_an_internal_error_is_one_line(room: Path) -> None:
     assert (4, "") == (done.returncode, done.stdout)
     assert "Internal error: TypeError. Run again with RAG_DEBUG=1 and please report it.\n" == done.stderr
     assert "Traceback" in debugged.stderr
+
+
+def test_contracts_are_built_for_json_only(room: Path) -> None:
+    """No command waits for them that prints text."""
+    script = (
+        "import sys, rag.cli.app\n"
+        "sys.argv = ['rag', 'ls']\n"
+        "try:\n    rag.cli.app.run()\n"
+        "except SystemExit as end:\n    print(end.code, [name for name in sys.modules if name.startswith('rag.schemas')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=room, env=environment(room), capture_output=True, text=True, check=True
+    )
+
+    assert "0 []\n" == done.stdout
 
 
 def test_terminal_escapes_do_not_pass(room: Path) -> None:

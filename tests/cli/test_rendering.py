@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from rag.answering.verification.citation_trace import CitationTrace, SavedCitation
 from rag.cli import rendering
+from rag.records import Answer, Citation, Failure, Flag, Hit, Progress, Ranks, SyncReport
 
 
 @pytest.mark.parametrize(
@@ -29,3 +33,136 @@ def test_markers_are_neutral_while_they_come() -> None:
     pieces = ["It is so [", "1", "]. And [2, 3", "] that [sic] was all", " [1"]
 
     assert "".join(map(live.feed, pieces)) == "It is so [·]. And [·] that [sic] was all "
+
+
+def answer(**changed: object) -> Answer:
+    """An extracted answer with one citation."""
+    citation = Citation(
+        n=1,
+        source="a.txt",
+        title="A",
+        locator="p. 3",
+        page=3,
+        start=10,
+        end=21,
+        quote="The sea is\ngreen.",
+        verdict="exact",
+        answer_start=0,
+        answer_end=21,
+        document_id=1,
+    )
+    made = Answer(
+        question="Q?",
+        text="The sea is green. [1]",
+        status="answered",
+        citations=(citation,),
+        flags=(),
+        hits=(HIT,),
+        evidence=0.5,
+        model="extraction",
+    )
+    return replace(made, **changed)
+
+
+HIT = Hit(
+    source="a\x1b.txt",
+    title="A",
+    page=3,
+    start=5,
+    end=40,
+    score=0.75,
+    text="It says: the sea is green.",
+    heading="",
+    author="",
+    date="",
+    ranks=Ranks(dense=0.5, lexical=2.25, dense_rank=1, lexical_rank=2),
+    document_id=1,
+    also_in=("b.txt",),
+    locator="p. 3",
+)
+
+
+def test_footnotes() -> None:
+    """A citation's place and quote; the claim only where the answer was printed without numbers; flags below."""
+    flag = Flag(said="It is red.", verdict="not found", answer_start=0, answer_end=3, note="no source says so")
+
+    assert ["", "[1] a.txt, p. 3, characters 10–21", "    “The sea is green.”"] == list(
+        rendering.footnotes(answer(), with_claims=False)
+    )
+    assert "[1] for “The sea is green.…” a.txt, p. 3, characters 10–21" in rendering.footnotes(answer(), with_claims=True)
+    assert ["⚑ not found (no source says so): It is red."] == list(
+        rendering.footnotes(answer(citations=(), flags=(flag,)), with_claims=False)
+    )
+
+
+def test_closest_passages_of_an_abstention() -> None:
+    """What comes closest, without control characters."""
+    lines = list(rendering.footnotes(answer(status="abstained", citations=()), with_claims=False))
+
+    assert ["\nClosest passages:", "  a\ufffd.txt, p. 3: It says: the sea is green.…"] == lines
+
+
+def test_hit() -> None:
+    """Place, score, both ranks, near-duplicates, text."""
+    expected = """1. a\ufffd.txt, p. 3 [5:40]  0.750: meaning 0.50 (rank 1), words 2.25 (rank 2)
+   also in b.txt
+   It says: the sea is green."""
+
+    assert expected == rendering.hit(1, HIT)
+    assert "no vector yet, words 0.00\n" in rendering.hit(1, replace(HIT, ranks=Ranks(None, 0.0, None, None), also_in=()))
+
+
+def test_trace() -> None:
+    """Changed words are marked; a text that is gone is quoted."""
+    saved = SavedCitation(n=2, source="a.txt", start=0, end=15, quote="The roof is red", content_hash="")
+
+    assert ["[2] a.txt, characters 3–19: changed", "    The roof is [-red-]{+blue+}"] == list(
+        rendering.trace(saved, CitationTrace("changed", 3, 19, "The roof is blue"))
+    )
+    assert ["[2] a.txt: changed", "    “The roof is red” is no longer in the document"] == list(
+        rendering.trace(saved, CitationTrace("changed"))
+    )
+    assert ["[2] a.txt: deleted"] == list(rendering.trace(saved, CitationTrace("deleted")))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        (10, "5/20 files, 100 passages embedded, 10/s, 30 s left  e.txt"),
+        (100, "5/20 files, 100 passages embedded, 1/s, 5 min left  e.txt"),
+        (0, "5/20 files, 100 passages embedded, 0/s  e.txt"),
+    ],
+)
+def test_progress(seconds: float, line: str) -> None:
+    """A quarter took 10 s: 30 s are left."""
+    assert line == rendering.progress(Progress(source="e.txt", done=5, total=20, passages=100), seconds)
+
+
+def test_progress_of_unknown_length() -> None:
+    """Without the time that is left."""
+    now = Progress(source="e.txt", done=5, total=0, passages=100, found=300)
+
+    assert "5 files, 100 of 300 passages embedded, 10/s  e.txt" == rendering.progress(now, 10)
+
+
+def test_report() -> None:
+    """What changed; what could not be read, and why; what is kept."""
+    done = SyncReport(
+        added=2, unchanged=1, failed=(Failure("x.txt", "it is empty", "fill it"),), held=("y.txt",), ignored=3, passages=9
+    )
+
+    assert [
+        "2 added, 1 unchanged; 9 passages embedded in 0.0 s",
+        "3 files without text skipped (pictures, archives, programs)",
+    ] == list(rendering.report(done))
+    assert [
+        "✗ x.txt: it is empty (fill it)",
+        "1 documents are missing from the folder and kept for now; `rag sync --prune` removes them",
+    ] == list(rendering.failures(done))
+    assert ["nothing to do; 0 passages embedded in 0.0 s"] == list(rendering.report(SyncReport()))
+
+
+def test_destinations() -> None:
+    """Where text goes, or that it goes nowhere."""
+    assert "nothing leaves this machine" == rendering.destinations({})
+    assert "a go to http://x; b go to http://y" == rendering.destinations({"a": "http://x", "b": "http://y"})
