@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rag.sources.watching import folder_changes
+
 from ..torture.world import text_of
 
 
