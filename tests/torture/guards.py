@@ -58,11 +58,11 @@ GUARDS = {
     ),
     "a zip bomb is not unpacked": Guard(
         "rag/sources/decoding/zipped_xml.py", "if part.file_size > _MOST_BYTES or (", "if False and (",
-        "tests/sources/parsers/test_formats.py -k bomb",
+        "tests/sources/decoding/test_zipped_xml.py -k bomb",
     ),
     "nothing outside a file is read": Guard(
         "rag/sources/decoding/zipped_xml.py", "resolve_entities=False, no_network=True, load_dtd=False",
-        "resolve_entities=True, load_dtd=True", "tests/sources/parsers/test_formats.py -k outside",
+        "resolve_entities=True, load_dtd=True", "tests/sources/decoding/test_zipped_xml.py -k outside",
     ),
     "a parser that hangs is killed": Guard(
         "rag/child_process.py", "                self._process.kill()\n                return", "                return",

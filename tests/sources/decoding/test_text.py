@@ -84,28 +84,6 @@ def test_dates(text: str, expected: str) -> None:
     assert expected == find_date(text)
 
 
-def test_markdown_front_matter() -> None:
-    """Title, author and date come from the front matter; other fields are kept."""
-    document = parse(
-        b"---\ntitle: Tea\nauthor: Ann Lee\ndate: 2020-05-01\ntopic: drinks\n---\n# Other\n\nText.", "x.md"
-    ).documents[0]
-
-    assert ("Tea", "Ann Lee", "2020-05-01", {"topic": "drinks"}) == (
-        document.title, document.author, document.date, dict(document.metadata),
-    )  # fmt: skip
-
-
-def test_html_main_text() -> None:
-    """The main text of a page is kept, its menu is not."""
-    body = "<p>" + "The council approved the bridge on Monday after a long debate. " * 8 + "</p>"
-    page = f"<html><head><title>Bridge</title></head><body><nav>Home About</nav><article>{body}</article></body></html>"
-    document = parse(page.encode(), "page.html").documents[0]
-
-    assert "Bridge" == document.title
-    assert "approved the bridge" in document.text
-    assert "Home About" not in document.text
-
-
 def test_real_pdf() -> None:
     """A filing's text layer, with a page map that finds the page of a quote."""
     files = sorted((DATA / "qa" / "kg_rag_sec10q" / "files").glob("*.pdf")) if DATA.is_dir() else []

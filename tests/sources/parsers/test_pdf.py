@@ -1,4 +1,4 @@
-"""Pages of PDFs as they are printed, the cited lines marked."""
+"""PDFs: text in reading order, the boxes of its characters, and pages drawn with the cited lines highlighted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from PIL import Image
 
 from rag import Document, Library
 from rag.errors import RagError, ReadError, SourceError
+from rag.sources.parsers import parse
+from rag.sources.parsers.pdf import boxes
 
 from ... import making
+from ...conftest import DATA
 
 PAGES = (
     ((72, 720, "The ferry to Skarholm sails at night."), (72, 500, "It has forty cabins."), (72, 300, "Dogs are welcome.")),
@@ -67,3 +70,51 @@ def test_what_cannot_be_drawn_is_said(library: Library, ferry: Path) -> None:
     ferry.write_bytes(b"%PDF-1.4 another")
     with pytest.raises(RagError, match="has changed since"):
         library.page_image(info.id, 1)
+
+
+def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
+    """What stands on the page is read as it is meant, and every character still knows where it stands."""
+    pages = [
+        [
+            (60, 800, "Annual Report of the Bridge Society"),
+            *[line for n in range(6) for line in (
+                (60, 700 - 14 * n, f"left column sentence number {n} goes here"),
+                (320, 700 - 14 * n, f"right column sentence number {n} goes here"),
+            )],
+            (60, 500, "The arch of the old bridge over the river was refilled when the water was low, in spring and the"),
+            (60, 40, f"Page {page} of 4"),
+        ]
+        for page in range(1, 5)
+    ]  # fmt: skip
+    pages[1].insert(1, (60, 760, "keystone was set in June."))
+    data = making.pdf(pages)
+    document = parse(data, "bridge.pdf").documents[0]
+
+    first = document.text[: document.anchors[1].start]
+    assert first.index("left column sentence number 5") < first.index("right column sentence number 0")
+    assert 1 == document.text.count("Annual Report of the Bridge Society")
+    assert "Page 2 of 4" not in document.text
+    assert "in spring and the\nkeystone was set in June." in document.text
+    at = document.text.index("keystone was set")
+    ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len("keystone was set"))
+    assert (2, True, True) == (page, 58 < left < 62 and 120 < right < 200, 755 < bottom < top < 775)
+    assert [1, 2] == [page for page, _ in boxes(data, document.anchors, at - len("in spring and the\n"), at + 8)]
+
+
+def test_a_filing_has_its_boxes() -> None:
+    """On a real page, too: the box of a figure holds that figure."""
+    files = sorted((DATA / "qa" / "kg_rag_sec10q" / "files").glob("*AAPL*.pdf")) if DATA.is_dir() else []
+    if not files:
+        pytest.skip("no shared data beside this checkout")
+    import pypdfium2
+
+    data = files[0].read_bytes()
+    document = parse(data, files[0].name).documents[0]
+    for words in ("Total non-current assets 224,017 216,166", "Term debt 94,700 109,106"):
+        at = document.text.index(words)
+        ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len(words))
+        assert page == document.page_at(at)
+        shown = (
+            pypdfium2.PdfDocument(data)[page - 1].get_textpage().get_text_bounded(left - 1, bottom - 1, right + 1, top + 1)
+        )
+        assert words == " ".join(shown.split())

@@ -1,0 +1,47 @@
+"""Rows of cells as lines of names and values."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.sources.decoding.tables import is_number, table_lines
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([["Region", "2023"], ["North", "5"]], ["Region | 2023", "Region: North | 2023: 5"]),
+        ([["Name", "Alice"], ["City", "Paris"]], ["Name | Alice", "City | Paris"]),  # names and values side by side
+        ([["a", "b", "c"], ["x", "", "z"]], ["a | b | c", "a: x | c: z"]),
+        ([["Sales 2024"], ["Item", "Sum"], ["Tea", "4"]], ["Sales 2024", "Item | Sum", "Item: Tea | Sum: 4"]),
+        ([["1", "2"], ["3", "4"]], ["1 | 2", "3 | 4"]),
+        ([["k", "v"], ["a", "1"], [], ["p", "q", "r"], ["b", "2", "3"]],
+         ["k | v", "k: a | v: 1", "", "p | q | r", "p: b | q: 2 | r: 3"]),
+        ([["Name", "Sum"], ["line\nbreak", "1"]], ["Name | Sum", "Name: line break | Sum: 1"]),
+    ],
+)  # fmt: skip
+def test_a_cell_stands_beside_the_name_of_its_column(rows: list[list[str]], expected: list[str]) -> None:
+    """Where there are names; a row is one line, an empty one too."""
+    assert expected == list(table_lines(rows))
+
+
+def test_a_first_row_known_to_be_names_is_taken_as_names() -> None:
+    """Without the hint, two columns of words are names and values side by side."""
+    rows = [["Name", "City"], ["Alice", "Paris"]]
+
+    assert ["Name | City", "Alice | Paris"] == list(table_lines(rows))
+    assert ["Name | City", "Name: Alice | City: Paris"] == list(table_lines(rows, named=True))
+
+
+def test_a_row_that_begins_with_a_number_sign_is_no_heading() -> None:
+    assert ["| # Shops | 7"] == list(table_lines([["# Shops", "7"]]))
+
+
+@pytest.mark.parametrize("cell", ["(1,200)", "$3.5", "45 %", "2024-01-31", "-7", "1.234,5", "31/12/24"])
+def test_amounts_shares_and_dates_are_numbers(cell: str) -> None:
+    assert is_number(cell)
+
+
+@pytest.mark.parametrize("cell", ["Q1", "", "n/a", "7 apples", "v2"])
+def test_words_are_not_numbers(cell: str) -> None:
+    assert not is_number(cell)

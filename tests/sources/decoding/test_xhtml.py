@@ -1,0 +1,47 @@
+"""(X)HTML as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.errors import ReadError
+from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<h2>Bees</h2><p>Nine\n  hives.<br>On the <b>roof</b>.</p>", "## Bees\n\nNine hives.\nOn the roof."),
+        ("<ul><li>one<li>two</ul>", "- one\n\n- two"),
+        ("<pre>a\n  b</pre>", "a\n  b"),
+        ("<p>x<script>y()</script>z</p>", "xz"),
+        ("<table><tr><th>Name<th>Sum<tr><td>Tea<td>4</table>", "Name | Sum\nName: Tea | Sum: 4"),
+        ("<div>" * 100 + "deep", "deep"),
+    ],
+)
+def test_blocks_headings_lists_and_tables(page: str, expected: str) -> None:
+    assert expected == text_of(html_tree(page))
+
+
+def test_elements_can_be_skipped() -> None:
+    assert "text" == text_of(html_tree("<body><nav>menu</nav><p>text</p></body>"), without=["nav"])
+
+
+def test_cells_that_span_rows_are_repeated() -> None:
+    """Column names above each other become one."""
+    root = html_tree(
+        "<table><tr><th rowspan=2>Region<th colspan=2>Sales<tr><th>2023<th>2024"
+        "<tr><td rowspan=2>North<td>1<td>2<tr><td>3<td>4</table>"
+    )
+    simplify_tables(root)
+
+    assert [
+        "Region | Sales 2023 | Sales 2024",
+        "Region: North | Sales 2023: 1 | Sales 2024: 2",
+        "Region: North | Sales 2023: 3 | Sales 2024: 4",
+    ] == text_of(root).split("\n")
+
+
+def test_a_page_without_elements_is_refused() -> None:
+    with pytest.raises(ReadError, match="cannot be parsed"):
+        html_tree(b"")

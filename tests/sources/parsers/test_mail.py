@@ -1,0 +1,93 @@
+"""Mail: messages, mailboxes and their attachments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag import Library
+from rag.errors import ReadError
+from rag.sources.parsers.mail import parse, parse_mailbox
+
+
+@pytest.mark.process
+def test_messages_and_attachments_are_documents_of_their_own(tmp_path: Path) -> None:
+    """Each is named behind its holder, linked to it, and follows it: changed, vanished, removed."""
+    attached = (
+        b"From: Ida <ida@example.org>\r\nTo: Bo <bo@example.org>\r\nSubject: Minutes\r\nDate: Mon, 3 Feb 2025 10:00:00 +0000\r\n"
+        b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n'
+        b"The minutes are attached.\r\n--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=votes.csv\r\n\r\n"
+        b"motion,yes,no\r\nnew roof,12,3\r\n--b\r\nContent-Type: application/zip\r\n"
+        b"Content-Disposition: attachment; filename=all.zip\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBA==\r\n--b--\r\n"
+    )
+    folder = tmp_path / "mail"
+    folder.mkdir()
+    (folder / "minutes.eml").write_bytes(attached)
+    (folder / "note.txt").write_text("The choir meets on Tuesdays.", "utf-8")
+    with Library.open(tmp_path / "index", short_lived=True) as library:
+        report = library.sync(folder)
+        assert (3, 1) == (report.added, len(report.failed))
+        assert "minutes.eml#all.zip" == report.failed[0].source
+        votes = library.document("minutes.eml#votes.csv")
+        assert ("2025-02-03", "Minutes") == (votes.date, votes.metadata["attached_to"])
+        assert "votes.csv" in library.document("minutes.eml").metadata["attachments"]
+        assert "yes: 12" in library.ask("How many said yes to the new roof?").text
+
+        (folder / "minutes.eml").write_bytes(attached.replace(b"new roof,12,3", b"new roof,14,1"))
+        again = library.sync(folder)
+        assert (0, 2) == (again.added, again.updated)  # the message holds the attachment
+        assert "yes: 14" in library.document("minutes.eml#votes.csv").text
+
+        (folder / "minutes.eml").write_bytes(attached.replace(b"votes.csv", b"ballot.csv"))
+        library.sync(folder)
+        sources = {info.source for info in library.documents() if info.state == "ready"}
+        assert {"minutes.eml", "minutes.eml#ballot.csv", "note.txt"} == sources
+        assert 0 == library.sync(folder).added
+
+        (folder / "minutes.eml").unlink()
+        library.sync(folder, prune=True)
+        assert {"note.txt"} == {info.source for info in library.documents()}
+
+
+@pytest.mark.process
+def test_only_new_messages_of_a_mailbox_are_embedded(tmp_path: Path) -> None:
+    """A mailbox grows at its end; what is in already is not done again."""
+    letter = "From ada@example.org Mon Jan 06 10:00:00 2025\nSubject: Letter {n}\nFrom: ada@example.org\n\nThe ferry number {n} is late.\n\n"
+    box = tmp_path / "mail" / "box.mbox"
+    box.parent.mkdir()
+    box.write_text("".join(letter.format(n=n) for n in range(5)))
+    with Library.open(tmp_path / "index", short_lived=True) as library:
+        assert 5 == library.sync(box.parent).passages
+        box.write_text("".join(letter.format(n=n) for n in range(6)))
+        report = library.sync(box.parent)
+        assert (1, 5, 1) == (report.added, report.unchanged, report.passages)
+        assert "The ferry number 5 is late." in library.document("box.mbox#6").text
+
+
+def test_a_message_becomes_a_document() -> None:
+    message = (
+        b"From: Ida Holm <ida@example.org>\nTo: bo@example.org\nSubject: =?utf-8?q?Caf=C3=A9?=\n"
+        b"Date: Mon, 3 Feb 2025 10:00:00 +0000\n\nThe quay is closed.\n"
+    )
+    document = parse(message, "a.eml").documents[0]
+
+    assert ("Café", "Ida Holm", "2025-02-03") == (document.title, document.author, document.date)
+    assert document.text.startswith(
+        "Subject: Café\nFrom: Ida Holm <ida@example.org>\nTo: bo@example.org\nDate: 2025-02-03\n"
+    )
+    assert document.text.endswith("\n\nThe quay is closed.")
+
+
+def test_a_file_without_headers_is_not_mail() -> None:
+    with pytest.raises(ReadError, match="no headers"):
+        parse(b"\n\nJust text.", "a.eml")
+
+
+def test_a_quoted_from_line_does_not_start_a_message() -> None:
+    head = b"From ada@example.org Mon Jan 06 10:00:00 2025\nSubject: One\n\n"
+    box = head + b"Dear Bo,\n\n>From here on it is steep.\n\n" + head.replace(b"One", b"Two") + b"Yes.\n"
+    documents = parse_mailbox(box, "x.mbox").documents
+
+    assert [("One", "1"), ("Two", "2")] == [(document.title, document.source) for document in documents]
+    assert "\nFrom here on it is steep." in documents[0].text

@@ -1,0 +1,48 @@
+"""OpenDocument texts and presentations."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.errors import ReadError
+from rag.sources.parsers.opendocument import parse
+
+from ...making import zipped
+
+
+def content(body: str) -> bytes:
+    return zipped({"content.xml": f"<c><body>{body}</body></c>".encode()})
+
+
+def test_headings_lists_notes_and_spaces() -> None:
+    body = (
+        '<h outline-level="2">Arches</h><list><list-item><p>stone</p></list-item></list>'
+        '<p>One<s c="3"/>two<note><note-body><p>a note</p></note-body></note><line-break/>three</p>'
+    )
+
+    assert "## Arches\n\n- stone\n\nOne   two [a note]\nthree" == parse(content(body), "a.odt").text
+
+
+def test_repeated_cells_and_rows() -> None:
+    row = "<table-row>{}</table-row>"
+    cell = "<table-cell{}><p>{}</p></table-cell>"
+    names, values = (
+        row.format(cell.format("", "Name") + cell.format("", "Sum")),
+        row.format(cell.format(' number-columns-repeated="2"', "7") + "<table-cell number-columns-repeated='9000'/>"),
+    )
+
+    assert "Name | Sum\nName: 7 | Sum: 7" == parse(content(f"<table>{names}{values}</table>"), "a.odt").text
+
+
+def test_slides_are_pages() -> None:
+    slides = "".join(f"<page><frame><text-box><p>Slide {n}.</p></text-box></frame></page>" for n in (1, 2))
+    document = parse(content(slides), "a.odp")
+
+    assert "Slide 1.\n\nSlide 2." == document.text
+    assert [("slide 1", 1), ("slide 2", 2)] == [(anchor.name, anchor.page) for anchor in document.anchors]
+
+
+def test_a_locked_file_is_refused() -> None:
+    locked = zipped({"content.xml": b"<c/>", "META-INF/manifest.xml": b"<m><encryption-data/></m>"})
+    with pytest.raises(ReadError, match="password"):
+        parse(locked, "a.odt")
