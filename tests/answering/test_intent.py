@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.intent import compared_sides, intent_of
+from rag.answering.intent import authorship_facts, compared_sides, covers_all_documents, intent_of, list_subject
 
 EXAMPLES = {
     "greeting": ["hi", "Hello!", "hey there", "Good morning", "hello, how are you?", "Bonjour", "How are you?"],
@@ -31,14 +31,47 @@ EXAMPLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "question"), [(kind, q) for kind, asked in EXAMPLES.items() for q in asked])
-def test_kinds(kind: str, question: str) -> None:
-    """By the whole sentence."""
-    assert kind == intent_of(question)
+@pytest.mark.parametrize(("intent", "question"), [(intent, q) for intent, asked in EXAMPLES.items() for q in asked])
+def test_intents(intent: str, question: str) -> None:
+    """Are recognised by the complete sentence."""
+    assert intent == intent_of(question)
+
+
+def test_a_long_text_is_a_question() -> None:
+    """Small talk has 300 characters at most."""
+    assert ["greeting", "question"] == [intent_of("hello" + " " * spaces) for spaces in (295, 296)]
+
+
+def test_authorship_facts() -> None:
+    """Author, date, or both."""
+    assert (True, False) == authorship_facts("Who is the author of this report?")
+    assert (False, True) == authorship_facts("How old is this?")
+    assert (True, True) == authorship_facts("By whom and when was it written?") == authorship_facts("Where is it from?")
+
+
+def test_list_subject() -> None:
+    """What comes after the words that ask for a list; the question if nothing does."""
+    assert "prices" == list_subject("Please list all prices.")
+    assert "rare earths" == list_subject("How many documents mention rare earths?")
+    assert "List all" == list_subject("List all")
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Summarise everything", True),
+        ("Summarise these documents", True),
+        ("Summarise the report", False),
+        ("tl;dr", False),
+    ],
+)
+def test_covers_all_documents(question: str, expected: bool) -> None:
+    """By "everything", "all" and plurals."""
+    assert expected == covers_all_documents(question)
 
 
 def test_sides() -> None:
-    """Both things that are compared."""
+    """Both things that a question compares; None if it does not name two."""
     assert ("the ferry", "the bridge") == compared_sides("Compare the ferry and the bridge.")
     assert ("lawns", "gardens") == compared_sides("What are the differences between lawns and gardens?")
     assert ("the ferry", "the bridge") == compared_sides("How does the ferry differ from the bridge?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,24 @@ DOCUMENTS = {document.source: document for document in corpus.documents()}
 
 def hits(*sources: str) -> list[Hit]:
     """Each document as one passage."""
-    ranks = Ranks(0.5, 1.0, 1, 1)
-    places = list(DOCUMENTS)
+    ids = {source: id_ for id_, source in enumerate(DOCUMENTS)}
     return [
-        Hit(s, d.title, None, 0, len(d.text), 0.5, d.text, "", d.author, d.date, ranks, places.index(s))
-        for s in sources
-        for d in [DOCUMENTS[s]]
+        Hit(
+            source=source,
+            title=document.title,
+            page=None,
+            start=0,
+            end=len(document.text),
+            score=0.5,
+            text=document.text,
+            heading="",
+            author=document.author,
+            date=document.date,
+            ranks=Ranks(dense=0.5, lexical=1.0, dense_rank=1, lexical_rank=1),
+            document_id=ids[source],
+        )
+        for source in sources
+        for document in [DOCUMENTS[source]]
     ]
 
 
@@ -108,7 +121,7 @@ def test_a_quotation_may_stand_elsewhere_in_the_document() -> None:
     """It is looked for in the whole cited document; the citation has its place there."""
     whole = DOCUMENTS["water.txt"].text
     (hit,) = hits("water.txt")
-    first = Hit(**{**{f: getattr(hit, f) for f in hit.__slots__}, "text": whole[:110], "end": 110})
+    first = replace(hit, text=whole[:110], end=110)
     done = check_answer("The chair said “nobody will be without drinking water this summer” [1].", [first], text_of, "q")
 
     (citation,) = done.citations
