@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: `rag.cli.app.run` is the `rag` script."""

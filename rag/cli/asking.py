@@ -107,7 +107,10 @@ def search(
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
-    """List the passages relevant to a question, best first, with their scores by meaning and by words."""
+    """List the passages relevant to a question, best first.
+
+    Each with its score, and its rank by meaning and by words.
+    """
     from rag.retrieval.search import checked_question
 
     one_format(as_json, as_jsonl)

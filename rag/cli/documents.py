@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-_Folder = Annotated[str | None, typer.Argument(metavar="[FOLDER]", help="The folder [default: the setting documents].")]
+_Folder = Annotated[str | None, typer.Argument(metavar="FOLDER", help="The folder [default: the setting documents].")]
 
 
 @commands.command(epilog="Example: rag add report.pdf notes/")
 def add(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, URLs, or - for standard input.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, URLs, or - for standard input.")],
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="Name for standard input; its extension gives the file type.")
     ] = "standard input.txt",
@@ -55,7 +55,7 @@ def add(
     raise typer.Exit(_exit_code(report))
 
 
-@commands.command(epilog="Example: rag sync ~/papers")
+@commands.command(short_help="Sync the index with a folder.", epilog="Example: rag sync ~/papers")
 def sync(
     context: typer.Context,
     folder: _Folder = None,
@@ -75,7 +75,10 @@ def sync(
 
 @commands.command(epilog="Example: rag watch ~/papers")
 def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False) -> None:
-    """Sync the index with a folder whenever the folder changes, until Ctrl-C."""
+    """Sync the index with a folder whenever the folder changes.
+
+    Runs until Ctrl-C.
+    """
     import threading
 
     from rag.sources.watching import folder_changes
@@ -101,7 +104,7 @@ def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False)
 
 @commands.command(epilog="Example: rag refresh")
 def refresh(context: typer.Context, as_json: Json = False) -> None:
-    """Fetch the web pages of the index again and update those that changed."""
+    """Fetch web pages again and update those that changed."""
     session = session_of(context)
     with session.library() as library, session.import_progress(as_json) as progress:
         report = library.refresh(on_progress=progress)
@@ -140,7 +143,10 @@ def show(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The document, as `rag ls` names it.")],
     as_json: Json = False,
 ) -> None:
-    """Print the text of a document, exactly as citations count its characters."""
+    """Print the text of a document.
+
+    The offsets of citations count the characters of this text.
+    """
     with session_of(context).library() as library:
         document = library.document(source)
     if as_json:
@@ -157,7 +163,7 @@ def show(
 @commands.command(name="rm", epilog="Example: rag rm old-notes.md")
 def remove(
     context: typer.Context,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Documents, as `rag ls` names them.")],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Documents, as `rag ls` names them.")],
     as_json: Json = False,
 ) -> None:
     """Remove documents from the index.
@@ -182,9 +188,9 @@ def verify(
     ],
     as_json: Json = False,
 ) -> None:
-    """Check the citations of a saved answer against the documents as they are now.
+    """Check the citations of a saved answer against the documents.
 
-    Exits with 1 if the text of a citation has changed or its document was deleted.
+    Says of each citation whether its text is unchanged, moved, changed or deleted. Exits with 1 for the last two.
     """
     from rag.schemas.answers import saved_answer, verify_json
 

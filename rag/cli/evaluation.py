@@ -37,7 +37,7 @@ commands = typer.Typer()
 
 _INSTRUCTION_TOKENS = 1000  # of a judge's prompt, left for its instructions and its reply
 
-_Set = Annotated[str, typer.Argument(metavar="[SET]", help="The test set: YAML, JSON, JSONL, SQuAD, or a folder.")]
+_Set = Annotated[str, typer.Argument(metavar="SET", help="The test set: YAML, JSON, JSONL, SQuAD, or a folder.")]
 _Corpus = Annotated[
     str, typer.Option(metavar="PATH", help="The test set's own documents: a folder, or JSONL of {id, title, text}.")
 ]
@@ -77,7 +77,7 @@ def evaluate(
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
-    """Measure retrieval, answers, citations and refusals on a test set.
+    """Measure answers, citations and refusals on a test set.
 
     Compares runs, checks gates, writes reports. `--jsonl` prints one line per question.
     """
@@ -111,7 +111,7 @@ def evaluate(
 @commands.command(epilog="Example: rag runs 1 --out run.json")
 def runs(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="[NUMBER]", show_default=False, help="A run of the list.")] = 0,
+    number: Annotated[int, typer.Argument(metavar="NUMBER", show_default=False, help="A run of the list.")] = 0,
     out: Annotated[str, typer.Option(metavar="FILE", help="Write the run to this file, JSON.")] = "",
     report: Annotated[str, typer.Option(metavar="FILE", help="Write its report to this file, HTML.")] = "",
     drop: Annotated[bool, typer.Option("--drop", help="Delete the run.")] = False,
@@ -191,7 +191,10 @@ def judge(
     repeats: _Repeats = 1,
     as_json: Json = False,
 ) -> None:
-    """Measure a model as judge: how well its verdicts agree with labelled claims."""
+    """Measure how well a model judges labelled claims.
+
+    Do this before you rely on `rag eval --judge`.
+    """
     from rag.evaluation.judge import measure_agreement
 
     session = session_of(context)

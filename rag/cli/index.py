@@ -33,7 +33,9 @@ def doctor(
     raise typer.Exit(4 if health.problems else 0)
 
 
-@commands.command(epilog="Example: RAG_PASSAGE_TOKENS=128 rag reindex")
+@commands.command(
+    short_help="Re-split and re-embed everything, without downtime.", epilog="Example: RAG_PASSAGE_TOKENS=128 rag reindex"
+)
 def reindex(context: typer.Context, as_json: Json = False) -> None:
     """Re-split and re-embed everything with the current settings, without downtime; can be rolled back.
 
@@ -73,7 +75,10 @@ def restore(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file made by `rag backup`.")],
     as_json: Json = False,
 ) -> None:
-    """Replace the index with a backup; the replaced index is kept until `rag compact`."""
+    """Replace the index with a backup.
+
+    The replaced index is kept until `rag compact`.
+    """
     from rag.library import Library
 
     old = Library.restore(file, session_of(context).settings.index)

@@ -46,7 +46,7 @@ def reference() -> str:
 
 def _section(name: str, command: Command) -> Iterator[str]:
     """Yields the section of one command: help, usage, arguments and options, example, JSON."""
-    usage = " ".join([f"rag {name} [OPTIONS]", *(str(one.metavar) for one in command.params if _is_argument(one))])
+    usage = " ".join([f"rag {name} [OPTIONS]", *(_argument(one) for one in command.params if _is_argument(one))])
     yield f"\n## `rag {name}`\n\n{inspect.cleandoc(command.help or '')}\n\n```\n{usage}\n```\n"
     yield from _table(command)
     yield f"\nExample:\n\n```\n{(command.epilog or '').removeprefix('Example: ')}\n```"
@@ -64,12 +64,18 @@ def _table(command: Command) -> Iterator[str]:
     yield "| argument or option | meaning |\n|---|---|"
     for parameter in command.params:
         names, meaning = parameter.get_help_record(context) or ("", "")
-        shown = parameter.metavar if _is_argument(parameter) else names.strip()
-        yield f"| `{shown}` | {' '.join(meaning.split())} |"
+        label = _argument(parameter) if _is_argument(parameter) else names.strip()
+        yield f"| `{label}` | {' '.join(meaning.split())} |"
 
 
 def _is_argument(parameter: Parameter) -> bool:
     return parameter.param_type_name == "argument"
+
+
+def _argument(parameter: Parameter) -> str:
+    """Returns an argument as it is written in a usage line: "[FOLDER]", "SOURCE…"."""
+    name = f"{parameter.metavar}{'…' if parameter.nargs == -1 else ''}"
+    return name if parameter.required else f"[{name}]"
 
 
 if __name__ == "__main__":

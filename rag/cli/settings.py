@@ -30,9 +30,9 @@ def config(context: typer.Context, as_json: Json = False) -> None:
 
 @commands.command(epilog="Example: rag models")
 def models(as_json: Json = False) -> None:
-    """List the model servers running on this machine, with the command to use each model.
+    """List the model servers running on this machine.
 
-    Looks for Ollama and LM Studio. No text is sent to a server until you name it.
+    Looks for Ollama and LM Studio, and prints the command to use each model. No text is sent to a server until you name it.
     """
     from rag.models.local_servers import find_local_servers
 

@@ -12,17 +12,31 @@ from rag.schemas.evaluation import eval_json, eval_progress_json, judge_json, ru
 def test_eval() -> None:
     """Figures of a run with its gates; the questions are left out."""
     run: RunJSON = {
-        "schema_version": 2, "made": "", "seconds": 1.0, "set": {"name": "s", "sha256": "0"}, "settings": {},
-        "index": {}, "versions": {}, "figures": {"questions": 28, "em": None}, "intervals": {"hit@5": (0.25, 0.5)}, "cases": {"hit@5": 4},
-        "defects": ["d"], "questions": [],
-    }  # fmt: skip
+        "schema_version": 2,
+        "made": "",
+        "seconds": 1.0,
+        "set": {"name": "s", "sha256": "0"},
+        "settings": {},
+        "index": {},
+        "versions": {},
+        "figures": {"questions": 28, "em": None},
+        "intervals": {"hit@5": (0.25, 0.5)},
+        "cases": {"hit@5": 4},
+        "defects": ["d"],
+        "questions": [],
+    }
     made = eval_json(run, [GateResult("em>=1", False, "none")], 3)
 
     assert list(made.items()) == [
-        ("schema_version", 1), ("run", 3), ("figures", {"questions": 28, "em": None}),
-        ("intervals", {"hit@5": [0.25, 0.5]}), ("cases", {"hit@5": 4}), ("defects", ["d"]), ("gates", [{"words": "em>=1", "passed": False, "detail": "none"}]),
+        ("schema_version", 1),
+        ("run", 3),
+        ("figures", {"questions": 28, "em": None}),
+        ("intervals", {"hit@5": [0.25, 0.5]}),
+        ("cases", {"hit@5": 4}),
+        ("defects", ["d"]),
+        ("gates", [{"words": "em>=1", "passed": False, "detail": "none"}]),
         ("failed_gates", ["em>=1"]),
-    ]  # fmt: skip
+    ]
 
 
 def test_judge() -> None:
