@@ -1,4 +1,4 @@
-"""Makes small files for tests: PDFs of lines at places on pages, scans of them, and zips."""
+"""Makes small files for tests: PDFs with lines at given positions, scans of PDFs, and zips."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 
 def pdf(pages: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
-    """A PDF whose pages have lines (x, y, text) in Helvetica, drawn in that order; y counts from the bottom, in points."""
+    """Makes a PDF whose pages have lines (x, y, text) in Helvetica, drawn in order; points from the lower left corner."""
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
     for lines in pages:
@@ -22,18 +22,18 @@ def pdf(pages: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
         )
         kids.append(b"%d 0 R" % len(objects))
     objects[1] = b"<< /Type /Pages /Kids [%b] /Count %d >>" % (b" ".join(kids), len(kids))
-    made, places = b"%PDF-1.4\n", []
-    for n, held in enumerate(objects, start=1):
-        places.append(len(made))
-        made += b"%d 0 obj\n%b\nendobj\n" % (n, held)
+    made, offsets = b"%PDF-1.4\n", []
+    for n, content in enumerate(objects, start=1):
+        offsets.append(len(made))
+        made += b"%d 0 obj\n%b\nendobj\n" % (n, content)
     start = len(made)
     made += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    made += b"".join(b"%010d 00000 n \n" % place for place in places)
+    made += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     return made + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
 
 
 def scan(data: bytes, dpi: int = 150) -> bytes:
-    """A PDF whose pages are pictures of another one's."""
+    """Makes a PDF whose pages are pictures of another PDF's pages."""
     import pypdfium2
 
     pages = [page.render(scale=dpi / 72).to_pil().convert("L") for page in pypdfium2.PdfDocument(data)]
@@ -43,7 +43,7 @@ def scan(data: bytes, dpi: int = 150) -> bytes:
 
 
 def joined(*several: bytes) -> bytes:
-    """The pages of several PDFs, in one."""
+    """Joins the pages of several PDFs."""
     import pypdfium2
 
     whole = pypdfium2.PdfDocument.new()
@@ -55,9 +55,9 @@ def joined(*several: bytes) -> bytes:
 
 
 def zipped(parts: Mapping[str, str | bytes]) -> bytes:
-    """A zip of these parts, name → what is in it."""
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Makes a zip from name → content."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
             archive.writestr(name, data)
-    return held.getvalue()
+    return made.getvalue()

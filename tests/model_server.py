@@ -18,7 +18,7 @@ Reply = Callable[["Handler"], None]
 
 
 class ModelServer(ThreadingHTTPServer):
-    """Scripted: each request takes the next reply; the last one is repeated."""
+    """Each request gets the next scripted reply; the last one is repeated."""
 
     daemon_threads = True
 
@@ -26,7 +26,7 @@ class ModelServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.replies: deque[Reply] = deque()
         self.requests: list[dict[str, Any]] = []
-        self.closed = threading.Event()  # the client closed a connection in the middle of a reply
+        self.closed = threading.Event()  # set when the client closes a connection in the middle of a reply
         self.closed_at = 0.0  # when, by time.monotonic
 
     @property
@@ -37,7 +37,7 @@ class ModelServer(ThreadingHTTPServer):
         self.was_closed()
 
     def was_closed(self) -> None:
-        """Remembers the first time."""
+        """Records the first time."""
         if not self.closed.is_set():
             self.closed_at = time.monotonic()
             self.closed.set()
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         (replies.popleft() if len(replies) > 1 else replies[0])(self)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its base class's name
-        """Quiet."""
+        """Logs nothing."""
 
     def begin(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
         self.send_response(status)
@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def says(*pieces: str, finish: str | None = "stop", done: bool = True) -> Reply:
-    """Streams some text and ends."""
+    """Streams text and ends."""
 
     def reply(handler: Handler) -> None:
         handler.begin()
@@ -92,7 +92,7 @@ def says(*pieces: str, finish: str | None = "stop", done: bool = True) -> Reply:
 
 
 def fails(status: int, message: str = "no", code: str | None = None, **headers: str) -> Reply:
-    """Answers with an error."""
+    """Replies with an error."""
 
     def reply(handler: Handler) -> None:
         handler.begin(status, "application/json", **headers)
@@ -108,7 +108,7 @@ def page(handler: Handler) -> None:
 
 
 def trickles(handler: Handler) -> None:
-    """Comments for ever, so that no read times out."""
+    """Sends comments without end, so that no read times out."""
     handler.begin()
     for _ in range(300):
         handler.wfile.write(b": ping\n\n")
@@ -117,7 +117,7 @@ def trickles(handler: Handler) -> None:
 
 
 def drips(handler: Handler) -> None:
-    """A word every 50 ms, for ever."""
+    """Sends a word every 50 ms, without end."""
     handler.begin()
     for _ in range(300):
         handler.said("word ")
@@ -125,26 +125,26 @@ def drips(handler: Handler) -> None:
 
 
 def broken_json(handler: Handler) -> None:
-    """Half a chunk that is not JSON."""
+    """Sends a chunk that is not JSON."""
     handler.begin()
     handler.said("It is ")
     handler.event(b"{nonsense")
 
 
 def cut(handler: Handler) -> None:
-    """The connection is reset."""
+    """Resets the connection."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.shutdown(socket.SHUT_WR)  # or the reset waits for the response object's copies of the socket
+    handler.connection.shutdown(socket.SHUT_WR)  # else the reset waits for the response object's copies of the socket
     handler.connection.close()
 
 
 def error_in_stream(handler: Handler) -> None:
-    """An error where a piece of text should be."""
+    """Sends an error in place of text."""
     handler.event({"error": {"message": "upstream broke, key sk-canary0123456789abcdef", "type": "server_error"}})
 
 
 def after(text: str, then: Reply) -> Reply:
-    """Says some text, and then does something else."""
+    """Streams some text, then continues with another reply."""
 
     def reply(handler: Handler) -> None:
         handler.begin()
@@ -156,7 +156,7 @@ def after(text: str, then: Reply) -> Reply:
 
 
 def waits(handler: Handler) -> None:
-    """Says nothing more, until the client goes."""
+    """Sends nothing until the client disconnects."""
     for _ in range(300):
         readable, _, _ = select.select([handler.connection], [], [], 0.1)
         if readable and not handler.connection.recv(1, socket.MSG_PEEK):
@@ -165,7 +165,7 @@ def waits(handler: Handler) -> None:
 
 
 def body(status: int, kind: str, text: bytes, **headers: str) -> Reply:
-    """Answers with some bytes."""
+    """Replies with these bytes."""
 
     def reply(handler: Handler) -> None:
         handler.begin(status, kind, **headers)
@@ -175,7 +175,7 @@ def body(status: int, kind: str, text: bytes, **headers: str) -> Reply:
 
 
 def whole(text: str | None, finish: str = "stop") -> Reply:
-    """A server that does not stream: one JSON object."""
+    """Replies as a server that does not stream: with one JSON object."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
     return body(
         200, "application/json", json.dumps({"id": "x", "choices": [choice], "usage": {"total_tokens": 7}}).encode()
@@ -183,7 +183,7 @@ def whole(text: str | None, finish: str = "stop") -> Reply:
 
 
 def takes_at_most(passages: int, then: Reply) -> Reply:
-    """A model with a small window."""
+    """Replies as a model with a small context window."""
 
     def reply(handler: Handler) -> None:
         asked = handler.server.requests[-1]["body"]["messages"][-1]["content"]
@@ -196,7 +196,7 @@ def takes_at_most(passages: int, then: Reply) -> Reply:
 
 
 def counts_no_tokens(then: Reply) -> Reply:
-    """An older server, that does not know `stream_options`."""
+    """Replies as an older server that does not know `stream_options`."""
 
     def reply(handler: Handler) -> None:
         if "stream_options" in handler.server.requests[-1]["body"]:
@@ -226,7 +226,7 @@ def embeds(dimension: int = 8) -> Reply:
 
 
 def embeds_badly(change: Callable[[list[list[float]]], list[list[Any]]]) -> Reply:
-    """Embeds, and spoils the vectors of a reply."""
+    """Embeds and then changes the vectors."""
 
     def reply(handler: Handler) -> None:
         texts = handler.server.requests[-1]["body"]["input"]
@@ -243,7 +243,7 @@ Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 @contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """Has a server answer from a thread of its own, and ends it."""
+    """Runs a server in a thread of its own."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -256,7 +256,7 @@ def serving(server: Server) -> Iterator[Server]:
 
 @contextmanager
 def model_server(*replies: Reply) -> Iterator[ModelServer]:
-    """A running server."""
+    """Runs a model server with these replies."""
     with serving(ModelServer()) as server:
         server.replies.extend(replies)
         yield server

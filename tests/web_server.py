@@ -1,4 +1,4 @@
-"""A real HTTP server with scripted pages, for tests of what is fetched from the web."""
+"""A real HTTP server with scripted pages, for tests of fetching web pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Page = Callable[["Handler"], None]
 
 
 class WebServer(ThreadingHTTPServer):
-    """Path → what it does; remembers what was asked for."""
+    """Serves scripted pages by path and records requests."""
 
     daemon_threads = True
 
@@ -29,17 +29,17 @@ class WebServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}{path}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections are cut on purpose."""
+        """Ignores errors: connections are cut on purpose."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Does what its server's page says."""
+    """Runs the page of the requested path."""
 
     protocol_version = "HTTP/1.1"
     server: WebServer
 
     def log_message(self, *_: object) -> None:
-        """Keeps quiet."""
+        """Logs nothing."""
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, dict(self.headers)))
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def says(body: bytes, *, status: int = 200, **headers: str) -> Page:
-    """A plain reply; `content_type="text/html"` becomes a header."""
+    """Returns a page with this body; `content_type="text/html"` becomes a header."""
 
     def page(handler: Handler) -> None:
         handler.send_response(status)
@@ -65,7 +65,7 @@ def leads_to(target: str, status: int = 302) -> Page:
 
 
 def versioned(body: bytes, etag: str) -> Page:
-    """A page that knows when the reader has it already."""
+    """Returns a page that replies 304 to a request with its ETag."""
 
     def page(handler: Handler) -> None:
         known = handler.headers.get("If-None-Match") == etag
@@ -75,7 +75,7 @@ def versioned(body: bytes, etag: str) -> Page:
 
 
 def drips(handler: Handler) -> None:
-    """A byte now and then, for ever."""
+    """Sends a byte every 50 ms, without end."""
     handler.send_response(200)
     handler.send_header("content-length", "1000000")
     handler.end_headers()
@@ -107,5 +107,5 @@ def gzip_bomb(handler: Handler) -> None:
 
 
 def running() -> AbstractContextManager[WebServer]:
-    """A running server."""
+    """Runs a server."""
     return serving(WebServer())
