@@ -7,25 +7,29 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache, cached_property
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rag import Library
+from rag.index.vector_sync import VectorSync
+from rag.models import embedder
 
-pytest.register_assert_rewrite(f"{__package__}.browsing")  # what it finds wrong is told in full
+pytest.register_assert_rewrite(f"{__package__}.browsing")  # its assertions show their values too
 
 from .browsing import CHROMIUM, FLAGS
 from .torture.world import leave_chroma_alone
 
 for name in [name for name in os.environ if name.startswith(("RAG_", "OPENAI_"))]:
-    del os.environ[name]  # nobody's own settings change what tests see
+    del os.environ[name]  # tests do not depend on anyone's settings
 
-# Whoever starts the tests in the background has them ignore Ctrl-C, and all that they start.
+# A shell that starts the tests in the background makes them, and every process that they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Every process of the tests is watched for addresses that are not this machine's (guard/sitecustomize.py).
+# Every process of the tests logs connections to other machines (guard/sitecustomize.py).
 GUARD = Path(__file__).parent / "guard"
 os.environ["TESTS_NETWORK_LOG"] = str(Path(tempfile.gettempdir()) / f"rag-tests-network-{os.getpid()}")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH", "")]))
@@ -36,24 +40,58 @@ DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The long runs, and their seeds."""
+    """Adds the options of the torture tests: full length, and the seed."""
     parser.addoption("--full", action="store_true", help="run the torture tests at full length (hours)")
     parser.addoption("--seed", type=int, default=20261124, help="of everything that is random in the torture tests")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """One seed, one replay."""
+    """Shows the seed, with which a run can be repeated."""
     return f"torture: seed {config.getoption('--seed')}, {'full' if config.getoption('--full') else 'short'}"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A run in which any process asked for a foreign address has failed."""
+    """Fails a run in which any process connected to another machine."""
     log = Path(os.environ["TESTS_NETWORK_LOG"])
     asked = log.read_text() if log.exists() else ""
     log.unlink(missing_ok=True)
     if asked:
-        sys.stderr.write(f"\nforeign addresses were asked for:\n{asked}")
+        sys.stderr.write(f"\nconnections to other machines:\n{asked}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+SLOW = ("process", "page", "outage", "quality")  # markers of tests that start processes or serve pages
+
+
+class LeavesChroma(VectorSync):
+    """Does not fill Chroma when its library is closed."""
+
+    def close(self, *, changed: bool) -> None:
+        super().close(changed=False)
+
+
+@pytest.fixture(autouse=True)
+def _closing_starts_no_chroma(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares fast tests the second or two of starting Chroma for documents that nobody searches through it."""
+    if not any(request.node.get_closest_marker(marker) for marker in SLOW):
+        monkeypatch.setattr("rag.library.VectorSync", LeavesChroma)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_shipped_embedder_is_loaded_once() -> None:
+    """Libraries of this process share the model and the tokenizer; loading them takes 60 ms each time."""
+    load_session = embedder.MiniLM._session.func
+    sessions: dict[tuple[Path, bool], object] = {}  # (folder, whether the fast kernel is used) → session
+
+    def shared_session(self: embedder.MiniLM) -> object:
+        key = (self._folder, embedder._multiplies_int8_exactly())
+        if key not in sessions:
+            sessions[key] = load_session(self)
+        return sessions[key]
+
+    embedder.MiniLM._session = cached_property(shared_session)
+    embedder.MiniLM._session.__set_name__(embedder.MiniLM, "_session")
+    embedder.Tokenizer = SimpleNamespace(from_file=cache(embedder.Tokenizer.from_file))
 
 
 @pytest.fixture
@@ -64,7 +102,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """Where everything random begins."""
+    """The seed of everything random."""
     return int(request.config.getoption("--seed"))
 
 
@@ -98,6 +136,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """A library of the sample article, shared by tests that only read."""
     with Library.open(tmp_path_factory.mktemp("seeds") / "index", short_lived=True) as opened:
+        leave_chroma_alone(opened)
         opened.sync(ARTICLE.parent)
         yield opened
 

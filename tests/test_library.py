@@ -135,7 +135,7 @@ def test_an_embedder_of_ones_own(tmp_path: Path, folder: Path) -> None:
         leave_chroma_alone(opened)
         opened.sync(folder)
         assert opened.search("The Eiffel Tower is 330 metres tall.")[0].ranks.dense is not None
-        assert "mine" == opened.check().embedder
+        assert "mine" == opened.status().embedder
     with Library.open(tmp_path / "index", short_lived=True) as other, pytest.raises(EmbedderChangedError, match="mine"):
         other.search("tower")
 
