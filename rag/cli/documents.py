@@ -68,7 +68,7 @@ def sync(
     """
     session = session_of(context)
     with session.library() as library, session.import_progress(as_json) as progress:
-        report = library.sync(_folder(folder, library, "sync"), prune=prune, on_progress=progress)
+        report = library.sync(_chosen_folder(folder, library, "sync"), prune=prune, on_progress=progress)
     _print_report(report, as_json)
     raise typer.Exit(_exit_code(report))
 
@@ -85,7 +85,7 @@ def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False)
 
     session = session_of(context)
     with session.library() as library:
-        root = _folder(folder, library, "watch")
+        root = _chosen_folder(folder, library, "watch")
         problem, is_first = "", True
         for _ in folder_changes(Path(root).expanduser(), threading.Event()):
             try:
@@ -177,7 +177,7 @@ def remove(
 
         print_json(remove_json(removed))
     else:
-        print(f"removed {removed} document{'s' * (removed != 1)}")
+        print(f"removed {rendering.counted(removed, 'document')}")
 
 
 @commands.command(epilog="Example: rag ask 'Who met Sun Weidong?' --json > answer.json; rag verify answer.json")
@@ -212,7 +212,7 @@ def _read(file: str) -> str:
         raise SourceError(f"cannot read {file!r}: {error}", "check the path") from None
 
 
-def _folder(named: str | None, library: Library, command: str) -> str:
+def _chosen_folder(named: str | None, library: Library, command: str) -> str:
     """Returns the folder named on the command line, or that of the setting `documents`."""
     folder = named or library.settings.documents
     if not folder:

@@ -34,6 +34,16 @@ def one_line(text: str) -> str:
     return plain(" ".join(text.split()))
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun.
+
+    Example:
+        >>> counted(1, "document"), counted(1200, "passage")
+        ('1 document', '1,200 passages')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class LiveText:
     """The text of an answer while it is written. Its markers are not checked yet, so each is shown as `[·]`."""
 
@@ -176,16 +186,16 @@ def documents_total(infos: Sequence[DocumentInfo]) -> str:
     """
     states = Counter(info.state for info in infos)
     counts = ", ".join(f"{states[state]:,} {words}" for state, words in _STATES.items() if states[state])
-    return f"{len(infos):,} document{'s' * (len(infos) != 1)}" + (f": {counts}" if counts else "")
+    return counted(len(infos), "document") + (f": {counts}" if counts else "")
 
 
 def report(done: SyncReport) -> Iterator[str]:
     """Yields what an import changed."""
     counts = {"added": done.added, "updated": done.updated, "unchanged": done.unchanged, "removed": done.removed}
     changes = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
-    yield f"{changes}; {done.passages:,} passages embedded in {done.seconds:.1f} s"
+    yield f"{changes}; {counted(done.passages, 'passage')} embedded in {done.seconds:.1f} s"
     if done.ignored:
-        yield f"{done.ignored:,} files without text skipped (pictures, archives, programs)"
+        yield f"{counted(done.ignored, 'file')} without text skipped (pictures, archives, programs)"
 
 
 def failures(done: SyncReport) -> Iterator[str]:
@@ -194,7 +204,8 @@ def failures(done: SyncReport) -> Iterator[str]:
         hint = f" ({failure.hint})" if failure.hint else ""
         yield f"✗ {one_line(failure.source)}: {one_line(failure.error)}{hint}"
     if done.held:
-        yield f"{len(done.held)} documents are missing from the folder and kept for now; `rag sync --prune` removes them"
+        missing = counted(len(done.held), "document")
+        yield f"kept although missing from the folder: {missing}; `rag sync --prune` removes missing documents"
 
 
 def reindexed(done: ReindexReport) -> str:
@@ -202,7 +213,8 @@ def reindexed(done: ReindexReport) -> str:
     made_with = f"{one_line(done.embedder)}, {one_line(done.splitter)}"
     if not done.switched:
         return f"nothing to do: the index already uses {made_with}"
-    counts = f"{done.documents:,} documents, {done.passages:,} passages embedded in {done.seconds:.1f} s"
+    documents, passages = counted(done.documents, "document"), counted(done.passages, "passage")
+    counts = f"{documents}, {passages} embedded in {done.seconds:.1f} s"
     return f"{counts}; the index now uses {made_with}. `rag compact` deletes the previous version"
 
 
@@ -223,7 +235,8 @@ def health(found: Health) -> Iterator[str]:
         if found.vectors_in_chroma is not None
         else f"in use by another process ({found.chroma_holder})"
     )
-    counts = f"{found.documents:,} documents, {found.passages:,} passages, {found.waiting:,} waiting for vectors"
+    documents, passages = counted(found.documents, "document"), counted(found.passages, "passage")
+    counts = f"{documents}, {passages}, {found.waiting:,} waiting for vectors"
     yield f"{found.index}: {counts}; Chroma: {vectors}; embedder {found.embedder}"
     yield "  ".join(f"{name} {version}" for name, version in found.versions.items())
     yield from (f"repaired: {line}" for line in found.repaired)

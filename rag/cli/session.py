@@ -103,9 +103,11 @@ class Session:
             self.note(f"not synced, answering from the index as it is: {error}")
             return
         if report.held:
-            self.note(f"{len(report.held)} documents are missing from {folder}; `rag sync --prune` removes them")
+            missing = rendering.counted(len(report.held), "document")
+            self.note(f"kept although missing from {folder}: {missing}; `rag sync --prune` removes missing documents")
         if report.failed and not as_json and (report.added or report.updated):
-            self.note(f"{len(report.failed)} files of {folder} could not be read; `rag ls --failed` lists them")
+            failed = rendering.counted(len(report.failed), "file")
+            self.note(f"{failed} of {folder} could not be read; see `rag ls --failed`")
 
     def note(self, line: str) -> None:
         """Prints a line for people on standard error, unless it is empty or the session is quiet."""

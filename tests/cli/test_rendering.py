@@ -157,7 +157,7 @@ def test_report() -> None:
     ] == list(rendering.report(done))
     assert [
         "✗ x.txt: it is empty (fill it)",
-        "1 documents are missing from the folder and kept for now; `rag sync --prune` removes them",
+        "kept although missing from the folder: 1 document; `rag sync --prune` removes missing documents",
     ] == list(rendering.failures(done))
     assert ["nothing to do; 0 passages embedded in 0.0 s"] == list(rendering.report(SyncReport()))
 
