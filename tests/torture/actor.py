@@ -1,8 +1,8 @@
-"""A process that does one round of everything to an index, and says how it ended. Made to fail from outside.
+"""A process that performs every operation on an index once and prints how it ended. Made to fail from outside.
 
     python actor.py INDEX DOCUMENTS [chroma]
 
-Prints "ready", then a JSON object: what was acknowledged (name → version; 0 is removed), and the error that ended it.
+Prints "ready", then a JSON object: what was acknowledged (name → version; 0 means removed), and the error that ended it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(index: Path, documents: Path, with_chroma: bool) -> None:
     except RagError as raised:
         error = type(raised).__name__
         assert raised.hint, raised
-    except OSError as raised:  # of rag's own files, not of the index; the command line says it in a line
+    except OSError as raised:  # of rag's own files, not of the index; the command line reports it in one line
         error = type(raised).__name__
     except BaseException:
         fault = traceback.format_exc()

@@ -1,4 +1,4 @@
-"""A process that keeps an index open, as the page does, and does what it is told: JSON lines in, JSON lines out."""
+"""A process that keeps an index open, as the page does, and executes commands: JSON lines in, JSON lines out."""
 
 from __future__ import annotations
 

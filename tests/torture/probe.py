@@ -1,4 +1,4 @@
-"""Opens an index whose Chroma may be damaged, as a page would: searches at once, then fills, then compares. Prints JSON."""
+"""Opens an index whose Chroma may be damaged, as a page would: searches at once, syncs Chroma, compares. Prints JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage to any file of an index is seen: right answers or a named error, never a crash, a hang or a wrong answer."""
+"""Damage to any file of an index is detected: right answers or a named error, never a crash, a hang or a wrong answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_S = 20.0
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of 40 documents, all in Chroma, closed in order."""
+    """An index of 40 documents, all in Chroma, closed normally."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "documents").mkdir()
     for name in NAMES:
@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, copied while it is open: its last changes are in the write-ahead log only."""
+    """The same, copied while open: its last changes are only in the write-ahead log."""
     folder = tmp_path_factory.mktemp("killed")
     (folder / "documents").mkdir()
     for name in NAMES:
@@ -87,7 +87,7 @@ HARMS: list[Callable[[Path, random.Random], str]] = [flipped, cut, missing, zero
 
 
 def answers(index: Path) -> dict[str, object]:
-    """Everything a reader can be told: texts, hits, and what they show."""
+    """Returns everything that a reader can see: texts, hits, lists."""
     with open_library(index) as library:
         texts = {name: library.document(name).text for name in NAMES}
         hits = [
@@ -102,7 +102,7 @@ def answers(index: Path) -> dict[str, object]:
 def test_a_damaged_catalog_is_never_answered_from(
     state: str, request: pytest.FixtureRequest, tmp_path: Path, full: bool, seed: int
 ) -> None:
-    """Bits flipped, files cut, zeroed, removed: the right answers, or an error that says what to do; a backup restores."""
+    """Bits flipped, files truncated, zeroed, removed: right answers, or an error with a hint; a backup restores."""
     index: Path = request.getfixturevalue(state)
     chooser = random.Random(f"{seed} {state}")
     reference = tmp_path / "reference"
@@ -115,7 +115,7 @@ def test_a_damaged_catalog_is_never_answered_from(
     for n in range(200 if full else 60):
         broken = tmp_path / f"broken{n}"
         shutil.copytree(index, broken)
-        # Most of a catalog is in its main file, and so is most of the damage.
+        # Most of a catalog is in its main file, so most of the damage is done there.
         name = chooser.choice([*files, "catalog.sqlite3", "catalog.sqlite3"])
         what = chooser.choice([flipped, flipped, *HARMS])(broken / name, chooser)
         try:
@@ -133,7 +133,7 @@ def test_a_damaged_catalog_is_never_answered_from(
 
 
 def test_a_lost_log_is_seen(killed: Path, tmp_path: Path) -> None:
-    """Without its write-ahead log SQLite would show an older state; `doctor --repair` goes on with it on purpose."""
+    """Without its write-ahead log, SQLite would show an older state; `doctor --repair` accepts that state."""
     shutil.copytree(killed, tmp_path / "index")
     (tmp_path / "index" / "catalog.sqlite3-wal").unlink()
     with pytest.raises(IndexDamagedError, match=r"lost its last changes|missing") as raised:
@@ -152,7 +152,7 @@ def test_a_lost_log_is_seen(killed: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lost", [1, 4_000, 8_192, 20_000])
 def test_a_catalog_cut_at_its_end(whole: Path, tmp_path: Path, lost: int) -> None:
-    """SQLite reads what is missing there as zeros, which have no checksum."""
+    """SQLite reads the missing bytes as zeros, which have no checksum."""
     shutil.copytree(whole, tmp_path / "index")
     path = tmp_path / "index" / "catalog.sqlite3"
     os.truncate(path, path.stat().st_size - lost)
@@ -161,7 +161,7 @@ def test_a_catalog_cut_at_its_end(whole: Path, tmp_path: Path, lost: int) -> Non
 
 
 def test_another_file_in_its_place(whole: Path, tmp_path: Path) -> None:
-    """Chroma's SQLite file, another index's catalog, text: none is taken for the catalog."""
+    """Chroma's SQLite file, another index's catalog and a text file are not accepted as the catalog."""
     (chroma,) = whole.rglob("chroma.sqlite3")
     with open_library(tmp_path / "other") as library:
         library.sync(whole.parent / "documents")
@@ -177,7 +177,7 @@ def test_another_file_in_its_place(whole: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_chroma_costs_nothing(whole: Path, tmp_path: Path, full: bool, seed: int) -> None:
-    """Every file of Chroma's: answers are exact at once, nothing crashes or hangs, and Chroma is whole again after."""
+    """In any of its files: answers are exact at once, nothing crashes or hangs, and Chroma is rebuilt."""
     chooser = random.Random(seed)
     harms = [flipped] * 50 + [cut, missing, zeroed] * 10 if full else [flipped] * 6 + [cut, missing, zeroed] * 2
     for n, harm in enumerate(harms):
@@ -203,7 +203,7 @@ def test_a_damaged_chroma_costs_nothing(whole: Path, tmp_path: Path, full: bool,
 
 
 def test_damage_that_appears_while_it_is_open(whole: Path, tmp_path: Path, seed: int) -> None:
-    """A page of the catalog that goes bad under a running process is an error when it is read, not an answer."""
+    """A page of the catalog that changes under a running process is an error when it is read, not an answer."""
     shutil.copytree(whole, tmp_path / "index")
     chooser = random.Random(seed)
     with open_library(tmp_path / "index") as library:
@@ -223,7 +223,7 @@ def test_damage_that_appears_while_it_is_open(whole: Path, tmp_path: Path, seed:
 
 
 def test_a_backup_is_of_one_moment(whole: Path, tmp_path: Path, full: bool) -> None:
-    """Taken again and again while another process imports, every backup is sound, and restores to a whole state."""
+    """Every backup taken while another process imports is valid and restores a consistent state."""
     shutil.copytree(whole, tmp_path / "index")
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
@@ -248,13 +248,13 @@ def test_a_backup_is_of_one_moment(whole: Path, tmp_path: Path, full: bool) -> N
             restored = tmp_path / f"restored{n}"
             Library.restore(tmp_path / f"backup{n}", restored)
             with open_library(restored) as library:
-                # Documents that come with the first import of this root are beside those of the other.
+                # The import's root is another one, so each document may exist twice.
                 assert library._catalog.problems() == []
                 for info in library.documents():
                     document = library.document(str(Path(info.root, info.source)))
                     version = int(STAMP.search(document.text).group(2))
                     assert document.text == text_of(info.source, version)
-        with pytest.raises(RagError, match=r"importing|has .* open"):  # between two imports it is only open
+        with pytest.raises(RagError, match=r"importing|has .* open"):  # between two imports, the catalog is only open
             Library.restore(tmp_path / "backup0", tmp_path / "index")
     finally:
         importing.send_signal(signal.SIGKILL)
@@ -262,7 +262,7 @@ def test_a_backup_is_of_one_moment(whole: Path, tmp_path: Path, full: bool) -> N
 
 
 def test_a_backup_is_not_restored_under_others(whole: Path, tmp_path: Path) -> None:
-    """A process that has the index open would go on with the old file: it is named, and nothing is changed."""
+    """A process that has the index open would continue with the old file: the restore is refused and changes nothing."""
     shutil.copytree(whole, tmp_path / "index")
     program = (
         "import sys, time; from rag import Library; l = Library.open(sys.argv[1]); print(1, flush=True); time.sleep(60)"

@@ -1,6 +1,6 @@
-"""A disk that is full, read-only or failing, and a system out of handles: a named error, and nothing acknowledged is lost.
+"""A full, read-only or failing disk, or too few file handles: a named error, and nothing acknowledged is lost.
 
-System calls on the index's own files are made to fail one after the other, in real processes, by strace.
+strace makes system calls on the index's files fail one after the other, in real processes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def can_inject() -> bool:
 
 
 class Room:
-    """An index of six documents at a place that stays the same, and fresh copies of both."""
+    """An index of six documents at a fixed path, which can be reset."""
 
     def __init__(self, folder: Path) -> None:
         self.index, self.documents, self._kept = folder / "index", folder / "documents", folder / "kept"
@@ -56,7 +56,7 @@ class Room:
             shutil.copytree(self._kept / part.name, part)
 
     def act(self, *before: str, chroma: bool = False, limit: Callable[[], None] | None = None) -> dict[str, object]:
-        """One round of everything, under a program that makes it fail, or a limit; what it said of how it ended."""
+        """Runs the actor under a program or a limit that makes it fail; returns its report."""
         command = [*before, sys.executable, str(ACTOR), str(self.index), str(self.documents), *["chroma"] * chroma]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -66,7 +66,7 @@ class Room:
         return report
 
     def check(self, acknowledged: dict[str, int], why: str) -> None:
-        """Whole, with all that was acknowledged; and the next round does what was left."""
+        """Checks that everything acknowledged is there, and that the next run completes the rest."""
         expected = {f"doc{n}": Expected.of(1) for n in range(6)}
         expected |= {"doc1": Expected.of(1, 2), "doc2": Expected.of(1, 0), "new": Expected.of(0, 1)}
         expected |= {name: Expected.of(version) for name, version in acknowledged.items()}
@@ -75,7 +75,7 @@ class Room:
                 verify(library, expected)
             if acknowledged.get("doc2") != 0:
                 again = self.act()
-                assert again["error"] in ("", "SourceError")  # doc2 may have gone before its removal was acknowledged
+                assert again["error"] in ("", "SourceError")  # doc2 may be removed without an acknowledgement
                 with open_library(self.index) as library:
                     verify(library, expected | {name: Expected.of(v) for name, v in again["acknowledged"].items()})
         except AssertionError as error:
@@ -95,7 +95,7 @@ def room(tmp_path: Path) -> Room:
 
 
 def test_each_system_call_fails_once(room: Room, full: bool, seed: int, tmp_path: Path) -> None:
-    """The first, the second, … of each kind, once or from then on."""
+    """The first, the second, … of each kind: once, or every one from then on."""
     if not can_inject():
         pytest.skip("strace is not installed, or may not trace here")
     chooser = random.Random(seed)
@@ -123,7 +123,7 @@ def test_each_system_call_fails_once(room: Room, full: bool, seed: int, tmp_path
 
 
 def test_chroma_on_a_failing_disk(room: Room, full: bool, seed: int) -> None:
-    """What Chroma cannot write or read is answered by the scan."""
+    """The scan answers when Chroma cannot write or read."""
     if not can_inject():
         pytest.skip("strace is not installed, or may not trace here")
     chooser = random.Random(seed)
@@ -158,7 +158,7 @@ def small_disk(place: Path, megabytes: int) -> Iterator[None]:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    """An import that fills it ends with a named error; what was acknowledged is there, and given room it goes on."""
+    """An import that fills it ends with a named error; acknowledged documents are there; with more space, it continues."""
     documents = tmp_path / "documents"
     documents.mkdir()
     names = [f"doc{n}" for n in range(3000)]
@@ -194,7 +194,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     ids=["size", "handles"],
 )
 def test_limits_of_the_system(room: Room, kind: int, limits: tuple[int, ...]) -> None:
-    """Files that may not grow, no more handles: a named error, nothing lost."""
+    """Limited file size, no more handles: a named error, nothing lost."""
     for n in range(60):
         (room.documents / f"more{n}").write_text(text_of(f"more{n}", 1))
     errors = set()
@@ -205,7 +205,7 @@ def test_limits_of_the_system(room: Room, kind: int, limits: tuple[int, ...]) ->
             preexec_fn=lambda limit=limit: resource.setrlimit(kind, (limit, limit)),
         )  # fmt: skip
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-        if lines:  # with too few handles Python itself may not get so far
+        if lines:  # with too few handles, Python itself may not start
             report = json.loads(lines[-1])
             assert report["fault"] == "", (limit, report["fault"])
             errors.add(report["error"])
@@ -238,7 +238,7 @@ for work in (search, add):
 
 
 def test_read_only(room: Room, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An index that may not be written is said to be so, and left as it is."""
+    """A read-only index is reported as such and left as it is."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:

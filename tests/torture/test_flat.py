@@ -1,4 +1,4 @@
-"""Memory and handles stay where they are, however long a process answers and imports."""
+"""Memory and handles do not grow, however long a process answers and imports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ print(json.dumps(points))
 
 
 def slope_per_thousand(points: list[dict[str, int]]) -> float:
-    """Growth of memory over 1,000 questions, as a share, by least squares."""
+    """Returns the growth of memory over 1,000 questions, as a share, by least squares."""
     n = len(points)
     xs, ys = [p["questions"] for p in points], [p["rss_kb"] for p in points]
     mean_x, mean_y = sum(xs) / n, sum(ys) / n
@@ -68,14 +68,14 @@ def test_flat(tmp_path: Path, full: bool) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=3000, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     points = json.loads(done.stdout)
-    settled = points[len(points) // 3 :]  # caches fill first
+    settled = points[len(points) // 3 :]  # after the caches are filled
     print(points[0], points[-1], f"slope {slope_per_thousand(settled):.4f} a thousand questions")
 
     assert {p["handles"] for p in settled} == {settled[0]["handles"]}
     assert max(p["threads"] for p in settled) == min(p["threads"] for p in settled)
     if full:
         assert slope_per_thousand(settled) < 0.01
-    else:  # too few for a slope: a leak of a connection or a result a question would show all the same
+    else:  # too few for a slope, but enough to show a connection or a result leaked with each question
         assert settled[-1]["rss_kb"] - settled[0]["rss_kb"] < 6_000
     size = sum(path.stat().st_size for path in (tmp_path / "index").rglob("*") if path.is_file())
     assert size < 40_000_000, "the index grows with its history"

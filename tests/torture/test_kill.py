@@ -1,4 +1,4 @@
-"""Killed at any point, an index keeps what was acknowledged, whole, and goes on."""
+"""An index survives being killed at any point: what was acknowledged is complete, and work continues."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .world import Expected, OwnDirections, open_library, text_of, verify
 pytestmark = pytest.mark.process
 
 WORKER = Path(__file__).with_name("worker.py")
-ROUNDS = 10  # kills that one index has to survive
+ROUNDS = 10  # kills of one index
 
 
 class Room:
-    """A folder of documents and an index over it, and what is known of both."""
+    """A folder of documents with an index, and the versions that were acknowledged."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,7 +33,7 @@ class Room:
             library.sync(folder / "documents")
 
     def run(self, seed: str, point: str, nth: int, after_s: float | None) -> bool:
-        """Lets a worker change the index until it is killed; whether it was."""
+        """Runs a worker that changes the index; returns whether it was killed."""
         (self.folder / "state.json").write_text(json.dumps(self.acknowledged))
         worker = subprocess.Popen(
             [sys.executable, str(WORKER), str(self.folder), seed, point, str(nth), "14"],
@@ -52,7 +52,7 @@ class Room:
         return killed
 
     def check(self, said: list[dict]) -> None:
-        """The index holds what was acknowledged; what was being changed is as it was or as it was to be."""
+        """Checks that the index has what was acknowledged; a document being changed has its old or its new version."""
         trying: dict[str, int] = {}
         for line in said:
             trying = line.get("trying", trying)
@@ -64,7 +64,7 @@ class Room:
             expected[name] = Expected.of(self.acknowledged.get(name, 0), version)
         with open_library(self.folder / "index") as library:
             there = verify(library, expected)
-        # What the worker did not come to is done by the next sync, and nothing twice.
+        # The next sync does what the worker did not reach, and nothing twice.
         for name, version in trying.items():
             there[name] = version
             path = self.folder / "documents" / name
@@ -73,18 +73,18 @@ class Room:
             for name in [n for n, v in trying.items() if not v and there.get(n) is not None]:
                 if name in {info.source for info in library.documents()}:
                     library.remove(name)
-            # By name: a sync alone would keep out what was removed by hand before it was put again.
+            # By name: a sync alone would keep out files that were removed by hand and then added again.
             library.add(*(self.folder / "documents" / name for name, version in trying.items() if version))
             library.sync(self.folder / "documents", prune=True)
             self.acknowledged = {name: version for name, version in there.items() if version}
             verify(library, {name: Expected.of(version) for name, version in self.acknowledged.items()})
 
     def check_chroma(self) -> None:
-        """Chroma agrees with the catalog once it is filled."""
+        """Checks that Chroma agrees with the catalog once it is filled."""
         with open_library(self.folder / "index", short_lived=False) as library:
             deadline = time.monotonic() + 20
             while not library._vector_search.try_open() and time.monotonic() < deadline:
-                time.sleep(0.05)  # a child that outlived its parent is finishing
+                time.sleep(0.05)  # a child that outlived its parent is still finishing
             health = library.check(repair=True)
             assert (health.problems, health.waiting) == ((), 0)
             assert health.vectors_in_chroma == health.passages
@@ -92,7 +92,7 @@ class Room:
 
 
 def test_killed_at_any_point(tmp_path: Path, full: bool, seed: int) -> None:
-    """Named points and random times; adds, changes, removals, syncs, reindexing; one index survives kill after kill."""
+    """At named points and random times, during adds, changes, removals, syncs and reindexing; ten kills for each index."""
     chooser = random.Random(seed)
     wanted = 500 if full else 40
     killed = runs = 0
@@ -122,7 +122,7 @@ def test_killed_at_any_point(tmp_path: Path, full: bool, seed: int) -> None:
 
 
 def test_a_killed_sync_goes_on(tmp_path: Path, full: bool, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was embedded and acknowledged is not embedded again: at most the batch that was at hand."""
+    """At most one batch is embedded twice; what was acknowledged is not embedded again."""
     monkeypatch.setattr("rag.index.batch_writer.TOGETHER", 16)
     chooser = random.Random(seed)
     for tree in range(30 if full else 5):
@@ -136,7 +136,7 @@ def test_a_killed_sync_goes_on(tmp_path: Path, full: bool, seed: int, monkeypatc
         stop_at = chooser.randint(10, 120)
 
         class Killed(BaseException):
-            """Stands for the end of the process: nothing after it runs."""
+            """Stands for the end of the process: no code after it runs."""
 
         class Mortal(OwnDirections):
             def embed(self, texts, *, stop_at=stop_at):

@@ -1,5 +1,4 @@
-"""Folders of mixed formats: a sync that is killed again and again ends as one that was let alone; files made to hurt cost
-themselves only."""
+"""Folders of mixed formats: a sync killed repeatedly ends like an undisturbed one; malicious files harm no others."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ MOST_GROWTH = 300_000  # kB
 
 
 def mixed(folder: Path, count: int) -> None:
-    """So many files: real ones of every format, made ones with words of their own, one that cannot be read in each ten."""
+    """Writes `count` files: real ones of every format, generated ones, and one in ten that cannot be read."""
     folder.mkdir()
     for n in range(count):
         real = REAL[n % len(REAL)]
@@ -53,7 +52,7 @@ def mixed(folder: Path, count: int) -> None:
 
 
 def state(library: Library) -> dict[str, object]:
-    """All that an index says of its documents: text, places, passages with their words and vectors; and failures."""
+    """Returns everything that an index knows of its documents: text, anchors, passages with terms and vectors; failures."""
     catalog, found = library._catalog, {}
     for info in library.documents():
         if info.state == "failed":
@@ -69,7 +68,7 @@ def state(library: Library) -> dict[str, object]:
 
 
 def test_a_sync_killed_again_and_again_ends_as_one_let_alone(tmp_path: Path, full: bool, seed: int) -> None:
-    """The documents, their passages, words and vectors are those of an index that was built in one go."""
+    """Documents, passages, terms and vectors equal those of an index that was built without interruption."""
     files, kills = (500, 50) if full else (100, 6)
     folder, chooser = tmp_path / "documents", random.Random(seed)
     mixed(folder, files)
@@ -106,7 +105,7 @@ def test_a_sync_killed_again_and_again_ends_as_one_let_alone(tmp_path: Path, ful
 
 
 def broken(data: bytes, chooser: random.Random) -> bytes:
-    """A file after an accident: bits flipped, cut off, a part zeroed, a part of it elsewhere in it."""
+    """Returns a damaged file: bits flipped, truncated, a part zeroed, or a part copied elsewhere in it."""
     held = bytearray(data)
     match chooser.randrange(4):
         case 0:
@@ -125,7 +124,7 @@ def broken(data: bytes, chooser: random.Random) -> bytes:
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Files made to take all memory, all time, or what is none of theirs."""
+    """Yields malicious files: they try to use up memory or time, or to read other files."""
     body = '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>{}</w:body></w:document>'
     lol = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY l0 "lol">' + "".join(
         f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10)
@@ -161,7 +160,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def test_files_made_to_hurt_cost_themselves_only(tmp_path: Path, full: bool, seed: int) -> None:
-    """Each is read or refused with a reason, in time; the good ones beside them are in; nothing of other files leaks."""
+    """Each is read or refused with a reason, in time; good files in the same folder are added; no other file leaks."""
     chooser, folder = random.Random(seed), tmp_path / "documents"
     folder.mkdir()
     for n in range(2_090 if full else 130):
@@ -204,7 +203,7 @@ def test_files_made_to_hurt_cost_themselves_only(tmp_path: Path, full: bool, see
 
 @pytest.mark.parametrize("how", ["hangs", "eats memory", "crashes"])
 def test_a_parser_that_fails_is_replaced(how: str, tmp_path: Path) -> None:
-    """Whatever happens to the child, the next file is read."""
+    """The next file is read whatever happened to the child."""
     parser = Parser(limit_s=25.0 if how == "eats memory" else 2.0)
     good = json.dumps({"note": "the kettle is copper"}).encode()
     assert "copper" in parser.parse(good, "a.json").documents[0].text

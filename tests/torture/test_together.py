@@ -1,4 +1,4 @@
-"""Several processes over one index agree with a dictionary, whatever they do and whoever dies."""
+"""Several processes that use one index agree with a dictionary, whatever they do and whichever of them dies."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Desk:
 
 
 class Command:
-    """A process that opens the index, does one thing, and ends, as `rag` does: here in this one."""
+    """Opens the index, does one thing and closes it, as a `rag` command does; runs in this process."""
 
     def __init__(self, index: Path, passage_tokens: int = PASSAGE_TOKENS) -> None:
         self.index = index
@@ -73,14 +73,14 @@ class Command:
 
 
 class Together(RuleBasedStateMachine):
-    """Random operations of a page and of commands beside it."""
+    """Random operations of a page, and of commands that run at the same time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         (self.folder / "documents").mkdir()
         self.files: dict[str, str] = {}  # what is in the folder
-        self.model: dict[str, str] = {}  # what the index must hold: source → text
+        self.model: dict[str, str] = {}  # what the index must contain: source → text
         self.forgotten: set[str] = set()
         self.versions = 0
         self.desk = Desk(self.folder / "index")
@@ -155,7 +155,7 @@ class Together(RuleBasedStateMachine):
     @precondition(lambda self: self.model)
     @rule(data=st.data())
     def find(self, data: st.DataObject) -> None:
-        """By words, by vector, with a filter, and not in an older version: from both processes."""
+        """By words, by vector, with a filter, and not in an older version, from both processes."""
         name = data.draw(st.sampled_from(sorted(self.model)))
         text = self.model[name]
         paragraph = text.split("\n\n")[data.draw(st.integers(0, PARAGRAPHS - 1))].strip()
@@ -174,7 +174,7 @@ class Together(RuleBasedStateMachine):
 
 
 def test_random_operations_agree_with_a_dictionary(full: bool, seed: int) -> None:
-    """A page and commands beside it: add, change, rename, delete, sync, remove, reindex, crash, reopen, search."""
+    """A page and commands at the same time: add, change, rename, delete, sync, remove, reindex, crash, reopen, search."""
     from hypothesis import seed as seeded
 
     machine = seeded(seed)(Together)
@@ -194,7 +194,7 @@ def rag(room: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def test_a_page_and_commands_beside_it(tmp_path: Path, full: bool, seed: int) -> None:
-    """The real page follows its folder while rag ask, add, sync, eval, backup run beside it, several at a time."""
+    """The real page follows its folder while rag ask, add, sync, eval and backup run, several at a time."""
     chooser = random.Random(seed)
     documents = tmp_path / "documents"
     documents.mkdir()
@@ -227,7 +227,7 @@ def test_a_page_and_commands_beside_it(tmp_path: Path, full: bool, seed: int) ->
             for job, process in running:
                 out, errors = process.communicate(timeout=120)
                 assert process.returncode == 0, (job, process.returncode, errors, out[-500:])
-            # All commands have ended: what they acknowledged is found by a new one, and what was replaced is not.
+            # A new command finds what the ended commands acknowledged, and nothing that was replaced.
             found = json.loads(rag(tmp_path, "search", f"unique{name}v{versions[name]}p1", "--source", name, "--json")
                                .communicate(timeout=60)[0])  # fmt: skip
             assert f"unique{name}v{versions[name]}p1" in " ".join(hit["text"] for hit in found["hits"])
@@ -243,7 +243,7 @@ def test_a_page_and_commands_beside_it(tmp_path: Path, full: bool, seed: int) ->
 
 
 def test_importing_processes_take_turns(tmp_path: Path, full: bool) -> None:
-    """Three processes import at once, again and again: every document of every one is there."""
+    """Three processes import at the same time: all documents of all of them are there."""
     for round_ in range(20 if full else 3):
         expected: dict[str, Expected] = {}
         running = []

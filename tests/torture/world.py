@@ -1,7 +1,7 @@
-"""What the torture tests share: small documents that carry their version in every passage, and what must hold of them.
+"""Shared by the torture tests: small documents that state their version in every passage, and checks of a library of them.
 
-The embedder is a fake that gives each text a direction of its own: whether a text is found by its vector is then exact, and
-a process starts in a moment. Everything else is real.
+The embedder is a fake that gives each text its own direction, so that finding a text by its vector is exact and a process
+starts quickly. Everything else is real.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from rag.index import vector_search
 from rag.index.indexed_text import embedded_text
 from rag.settings import Settings
 
-vector_search._SCAN_ALL_UP_TO = 0  # so that libraries as small as these are asked through Chroma all the same
+vector_search._SCAN_ALL_UP_TO = 0  # so that even libraries as small as these are searched through Chroma
 DIMENSION = 128
 WORDS = """river stone winter garden letter market bridge engine music harbour paper winter island window silver
 copper forest thunder bottle ladder candle basket mirror saddle anchor barrel blanket button
 castle desert feather hammer""".split()
-PASSAGE_TOKENS = 100  # a paragraph has some 70: each is a passage
+PASSAGE_TOKENS = 100  # a paragraph has about 70: each is one passage
 PARAGRAPHS = 4
 STAMP = re.compile(r"\b(\w+) stamped v(\d+)w\b")
 
 
 class OwnDirections:
-    """An embedder: each text has a direction of its own. Counts what it was asked for."""
+    """An embedder that gives each text its own direction. Counts the texts."""
 
     dimension = DIMENSION
     languages: frozenset[str] = frozenset()
@@ -59,7 +59,7 @@ def open_library(
     passage_tokens: int = PASSAGE_TOKENS,
     accept_data_loss: bool = False,
 ) -> Library:
-    """A library over the fake embedder."""
+    """Opens a library with the fake embedder."""
     settings = Settings(passage_tokens=passage_tokens)
     library = Library.open(index, settings, short_lived=short_lived, accept_data_loss=accept_data_loss)
     library.__dict__["_embedder"] = OwnDirections(embedder)
@@ -69,12 +69,12 @@ def open_library(
 
 
 def leave_chroma_alone(library: Library) -> None:
-    """Spares a small library that nobody asks through Chroma the 2 s of starting it when it is closed."""
+    """Keeps a short-lived library from starting Chroma when it is closed, which takes 2 s."""
     library._vector_search.is_never_filled = lambda: False
 
 
 def text_of(name: str, version: int, paragraphs: int = PARAGRAPHS) -> str:
-    """A document's text: every paragraph is a passage, has words of its own, and says its version."""
+    """Returns a document's text: every paragraph is one passage, has its own words, and states its version."""
     made = []
     for n in range(paragraphs):
         chooser = random.Random(f"{name} {version} {n}")
@@ -85,7 +85,7 @@ def text_of(name: str, version: int, paragraphs: int = PARAGRAPHS) -> str:
 
 @dataclass(frozen=True)
 class Expected:
-    """The versions of a document that may be there; 0 stands for its absence."""
+    """The versions of a document that are allowed; 0 stands for its absence."""
 
     versions: frozenset[int]
 
@@ -95,15 +95,15 @@ class Expected:
 
 
 def verify(library: Library, expected: Mapping[str, Expected], *, whole: bool = True) -> dict[str, int]:
-    """Makes sure that the library holds what it must: text, words and vectors of whole documents, and nothing else.
+    """Checks that a library contains the text, terms and vectors of complete documents, and nothing else.
 
     Returns:
-        The version of each document that is there.
+        Name → version of each document found.
     """
     there: dict[str, int] = {}
     for info in library.documents():
         assert info.state != "failed", info
-        assert info.source in expected, f"{info.source} came from nowhere"
+        assert info.source in expected, f"{info.source} is not expected"
         text = library.document(info.source).text
         version = int(STAMP.search(text).group(2))
         assert text == text_of(info.source, version), f"{info.source} is a mixture"
@@ -118,7 +118,7 @@ def verify(library: Library, expected: Mapping[str, Expected], *, whole: bool = 
 
 
 def find_by_words_and_vectors(library: Library, name: str, version: int) -> None:
-    """Every passage of a document is found by a word of its own and by its own vector; none of another version is."""
+    """Checks that every passage of a document is found by its own word and by its own vector."""
     document = library.document(name)
     for n in range(PARAGRAPHS):
         word = f"unique{name}v{version}p{n}"

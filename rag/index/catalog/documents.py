@@ -307,14 +307,22 @@ class Documents:
                 "INSERT INTO documents (root_id, source, file, state, title, author, date, media_type, metadata,"
                 " characters, content_hash, added) VALUES (?, ?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    root_id, document.source, file or document.source, document.title, document.author, document.date,
-                    document.media_type, json.dumps(dict(document.metadata), ensure_ascii=False),
-                    len(document.text), document.content_hash, datetime.now(UTC).isoformat(timespec="seconds"),
+                    root_id,
+                    document.source,
+                    file or document.source,
+                    document.title,
+                    document.author,
+                    document.date,
+                    document.media_type,
+                    json.dumps(dict(document.metadata), ensure_ascii=False),
+                    len(document.text),
+                    document.content_hash,
+                    datetime.now(UTC).isoformat(timespec="seconds"),
                 ),
-            )  # fmt: skip
+            )
             self._db.run_many(
                 "INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?, ?, ?, ?)",
-                [(document_id, mark.start, mark.name, mark.page, mark.counts, mark.first) for mark in document.anchors],
+                [(document_id, a.start, a.name, a.page, a.counts, a.first) for a in document.anchors],
             )
             self._db.run_many(
                 "INSERT INTO texts (document_id, start, text) VALUES (?, ?, ?)",

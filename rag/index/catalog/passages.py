@@ -178,12 +178,9 @@ class Passages:
             rows: (id, key, index version) of each.
         """
         with self._db.transaction():
-            # Another process may have deleted some of them in the meantime.
-            there = {id_ for (id_,) in self._db.query(
-                "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([r[0] for r in rows]),)
-            )}  # fmt: skip
+            existing = self._existing([row[0] for row in rows])
             for version in {row[2] for row in rows}:
-                ids = [(id_,) for id_, _, its in rows if its == version and id_ in there]
+                ids = [(id_,) for id_, _, its in rows if its == version and id_ in existing]
                 counts = [
                     word_count(self._db.query(f"SELECT terms FROM words_{version} WHERE rowid = ?", id_)[0][0])
                     for id_ in ids
@@ -196,9 +193,14 @@ class Passages:
                     self._db.run_many(sql, ids)
                 self._versions.count(version, -len(ids), -sum(counts))
             self._db.run_many(
-                "INSERT INTO log (op, key) VALUES ('delete', ?)", [(key,) for id_, key, _ in rows if id_ in there]
+                "INSERT INTO log (op, key) VALUES ('delete', ?)", [(key,) for id_, key, _ in rows if id_ in existing]
             )
 
+    def _existing(self, passage_ids: Sequence[int]) -> set[int]:
+        """Returns those of these passages that no other process has deleted in the meantime."""
+        sql = "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))"
+        return {id_ for (id_,) in self._db.query(sql, (json.dumps([*passage_ids]),))}
+
     def _words(self) -> str:
-        """Name of the full-text table of the current index version."""
+        """Returns the name of the full-text table of the current index version."""
         return f"words_{self._versions.current().id}"
