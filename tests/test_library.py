@@ -1,4 +1,4 @@
-"""A library from end to end: documents in, in step, out; found by words and by meaning."""
+"""The front door: documents are added, synced and removed, found by words and by meaning, and quoted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sources(library: Library) -> list[str]:
 
 
 def test_sync_follows_the_folder(library: Library, folder: Path) -> None:
-    """New, changed, unchanged, gone."""
+    """Added, changed, unchanged and deleted files."""
     first = library.sync(folder)
     assert (3, 0, 0, 0) == (first.added, first.updated, first.unchanged, first.removed)
     assert ["rivers.txt", "sub/bread.txt", "towers.md"] == sources(library)
@@ -62,8 +62,8 @@ def test_filters(library: Library, folder: Path) -> None:
     assert set() == found(Filter(sources=("' OR 1=1 --",)))
 
 
-def test_a_heading_names_what_is_said_below_it(library: Library) -> None:
-    """The sentence itself need not say what it is about."""
+def test_a_heading_names_what_is_below_it(library: Library) -> None:
+    """The sentence itself need not name its subject."""
     sections = ("# Handbook", "## Licence", "Apache-2.0, with one exception.", "## Opening hours", "Eight to five, daily.")
     text = "\n\n".join(sections)
     library.add_documents([Document(text, "Handbook", media_type="text/markdown", source="handbook.md")])
@@ -75,7 +75,7 @@ def test_a_heading_names_what_is_said_below_it(library: Library) -> None:
 
 
 def test_one_passage_library(library: Library) -> None:
-    """Scores are sound for a single passage."""
+    """A single passage gets a valid score."""
     library.add_documents([Document("The kettle is blue.", "Kettle", source="k")])
     answer = library.ask("What colour is the kettle?")
 
@@ -86,17 +86,17 @@ def test_one_passage_library(library: Library) -> None:
     "question", ["the of and", 'NEAR("x" AND *', "a" * 8000, "\udcff?", "'; DROP TABLE x", "🙂", "\x1b[2J"]
 )
 def test_odd_questions(seeds: Library, question: str) -> None:
-    """Anything may be asked; nothing breaks."""
+    """Any text is accepted as a question."""
     assert seeds.ask(question).status in ("answered", "abstained")
 
 
 def test_an_empty_library_abstains(library: Library) -> None:
-    """With no documents, nothing is answered."""
+    """Without documents, no question is answered."""
     assert "abstained" == library.ask("Anything?").status
 
 
 def test_citations_resolve(seeds: Library, article: str) -> None:
-    """The question that must always be answered well."""
+    """Each citation is at its offsets in the document, and in the answer."""
     answer = seeds.ask("What did India raise with Sun Weidong?")
 
     assert "answered" == answer.status
@@ -109,7 +109,7 @@ def test_citations_resolve(seeds: Library, article: str) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.sampled_from("ab é\u0301🙂\r\n\0.שx中"), min_size=1, max_size=200), min_size=1, max_size=4))
 def test_offsets_hold_for_any_text(library: Library, tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
-    """Whatever the text, what a hit shows is what the document holds there."""
+    """For any text, a hit shows exactly the characters of the document at its offsets."""
     folder = tmp_path_factory.mktemp("texts")
     for n, text in enumerate(texts):
         (folder / f"{n}.txt").write_bytes(text.encode())
@@ -130,7 +130,7 @@ def test_another_embedder_is_refused(tmp_path: Path, folder: Path) -> None:
 
 
 def test_an_embedder_of_ones_own(tmp_path: Path, folder: Path) -> None:
-    """Any object with its methods makes the vectors; the index remembers by its name whose they are."""
+    """Any object with the methods of an embedder makes the vectors; the index remembers its name."""
     with Library.open(tmp_path / "index", short_lived=True, embedder=OwnDirections("mine")) as opened:
         leave_chroma_alone(opened)
         opened.sync(folder)
@@ -141,7 +141,7 @@ def test_an_embedder_of_ones_own(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
-    """Any compatible endpoint embeds; if it is down, words are found and the notice says so."""
+    """Any compatible endpoint embeds; while it is down, search is by words, and the notice says so."""
     with fake.model_server(fake.embeds()) as server:
         settings = Settings(embedder="openai:e", embedder_url=server.url, api_key="k")
         with Library.open(tmp_path / "index", settings, short_lived=True) as library:
@@ -159,7 +159,7 @@ def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_document_changed_while_it_is_quoted(library: Library, other: Library, folder: Path) -> None:
-    """The answer is from its new revision, not a refusal because the old one is gone."""
+    """The answer quotes the new revision instead of failing because the old one is gone."""
     library.sync(folder)
     search = library._answerer._search
     find, changed = search.find, []
@@ -179,7 +179,7 @@ def test_a_document_changed_while_it_is_quoted(library: Library, other: Library,
 
 
 def test_fields_that_can_be_asked_for(tmp_path: Path) -> None:
-    """Each with how many documents have it; a filter that asks for one finds those."""
+    """Each with the number of its documents; a filter on it finds them."""
     with Library.open(tmp_path / "index", short_lived=True) as library:
         library.add_documents(
             Document(

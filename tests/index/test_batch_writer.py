@@ -25,7 +25,7 @@ def sources(library: Library) -> list[str]:
 
 
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long new document is searchable while its vectors follow; a long changed one is replaced whole."""
+    """A long new document is searchable while its vectors follow; a long changed one is replaced as a whole."""
     monkeypatch.setattr("rag.index.ingest.LONG", 20)
     monkeypatch.setattr("rag.index.batch_writer.TOGETHER", 10)
     seen: list[tuple[int, int]] = []
@@ -52,7 +52,7 @@ def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: 
 
 
 def test_removed_while_it_is_imported(library: Library, other: Library, folder: Path) -> None:
-    """A removal by hand during an import holds, whichever of the two is acknowledged first."""
+    """A removal by hand during an import wins, whichever of the two is acknowledged first."""
     library.sync(folder)
     (folder / "rivers.txt").write_text("The Danube is long, and ends in the Black Sea.", "utf-8")
     embed = library._embedder.embed
@@ -73,7 +73,7 @@ def test_removed_while_it_is_imported(library: Library, other: Library, folder: 
 def test_a_long_one_removed_while_it_is_imported(
     library: Library, other: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of it is left behind, though its words were being stored."""
+    """Nothing of it remains, although its words were being stored."""
     monkeypatch.setattr("rag.index.ingest.LONG", 4)
     monkeypatch.setattr("rag.index.batch_writer._WORDS_AT_ONCE", 4)
     text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(40))

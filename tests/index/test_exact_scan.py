@@ -11,7 +11,7 @@ from rag.index.exact_scan import ExactScan
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.one_of(st.none(), st.integers(0, 7))), max_size=40))
 def test_the_scan_agrees_with_a_dictionary(changes: list[tuple[str, int | None]]) -> None:
-    """Upserts and deletes in any order leave what a dictionary holds, ranked by cosine."""
+    """After upserts and deletes in any order, the scan has what a dictionary has, ranked by cosine."""
     scan, model = ExactScan(), {}
     directions = np.eye(8, dtype=np.float32)
     scan.apply((key, None if at is None else directions[at]) for key, at in changes)

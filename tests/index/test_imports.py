@@ -32,7 +32,7 @@ def test_two_roots_with_the_same_names(library: Library, folder: Path, tmp_path:
 
 
 def test_add_and_remove(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file added by name is found by that name; removed, it is gone; syncing never removes it."""
+    """A file is found under the name by which it was added, removed, and added again."""
     monkeypatch.chdir(folder)
     assert 1 == library.add("rivers.txt").added
     assert ["rivers.txt"] == sources(library)
@@ -55,7 +55,7 @@ def test_removed_from_a_synced_folder_stays_out(library: Library, folder: Path) 
 
 
 def test_a_file_added_by_name_survives_the_next_sync(library: Library, folder: Path) -> None:
-    """Even one that syncing passes over."""
+    """Even a hidden file, which a sync skips."""
     library.sync(folder)
     (folder / ".hidden.txt").write_text("The hidden treasure is gold.", "utf-8")
     assert library.add(folder / ".hidden.txt").added == 1
@@ -64,7 +64,7 @@ def test_a_file_added_by_name_survives_the_next_sync(library: Library, folder: P
 
 
 def test_a_second_import_names_the_first(library: Library, folder: Path) -> None:
-    """Who holds the lock is said."""
+    """The error names the process that holds the lock."""
     lock = NamedLock(library.folder / "import.lock", "importing")
     lock.acquire()
     try:

@@ -1,4 +1,4 @@
-"""Folders that vanish, move and change under an index: what is gone for a moment is not forgotten."""
+"""What a sync finds new, changed, moved or deleted, and what it keeps when files vanish."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sources(library: Library) -> list[str]:
 
 
 def test_second_sync_does_nothing(library: Library, folder: Path) -> None:
-    """Nothing is read, embedded or written again."""
+    """No file is read, embedded or written again."""
     library.sync(folder)
     for path in folder.rglob("*.*"):
         os.utime(path, (1_600_000_000, 1_600_000_000))
@@ -37,7 +37,7 @@ def test_second_sync_does_nothing(library: Library, folder: Path) -> None:
 
 
 def test_vanished_documents_are_held(library: Library, folder: Path) -> None:
-    """Most of a folder gone at once is not a wish; --prune makes it one."""
+    """Most of a folder gone at once is not a request to delete; `prune` makes it one."""
     library.sync(folder)
     for name in ("rivers.txt", "towers.md"):
         (folder / name).unlink()
@@ -49,7 +49,7 @@ def test_vanished_documents_are_held(library: Library, folder: Path) -> None:
 
 
 def test_a_missing_folder_removes_nothing(library: Library, folder: Path) -> None:
-    """A root that cannot be read is an error, and all is kept."""
+    """A root that cannot be read is an error, and all documents are kept."""
     library.sync(folder)
     folder.rename(folder.with_name("elsewhere"))
     with pytest.raises(SourceError, match="no folder"):
@@ -59,7 +59,7 @@ def test_a_missing_folder_removes_nothing(library: Library, folder: Path) -> Non
 
 
 def test_one_bad_file_does_not_stop_the_rest(library: Library, folder: Path) -> None:
-    """It is listed with its reason, and taken in once it is mended."""
+    """It is listed with its reason, and added once it can be read."""
     (folder / "bad.txt").write_bytes(bytes(range(256)) * 40)
     report = library.sync(folder)
     assert (3, ["bad.txt"]) == (report.added, [failure.source for failure in report.failed])
@@ -70,7 +70,7 @@ def test_one_bad_file_does_not_stop_the_rest(library: Library, folder: Path) -> 
 
 
 def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a reader raises, the others are taken in."""
+    """Whatever a parser raises, the other files are added."""
 
     def broken(data: bytes, name: str) -> Document:
         raise StopIteration
@@ -103,7 +103,7 @@ def count(library: Library) -> int:
 
 
 def test_an_emptied_folder(synced: Library, ten: Path) -> None:
-    """A disk that is not mounted is an empty folder: all is held, and nothing embedded again once it is back."""
+    """A disk that is not mounted is an empty folder: all is kept, and nothing is embedded again once it is back."""
     ten.rename(ten.with_name("away"))
     ten.mkdir()
     report = synced.sync(ten)
@@ -127,7 +127,7 @@ def test_an_emptied_folder(synced: Library, ten: Path) -> None:
     ids=["renamed", "a file", "a link to nowhere", "a link to itself"],
 )
 def test_a_root_that_is_not_there(synced: Library, ten: Path, harm: Callable[[Path], object]) -> None:
-    """It is an error that says so, and nothing is removed."""
+    """The error says so, and nothing is removed."""
     harm(ten)
     with pytest.raises(SourceError):
         synced.sync(ten)
@@ -137,7 +137,7 @@ def test_a_root_that_is_not_there(synced: Library, ten: Path, harm: Callable[[Pa
 
 @pytest.mark.parametrize(("gone", "held"), [(1, False), (2, False), (3, True), (9, True), (10, True)])
 def test_how_many_may_go(synced: Library, ten: Path, gone: int, held: bool) -> None:
-    """Up to a fifth goes at once; more is held until it is confirmed."""
+    """Up to a fifth is removed at once; more is kept until it is confirmed."""
     for path in sorted(path for path in ten.rglob("doc*"))[:gone]:
         path.unlink()
     report = synced.sync(ten)
@@ -147,7 +147,7 @@ def test_how_many_may_go(synced: Library, ten: Path, gone: int, held: bool) -> N
 
 
 def test_the_only_document(tmp_path: Path) -> None:
-    """All of one is much, too."""
+    """One of one is more than a fifth."""
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "doc0").write_text(text_of("doc0", 1))
     with open_library(tmp_path / "index") as library:
@@ -157,14 +157,14 @@ def test_the_only_document(tmp_path: Path) -> None:
 
 
 def test_a_subfolder_that_is_not_mounted(synced: Library, ten: Path) -> None:
-    """Three of ten at once are held, wherever they were."""
+    """Three of ten at once are kept, in whichever folder they were."""
     shutil.rmtree(ten / "sub")
     assert len(synced.sync(ten).held) == 3
     assert count(synced) == 10
 
 
 def test_moved_files_are_not_vanished(synced: Library, ten: Path) -> None:
-    """Half of a folder renamed is no loss: the same contents are there under new names."""
+    """Renaming half of a folder is no loss: the same contents exist under new names."""
     for n in range(5):
         (ten / f"doc{n}").rename(ten / f"moved{n}")
     report = synced.sync(ten)
@@ -210,7 +210,7 @@ with open_library(room / "index") as library:
 
 @pytest.mark.process
 def test_no_permission(ten: Path, tmp_path: Path) -> None:
-    """A root or a subfolder that may not be read is not empty."""
+    """A root or a subfolder that may not be read does not count as empty."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         room = Path(folder) / "room"
@@ -230,7 +230,7 @@ def test_no_permission(ten: Path, tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_a_disk_that_is_unmounted(tmp_path: Path) -> None:
-    """For real: the folder is there, and empty."""
+    """With a real mount: the folder exists and is empty."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
@@ -249,7 +249,7 @@ def test_a_disk_that_is_unmounted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hours", [-30 * 24, -1, 1, 30 * 24])
 def test_clocks_that_jump(synced: Library, ten: Path, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
-    """Whatever the clock says, a changed file is seen, an unchanged one is not embedded again."""
+    """Whatever the clock says, a changed file is noticed, and an unchanged one is not embedded again."""
     now = time.time_ns
     monkeypatch.setattr("rag.index.ingest.time.time_ns", lambda: now() + hours * 3_600_000_000_000)
     assert (10, 0) == ((report := synced.sync(ten)).unchanged, report.passages)
@@ -262,7 +262,7 @@ def test_clocks_that_jump(synced: Library, ten: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_change_with_the_old_time_and_size(synced: Library, ten: Path) -> None:
-    """A program that sets the time back after its change is seen all the same."""
+    """The change is noticed even if a program sets the file's time back."""
     path = ten / "doc0"
     os.utime(path, (1_600_000_000, 1_600_000_000))
     synced.sync(ten)
@@ -275,7 +275,7 @@ def test_a_change_with_the_old_time_and_size(synced: Library, ten: Path) -> None
 
 
 def test_what_patterns_leave_out(tmp_path: Path, ten: Path) -> None:
-    """`.ragignore`, include and exclude, as git reads them: what they leave out goes, and comes back when they go."""
+    """`.ragignore`, include and exclude, as git reads them: excluded documents go, and come back with the pattern's end."""
     index = tmp_path / "index"
     with open_library(index) as library:
         library.sync(ten)
@@ -297,7 +297,7 @@ def test_what_patterns_leave_out(tmp_path: Path, ten: Path) -> None:
 
 
 def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
-    """A renamed file not at all, of a changed one the passages that changed; its answers are those of the new one."""
+    """Nothing of a renamed file, and only the changed passages of a changed one."""
     embedder = synced._embedder
     embedder.embedded = 0
     (ten / "doc1").rename(ten / "sub" / "renamed.txt")

@@ -1,4 +1,4 @@
-"""Working ahead: in order, never far, ending when nobody wants more, failing where it failed."""
+"""Prefetching: in order, a bounded distance ahead, stopped on close, with errors in their place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def one(_: object) -> int:
 
 
 def test_it_is_not_far_ahead() -> None:
-    """Results that wait have room for so much; one that is larger waits alone."""
+    """Waiting results fit the capacity; a larger one waits alone."""
     made: list[int] = []
 
     def numbers() -> Generator[int]:
@@ -37,7 +37,7 @@ def test_it_is_not_far_ahead() -> None:
 
 
 def test_it_works_beside() -> None:
-    """The next result is made while the one before is used."""
+    """The next result is produced while the one before is used."""
     second_is_made = threading.Event()
 
     def two() -> Generator[str]:
@@ -52,7 +52,7 @@ def test_it_works_beside() -> None:
 
 
 def test_an_error_comes_where_it_happened() -> None:
-    """What was made before it is not lost."""
+    """Results before it are not lost."""
 
     def breaks() -> Generator[int]:
         yield 1
@@ -67,7 +67,7 @@ def test_an_error_comes_where_it_happened() -> None:
 
 
 def test_nobody_wants_more() -> None:
-    """Leaving ends the generator, which can clean up after itself."""
+    """Closing stops the generator, which can clean up."""
     ended = threading.Event()
 
     def forever() -> Generator[int]:

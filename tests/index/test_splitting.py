@@ -1,4 +1,4 @@
-"""Passages: exact offsets, sizes within the limit, nothing lost."""
+"""Passages have exact offsets and sizes within the limit, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIECES = st.sampled_from(
 
 
 def assert_sound(text: str, passages: list) -> None:
-    """The promise of every splitter."""
+    """Checks what every splitter promises."""
     at = 0
     for passage in passages:
         assert at <= passage.start < passage.end <= len(text)
@@ -33,7 +33,7 @@ def assert_sound(text: str, passages: list) -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join), st.booleans())
 def test_passages_hold_everything(text: str, markdown: bool) -> None:
-    """Whatever the text, passages are in order, do not overlap, and hold all of it; each fits the limit."""
+    """For any text, passages are in order, do not overlap, contain all of it, and fit the limit."""
     passages = list(PACKER.split(text, markdown))
 
     assert_sound(text, passages)
@@ -43,7 +43,7 @@ def test_passages_hold_everything(text: str, markdown: bool) -> None:
 
 @pytest.mark.parametrize("line", ["a" * 1_000_000, "word " * 200_000, "中" * 300_000, "a\u0301" * 200_000])
 def test_one_huge_line(line: str) -> None:
-    """A line of a megabyte is cut, in bounded pieces, without loss."""
+    """A line of a megabyte is split into bounded passages without loss."""
     passages = list(PACKER.split(line, markdown=False))
 
     assert_sound(line, passages)
@@ -51,7 +51,7 @@ def test_one_huge_line(line: str) -> None:
 
 
 def test_headings_are_a_path() -> None:
-    """A passage knows the headings it stands under; a heading in code is code."""
+    """A passage knows the headings above it; a heading in code is code."""
     text = "# A\n\nintro here\n\n## B\n\nbody here\n\n```\n# not a heading\n```\n\n# C\n\nlast one"
     found = {text[p.start : p.end].split("\n")[-1]: p.heading for p in PACKER.split(text, markdown=True)}
 
@@ -59,7 +59,7 @@ def test_headings_are_a_path() -> None:
 
 
 def test_real_article(article: str) -> None:
-    """No sentence of the article is cut."""
+    """No sentence of the article is split."""
     passages = list(SentencePacker(200, EMBEDDER.token_starts).split(article, markdown=False))
 
     assert_sound(article, passages)
@@ -75,7 +75,7 @@ def test_llamaindex_offsets(article: str) -> None:
 
 
 def test_hostile_headings() -> None:
-    """A heading of spaces costs no more than its length."""
+    """A heading of spaces takes time proportional to its length."""
     text = "# Title" + " " * 50_000 + "end\n" + "#" * 50_000 + "\n" + "# " + "# " * 20_000
 
     assert_sound(text, list(PACKER.split(text, markdown=True)))

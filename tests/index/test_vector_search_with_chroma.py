@@ -1,4 +1,4 @@
-"""Chroma behind the catalog: what breaks there never reaches an answer."""
+"""Vector search with the real Chroma: whatever breaks there never affects an answer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def filled(tmp_path: Path, folder: Path) -> Iterator[Library]:
 
 
 def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking at a few thousand vectors is quicker than asking Chroma, and finds the same."""
+    """Scanning a few thousand vectors is faster than asking Chroma, and finds the same."""
     asked: list[int] = []
     nearest = filled._vector_search._index.nearest
     monkeypatch.setattr(filled._vector_search._index, "nearest", lambda vector, k: asked.append(k) or nearest(vector, k))
@@ -63,7 +63,7 @@ def test_a_small_library_is_scanned(filled: Library, monkeypatch: pytest.MonkeyP
 
 
 def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
-    """Chroma lives in a process of its own: when that dies, the scan answers, and a new generation is filled."""
+    """Chroma runs in its own process: when that dies, the scan answers, and a new generation is filled."""
     filled._vector_search._index._child.kill()
     hits = filled.search("Where does the river end?")
     assert ("rivers.txt", True) == (hits[0].source, hits[0].ranks.dense is not None)
@@ -73,7 +73,7 @@ def test_a_crash_of_chroma_is_answered_through(filled: Library) -> None:
 
 
 def test_a_hang_of_chroma_ends(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that does not answer is ended, and the scan answers."""
+    """A child that does not reply is killed, and the scan answers."""
     monkeypatch.setattr(process, "_REPLY_S", 0.3)
     os.kill(filled._vector_search._index._child.pid, signal.SIGSTOP)
     assert "rivers.txt" == filled.search("Where does the river end?")[0].source
@@ -81,7 +81,7 @@ def test_a_hang_of_chroma_ends(filled: Library, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_repeated_failures_are_not_tried_again_at_once(filled: Library) -> None:
-    """The first failure is mended at once; after the second in a row, the next try waits."""
+    """After the first failure, Chroma is reopened at once; after the second in a row, the next try waits."""
     filled._vector_search._index._child.kill()
     filled._vector_search.nearest(np.ones(384, np.float32), 1)
     assert filled._vector_search.try_open()
@@ -91,7 +91,7 @@ def test_repeated_failures_are_not_tried_again_at_once(filled: Library) -> None:
 
 
 def test_a_clean_end_is_trusted(tmp_path: Path, folder: Path) -> None:
-    """What was sealed is opened as it is, and followed on from there."""
+    """A sealed generation is opened as it is, and follows the log from there."""
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
         library.sync_vectors()
@@ -106,7 +106,7 @@ def test_a_clean_end_is_trusted(tmp_path: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["flipped", "cut", "missing", "added", "no seal"])
 def test_a_generation_that_differs_is_thrown_away(tmp_path: Path, folder: Path, harm: str) -> None:
-    """To the byte: nothing is repaired from it, nothing of it is opened."""
+    """By a single byte: it is not repaired and not opened, but replaced."""
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
         library.sync_vectors()
@@ -135,7 +135,7 @@ def test_a_generation_that_differs_is_thrown_away(tmp_path: Path, folder: Path, 
 
 
 def test_an_older_copy_of_a_generation_is_caught_up(tmp_path: Path, folder: Path) -> None:
-    """It says how far it is; what it lacks is told anew."""
+    """It knows its position in the log; later changes are applied again."""
     chroma = tmp_path / "index" / "chroma"
     with Library.open(tmp_path / "index") as library:
         library.sync(folder)
@@ -153,7 +153,7 @@ def test_an_older_copy_of_a_generation_is_caught_up(tmp_path: Path, folder: Path
 
 
 def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log's history is not needed: it is cleared once Chroma has it, and processes that lag begin anew."""
+    """The log's history is not needed: it is trimmed once Chroma has it, and processes that lag read all vectors again."""
     monkeypatch.setattr("rag.index.vector_search._LOG_KEPT", 0)
     with Library.open(filled.folder, short_lived=True) as other:
         other.search("Danube")  # it has scanned up to here
@@ -171,7 +171,7 @@ def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pyt
 
 
 def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
-    """Killed, a process leaves a child that finishes and seals; until then nobody else opens Chroma."""
+    """The child of a killed process finishes and seals; until then, no other process opens Chroma."""
     program = (
         "import sys, os, time; from rag import Library; library = Library.open(sys.argv[1]);"
         "library.sync(sys.argv[2]); library.sync_vectors();"
@@ -196,7 +196,7 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
-    """While another holds Chroma, the answers are the same, and new documents are found at once by both."""
+    """While another process has Chroma open, the answers are the same, and both find new documents at once."""
     with Library.open(tmp_path / "index") as holder, Library.open(tmp_path / "index") as other:
         holder.sync(folder)
         holder.sync_vectors()  # before the other's first question: whoever comes first holds it
@@ -213,7 +213,7 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
 
 
 def test_chroma_errors_are_named(tmp_path: Path) -> None:
-    """Whatever goes wrong in the child is a StorageError with a hint."""
+    """Every failure of the child is a StorageError with a hint."""
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError, match="Chroma") as raised:
         ChromaProcess.open(tmp_path / "file", None)
@@ -228,7 +228,7 @@ def test_chroma_errors_are_named(tmp_path: Path) -> None:
 
 
 def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
-    """The same hits whether this process holds Chroma or scans."""
+    """The hits are the same whether this process has Chroma open or scans."""
     with Library.open(tmp_path / "index", short_lived=True) as library:
         library.sync(folder)
         scanned = library.search("Which sea does the river reach?")
@@ -247,7 +247,7 @@ def test_chroma_and_the_scan_agree(tmp_path: Path, folder: Path) -> None:
 
 
 def test_chroma_may_vanish(tmp_path: Path, folder: Path) -> None:
-    """Its folder is derived: removed, it is built anew."""
+    """If its folder is deleted, it is rebuilt."""
     with Library.open(tmp_path / "index", short_lived=True) as library:
         library.sync(folder)
     shutil.rmtree(tmp_path / "index" / "chroma")

@@ -1,4 +1,4 @@
-"""Forgotten means gone: after `rm` and `compact`, nothing of a document is left in any file."""
+"""After `rm` and `compact`, nothing of a document is left in any file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FORMS = {
 
 
 def left_in(folder: Path, words: list[str]) -> list[str]:
-    """What is left of some words in the files below a folder, in any case, and in wide encodings."""
+    """Returns which words are left in the files below a folder, in any case, and in UTF-16 too."""
     found = []
     for path in folder.rglob("*"):
         if path.is_file():
@@ -61,7 +61,7 @@ def left_in(folder: Path, words: list[str]) -> list[str]:
 
 @pytest.mark.process
 def test_forgotten_means_gone(tmp_path: Path) -> None:
-    """In text, titles, headings and file names, of 20 documents in each format; and the rest is as it was."""
+    """In text, titles, headings and file names of 20 documents in each format; other documents are unchanged."""
     documents, temporary, index = tmp_path / "documents", tmp_path / "temporary", tmp_path / "index"
     documents.mkdir(), temporary.mkdir()
     words = [canary(kind, n) for kind in FORMS for n in range(20)]
@@ -82,7 +82,7 @@ def test_forgotten_means_gone(tmp_path: Path) -> None:
     with Library.open(index) as library:
         assert library.sync(documents).added == 110
         assert library.settings is not None
-    assert len(left_in(index, words)) >= len(words)  # it is really there before
+    assert len(left_in(index, words)) >= len(words)  # the words are there before
     done = subprocess.run(
         [sys.executable, "-c", program, str(index), str(documents)], env=env, capture_output=True, text=True, check=False
     )
@@ -94,12 +94,12 @@ def test_forgotten_means_gone(tmp_path: Path) -> None:
     with Library.open(index) as library:
         assert library.check().problems == ()
         assert {info.source for info in library.documents()} == {f"kept{n}.txt" for n in range(30)}
-        assert library.sync(documents).added == 0  # they stay out, though their names are not kept
+        assert library.sync(documents).added == 0  # they stay out, although their names are not stored
         assert library.search("uniquekept7v1p2")[0].source == "kept7.txt"
 
 
 def test_without_compact_nothing_is_found(tmp_path: Path) -> None:
-    """`rm` alone: no search, list or text shows it, and the words are out of the lexical index."""
+    """After `rm` alone, no search, list or text shows it, and its terms are no longer in the full-text index."""
     with open_library(tmp_path / "index") as library:
         library.add_documents([Document("The secret word is zqcanaryxw.", "Zqcanaryxw", source="zqcanaryxw")])
         library.add_documents([Document("Another text.", "Other", source="other")])
@@ -111,7 +111,7 @@ def test_without_compact_nothing_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_forgetting_what_backups_and_reindexing_kept(tmp_path: Path) -> None:
-    """What a restoring or a reindexing keeps to go back goes with `compact` too."""
+    """`compact` also deletes what a restore or a reindexing keeps for going back."""
     index = tmp_path / "index"
     with open_library(index) as library:
         library.add_documents([Document("The secret word is zqcanaryxw.", "Zqcanaryxw", source="zqcanaryxw")])
@@ -129,7 +129,7 @@ def test_forgetting_what_backups_and_reindexing_kept(tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_compact_names_who_is_in_its_way(tmp_path: Path) -> None:
-    """Chroma is built anew, so nobody else may hold it."""
+    """Chroma is rebuilt, so no other process may have it open."""
     with open_library(tmp_path / "index", short_lived=False) as holder, open_library(tmp_path / "index") as other:
         holder.add_documents([Document("A text.", "T", source="t")])
         holder.sync_vectors()
@@ -138,7 +138,7 @@ def test_compact_names_who_is_in_its_way(tmp_path: Path) -> None:
 
 
 def test_a_new_file_of_an_old_name(tmp_path: Path) -> None:
-    """A name that was removed stays out as long as the file is there; a new file of that name later is another one."""
+    """A removed file stays out as long as it exists; a later file of the same name is a different one."""
     documents = tmp_path / "documents"
     documents.mkdir()
     (documents / "a.txt").write_text("First.")
@@ -156,7 +156,7 @@ def test_a_new_file_of_an_old_name(tmp_path: Path) -> None:
 
 
 def test_temporary_files_are_ours() -> None:
-    """The temporary folder that the first test looks at is the one that is used."""
+    """Temporary files are created in the folder that the first test checks."""
     program = "import tempfile; print(tempfile.gettempdir())"
     with tempfile.TemporaryDirectory() as folder:
         said = subprocess.run([sys.executable, "-c", program], env={**os.environ, "TMPDIR": folder},

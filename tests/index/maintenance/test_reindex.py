@@ -1,4 +1,4 @@
-"""Another embedder or splitter: built beside the old, switched in one moment, taken back as quickly, never half."""
+"""Reindexing for another embedder or splitter: built beside the old version, switched to at once, and reversible."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def index(tmp_path: Path) -> Path:
 
 @pytest.mark.process
 def test_to_another_embedder(index: Path) -> None:
-    """Refused until it is reindexed; then everything is found by the new vectors, in Chroma too."""
+    """The embedder is refused until the index is rebuilt; then the new vectors find everything, in Chroma too."""
     with open_library(index, embedder="new") as library:
         with pytest.raises(EmbedderChangedError) as raised:
             library.search("river")
@@ -45,7 +45,7 @@ def test_to_another_embedder(index: Path) -> None:
 
 
 def test_to_another_splitter_and_back(index: Path) -> None:
-    """What was there is kept: going back embeds only what came since, and forgets what was removed since."""
+    """The former version is kept: going back embeds only what was added since, and drops what was removed since."""
     with open_library(index, passage_tokens=60) as library:
         assert library.reindex().passages > 48
         (index.parent / "documents" / "new").write_text(text_of("new", 1))
@@ -60,7 +60,7 @@ def test_to_another_splitter_and_back(index: Path) -> None:
 
 
 def test_others_are_answered_meanwhile(index: Path) -> None:
-    """By the old edition until the switch, by the new one from then on; removals count for both."""
+    """From the old version until the switch, then from the new one; removals apply to both."""
     with open_library(index) as other, open_library(index, embedder="new") as library:
         embed = library._embedder.embed
 
@@ -79,7 +79,7 @@ def test_others_are_answered_meanwhile(index: Path) -> None:
 
 
 def test_one_that_was_cut_off_goes_on(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is refused to nobody, shown to nobody, and nothing that is done is done again."""
+    """An unfinished version is invisible and blocks no one, and finished work is not repeated."""
     monkeypatch.setattr("rag.index.maintenance.reindex.TOGETHER", 8)
 
     class Fails(OwnDirections):
@@ -105,7 +105,7 @@ def test_one_that_was_cut_off_goes_on(index: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.process
 def test_a_long_document_goes_on_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A document that was cut off in the middle is not begun again."""
+    """A document that was interrupted in the middle continues there."""
     monkeypatch.setattr("rag.index.maintenance.reindex.TOGETHER", 8)
     text = text_of("long", 1, paragraphs=40)
     with open_library(tmp_path / "index") as library:
@@ -128,7 +128,7 @@ def test_a_long_document_goes_on_within(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_another_wish_drops_what_was_begun(index: Path) -> None:
-    """Only one edition is kept beside the current one."""
+    """Only one version is kept beside the current one."""
     with open_library(index, passage_tokens=60) as library:
         library.reindex()
     with open_library(index, embedder="third") as library:
@@ -139,7 +139,7 @@ def test_another_wish_drops_what_was_begun(index: Path) -> None:
 
 
 def test_an_update_that_waited_for_the_old_embedder(index: Path) -> None:
-    """Its words were taken in while the embedder was down; reindexing with another shows it."""
+    """Its words were stored while the embedder was down; reindexing with another embedder publishes it."""
 
     class Down(OwnDirections):
         def embed(self, texts):
@@ -152,14 +152,14 @@ def test_an_update_that_waited_for_the_old_embedder(index: Path) -> None:
         with pytest.raises(EmbedderError):
             library.sync(index.parent / "documents")
     with open_library(index) as library:
-        assert library.document("doc4").text == text_of("doc4", 1)  # the old one is shown until the new one is whole
+        assert library.document("doc4").text == text_of("doc4", 1)  # the old one is visible until the new one is complete
     with open_library(index, embedder="new") as library:
         library.reindex()
         verify(library, WANTED | {"doc4": Expected.of(2), "new": Expected.of(1)})
 
 
 def test_a_process_that_scans_follows_the_switch(index: Path) -> None:
-    """It has all vectors in memory, those of the old edition, and its log shows nothing new."""
+    """It has all vectors of the old version in memory, and the log lists no change."""
     with open_library(index) as other:
         verify(other, WANTED)
         with open_library(index, passage_tokens=PASSAGE_TOKENS + 2) as library:
@@ -169,7 +169,7 @@ def test_a_process_that_scans_follows_the_switch(index: Path) -> None:
 
 @pytest.mark.process
 def test_the_page_follows_the_switch(index: Path) -> None:
-    """A process that has Chroma open with the old edition goes over to the new one."""
+    """A process that has Chroma open with the old version changes to the new one."""
     with open_library(index, short_lived=False) as page:
         page.sync_vectors()
         with open_library(index, passage_tokens=PASSAGE_TOKENS + 2) as library:
@@ -182,7 +182,7 @@ def test_the_page_follows_the_switch(index: Path) -> None:
 
 
 def test_an_empty_index(tmp_path: Path) -> None:
-    """There is nothing to build; the next documents are embedded as the settings say."""
+    """There is nothing to build; the next documents are embedded with the current settings."""
     with Library.open(tmp_path / "index") as library:
         assert library.reindex().documents == 0
     with open_library(tmp_path / "index") as library:

@@ -1,4 +1,4 @@
-"""Every version of the index that was ever released opens in this one, with all that was in it."""
+"""Every released version of the index opens in this one, with everything in it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def released(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_there_is_a_sample_of_each_version() -> None:
-    """A new version of the catalog comes with a stored sample: tests/data/make_index.py writes it."""
+    """A new version of the catalog comes with a stored sample, written by tests/data/make_index.py."""
     assert [path.name for path in RELEASED] == [f"index-v{n}.tar.gz" for n in range(1, VERSION + 1)]
 
 
@@ -52,7 +52,7 @@ def test_it_opens_with_all_that_was_in_it(released: Path) -> None:
 
 
 def test_a_newer_one_is_refused_untouched(released: Path) -> None:
-    """Its numbers are not guessed at."""
+    """No file of it changes."""
     path = released / "index" / "catalog.sqlite3"
     with Library.open(released / "index"):
         pass
@@ -68,7 +68,7 @@ def test_a_newer_one_is_refused_untouched(released: Path) -> None:
 
 
 def test_one_that_is_being_made_is_no_stranger(tmp_path: Path) -> None:
-    """Another process makes the catalog between two looks at it."""
+    """Another process creates the catalog while this one reads its kind."""
     path = tmp_path / "catalog.sqlite3"
     path.touch()
     connection = connect(path)
