@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.index.splitting import SentencePacker
-from rag.integrations.llama_index import LlamaSentenceSplitter
 from rag.models.embedder import MiniLM
 
 EMBEDDER = MiniLM()
@@ -64,14 +63,6 @@ def test_real_article(article: str) -> None:
 
     assert_sound(article, passages)
     assert all(article[p.end - 1] in ".”5m" for p in passages)
-
-
-def test_llamaindex_offsets(article: str) -> None:
-    """LlamaIndex's splitter, under the same port, has exact offsets too."""
-    passages = list(LlamaSentenceSplitter(80, 0, EMBEDDER.token_starts).split(article, markdown=False))
-
-    assert_sound(article, passages)
-    assert len(passages) > 5
 
 
 def test_hostile_headings() -> None:

@@ -29,6 +29,7 @@ from rag.models.embedder import MiniLM
 
 from .. import corpus
 from ..conftest import ARTICLE
+from ..index.test_splitting import assert_sound
 from ..model_server import Handler, ModelServer, drips, model_server, says
 from ..torture.world import leave_chroma_alone
 
@@ -230,3 +231,11 @@ def test_the_embedder_fills_an_index_of_theirs(tmp_path: Path) -> None:
         embedding.aget_text_embedding_batch(["one", "two"])
     )
     assert embedding.get_text_embedding("one") == asyncio.run(embedding.aget_text_embedding("one"))
+
+
+def test_passages_of_their_splitter_have_exact_offsets(article: str) -> None:
+    """Like those of every splitter; no text is lost."""
+    passages = list(LlamaSentenceSplitter(80, 0, MiniLM().token_starts).split(article, markdown=False))
+
+    assert_sound(article, passages)
+    assert len(passages) > 5
