@@ -31,10 +31,12 @@ def read_by_people(path: Path) -> Iterator[tuple[int, str]]:
         yield from enumerate(source.splitlines(), start=1)
         return
     is_list = path.relative_to(ROOT).as_posix() in WORD_LISTS
+    before = tokenize.NEWLINE  # type of the token before; a docstring is a statement of its own
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        is_docstring = token.type == tokenize.STRING and token.string.lstrip("rf").startswith('"""')
+        is_docstring = before in (tokenize.NEWLINE, tokenize.INDENT)
         if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and (is_docstring or not is_list)):
             yield from enumerate(token.string.splitlines(), start=token.start[0])
+        before = before if token.type in (tokenize.NL, tokenize.COMMENT) else token.type
 
 
 @pytest.mark.parametrize("path", [*PAGES, *MODULES], ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -178,7 +178,7 @@ def _score_sentences(
     from rag.answering.late_interaction import Alignment
 
     places = [(hit, start, end) for hit in hits for start, end in sentences(hit.text) if _has_content(hit.text[start:end])]
-    # A heading is context of the sentences below it; by itself it answers nothing.
+    # A heading is context of the sentences below it; alone it answers nothing.
     places = [place for place in places if not _is_heading(*place)] or places
     if not places:
         return None

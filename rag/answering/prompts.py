@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rag.records import Hit, Turn
 from rag.text.unicode_text import plain_punctuation, strip_invisible
 
-# The answer of an extraction without evidence; a model is told to use it, and it is recognised in replies.
+# The answer of an extraction without evidence; models are instructed to use it, and it is recognised in replies.
 REFUSAL = "Your documents don't answer this."
 
 GREETING = "Hello. Ask me anything about your {count}; every answer shows its source. For example: {some}."

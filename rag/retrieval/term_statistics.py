@@ -12,7 +12,7 @@ from rag.retrieval import fusion
 from rag.text.terms import terms
 
 _LOOKED_UP = 4_000  # passages that the looked-up words occur in, added up: the cost of a lookup; or a hundredth of all
-_COMMON = 0.1  # a word in more than this share of the passages finds nothing by itself, and costs most
+_COMMON = 0.1  # a word in more than this share of the passages finds nothing on its own, and costs most
 _ALWAYS_RARE = 2_000  # … unless it occurs in fewer passages than this
 _STALE = 0.05  # share by which the number of passages may change before cached counts are dropped
 

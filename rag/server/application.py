@@ -141,7 +141,7 @@ def create_app(
         uploads: A folder of this process alone, in which uploaded files lie until they are added.
         first_sync: Set once the library's folder was synced.
         account: The account that must log in; None requires no login.
-        host_names: Host names that are served besides those of this machine.
+        host_names: Host names that are served in addition to those of this machine.
         is_encrypted: Whether the page is reached by https.
     """
     from rag.server.page import app

@@ -66,7 +66,7 @@ class SecurityMiddleware:
 
     Args:
         app: The application behind the middleware.
-        host_names: Host names that are served besides those of this machine. Other names are rejected: a foreign page may
+        host_names: Host names that are served in addition to this machine's. Other names are rejected: a foreign page may
             have pointed its own name at this address (DNS rebinding).
         sessions: The login sessions; None where no login is required.
     """

@@ -23,7 +23,7 @@ INVISIBLE = (CONTROLS - {"\t", "\n"}) | frozenset(
 _PLAIN = {"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'",
           "´": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "―": "-", "−": "-"}  # fmt: skip
 _WITHOUT_INVISIBLE = str.maketrans(dict.fromkeys(INVISIBLE))
-# Controls that are white space stay: whoever compares texts collapses white space.
+# White space stays, controls included: callers that compare texts collapse it.
 _WITH_PLAIN_PUNCTUATION = str.maketrans({**{c: None for c in INVISIBLE if not c.isspace()}, **_PLAIN})
 
 

@@ -44,7 +44,7 @@ def question_markup(question: str) -> str:
 
 
 def reading_markup(titles: Iterable[str]) -> str:
-    """Returns what stands in for the answer between retrieval and its first word."""
+    """Returns the placeholder of the answer between retrieval and its first word."""
     names = ", ".join(titles)
     return f'<div class="answer"><p class="about">Reading {escaped(names)}…</p></div>' if names else "…"
 
