@@ -1,4 +1,4 @@
-"""What people read is plain present-day English: words of another century stay out, in docs, help, messages and docstrings."""
+"""What people read is plain present-day English: the tics of an older style stay out of docs, help, messages and comments."""
 
 from __future__ import annotations
 
