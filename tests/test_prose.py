@@ -1,4 +1,4 @@
-"""What people read is plain present-day English: the tics of an older style stay out of docs, help, messages and comments."""
+"""What people read is plain present-day English: the tics of an older style stay out of docs, help, messages, comments."""
 
 from __future__ import annotations
 
