@@ -1,20 +1,20 @@
-"""Everything that can go wrong, in words for the person it happens to.
+"""All errors that rag raises on purpose, each with a message and a hint for the user.
 
     RagError
-    ├── MistakeError              the user's mistake                              exit 1
+    ├── MistakeError              a mistake in what the user provided             exit 1
     │   ├── QuestionError         empty, or too long
-    │   ├── SettingsError         an unknown name, an impossible value, a host that was never accepted
+    │   ├── SettingsError         an unknown name, an invalid value, a host that was never accepted
     │   ├── ClosedError           the library was closed
     │   ├── SourceError           no such path, folder or document; or more than one
     │   ├── EmbedderChangedError  the index was built with another embedder
     │   └── SetError              a test set that cannot be used
-    ├── ReadError                 one document could not be read; the others go on   exit 3
-    ├── IndexBusyError            another process holds what this one needs       exit 4
+    ├── ReadError                 a document could not be read; others continue   exit 3
+    ├── IndexBusyError            another process holds a lock                    exit 4
     ├── IndexDamagedError         the catalog is damaged, or from a newer rag      exit 4
     ├── StorageError              the disk is full, read-only, or fails           exit 4
     ├── EmbedderError             an embeddings endpoint did not answer           exit 4
-    └── ModelError                the model did not answer; extraction takes over  (never ends a command)
-        └── PromptTooLongError    the model accepts less text; it is asked again with less
+    └── ModelError                the model did not answer; rag quotes instead    (never ends a command)
+        └── PromptTooLongError    the prompt was too long; it is shortened and sent again
 
 Adapters translate their vendor's exceptions into these. No error carries a document's text or a key.
 """
@@ -25,12 +25,12 @@ from typing import ClassVar
 
 
 class RagError(Exception):
-    """Any failure that rag reports on purpose.
+    """Base class for all errors that rag raises on purpose.
 
     Attributes:
-        hint: What the person can do about it; empty if there is nothing.
-        retryable: Whether the same call may succeed later without a change.
-        exit_code: Exit code of the command line.
+        hint: What the user can do about it; empty if there is nothing to do.
+        retryable: Whether the same call may succeed later.
+        exit_code: The exit code with which a command ends.
     """
 
     exit_code: ClassVar[int] = 1
@@ -42,7 +42,7 @@ class RagError(Exception):
 
 
 class MistakeError(RagError):
-    """Something the user gave cannot be used as it is."""
+    """Something that the user provided cannot be used."""
 
 
 class QuestionError(MistakeError):
@@ -58,19 +58,19 @@ class ClosedError(MistakeError):
 
 
 class SourceError(MistakeError):
-    """A path, folder or document does not exist, or the name fits more than one."""
+    """A path, folder or document does not exist, or a name is ambiguous."""
 
 
 class EmbedderChangedError(MistakeError):
-    """The index has vectors of another embedder."""
+    """The index was built with a different embedder."""
 
 
 class SetError(MistakeError):
-    """A line of a test set cannot be used; the message names it."""
+    """A line in a test set is invalid; the message names the line."""
 
 
 class ReadError(RagError):
-    """The bytes of one document could not be turned into text."""
+    """A file could not be turned into text."""
 
     exit_code = 3
 
@@ -89,7 +89,7 @@ class IndexDamagedError(RagError):
 
 
 class StorageError(RagError):
-    """The file system refused a read or a write: disk full, read-only, no permission, out of handles."""
+    """Reading or writing a file failed: the disk is full, read-only or broken, or a permission is missing."""
 
     exit_code = 4
 

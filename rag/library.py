@@ -1,6 +1,6 @@
-"""The front door: one index folder with its settings, opened. Wires the parts together and delegates to them.
+"""The main entry point: an open index with its settings. Wires the components together and delegates to them.
 
-Parts that load something heavy are created when they are first needed, so that `rag ls` does not wait for an embedder.
+Heavy components are created on first use, so that `rag ls` does not have to load an embedder.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ if TYPE_CHECKING:
 
 
 def _no_progress(progress: Progress) -> None:
-    """Reports progress to no one."""
+    """Ignores progress updates."""
 
 
 class Library:
-    """Documents, and what can be asked of them. Safe to share between threads; close it when done.
+    """An open index: add documents, search, ask. Safe to share between threads; close it when you are done.
 
-    Open one with `Library.open` or `Library.from_environment`.
+    Use `Library.open` or `Library.from_environment` to create one.
 
     Attributes:
         folder: The index folder.
@@ -132,18 +132,18 @@ class Library:
         Args:
             index: The index folder.
             settings: The settings; defaults if left out. No file and no environment variable is read here.
-            short_lived: The process ends after a question or two: Chroma is loaded only where that pays off.
-            accept_data_loss: Open a catalog that lost acknowledged changes; `check` says which.
-            chat_model: Writes the answers instead of the model in the settings; `LlamaIndexChatModel` of
-                `rag.integrations.llama_index` wraps any LLM of LlamaIndex.
-            splitter: Splits documents added from now on, instead of the shipped splitter; `rag.integrations.llama_index`
-                has LlamaIndex's.
-            embedder: Makes the vectors instead of the embedder in the settings. The index remembers its `name`.
+            short_lived: The process will end after a question or two, so Chroma is loaded only if the index is large.
+            accept_data_loss: Open a catalog even if it has lost acknowledged changes; `check` reports them.
+            chat_model: A model that writes the answers, replacing the one in the settings. `LlamaIndexChatModel` in
+                `rag.integrations.llama_index` wraps any LlamaIndex LLM.
+            splitter: A splitter for documents added from now on, replacing the built-in one. LlamaIndex's splitter is in
+                `rag.integrations.llama_index`.
+            embedder: An embedder that replaces the one in the settings. The index remembers its `name`.
 
         Raises:
             StorageError: The folder cannot be created or written.
             IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
-            IndexBusyError: Another process was using it all the time.
+            IndexBusyError: Another process kept the index locked.
         """
         folder = Path(index)
         catalog = Catalog.open(folder, import_lock(folder).holder, accept_data_loss=accept_data_loss)
@@ -159,17 +159,17 @@ class Library:
 
     @classmethod
     def from_environment(cls, *, trust: bool = False, **settings: object) -> Library:
-        """Opens the index that `rag.toml` of the working folder and the environment name, as the command line does.
+        """Opens the index configured in `rag.toml` and the environment, as the command line does.
 
         Args:
-            trust: Accept the hosts that `rag.toml` names.
-            settings: Settings that take precedence, by name: `k=5`.
+            trust: Accept the hosts named in `rag.toml`.
+            settings: Settings that override the others, for example `k=5`.
 
         Raises:
-            SettingsError: A name is unknown, a value impossible, or `rag.toml` names a host that was never accepted.
+            SettingsError: A setting is unknown or invalid, or `rag.toml` names a host that was never accepted.
             StorageError: The folder cannot be created or written.
             IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
-            IndexBusyError: Another process was using it all the time.
+            IndexBusyError: Another process kept the index locked.
         """
         from rag.configuration import load_settings, untrusted_hosts
 
@@ -188,7 +188,7 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Brings Chroma up to date if this process changed the library, and releases everything."""
+        """Updates Chroma if this process changed the library, and releases all resources."""
         self._closed = True
         try:
             self._vector_sync.close(changed=self._imports.changed)
@@ -207,26 +207,26 @@ class Library:
         on_progress: OnProgress = _no_progress,
         timeout_s: float = TIMEOUT_S,
     ) -> SyncReport:
-        """Syncs the library with a folder: added, changed, renamed and deleted files. Other documents stay as they are.
+        """Syncs the library with a folder: added, changed, renamed and deleted files. Other documents are not touched.
 
         Args:
-            folder: The folder; the `source` of its documents is their path relative to it.
-            prune: Remove documents whose files vanished even if many vanished at once.
-            on_progress: Called with the progress of the import.
-            timeout_s: How long to wait while another process imports, seconds.
+            folder: The folder. A document's `source` is its path relative to this folder.
+            prune: Remove documents whose files have vanished, even if many vanished at once.
+            on_progress: Called with progress updates.
+            timeout_s: How long to wait for another process's import to finish, seconds.
 
         Raises:
             SourceError: The folder does not exist or cannot be read.
             IndexBusyError: Another process is still importing; the message names it.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents are searchable by their words.
         """
         self._check_open()
         root = Path(os.path.realpath(Path(folder).expanduser()))
         return self._imports.sync(root, prune=prune, on_progress=on_progress, timeout_s=timeout_s)
 
     def add(self, *paths: str | Path, on_progress: OnProgress = _no_progress) -> SyncReport:
-        """Adds files, all files of folders, or web pages by their addresses. Nothing is removed.
+        """Adds files, folders or web pages (by URL). Nothing is removed.
 
         A page that was added before is fetched again if its server reports a change.
 
@@ -234,7 +234,7 @@ class Library:
             SourceError: A path does not exist.
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents are searchable by their words.
         """
         self._check_open()
         return self._imports.add(paths, on_progress)
@@ -242,23 +242,23 @@ class Library:
     def add_bytes(
         self, data: bytes, name: str = "standard input.txt", *, on_progress: OnProgress = _no_progress
     ) -> SyncReport:
-        """Adds bytes that are not a file, such as standard input, under a name whose extension says what they are.
+        """Adds data that is not a file, such as standard input. The extension of `name` determines the file type.
 
         Raises:
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents are searchable by their words.
         """
         self._check_open()
         return self._imports.add_raw("stream", InMemoryFile(name, name, data), on_progress)
 
     def add_documents(self, documents: Iterable[Document], *, on_progress: OnProgress = _no_progress) -> SyncReport:
-        """Adds documents that are not files; each needs a `source`. A known source is replaced.
+        """Adds documents from memory. Each needs a `source`; a document with a known source replaces the old one.
 
         Raises:
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents are searchable by their words.
         """
         self._check_open()
         return self._imports.add_documents(documents, on_progress)
@@ -273,15 +273,20 @@ class Library:
         return self._imports.reload(source, on_progress)
 
     def refresh(self, *, on_progress: OnProgress = _no_progress) -> SyncReport:
-        """Fetches every web page again that its server reports as changed. A page that is gone is kept, and reported."""
+        """Fetches web pages again if their servers report a change.
+
+        Pages that no longer exist are kept and reported as failed.
+        """
         self._check_open()
         return self._imports.refresh(on_progress)
 
     def remove(self, *sources: str) -> int:
-        """Removes documents; returns how many. A file of a synced folder stays out until it is added by name.
+        """Removes documents and returns their number.
+
+        A removed file in a synced folder stays out until it is added by name.
 
         Raises:
-            SourceError: There is no such document, or the name fits several.
+            SourceError: There is no such document, or the name is ambiguous.
         """
         self._check_open()
         return self._imports.remove(sources)
@@ -299,13 +304,13 @@ class Library:
         """Returns a document with its canonical text.
 
         Raises:
-            SourceError: There is no such document, or the name fits several.
+            SourceError: There is no such document, or the name is ambiguous.
         """
         self._check_open()
         return self._catalog.documents.get(self._catalog.documents.find(source))
 
     def document_by_id(self, document_id: int) -> Document:
-        """Returns the document of a hit.
+        """Returns the document that a hit or citation belongs to.
 
         Raises:
             SourceError: It was removed or replaced in the meantime.
@@ -321,25 +326,25 @@ class Library:
         return 0
 
     def original(self, source: str) -> bytes:
-        """Returns the bytes of the file that a document came in, as they were when it was read.
+        """Returns the bytes of the file that a document was read from.
 
         Raises:
-            SourceError: There is no such document, or its file is gone or has changed.
+            SourceError: There is no such document, or its file has been deleted or changed.
         """
         self._check_open()
         return original(self._catalog, self._catalog.documents.find(source), source)
 
     def page_image(self, document_id: int, page: int, spans: Sequence[tuple[int, int]] = ()) -> bytes:
-        """Returns a page of a PDF as a PNG, with the lines of some spans of the document's text highlighted.
+        """Returns a PDF page as a PNG image, with the lines that contain some text spans highlighted.
 
         Args:
-            document_id: The document.
-            page: 1-based.
-            spans: Characters [start, end) of the document's text.
+            document_id: The document's id.
+            page: 1-based page number.
+            spans: Spans [start, end) in the document's text.
 
         Raises:
-            SourceError: There is no such document, it is not a PDF, or its file is gone or has changed.
-            ReadError: The page cannot be drawn.
+            SourceError: There is no such document, it is not a PDF, or its file has been deleted or changed.
+            ReadError: The page cannot be rendered.
         """
         self._check_open()
         document = self._catalog.documents.get(document_id)
@@ -349,7 +354,7 @@ class Library:
         return self._page_renderer.picture(data, document.anchors, page, spans)
 
     def fields(self, limit: int = 500) -> list[tuple[str, str, int]]:
-        """Returns (field, value, number of documents) that a `Filter` can ask for, the most frequent first."""
+        """Returns the metadata that a `Filter` can use: (field, value, number of documents), most frequent first."""
         self._check_open()
         return self._catalog.documents.fields(limit)
 
@@ -359,7 +364,7 @@ class Library:
         return self._catalog.commits()
 
     def is_empty(self) -> bool:
-        """Whether there is nothing to be found in it."""
+        """Whether the library contains no passages."""
         self._check_open()
         return self._catalog.passages.totals()[0] == 0
 
@@ -370,8 +375,8 @@ class Library:
 
         Args:
             question: The question.
-            k: Number of passages, at least 1; the setting `k` if left out.
-            filters: Documents to look in; all if left out.
+            k: Number of passages, at least 1; the setting `k` if omitted.
+            filters: Documents to search; all if omitted.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -380,7 +385,7 @@ class Library:
         return list(self.search_with_timings(question, k, filters=filters).hits)
 
     def search_with_timings(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> SearchResult:
-        """Like `search`, with the time each stage took and what the reader must know."""
+        """Like `search`, but also returns the time each stage took and a notice for the user."""
         k = self._checked_k(k)
         self._vector_sync.prepare()
         found = self._search.find(question, k, filters)
@@ -393,9 +398,9 @@ class Library:
 
         Args:
             question: The question.
-            history: Earlier exchanges, latest last; a follow-up question refers to them.
-            k: Passages an answer may rest on, at least 1; the setting `k` if left out.
-            filters: Documents to ask; all if left out.
+            history: Earlier questions and answers, most recent last. Follow-up questions may refer to them.
+            k: Number of passages the answer may use, at least 1; the setting `k` if omitted.
+            filters: Documents to search; all if omitted.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -409,19 +414,19 @@ class Library:
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Generator[Event]:
-        """Like `ask`, as events: what was found, then text, then the whole answer. Closing it stops the model."""
+        """Like `ask`, but yields events: the sources, pieces of text, the complete answer. Closing it stops the model."""
         k = self._checked_k(k)
         self._vector_sync.prepare()
         yield from self._answerer.answer(question, k, filters, history)
 
     def explain(self, question: str, expected: str, *, k: int | None = None, filters: Filter | None = None) -> Explanation:
-        """Asks a question, and says at which stage an expected text was lost on its way into the answer.
+        """Asks a question, and explains why an expected text is, or is not, in the answer.
 
         Args:
             question: The question.
-            expected: Words of a document.
-            k: Passages an answer may rest on, at least 1; the setting `k` if left out.
-            filters: Documents to ask; all if left out.
+            expected: Text from a document.
+            k: Number of passages the answer may use, at least 1; the setting `k` if omitted.
+            filters: Documents to search; all if omitted.
 
         Raises:
             QuestionError: The question or the expected text is empty, or the question is too long.
@@ -432,23 +437,23 @@ class Library:
         return self._explainer.explain(expected, answer, self._answerer.searches(question, k), filters)
 
     def trace_citation(self, saved: SavedCitation) -> CitationTrace:
-        """Says what became of the words of a saved citation: unchanged, moved, changed, or deleted with their document."""
+        """Reports what happened to the text of a saved citation: it is unchanged, moved, changed or deleted."""
         self._check_open()
         ids = [id_ for id_, source in self._catalog.documents.live() if source == saved.source]
         documents = [self._catalog.documents.get(id_) for id_ in ids]
-        # Two folders may hold a document of that name: the one that fits best is meant.
+        # Two folders may contain a document with this name: use the one that matches best.
         traces = [trace(saved, document.text, document.content_hash) for document in documents]
         return min(traces, key=lambda found: STATES.index(found.state), default=CitationTrace("deleted"))
 
     # Evaluation
 
     def evaluate(self, questions: QuestionSet) -> RunJSON:
-        """Asks every question of a test set and measures the answers; `evaluations` offers more options and keeps runs."""
+        """Asks every question in a test set and scores the answers. `evaluations` has more options, and stores runs."""
         return self.evaluations.run(questions)
 
     @cached_property
     def evaluations(self) -> Evaluations:
-        """Runs of test sets, and the abstention threshold that one of them was used to tune."""
+        """Evaluation runs, and the abstention threshold tuned on one of them."""
         from rag.evaluation.runner import Evaluations
 
         return Evaluations(self, self._catalog, self._answer_without_abstaining, self._run_conditions)
@@ -456,7 +461,7 @@ class Library:
     # Upkeep
 
     def sync_vectors(self) -> int:
-        """Passes on to Chroma what it has not seen, unless another process holds it; returns the number of changes.
+        """Updates Chroma, unless another process has it open; returns the number of changes.
 
         Raises:
             StorageError: Chroma cannot be opened or filled, not even after a rebuild.
@@ -465,28 +470,28 @@ class Library:
         return self._vector_sync.sync()
 
     def preload(self) -> None:
-        """Loads what the first question would otherwise wait for."""
+        """Loads everything that would otherwise slow down the first question."""
         self._check_open()
         self._embedder.embed(["warm-up"])
         self._vector_sync.prepare()
 
     def status(self) -> IndexStatus:
-        """Reports what is in the index, and what it was built with."""
+        """Reports the contents of the index and the versions it was built with."""
         self._check_open()
         return health.status(self.folder, self._catalog, self._threshold())
 
     def check(self, *, repair: bool = False) -> Health:
-        """Checks the index; `repair` rebuilds what can be rebuilt from the catalog."""
+        """Checks the index. With `repair`, rebuilds whatever can be rebuilt from the catalog."""
         self._check_open()
         return health.check(self.folder, self._catalog, self._vector_search, repair=repair)
 
     def back_up(self, path: str | Path) -> int:
-        """Writes a copy of the catalog as it is at this moment, while others go on; returns its size in bytes.
+        """Backs up the catalog to a file, without blocking other processes; returns the file's size in bytes.
 
-        Everything else in the index folder can be rebuilt from it.
+        Everything else in the index folder can be rebuilt from the catalog.
 
         Raises:
-            SourceError: The file exists already.
+            SourceError: The file already exists.
             StorageError: It cannot be written.
         """
         self._check_open()
@@ -494,7 +499,7 @@ class Library:
 
     @staticmethod
     def restore(backup: str | Path, index: str | Path = "index") -> Path | None:
-        """Replaces an index's catalog by a backup; returns where the old one was copied, if there was one.
+        """Replaces an index's catalog with a backup; returns where the old catalog was saved, or None if there was none.
 
         Raises:
             SourceError: The backup does not exist.
@@ -505,14 +510,14 @@ class Library:
         return restore_backup(Path(backup), Path(index))
 
     def reindex(self, *, on_progress: OnProgress = _no_progress, timeout_s: float = TIMEOUT_S) -> ReindexReport:
-        """Re-splits and re-embeds all documents with the current settings, while questions are answered as before.
+        """Re-splits and re-embeds all documents with the current settings; meanwhile, searches use the old passages.
 
-        The switch happens in one transaction. The former index version is kept until `compact`: calling this again with
-        the old settings switches back. An interrupted call continues where it stopped.
+        The switch happens in a single transaction. The previous index version is kept until `compact`, so calling this
+        again with the old settings switches back. An interrupted call resumes where it left off.
 
         Raises:
             IndexBusyError: Another process is still importing; the message names it.
-            EmbedderError: The embedder failed; the work so far is kept, and the old index version stays in use.
+            EmbedderError: The embedder failed; the work done so far is kept, and the old index version stays current.
         """
         self._check_open()
         with import_turn(self.folder, timeout_s):
@@ -521,15 +526,15 @@ class Library:
         return report
 
     def compact(self) -> tuple[int, int]:
-        """Erases every trace of removed documents from the index's files, and frees the space.
+        """Erases all traces of removed documents from disk, and frees the space.
 
-        What is kept to undo a reindexing or a restore is erased too. Chroma is rebuilt.
+        Data kept for undoing a reindex or a restore is erased too. Chroma is rebuilt.
 
         Returns:
-            Bytes of the index folder before and after.
+            The size of the index folder before and after, bytes.
 
         Raises:
-            IndexBusyError: Another process is importing, holds Chroma, or is reading an older state.
+            IndexBusyError: Another process is importing, has Chroma open, or is still reading.
         """
         self._check_open()
         with import_turn(self.folder):
@@ -539,7 +544,7 @@ class Library:
 
     @property
     def chat_model(self) -> ChatModel | None:
-        """The model that writes answers; None if they are extracted."""
+        """The model that writes answers; None if answers are extracted."""
         return self._chat_model
 
     @cached_property
@@ -571,7 +576,7 @@ class Library:
 
     @cached_property
     def _shipped_embedder(self) -> MiniLM:
-        """The shipped embedder: counts tokens and reads sentences, whichever embedder finds the passages."""
+        """The built-in embedder, which counts tokens and scores sentences even if another embedder is configured."""
         with self._loading:
             from rag.models.embedder import MiniLM
 
@@ -593,7 +598,7 @@ class Library:
 
     @cached_property
     def _page_renderer(self) -> Parser:
-        """Draws pages in a child process of its own, so that a reader never waits for an import."""
+        """A second parser process that renders pages, so that users never wait for an import."""
         from rag.sources.parser_process import Parser
 
         return Parser()
@@ -638,13 +643,13 @@ class Library:
         )
 
     def _answer_without_abstaining(self, question: str, filters: Filter | None) -> Answer:
-        """Returns the extractive answer, however weak its evidence."""
+        """Returns the extractive answer, even if its evidence is weak."""
         self._vector_sync.prepare()
         events = self._build_answerer(lambda: 0.0, None).answer(question, self.settings.k, filters, ())
         return next(event.answer for event in events if isinstance(event, AnswerDone))
 
     def _threshold(self) -> float:
-        """Returns the evidence below which nothing is answered: as set, else as tuned for this index, else as shipped."""
+        """Returns the abstention threshold: from the settings, else tuned for this index, else the default."""
         if self.settings.evidence != Settings().evidence or not self._catalog.meta.get("calibration"):
             return self.settings.evidence
         tuned = self.evaluations.load_calibration()

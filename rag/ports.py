@@ -1,4 +1,4 @@
-"""What the use cases need from outside: an adapter is any object with these methods."""
+"""Protocols for the adapters that the use cases need: embedders, splitters, parsers, chat models, document stores."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """Changes whenever the vectors change: model, weights, way of embedding."""
+        """An identifier that changes whenever the vectors change, for example with another model or other weights."""
 
     @property
     def dimension(self) -> int:
-        """Dimension of its vectors."""
+        """The dimension of the vectors."""
 
     @property
     def languages(self) -> frozenset[str]:
@@ -42,17 +42,17 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a text: the offset of each, and its contextual vector, (t, d) float32 unit rows."""
+    """A text's tokens: the offset where each begins, and its contextual vector, (t, d) float32 unit rows."""
 
     starts: Sequence[int]
     vectors: Vectors
 
 
 class TokenEmbedder(Embedder, Protocol):
-    """An embedder that also returns one vector a token."""
+    """An embedder that also returns a vector for each token."""
 
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Tokens]:
-        """Returns the tokens of each text, in order."""
+        """Returns each text's tokens and their vectors, in order."""
         ...
 
 
@@ -71,7 +71,7 @@ class FileParser(Protocol):
 class Splitter(Protocol):
     """Splits a document's text into passages."""
 
-    name: str  # changes whenever the passages change
+    name: str  # an identifier that changes whenever the splitter would produce other passages
 
     def split(self, text: str, markdown: bool) -> Iterator[Passage]:
         """Yields the passages in order; together they contain every character that is not white space."""
@@ -79,7 +79,7 @@ class Splitter(Protocol):
 
 
 class DocumentStore(Protocol):
-    """The documents' text and places: what answering needs of the catalog."""
+    """Gives access to stored documents: what answering needs from the catalog."""
 
     def text(self, document_id: int, start: int, end: int) -> str:
         """Returns the characters [start, end) of a document's canonical text; "" if it was removed."""
@@ -98,13 +98,13 @@ class DocumentStore(Protocol):
         ...
 
     def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
-        """Counts these documents (all if None), and returns how the first of them begin."""
+        """Returns the number of these documents (all if None) and the beginnings of the first few."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a model's reply. `usage` (kind → tokens) comes with the last piece, if at all."""
+    """A piece of a model's reply. The last piece may include `usage`: (kind, number of tokens) pairs."""
 
     text: str = ""
     finish: Literal["", "stop", "length", "filter"] = ""
@@ -115,10 +115,10 @@ class ChatModel(Protocol):
     """A language model that writes answers."""
 
     name: str
-    address: str  # host that text is sent to
+    address: str  # the host that prompts are sent to
 
     def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
-        """Yields the reply to (role, content) messages as it comes. Closing the iterator closes the connection.
+        """Yields the reply to (role, content) messages piece by piece. Closing the iterator closes the connection.
 
         Raises:
             ModelError: The model failed, before or while writing.

@@ -1,6 +1,6 @@
-"""The nouns of rag: what moves between its parts. Frozen values, without behaviour beyond reading themselves.
+"""The records that modules pass to each other: documents, passages, hits, citations, answers, reports. Frozen values.
 
-Every offset counts Unicode code points of a document's canonical text; ends are exclusive.
+All offsets count Unicode code points in a document's canonical text, and end offsets are exclusive.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Stage = Literal[
     "not read", "filtered", "not searched", "split", "not found", "cut by k", "no room", "below the threshold", "not cited",
     "cited",
 ]  # fmt: skip
-STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage passes them
+STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order in which a passage goes through them
 
 
 # Media types whose canonical text is Markdown.
@@ -40,14 +40,14 @@ _WITH_HEADINGS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The beginning of a part that people look up in a document: a page, a slide, a sheet, a chapter.
+    """Where a page, slide, sheet or chapter begins in a document's text.
 
     Attributes:
-        start: Offset of its first character.
-        name: "p. 3", "slide 4", the name of a sheet, the title of a chapter; may be empty.
-        page: 1-based, for a page or a slide.
-        counts: What each of its lines is called: "row" or "line"; empty if lines are not counted.
-        first: Number of its first line.
+        start: Offset of the first character.
+        name: "p. 3", "slide 4", the sheet name or the chapter title; may be empty.
+        page: 1-based page or slide number; None for sheets and chapters.
+        counts: How lines are labelled in locators: "row" or "line"; empty if lines are not counted.
+        first: Number of the first line.
     """
 
     start: int
@@ -57,10 +57,10 @@ class Anchor:
     first: int = 1
 
     def locator(self, lines: int) -> str:
-        """Returns where to look, for people.
+        """Returns a human-readable locator.
 
         Args:
-            lines: Number of its lines before the place.
+            lines: Number of lines between the anchor and the target.
 
         Example:
             >>> Anchor(0, "Budget", counts="row", first=1).locator(11), Anchor(0, "p. 3", 3).locator(4)
@@ -72,19 +72,19 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source as it was read.
+    """A document as it was read from its source.
 
     Attributes:
         text: The canonical text: NFC, lines ended by a line feed, otherwise unchanged.
-        title: The document's own title, else one made from its name.
-        author: As named in the document; empty if it names none.
-        date: Date of publication, ISO 8601 (YYYY, YYYY-MM or YYYY-MM-DD); empty if unknown.
-        anchors: Where its pages, slides, sheets or chapters begin, ascending; empty if it has none.
+        title: The document's own title, or one derived from its file name.
+        author: The author named in the document; empty if there is none.
+        date: Publication date in ISO 8601 format (YYYY, YYYY-MM or YYYY-MM-DD); empty if unknown.
+        anchors: Where pages, slides, sheets or chapters begin, in ascending order; empty if the document has none.
         media_type: Such as "text/plain".
-        metadata: Further fields of the document itself, name → value.
-        source: Its stable address: the path relative to the synced folder, or as given; for a part of a file (a message,
-            an attachment) "path#part". Empty until stored.
-        content_hash: SHA-256 of the bytes it was read from, hexadecimal. Empty until stored.
+        metadata: Other metadata found in the document, name → value.
+        source: Stable address: the path relative to the synced folder, or the path or URL as given; "path#part" for a part
+            of a file, such as a message or an attachment. Empty until the document is stored.
+        content_hash: Hexadecimal SHA-256 of the file's bytes. Empty until the document is stored.
     """
 
     text: str
@@ -99,7 +99,7 @@ class Document:
 
     @property
     def has_headings(self) -> bool:
-        """Whether lines of its text that begin with `#` are headings."""
+        """Whether lines that begin with `#` in the text are headings."""
         return self.media_type in _WITH_HEADINGS
 
     def page_at(self, offset: int) -> int | None:
@@ -121,10 +121,10 @@ def anchor_at(anchors: Sequence[Anchor], offset: int) -> Anchor | None:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A span [start, end) of a document: the unit that is embedded and retrieved.
+    """A span [start, end) of a document's text: the unit that is embedded and retrieved.
 
     Attributes:
-        heading: The headings above it, outermost first, joined by " › "; empty if there are none.
+        heading: Headings above the passage, outermost first, joined with " › "; empty if there are none.
     """
 
     start: int
@@ -137,13 +137,13 @@ class DocumentInfo:
     """One row of the document list.
 
     Attributes:
-        state: "ready", "embedding" (found by words now, by meaning soon), or "failed".
-        root: The synced folder it came from; for a document added by name, the working folder at that time.
-        error: Why it could not be read; empty unless failed. `hint` says what to do.
-        added: When this revision was stored, ISO 8601, UTC.
+        state: "ready", "embedding" (already searchable by words, soon by meaning), or "failed".
+        root: The synced folder that contains it; for a file added by name, the working folder at that time.
+        error: Why the file could not be read; empty unless `state` is "failed". `hint` says what to do about it.
+        added: When this revision was stored: ISO 8601, UTC.
         language: ISO 639-1 code; empty if unknown.
-        unread_pages: Numbers of scanned pages, "3, 7", whose text is missing.
-        id: Its number in the index; 0 for a file that could not be read.
+        unread_pages: Numbers of the scanned pages whose text is missing, for example "3, 7".
+        id: The document's id in the index; 0 for a file that could not be read.
     """
 
     source: str
@@ -170,10 +170,10 @@ class Ranks:
     """Why a passage was found.
 
     Attributes:
-        dense: Cosine of question and passage, in [-1, 1]; None if vectors were not available.
-        lexical: BM25 of the question's words; 0 if it has none of them.
-        dense_rank: 1-based rank by meaning; None if it is beyond the candidates.
-        lexical_rank: The same by words.
+        dense: Cosine similarity between question and passage, in [-1, 1]; None if there are no vectors.
+        lexical: BM25 score; 0 if the passage contains none of the question's words.
+        dense_rank: 1-based rank by cosine similarity; None if the passage is not among the candidates.
+        lexical_rank: 1-based rank by BM25 score; None if the passage is not among the candidates.
     """
 
     dense: float | None
@@ -184,11 +184,11 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage with its score for one question; a higher score is better.
+    """A passage and its score for a question; a higher score is better.
 
     Attributes:
-        also_in: Sources of near-identical passages that were folded into this one.
-        locator: Where it begins, for people: "p. 3", "Budget, row 12"; empty in a document without anchors.
+        also_in: Sources of near-identical passages that were merged into this one.
+        locator: Human-readable position: "p. 3", "Budget, row 12"; empty in a document without anchors.
     """
 
     source: str
@@ -209,7 +209,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         hits: Best first.
@@ -227,11 +227,11 @@ class Citation:
     """A numbered reference from an answer to exact characters of a document: `document.text[start:end] == quote`.
 
     Attributes:
-        n: The number shown, 1-based, in order of appearance.
-        locator: Where to look, for people: "p. 3", "Results › Table 2"; may be empty.
-        answer_start: Where the cited claim begins in the answer's text; `answer_end` is one past its end.
-        document_id: Id of the document in the index.
-        content_hash: SHA-256 of what the document was read from: identifies the revision of a saved citation.
+        n: Number shown in the answer, 1-based, in order of appearance.
+        locator: Human-readable position: "p. 3", "Results › Table 2"; may be empty.
+        answer_start: Start of the cited claim in the answer's text; `answer_end` is its exclusive end.
+        document_id: The document's id in the index.
+        content_hash: SHA-256 of the file that the document was read from, which identifies its revision later.
     """
 
     n: int
@@ -251,11 +251,11 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A claim or quotation of an answer that did not pass.
+    """A claim or quotation in an answer that failed a check.
 
     Attributes:
-        said: Its words, at [answer_start, answer_end) of the answer's text.
-        note: What is wrong with it, for people ("says 30, the source says 20"); may be empty.
+        said: Its text, which is at [answer_start, answer_end) in the answer's text.
+        note: Explanation, such as "says 30, the source says 20"; may be empty.
     """
 
     said: str
@@ -267,16 +267,16 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, and everything it rests on.
+    """An answer with its citations, flags and hits.
 
     Attributes:
-        evidence: How well the documents answer the question, in [0, 1]; an extracted answer abstains below a threshold.
-        model: "extraction", or the name of the model that wrote it.
-        notice: What the reader must know (why it is degraded or incomplete, what was left out); may be empty.
+        evidence: How well the documents answer the question, in [0, 1]; extraction abstains below a threshold.
+        model: "extraction", or the name of the model that wrote the answer.
+        notice: What the reader should know, such as why the answer is degraded or incomplete; may be empty.
         timings_ms: Stage → milliseconds.
-        usage: Tokens as the model reported them, kind → count; empty for extraction.
-        searched: The question as it was searched for, if a follow-up was rewritten to stand alone; else empty.
-        read: Number of `hits`, from the first, that the answer was written from; there was no room for the others.
+        usage: Token counts reported by the model, kind → count; empty for extraction.
+        searched: The rewritten question that was searched for, if the question was a follow-up; otherwise empty.
+        read: The answer is based on the first `read` hits; the other hits did not fit.
     """
 
     question: str
@@ -294,7 +294,7 @@ class Answer:
     read: int = 0
 
     def _repr_html_(self) -> str:
-        """Returns the answer as a notebook shows it."""
+        """Returns the answer as HTML for notebooks."""
         # The name is IPython's, so the method must be here; its markup is of a higher rank, imported only by notebooks.
         from rag.integrations.notebook import answer_html
 
@@ -303,41 +303,41 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """The passages that were found, before the answer begins."""
+    """Event: the passages that were found. Comes before any text."""
 
     hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of the answer's text, markers included; sometimes empty, while nothing comes."""
+    """Event: the next piece of the answer's text, including markers. Empty pieces are sent while the model is silent."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerDone:
-    """The whole answer."""
+    """Event: the complete answer. Comes last."""
 
     answer: Answer
 
 
-Event = SourcesFound | TextDelta | AnswerDone  # an answer as it comes; the last event is the whole answer
+Event = SourcesFound | TextDelta | AnswerDone  # of a streamed answer; AnswerDone comes last
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPlace:
-    """A place of an expected text in the documents, and how far its passage came.
+    """One occurrence of the expected text in the documents, and how far its passage got.
 
     Attributes:
-        locator: Where to look, for people; may be empty.
-        start: Where the text begins in its document; `end` is one past its end.
-        passages: Number of passages it is spread over; 1 if one contains all of it.
-        rank: Fused rank of the best of them, 1-based; None if neither half found it.
-        dense_rank: Its rank by meaning among all passages; None while it has no vector.
-        lexical_rank: Its rank by words among all passages; None if it has none of the words that were looked up.
-        stands_in: Source of the near-identical passage that it was folded into; mostly empty.
-        stage: Where it was lost.
+        locator: Human-readable position; may be empty.
+        start: Start of the occurrence in the document's text; `end` is its exclusive end.
+        passages: Number of passages that the occurrence spans; 1 if a single passage contains all of it.
+        rank: 1-based fused rank of the best of these passages; None if neither search found any.
+        dense_rank: Rank by cosine similarity among all passages; None if the passage has no vector yet.
+        lexical_rank: Rank by BM25 among all passages; None if the passage contains none of the words searched for.
+        stands_in: Source of the near-identical passage that it was merged into; usually empty.
+        stage: The stage at which the passage was lost.
     """
 
     source: str
@@ -355,13 +355,13 @@ class ExpectedPlace:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why an expected text is, or is not, in an answer.
+    """Explains why an expected text is, or is not, in an answer.
 
     Attributes:
-        stage: The furthest stage that any of its places reached.
-        why: The reason, for people; `hint` says what may help, and may be empty.
-        places: Its places, the furthest first.
-        searched: What was searched for.
+        stage: The furthest stage that any occurrence reached.
+        why: The reason, in words; `hint` suggests what may help, and may be empty.
+        places: All occurrences, starting with the one that got furthest.
+        searched: The queries that were searched for.
     """
 
     question: str
@@ -376,7 +376,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One earlier exchange of a conversation."""
+    """An earlier question in a conversation, and its answer."""
 
     question: str
     answer: str
@@ -387,16 +387,16 @@ _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The documents that a question is asked of. An empty field does not restrict.
+    """Restricts a question to some documents. Empty fields restrict nothing.
 
     Attributes:
-        sources: Shell patterns (`*`, `?`, `[…]`) on the source; any may match.
-        since: Earliest date, ISO 8601, inclusive; documents without a date are left out.
+        sources: Shell patterns (`*`, `?`, `[…]`) for sources; a document must match at least one.
+        since: Earliest date, inclusive, in ISO 8601 format; documents without a date are excluded.
         until: Latest date, inclusive.
-        metadata: Field → value that must be equal; "title" and "author" are fields too.
+        metadata: Field → required value; "title" and "author" count as fields.
 
     Raises:
-        SettingsError: A date is not in that format.
+        SettingsError: A date is not in ISO 8601 format.
     """
 
     sources: tuple[str, ...] = ()
@@ -410,7 +410,7 @@ class Filter:
                 raise SettingsError(f"{date!r} is not a date", "write 2025-06-13, 2025-06 or 2025")
 
     def is_empty(self) -> bool:
-        """Whether every document passes."""
+        """Whether the filter lets every document through."""
         return not (self.sources or self.since or self.until or self.metadata)
 
 
@@ -425,12 +425,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
-        held: Sources that vanished and were kept, because too many vanished at once or the folder could not be read.
-        ignored: Number of files without text (pictures, archives, programs).
-        passages: Number of passages embedded.
+        held: Sources whose files have vanished but that were kept, because too many vanished at once.
+        ignored: Number of files skipped because their type has no text (images, archives, programs).
+        passages: Number of passages that were embedded.
     """
 
     added: int = 0
@@ -444,17 +444,17 @@ class SyncReport:
     seconds: float = 0.0
 
     def joined(self, other: SyncReport) -> SyncReport:
-        """Returns what two imports did together."""
+        """Returns the sum of two reports."""
         return SyncReport(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(SyncReport)})
 
 
 @dataclass(frozen=True, slots=True)
 class ReindexReport:
-    """What a reindexing did.
+    """The result of a reindex.
 
     Attributes:
-        documents: Number of documents that were split and embedded; those the new index version had already do not count.
-        switched: Whether another index version is searched now; False if the index was built this way already.
+        documents: Number of documents split and embedded, without those that the new index version already had.
+        switched: Whether a different index version is now current; False if the index already matched the settings.
     """
 
     documents: int
@@ -467,13 +467,13 @@ class ReindexReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is.
+    """The progress of an import.
 
     Attributes:
-        source: The current document.
-        done: Files finished, of `total` known so far.
-        passages: Passages embedded so far.
-        found: Passages of long documents that can be found by words already, while vectors follow.
+        source: The document being imported.
+        done: Number of files processed, out of `total` known so far.
+        passages: Number of passages embedded so far.
+        found: Number of passages from long documents that are searchable by words but still need vectors.
     """
 
     source: str
@@ -485,12 +485,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """What is in an index, and what it was built with.
+    """The contents of an index and the versions it was built with.
 
     Attributes:
-        waiting: Passages without a vector yet: they are found by words only.
-        size: Bytes of the folder.
-        evidence: Threshold below which an extracted answer abstains.
+        waiting: Number of passages that have no vector yet and are searchable by words only.
+        size: Size of the index folder, bytes.
+        evidence: Abstention threshold for extracted answers.
         versions: Package → version.
     """
 
@@ -506,10 +506,10 @@ class IndexStatus:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The result of a check. `problems` is empty if all is well; `repaired` lists what was repaired.
+    """The result of an index check. `problems` is empty if the index is healthy; `repaired` lists repairs.
 
     Attributes:
-        vectors_in_chroma: None while another process holds Chroma; `chroma_holder` says which.
+        vectors_in_chroma: Number of vectors in Chroma; None if another process (`chroma_holder`) has Chroma open.
     """
 
     index: str

@@ -1,4 +1,7 @@
-"""The settings: names, defaults, limits, and how several origins are merged. Reads no file and no environment variable."""
+"""The settings: their names, defaults and limits, and how values from several sources are merged.
+
+Reads no file and no environment variable.
+"""
 
 from __future__ import annotations
 
@@ -17,33 +20,33 @@ SHIPPED_EMBEDDER = "minilm"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force. Values only: it builds nothing.
+    """The settings in force.
 
     Raises:
-        SettingsError: A value has the wrong type, is outside its limits, or does not fit another one.
+        SettingsError: A value has the wrong type, is out of range, or conflicts with another value.
     """
 
-    index: str = "index"  # folder of the index
+    index: str = "index"  # index folder
     documents: str = ""  # folder that is synced before each question; empty = none
     model: str = ""  # writes answers; "none" = extraction; empty = extraction unless there is a key or an address
-    base_url: str = ""  # of an OpenAI-compatible server; empty = OpenAI's own
+    base_url: str = ""  # base URL of an OpenAI-compatible server; empty = OpenAI
     api_key: str = ""  # masked wherever it is shown
     embedder: str = SHIPPED_EMBEDDER  # "minilm" (shipped), or "openai:<model>" for an embeddings endpoint
-    embedder_url: str = ""  # of that endpoint; empty = base_url
-    passage_tokens: int = 260  # of the embedder; best on chunking_eval by recall and IoU (benchmarks/README.md)
-    k: int = 8  # passages an answer may rest on; more cost a model more than they help
-    sentences: int = 4  # most sentences of an extracted answer; most answers need fewer
+    embedder_url: str = ""  # base URL of the embeddings endpoint; empty = base_url
+    passage_tokens: int = 260  # longest passage, in the embedder's tokens; best on chunking_eval (benchmarks/README.md)
+    k: int = 8  # passages an answer may use; more passages cost more tokens than they help
+    sentences: int = 4  # maximum number of sentences in an extracted answer; most answers need fewer
     evidence: float = (
         0.22  # an extracted answer abstains below it; 95 % of each public set's answerable questions are above
     )
-    first_token_s: float = 20.0  # how long a model may take to its first word
-    total_s: float = 120.0  # how long it may take in all
-    context_tokens: int = 0  # context window of the model, prompt and answer together; 0 = known by the model's name
-    include: str = ""  # patterns of files that are imported from a folder, as in .gitignore, comma-separated; empty = all
-    exclude: str = ""  # patterns of files that are left out; a .ragignore in the folder does the same
-    private_urls: str = "refuse"  # "allow" lets pages of this machine and its networks be fetched too
-    ocr: str = "off"  # "on" recognises the text of scanned pages; needs the ocr extra, and seconds a page
-    max_file_mb: int = 512  # larger files are refused with a reason, not read
+    first_token_s: float = 20.0  # time limit for a model's first token
+    total_s: float = 120.0  # time limit for the whole reply
+    context_tokens: int = 0  # the model's context window; 0 = inferred from the model's name
+    include: str = ""  # files to import from a folder: comma-separated .gitignore patterns; empty = all
+    exclude: str = ""  # files to skip: comma-separated .gitignore patterns; a .ragignore in the folder does the same
+    private_urls: str = "refuse"  # "allow" also fetches pages from this machine and private networks
+    ocr: str = "off"  # "on" recognises text on scanned pages; needs the ocr extra and takes seconds per page
+    max_file_mb: int = 512  # larger files are rejected without being read
 
     def __post_init__(self) -> None:
         for name, kind in _TYPES.items():
@@ -54,19 +57,19 @@ class Settings:
             )
 
     def chat_model_name(self) -> str:
-        """Returns the model that writes answers, or "" if answers are extracted."""
+        """Returns the name of the model that writes answers, or "" if answers are extracted."""
         if self.model == NO_MODEL:
             return ""
         return self.model or (DEFAULT_MODEL if self.api_key else "")
 
     def prompt_tokens(self) -> int:
-        """Returns the room for question, passages and history, tokens; the rest of the window is left for the answer."""
+        """Returns how many tokens the prompt may have; the rest of the context window is reserved for the answer."""
         known = (tokens for start, tokens in _WINDOWS if self.chat_model_name().lower().startswith(start))
         window = self.context_tokens or next(known, _SMALLEST_WINDOW)
         return max(window // 2, window - _ANSWER_TOKENS)
 
     def remote_addresses(self) -> dict[str, str]:
-        """Returns where text is sent, purpose → address; empty if nothing leaves this machine."""
+        """Returns where text is sent: what is sent → address. Empty if nothing leaves this machine."""
         where = {}
         if self.chat_model_name():
             where["questions and passages"] = self.base_url or OPENAI_URL
@@ -77,13 +80,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSettings:
-    """Settings with the origin of each, name → "default", "rag.toml", "RAG_MODEL", "--model"."""
+    """Settings, and where each value comes from: name → "default", "rag.toml", "RAG_MODEL" or "--model"."""
 
     settings: Settings
     origins: Mapping[str, str]
 
 
-# Beginning of a model's name → its context window in tokens. Source: the vendors' model pages.
+# Prefix of a model's name → its context window in tokens. Source: the vendors' model pages.
 _WINDOWS = (("gpt-5", 272_000), ("gpt-4.1", 1_000_000), ("gpt-4o", 128_000), ("o1", 200_000), ("o3", 200_000),
             ("o4", 200_000), ("claude", 200_000), ("gemini", 1_000_000))  # fmt: skip
 _SMALLEST_WINDOW = 4_096  # Ollama's default; it drops silently what exceeds it
@@ -105,14 +108,14 @@ _CHOICES = {"private_urls": ("refuse", "allow"), "ocr": ("off", "on")}
 
 
 def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> ResolvedSettings:
-    """Merges settings of several origins.
+    """Merges settings from several sources.
 
     Args:
-        layers: (origin, name → value); later ones take precedence. An origin may contain `{name}` or `{NAME}`, which is
-            replaced by the setting's name.
+        layers: (source, name → value) pairs; later pairs take precedence. `{name}` and `{NAME}` in a source are replaced
+            with the setting's name.
 
     Raises:
-        SettingsError: A name is unknown, or a value has the wrong type, is outside its limits, or does not fit another one.
+        SettingsError: A name is unknown, or a value has the wrong type, is out of range, or conflicts with another value.
     """
     values: dict[str, object] = {}
     origins = dict.fromkeys(_TYPES, "default")
@@ -129,7 +132,7 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> ResolvedSetti
 
 
 def _checked(name: str, value: object, kind: type, origin: str) -> object:
-    """Returns a value as its field's type, within its limits."""
+    """Returns a value converted to its field's type, after checking its range."""
     try:
         if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
             raise ValueError
@@ -155,9 +158,11 @@ def _check_address(name: str, address: str, origin: str) -> None:
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
-    # A name before an @ can pass for the host, and so can what a terminal hides.
+    # A user name before an @ can be mistaken for the host, and so can characters that a terminal does not show.
     if not sound or "@" in parts.netloc or not (address.isprintable() and address.isascii()) or " " in address:
-        raise SettingsError(f"{origin}: {name} must be like http://host:port/v1, without a user name, not {address!r}")
+        raise SettingsError(
+            f"{origin}: {name} is not a valid address: {address!r}", "use the form http://host:port/v1, with no user name"
+        )
 
 
 def patterns(listed: str) -> list[str]:
@@ -171,7 +176,7 @@ def patterns(listed: str) -> list[str]:
 
 
 def masked(key: str) -> str:
-    """Returns a key as it may be shown.
+    """Returns an API key with its middle hidden.
 
     Example:
         >>> masked("sk-abcdefghijklmnop"), masked("short"), masked("")

@@ -36,7 +36,7 @@ RANKS = (
 )  # fmt: skip
 RANK_OF = {package: rank for rank, packages in enumerate(RANKS) for package in packages}
 HOMES = {
-    "chromadb": "index.chroma", "apsw": "index.catalog", "sqlite3": "nowhere", "filelock": "index.locks",
+    "chromadb": "index.chroma", "apsw": "index.catalog.database", "sqlite3": "nowhere", "filelock": "index.locks",
     "onnxruntime": "models", "tokenizers": "models", "openai": "models", "llama_index": "integrations",
     "gradio": "server.page", "fastapi": "server", "uvicorn": "server", "starlette": "server", "typer": "cli",
     "watchfiles": "sources", "pathspec": "sources", "http": "sources", "pypdfium2": "sources.parsers",

@@ -23,8 +23,8 @@ from rag.settings import masked, patterns, resolve
         ({"model": 7}, "model must be text, not 7"),
         ({"ocr": "yes"}, "ocr must be 'off' or 'on', not 'yes'"),
         ({"embedder": "bert"}, "embedder must be 'minilm' or 'openai:<model>', not 'bert'"),
-        ({"base_url": "ftp://host/v1", "model": "m"}, "base_url must be like http://host:port/v1"),
-        ({"base_url": "http://good.example@evil.example/v1", "model": "m"}, "base_url must be like http://host:port/v1"),
+        ({"base_url": "ftp://host/v1", "model": "m"}, "base_url is not a valid address"),
+        ({"base_url": "http://good.example@evil.example/v1", "model": "m"}, "base_url is not a valid address"),
         ({"base_url": "http://127.0.0.1:1/v1"}, "base_url is http://127.0.0.1:1/v1, but no model is named"),
     ],
 )
