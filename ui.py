@@ -1,4 +1,4 @@
-"""Serves the page like `rag ui`: `python ui.py` or `gradio ui.py`. Settings come from rag.toml and RAG_* variables."""
+"""Starts the web interface, with settings from rag.toml and RAG_* variables. Run `python ui.py` or `gradio ui.py`."""
 
 from rag.configuration import load_settings, untrusted_hosts
 from rag.errors import RagError
@@ -9,7 +9,7 @@ if __name__ == "__main__":
         resolved = load_settings({})
         if hosts := untrusted_hosts(resolved):
             raise SystemExit(
-                f"rag: the rag.toml of this folder would send your text to {', '.join(hosts)}; allow it: rag --trust ui"
+                f"rag: the rag.toml in this folder would send your text to {', '.join(hosts)}; to allow it: rag --trust ui"
             )
         serve(resolved.settings, "127.0.0.1", 7860)
     except RagError as error:

@@ -132,7 +132,7 @@ def test_in_names_titles_and_errors(page, world: World) -> None:
         page.locator("#documents button[id^=delete]").first.click()
         page.locator("#deleting p").wait_for()
         no_markup(page, "#deleting")
-        page.get_by_role("button", name="Keep it").click()
+        page.get_by_role("button", name="Keep document").click()
         page.locator("#deleting").wait_for(state="hidden")
     page.get_by_role("tab", name="Ask").click()
     page.click("#scope button")

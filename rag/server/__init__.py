@@ -1,1 +1,1 @@
-"""The HTTP server: the application, its middleware, login, and the page."""
+"""The HTTP server: the application, its middleware, login, and the web interface."""

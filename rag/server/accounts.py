@@ -1,6 +1,7 @@
-"""The account of an index, which the page requires once other machines can reach it.
+"""An index's account, to which users must log in if other machines can reach the web interface.
 
-The index folder holds one account, in a file of its own. Of its password only a salted hash is stored.
+Each index has at most one account, stored in its own file in the index folder. The file contains a salted hash of the
+password, not the password itself.
 """
 
 from __future__ import annotations
@@ -18,45 +19,45 @@ from rag.errors import SettingsError, StorageError
 FILE = "account.json"
 _MAX_NAME = 100  # characters
 _MIN_PASSWORD, _MAX_PASSWORD = 10, 1_000  # characters
-# 64 MB and about 0.15 s for each attempt (RFC 7914; OWASP's minimum is 2^17 with r = 8, p = 1, or this with p = 2).
+# Each attempt takes 64 MB and about 0.15 s (RFC 7914). OWASP's minimum is N = 2^17, r = 8, p = 1, or the values used here.
 _N, _R, _P = 2**16, 8, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user's name, and the salted hash of the password."""
+    """A username and the salted hash of its password."""
 
     user: str
     salt: bytes
     hash: bytes
 
     def verify(self, user: str, password: str) -> bool:
-        """Returns whether name and password are right. Takes the same time whatever is wrong."""
+        """Returns whether the username and password are correct. Takes the same time whichever of them is wrong."""
         is_password = hmac.compare_digest(_scrypt(password[:_MAX_PASSWORD], self.salt), self.hash)
         return hmac.compare_digest(user.encode(), self.user.encode()) and is_password
 
 
 def create(folder: Path, user: str, password: str) -> None:
-    """Creates the account of an index, or replaces it.
+    """Creates an index's account, or replaces the existing one.
 
     Args:
-        folder: The folder of the index.
-        user: Name to log in with, 1 to 100 printable characters.
-        password: 10 to 1,000 characters.
+        folder: The index folder.
+        user: The username, 1 to 100 printable characters.
+        password: The password, 10 to 1,000 characters.
 
     Raises:
         SettingsError: The name is empty or not printable, or the password is too short or too long.
-        StorageError: The account cannot be written.
+        StorageError: The account's file cannot be written.
     """
     if not user.strip() or not user.isprintable() or len(user) > _MAX_NAME:
         raise SettingsError(
-            f"the account name {user[:_MAX_NAME]!r} must have 1 to {_MAX_NAME} printable characters",
+            f"invalid account name {user[:_MAX_NAME]!r}: it must consist of 1 to {_MAX_NAME} printable characters",
             "for example: rag account jane",
         )
     if not _MIN_PASSWORD <= len(password) <= _MAX_PASSWORD:
         raise SettingsError(
-            f"the password must have at least {_MIN_PASSWORD} characters and at most {_MAX_PASSWORD:,}",
-            "use several words",
+            f"the password must have at least {_MIN_PASSWORD} and at most {_MAX_PASSWORD:,} characters",
+            "choose a password that consists of several words",
         )
     salt = secrets.token_bytes(16)
     content = json.dumps({"user": user, "salt": salt.hex(), "scrypt": _scrypt(password, salt).hex()})
@@ -75,10 +76,10 @@ def create(folder: Path, user: str, password: str) -> None:
 
 
 def load(folder: Path) -> Account | None:
-    """Returns the account of the index in a folder; None if it has none.
+    """Returns the account of the index in a folder; None if the index has no account.
 
     Raises:
-        SettingsError: The account's file cannot be read, or is not one.
+        SettingsError: The account's file cannot be read or is damaged.
     """
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -86,7 +87,7 @@ def load(folder: Path) -> Account | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
-        raise SettingsError(f"cannot read {folder / FILE}", "create the account again: rag account NAME") from None
+        raise SettingsError(f"cannot read {folder / FILE}", "create the account again with: rag account NAME") from None
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:

@@ -1,7 +1,8 @@
-"""The server application: routes, login, and the process that serves the page.
+"""The server application: its routes, login, and the process that serves the web interface.
 
-FastAPI is outermost, behind the security middleware; the Gradio page is mounted inside. The home of fastapi and uvicorn.
-Without an account the server listens on this machine only.
+FastAPI is the outer application, wrapped in the security middleware; the Gradio page is mounted inside it. Only this module
+uses uvicorn and, apart from type hints, fastapi. Unless the index has an account, the server refuses to listen on addresses
+that other machines can reach.
 """
 
 from __future__ import annotations
@@ -34,26 +35,26 @@ from rag.sources.watching import folder_changes
 
 _log = logging.getLogger(__name__)
 
-_LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # of one client: a burst, then one every so many seconds
-_ALL_LOGIN_ATTEMPTS = 60  # of all clients: a burst, then one a second
+_LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # per client: a burst, then one attempt per interval
+_ALL_LOGIN_ATTEMPTS = 60  # from all clients together: a burst, then one attempt per second
 
 
 def serve(
     settings: Settings, host: str, port: int, *, names: tuple[str, ...] = (), certificate: str = "", key: str = ""
 ) -> None:
-    """Serves the page until interrupted. Where other machines can reach the page, it requires the account of the index.
+    """Serves the web interface until interrupted. If other machines can reach it, users must log in to the index's account.
 
     Args:
         settings: The settings in force.
         host: Address to listen on.
-        port: Port; 0 takes a free one.
-        names: Further host names under which the page is reached, such as that of a proxy.
-        certificate: TLS certificate file, PEM; empty = no encryption.
-        key: Key file of the certificate, PEM; empty = the key is in the certificate file.
+        port: Port to listen on; 0 chooses a free port.
+        names: Additional host names under which users reach the page, such as a proxy's name.
+        certificate: TLS certificate file in PEM format; if empty, nothing is encrypted.
+        key: The certificate's private key file in PEM format; if empty, the certificate file also contains the key.
 
     Raises:
-        SettingsError: The address is in use or not of this machine, other machines could reach the page without an account,
-            or the certificate cannot be loaded.
+        SettingsError: The address is in use or does not belong to this machine; other machines could reach the page but there
+            is no account; or the certificate cannot be loaded.
     """
     account = _required_account(Path(settings.index), host, names)
     _check_certificate(certificate, key)
@@ -88,15 +89,15 @@ def serve(
 
 
 def _required_account(index: Path, host: str, names: tuple[str, ...]) -> accounts.Account | None:
-    """Returns the account that must log in; None where only this machine can reach the page."""
-    is_public = host not in LOOPBACK or bool(names)  # a further name is that of a proxy, which others reach
+    """Returns the account that users must log in to; None if only this machine can reach the page."""
+    is_public = host not in LOOPBACK or bool(names)  # an additional name belongs to a proxy, which other machines can reach
     if not is_public:
         return None
     account = accounts.load(index)
     if account is None:
         raise SettingsError(
-            f"other machines could reach the page on {', '.join((host, *names))}, and there is no account",
-            "create one: rag account NAME; or serve this machine only, and connect through an SSH tunnel",
+            f"other machines could reach the web interface at {', '.join((host, *names))}, but there is no account",
+            "create an account with: rag account NAME; or leave out --host and --name, and connect through an SSH tunnel",
         )
     return account
 
@@ -107,7 +108,7 @@ def _url(host: str, port: int, is_encrypted: bool) -> str:
 
 
 def _access_notice(user: str, is_encrypted: bool) -> str:
-    notice = f"other machines on the network can reach the page and log in as {user!r}"
+    notice = f"other machines on the network can reach the web interface and log in as {user!r}"
     if is_encrypted:
         return notice
     return f"{notice}; passwords and documents are sent unencrypted: use --certificate and --key, or a proxy with TLS"
@@ -121,7 +122,7 @@ def _check_certificate(certificate: str, key: str) -> None:
             reason = error.strerror or str(error)
             raise SettingsError(
                 f"cannot load the certificate {certificate!r} with the key {key!r} ({reason})",
-                "both files must be PEM, and the key must have no password",
+                "both files must be in PEM format, and the private key must not be protected by a password",
             ) from None
 
 
@@ -134,15 +135,15 @@ def create_app(
     host_names: tuple[str, ...] = (),
     is_encrypted: bool = False,
 ) -> fastapi.FastAPI:
-    """Returns the server application over one library.
+    """Returns the server application for a library.
 
     Args:
-        library: The library that answers.
-        uploads: A folder of this process alone, in which uploaded files lie until they are added.
-        first_sync: Set once the library's folder was synced.
-        account: The account that must log in; None requires no login.
-        host_names: Host names that are served in addition to those of this machine.
-        is_encrypted: Whether the page is reached by https.
+        library: The library that answers questions.
+        uploads: A folder that only this process uses; uploaded files are stored there until they have been added.
+        first_sync: An event that is set once the library's folder has been synced.
+        account: The account that users must log in to; None if no login is required.
+        host_names: Host names to accept in addition to this machine's own.
+        is_encrypted: Whether the page is served over https.
     """
     from rag.server.page import app
     from rag.server.page.views import static_pages
@@ -151,18 +152,18 @@ def create_app(
 
     @server.get("/documents/{document_id}")
     def document(document_id: int, marked: str = "") -> fastapi.Response:
-        """The whole text of a document, with spans marked ("12-30,55-80")."""
+        """Serves the whole text of a document with the given spans highlighted, such as "12-30,55-80"."""
         return _html(static_pages.document_page(library.document_by_id(document_id), _spans(marked)))
 
     @server.get("/documents/{document_id}/pages/{page}")
     def page_image(document_id: int, page: int, marked: str = "") -> fastapi.Response:
-        """A page of a PDF as an image, with the lines of spans marked."""
+        """Serves a page of a PDF as an image in which the lines that contain the given spans are highlighted."""
         image = library.page_image(document_id, page, _spans(marked))
         return fastapi.Response(image, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
     @server.get("/runs/{number}")
     def evaluation(number: int, other: Annotated[int | None, fastapi.Query(alias="with")] = None) -> fastapi.Response:
-        """The report of an evaluation run, or the comparison of two."""
+        """Serves the report on an evaluation run, or a comparison of two runs."""
         return _html(_run_page(library, number, other))
 
     @server.exception_handler(RagError)
@@ -179,11 +180,11 @@ def create_app(
 
 
 def _add_login(server: fastapi.FastAPI, account: accounts.Account, sessions: Sessions, is_encrypted: bool) -> None:
-    """Adds the routes to log in and out."""
+    """Adds the routes for logging in and out."""
     from rag.server.page.views import static_pages
 
     attempts, all_attempts = RateLimiter(_LOGIN_ATTEMPTS, 1 / _LOGIN_ATTEMPT_EVERY_S), RateLimiter(_ALL_LOGIN_ATTEMPTS, 1)
-    hashing = anyio.CapacityLimiter(2)  # each check takes 64 MB, and a core for 0.15 s
+    hashing = anyio.CapacityLimiter(2)  # each password check uses 64 MB of memory and keeps one core busy for 0.15 s
 
     @server.get(LOGIN)
     def login_form() -> fastapi.Response:
@@ -194,12 +195,12 @@ def _add_login(server: fastapi.FastAPI, account: accounts.Account, sessions: Ses
         wait_s = attempts.wait_s(client_of(request.scope)) or all_attempts.wait_s("")
         if wait_s:
             seconds = math.ceil(wait_s)
-            problem = f"Too many attempts. Try again in {seconds} second{'s' * (seconds != 1)}."
+            problem = f"Too many login attempts. Try again in {seconds} second{'s' * (seconds != 1)}."
             return _html(static_pages.login_page(problem), 429, {"retry-after": str(seconds)})
         form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
         user, password = (form.get(name, [""])[0] for name in ("user", "password"))
         if not await anyio.to_thread.run_sync(account.verify, user, password, limiter=hashing):
-            return _html(static_pages.login_page("Wrong name or password."), 401)
+            return _html(static_pages.login_page("Wrong username or password."), 401)
         response = fastapi.responses.RedirectResponse("/", 303)
         response.set_cookie(
             COOKIE, sessions.create(), max_age=int(SESSION_S), httponly=True, samesite="strict", secure=is_encrypted
@@ -248,13 +249,13 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SettingsError(
-            f"cannot listen on {host} port {port} ({error.strerror})", "choose another port: rag ui --port 0"
+            f"cannot listen on {host} port {port} ({error.strerror})", "let rag choose a free port: rag ui --port 0"
         ) from None
     return listener
 
 
 def _keep_in_sync(library: Library, stopping: threading.Event, first_sync: threading.Event) -> None:
-    """Syncs the library with its folder while the server runs, and preloads what a question needs."""
+    """Keeps the library in sync with its folder while the server runs, and preloads whatever the first question needs."""
     last_error = ""
 
     def attempt(work: Callable[[], object]) -> None:
@@ -263,7 +264,7 @@ def _keep_in_sync(library: Library, stopping: threading.Event, first_sync: threa
             work()
         except IndexBusyError:
             pass  # another process is importing the same folder
-        except Exception as error:  # whatever it is, the page goes on answering and syncing
+        except Exception as error:  # whatever the error is, the server must continue to answer questions and to sync
             if str(error) != last_error and not stopping.is_set():
                 last_error = str(error)
                 _log.warning("%s", error)

@@ -1,7 +1,7 @@
-"""Protects the server: checks every request, and adds security headers to every response. Pure ASGI.
+"""Protects the server: checks every request and adds security headers to every response. Pure ASGI.
 
-The content security policy is the second defence against markup in documents and model output; the first is `escaped` of
-`rag.server.page.views.markup`.
+The first defence against markup in documents and model output is `escaped` in `rag.server.page.views.markup`; the content
+security policy is the second.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from rag.server.sessions import Sessions
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rag-session"
 LOGIN = "/login"
-# Served without a session: the login form, and what a page that lost its server polls before it reloads.
+# Served without a session: the login form, and the path that a page polls after losing its connection, before it reloads.
 _PUBLIC = (LOGIN, "/gradio_api/app_id")
-_MAX_BODY_BYTES = 8_000_000  # of a request: a conversation that a browser stored
-_MAX_UPLOAD_BYTES = 600_000_000  # of one upload
+_MAX_BODY_BYTES = 8_000_000  # per request; the largest requests contain a conversation that the browser had stored
+_MAX_UPLOAD_BYTES = 600_000_000  # per upload
 _MAX_LOGIN_BYTES = 10_000
 _UPLOAD, _ASK = "/gradio_api/upload", "/gradio_api/queue/join"
 # The page loads nothing from other origins. Gradio needs inline scripts and styles.
@@ -43,17 +43,17 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-# The paths that the page needs. Gradio serves many more: proxies, files by path, editors, other users' runs.
+# The paths that the page needs. Gradio also offers many others: proxies, files by path, editors, other users' runs.
 _ALLOWED_PATHS = re.compile(
     r"/(?:theme\.css|favicon\.ico|config|login|logout)?"
     r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]{0,200}"
     r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|reset|upload|upload_progress|startup-events|app_id)/?"
     r"|/documents/[0-9]{1,18}(?:/pages/[0-9]{1,6})?|/runs/[0-9]{1,18}"
 )
-# A browser loads a hundred files at first and a few later; behind a proxy all clients look like one.
+# A browser loads about a hundred files at first and only a few later; behind a proxy, all clients look like a single one.
 _BURST, _PER_SECOND = 600, 60
-_MAX_JOINING = 64  # Gradio takes 2 ms for each, even to answer that its queue is full
-_RETRY_AFTER_S = 2  # after a full queue
+_MAX_JOINING = 64  # Gradio needs 2 ms for each, even just to reply that its queue is full
+_RETRY_AFTER_S = 2  # how long a client should wait when the queue is full
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -62,13 +62,15 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class SecurityMiddleware:
-    """Adds security headers to every response; rejects requests that are foreign, unknown, too large or too many.
+    """Adds security headers to every response, and rejects requests that should not reach the application.
+
+    These are requests for another host or from another site, for unknown paths, without login, too large or too frequent.
 
     Args:
         app: The application behind the middleware.
-        host_names: Host names that are served in addition to this machine's. Other names are rejected: a foreign page may
-            have pointed its own name at this address (DNS rebinding).
-        sessions: The login sessions; None where no login is required.
+        host_names: Host names to accept in addition to this machine's own. Requests for other names are rejected, because
+            another site may have pointed its name at this address (DNS rebinding).
+        sessions: The login sessions; None if no login is required.
     """
 
     def __init__(self, app: App, host_names: Iterable[str] = (), sessions: Sessions | None = None) -> None:
@@ -83,7 +85,7 @@ class SecurityMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})  # the page uses no websockets
+            await send({"type": "websocket.close", "code": 1008})  # the page does not use websockets
         else:
             await self._handle(scope, receive, send)
 
@@ -106,13 +108,13 @@ class SecurityMiddleware:
             self._joining -= scope["path"] == _ASK
 
     def _rejection(self, scope: Message, headers: dict[str, str], max_bytes: int) -> _Rejection | None:
-        """Returns why a request is rejected; None if it is allowed."""
+        """Returns the response that rejects a request; None if the request is allowed."""
         if not self._is_our_host(headers.get("host", "")):
-            return _Rejection(400, "unknown host name; allow it with: rag ui --name NAME")
+            return _Rejection(400, "unknown host name; to allow it, start the server with: rag ui --name NAME")
         if not _ALLOWED_PATHS.fullmatch(scope["path"]) or ".." in scope["path"]:
             return _Rejection(404, "not found")
         if _is_cross_origin(scope["method"], headers):
-            return _Rejection(403, "requests from other sites are not allowed")
+            return _Rejection(403, "requests from other websites are not allowed")
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > max_bytes:
             return _Rejection(413, "the request is too large")
@@ -138,28 +140,28 @@ class SecurityMiddleware:
             return False
         if name in self._host_names:
             return True
-        # An IP address cannot be another site's name (DNS rebinding). Where login is required, any address is served.
+        # An IP address cannot be used for DNS rebinding, so any address is accepted as host name if login is required.
         return self._sessions is not None and _is_address(name)
 
 
 def machine_names() -> list[str]:
-    """Returns the host names of this machine on its network."""
+    """Returns the host names under which other machines on the network may know this machine."""
     name = socket.gethostname()
     return [name, f"{name}.local", socket.getfqdn()]
 
 
 def session_token(headers: Mapping[str, str]) -> str:
-    """Returns the session token in a request's cookies; empty if there is none.
+    """Returns the session token from a request's cookies; empty if they contain none.
 
     Args:
-        headers: The request's headers by lower-case name.
+        headers: The request's headers, with names in lower case.
     """
-    # Not http.cookies: it drops every cookie after one that it cannot parse, which another program may have set.
+    # http.cookies is unsuitable: if it cannot parse a cookie that another program has set, it drops all cookies after it.
     return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def client_of(scope: Mapping[str, Any]) -> str:
-    """Returns the client whose requests are counted together: an IPv4 address, or the /64 network of an IPv6 address."""
+    """Returns the client that a request counts towards: an IPv4 address, or the /64 network of an IPv6 address."""
     host: str = scope["client"][0] if scope.get("client") else ""
     if _is_address(host) and ":" in host:
         return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
@@ -175,19 +177,19 @@ def _is_address(name: str) -> bool:
 
 
 def _is_cross_origin(method: str, headers: dict[str, str]) -> bool:
-    """Returns whether a page of another origin makes the request, other than by a link to here."""
+    """Returns whether a page from another origin made the request, unless the user followed a link from that page."""
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers.get("host"):
         return True
     if headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
         return False
-    # A link from another site is fine; loading parts of this page into another one is not.
+    # Other sites may link to this page, but they may not embed its content or send it requests.
     return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
 
 
 @dataclass(frozen=True, slots=True)
 class _Rejection:
-    """The response to a request that is not allowed; `message` is ASCII."""
+    """The response to a request that is not allowed; `message` must be ASCII."""
 
     status: int
     message: str
@@ -203,7 +205,7 @@ async def _reject(send: Send, rejection: _Rejection) -> None:
 
 
 def _with_headers(send: Send) -> Send:
-    """Adds the security headers to a response, and Retry-After to Gradio's 503 for a full queue."""
+    """Adds the security headers to a response, and Retry-After to the 503 with which Gradio reports a full queue."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -218,7 +220,7 @@ def _with_headers(send: Send) -> Send:
 
 
 def _limited(receive: Receive, max_bytes: int) -> Receive:
-    """Disconnects a request whose body exceeds the limit without a truthful Content-Length."""
+    """Disconnects a request whose body turns out to exceed the limit because its Content-Length is missing or wrong."""
     size = 0
 
     async def receive_limited() -> Message:

@@ -1,4 +1,4 @@
-"""Limits how often a client may do something: a token bucket for each client."""
+"""Limits how often each client may do something, using one token bucket per client."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-_MAX_CLIENTS = 10_000  # the one seen longest ago is forgotten beyond
+_MAX_CLIENTS = 10_000  # when there are more, the client that was seen least recently is forgotten
 
 
 class RateLimiter:
-    """Token buckets by client. Safe to share between threads.
+    """One token bucket per client. Safe to share between threads.
 
     Args:
-        burst: How many requests a client may make at once.
-        per_second: How many more it may make each second after that.
-        clock: Returns seconds; for tests.
+        burst: The number of requests that a client may make at once.
+        per_second: The number of additional requests per second after that.
+        clock: Returns the current time in seconds; tests replace it.
 
     Example:
         >>> limiter = RateLimiter(1, 0.5, clock=lambda: 7.0)
@@ -26,11 +26,13 @@ class RateLimiter:
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._per_second, self._clock = burst, per_second, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client → (tokens, time of that count)
+        self._buckets: OrderedDict[str, tuple[float, float]] = (
+            OrderedDict()
+        )  # client → (tokens, time when they were counted)
         self._lock = threading.Lock()
 
     def wait_s(self, client: str) -> float:
-        """Returns the seconds until a client's next request is allowed; 0 allows and counts this one."""
+        """Returns 0 and counts the request if the client may make one now; otherwise, the seconds that it must wait."""
         with self._lock:
             now = self._clock()
             tokens, then = self._buckets.pop(client, (self._burst, now))

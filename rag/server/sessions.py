@@ -1,4 +1,4 @@
-"""Login sessions, in memory: a random token for each login, of which the server keeps only a hash."""
+"""Login sessions, kept in memory: each login gets a random token, and the server stores only a hash of it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 SESSION_S = 7 * 24 * 3600.0
-_MAX_SESSIONS = 1_000  # the oldest is dropped beyond
+_MAX_SESSIONS = 1_000  # when there are more, the oldest session is dropped
 
 
 class Sessions:
-    """The sessions of a running server. Safe to share between threads.
+    """A running server's login sessions. Safe to share between threads.
 
     Args:
-        clock: Returns seconds; for tests.
+        clock: Returns the current time in seconds; tests replace it.
 
     Example:
         >>> sessions = Sessions()
@@ -28,7 +28,7 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._expiry: OrderedDict[bytes, float] = OrderedDict()  # hash of the token → time of expiry
+        self._expiry: OrderedDict[bytes, float] = OrderedDict()  # token hash → expiry time
         self._lock = threading.Lock()
 
     def create(self) -> str:
@@ -41,12 +41,12 @@ class Sessions:
         return token
 
     def is_valid(self, token: str) -> bool:
-        """Returns whether the token is that of a session that has not ended."""
+        """Returns whether the token belongs to a session that has not ended."""
         with self._lock:
             return self._expiry.get(_digest(token), 0.0) > self._clock()
 
     def end(self, token: str) -> None:
-        """Ends the session of a token; an unknown token changes nothing."""
+        """Ends the session that a token belongs to; an unknown token has no effect."""
         with self._lock:
             self._expiry.pop(_digest(token), None)
 

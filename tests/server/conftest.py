@@ -44,7 +44,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run(command, cwd=room, input=PASSWORD + "\n", text=True, check=True, capture_output=True, timeout=60)
     with served(room, "--host", "0.0.0.0", "--name", "rag.example") as served_at:
         yield served_at.replace("0.0.0.0", "127.0.0.1")
-    assert "other machines on the network can reach the page and log in as 'jane'" in (room / "said.txt").read_text()
+    assert (
+        "other machines on the network can reach the web interface and log in as 'jane'" in (room / "said.txt").read_text()
+    )
 
 
 def login(address: str, user: str = USER, password: str = PASSWORD) -> Reply:

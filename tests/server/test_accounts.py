@@ -46,8 +46,8 @@ def test_an_index_without_an_account(tmp_path: Path) -> None:
         (" ", PASSWORD, "1 to 100 printable characters"),
         ("a\nb", PASSWORD, r"'a\\nb'"),
         ("a" * 101, PASSWORD, "1 to 100 printable characters"),
-        ("jane", "too short", "at least 10 characters"),
-        ("jane", "x" * 1001, "at most 1,000"),
+        ("jane", "too short", "at least 10 and at most"),
+        ("jane", "x" * 1001, "at most 1,000 characters"),
     ],
 )
 def test_invalid_names_and_passwords(tmp_path: Path, user: str, password: str, message: str) -> None:

@@ -38,7 +38,7 @@ def test_other_machines_need_an_account(tmp_path: Path) -> None:
     assert (1, 1) == (opening.returncode, making.returncode)
     assert "there is no account" in opening.stderr
     assert "rag account" in opening.stderr
-    assert "at least 10 characters" in making.stderr
+    assert "at least 10 and at most" in making.stderr
 
 
 def test_a_proxy_needs_an_account(tmp_path: Path) -> None:
@@ -71,12 +71,12 @@ def test_login_in_a_browser(browser, guarded: str) -> None:
         page.fill("[name=password]", password)
         page.click("button")
         if password != PASSWORD:
-            page.get_by_text("Wrong name or password.").wait_for()
+            page.get_by_text("Wrong username or password.").wait_for()
             assert [] == [one["id"] for one in Axe().run(page).response["violations"]]
     page.wait_for_selector("#question textarea")
     ask(page, "What did India raise with Sun Weidong?")
     page.wait_for_selector("sup a.chip")
-    page.get_by_text("Log out jane").click()
+    page.get_by_text("Log out (jane)").click()
     page.click("button")
     page.wait_for_selector("[name=password]")
     page.goto(guarded + "/documents/1")

@@ -1,5 +1,8 @@
-"""The page: a conversation beside its sources. `views` turns records into markup, `app` wires the markup to Gradio."""
+"""The page of the web interface, built with Gradio: conversations, shown next to the sources of their answers.
+
+The modules in `views` turn records into markup, and `app` assembles the page from its tabs.
+"""
 
 import os
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it on import, which the modules of this package do
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it when the modules in this package import it

@@ -1,4 +1,4 @@
-"""Assembles the page from its tabs and mounts it on a server. This package is the home of gradio."""
+"""Assembles the page from its tabs and mounts it on a server. Only this package uses gradio."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _HERE = Path(__file__).parent
-_POLL_DOCUMENTS_S, _POLL_S = 2, 10  # how often a page asks for the library's version: on the Documents tab, elsewhere
-_MAX_WAITING_QUESTIONS = 64  # further ones are rejected at once
+_POLL_DOCUMENTS_S, _POLL_S = 2, 10  # how often a page asks for the library's version: on the Documents tab, on other tabs
+_MAX_WAITING_QUESTIONS = 64  # when so many are waiting, new ones are rejected immediately
 
 
 def mount(
     server: FastAPI, library: Library, uploads: Path, first_sync: threading.Event | None = None, user: str = ""
 ) -> None:
-    """Mounts the page of a library at the root of a server.
+    """Mounts a library's page at the root of a server.
 
     Args:
         server: The server.
-        library: The library that answers.
-        uploads: A folder of this process alone, in which uploaded files lie until they are added.
-        first_sync: Set once the library's folder was synced.
-        user: The user who must log in; empty where no login is required.
+        library: The library that answers questions.
+        uploads: A folder that only this process uses; uploaded files are stored there until they have been added.
+        first_sync: An event that is set once the library's folder has been synced.
+        user: The user who must log in; empty if no login is required.
     """
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # Gradio's default is readable by every user of the machine
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # every user of the machine can read Gradio's default folder
     gr.mount_gradio_app(
         server,
         build(library, uploads, first_sync, user),
@@ -55,13 +55,14 @@ def mount(
 
 
 def build(library: Library, uploads: Path, first_sync: threading.Event | None = None, user: str = "") -> gr.Blocks:
-    """Returns the page of a library.
+    """Returns a library's page.
 
     Args:
-        library: The library that answers.
-        uploads: The folder of uploaded files.
-        first_sync: Set once the library's folder was synced; until then a question to an empty library waits a while.
-        user: The logged-in user; empty where no login is required.
+        library: The library that answers questions.
+        uploads: The folder in which uploaded files are stored.
+        first_sync: An event that is set once the library's folder has been synced. Until then, a question waits for a short
+            time if the library is still empty.
+        user: The logged-in user; empty if no login is required.
     """
 
     def header() -> str:
@@ -94,7 +95,7 @@ def build(library: Library, uploads: Path, first_sync: threading.Event | None = 
 
 
 def _theme() -> gr.themes.Base:
-    """Returns a theme of system fonts and one accent colour; it fetches nothing."""
+    """Returns a theme with system fonts and a single accent colour; it loads nothing from the network."""
     return gr.themes.Base(
         primary_hue="slate",
         neutral_hue="gray",

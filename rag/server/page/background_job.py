@@ -1,4 +1,4 @@
-"""Runs one piece of work in a thread, so that an event can show its progress meanwhile."""
+"""Runs a task in a thread, so that the event that started it can show its progress in the meantime."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rag.server.page.views.markup import error_markup
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.25
-_FIRST_POLLS_S = (0.05,) * 5  # short work is shown as done at once
+_FIRST_POLLS_S = (0.05,) * 5  # so that the outcome of a short task is shown immediately
 
 
 class BackgroundJob:
-    """Work in a thread of its own.
+    """A task that runs in its own thread.
 
     Attributes:
-        outcome: The markup that the work returned, or its error as markup; empty until the work has ended.
+        outcome: The markup that the task returned, or its error as markup; empty until the task has ended.
 
     Example:
         >>> job = BackgroundJob(lambda: "done")
@@ -34,7 +34,7 @@ class BackgroundJob:
         self._thread.start()
 
     def polls(self) -> Iterator[None]:
-        """Yields at short intervals until the work has ended."""
+        """Yields at short intervals until the task has ended."""
         first_polls = iter(_FIRST_POLLS_S)
         while self._thread.is_alive():
             self._thread.join(next(first_polls, _POLL_S))
@@ -47,11 +47,11 @@ class BackgroundJob:
             self.outcome = error_markup(error)
         except OSError as error:
             self.outcome = error_markup(f"cannot read the file ({error.strerror})")
-        except Exception as error:  # a defect of rag: the visitor gets a message, the log gets the traceback
+        except Exception as error:  # a bug in rag: show the visitor a message, and log the traceback
             _log.exception("work for the page failed")
             self.outcome = error_markup(internal_error(error))
 
 
 def internal_error(error: Exception) -> str:
-    """Returns the message for an error that is a defect of rag."""
-    return f"Internal error: {type(error).__name__}. The server log has the details; please report it."
+    """Returns the message for an error that is a bug in rag."""
+    return f"Internal error: {type(error).__name__}. See the server log for details, and please report this error."

@@ -1,6 +1,6 @@
-"""The Ask tab: the conversation, the question box, and the sources beside the answers.
+"""The Ask tab: the conversation, the question box, and the sources shown next to the answers.
 
-A visitor's state is passed to each handler and returned by it; the tab keeps none.
+The tab itself stores no state: Gradio passes a visitor's state to each handler, and the handler returns the new state.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from rag.server.page.views.markup import escaped
 
 _log = logging.getLogger(__name__)
 
-CONCURRENT_QUESTIONS = 20  # answered at the same time; further ones wait
-_FIRST_DOCUMENTS_S = 10.0  # how long a question to an empty library waits for its first documents
-_REDRAW_S = 0.08  # at least this long between two drawings of an answer: one takes a browser some 20 ms
+CONCURRENT_QUESTIONS = 20  # how many are answered at the same time; the others wait
+_FIRST_DOCUMENTS_S = 10.0  # how long a question waits for the first documents if the library is empty
+_REDRAW_S = 0.08  # minimum time between two updates of an answer, since a browser takes about 20 ms to draw one
 
 ChatMessages = list[dict[str, str]]
 
@@ -45,16 +45,17 @@ class ChatTab:
     """The components and handlers of the tab. Construct it within a `gr.Blocks`.
 
     Args:
-        library: The library that answers.
-        first_sync: Set once the library's folder was synced; until then a question to an empty library waits a while.
+        library: The library that answers questions.
+        first_sync: An event that is set once the library's folder has been synced. Until then, a question waits for a short
+            time if the library is still empty.
     """
 
     def __init__(self, library: Library, first_sync: threading.Event | None = None) -> None:
         self._library = library
         self._first_sync = first_sync
-        self._editing = gr.State(0)  # the number of the exchange being edited; 0 for none
+        self._editing = gr.State(0)  # the number of the exchange being edited; 0 if none is
         self._sources = gr.State([])  # the source panel's markup for each answer, newest first
-        self._unfinished = gr.State(None)  # the exchange being answered; None for none
+        self._unfinished = gr.State(None)  # the exchange being answered; None if none is
         with gr.Row(elem_id="room"):
             self._conversations = ConversationList(f"rag-talks-{_digest(str(library.folder.resolve()))}")
             with gr.Column(scale=5, elem_id="conversation"):
@@ -94,7 +95,7 @@ class ChatTab:
                 self._panel = gr.Markdown("", elem_id="source", **MARKUP)
         gr.Markdown(_SHORTCUTS, elem_id="keys", **MARKUP)
         self._retry_command, self._command = (
-            gr.Textbox("", show_label=False, label="Do", elem_id=elem_id, elem_classes=HIDDEN)
+            gr.Textbox("", show_label=False, label="Command", elem_id=elem_id, elem_classes=HIDDEN)
             for elem_id in ("do-again", "do")
         )
 
@@ -102,7 +103,7 @@ class ChatTab:
         """Connects the components.
 
         Args:
-            version: The library's version as this page knows it.
+            version: The most recent version of the library that this page has seen.
         """
         conversation = self._conversations.conversation
         outputs = [
@@ -119,7 +120,7 @@ class ChatTab:
             **limits,
         )
         retrying = self._retry_command.change(self.retry, [self._retry_command, *context], outputs, **limits)
-        # In a second event: only when the answer has ended is its last state there to be marked as unchecked.
+        # In a second event, because the text to be marked as unchecked is complete only when the answer has ended.
         self._stop.click(None, cancels=[asking, retrying], api_visibility="private").then(
             self.stop, [self._unfinished, conversation, self._sources], outputs, **QUIET
         )
@@ -132,14 +133,14 @@ class ChatTab:
     def ask(
         self, question: str, editing: int, conversation: Conversation, sources: list[str], *filter_inputs: Any
     ) -> Iterator[Updates]:
-        """Answers a question in the conversation while the answer is written; checked sources appear at the end.
+        """Answers a question: yields the answer as it is being written, and finally with its citations checked.
 
         Args:
             question: The question.
-            editing: The number of the exchange that it replaces, together with all later ones; 0 for none.
+            editing: The number of the exchange that the question replaces, together with all later exchanges; 0 if none.
             conversation: The conversation so far.
-            sources: The source panel's markup for each of its answers, newest first.
-            filter_inputs: The values of the document filter.
+            sources: The source panel's markup for each answer in the conversation, newest first.
+            filter_inputs: The values of the components of the document filter.
         """
         if not question.strip():
             return
@@ -162,7 +163,7 @@ class ChatTab:
         }
         try:
             filters = self._filter.filters(*filter_inputs)
-            # closing: when the visitor leaves, the model stops.
+            # `closing` makes sure that the model stops when the visitor leaves.
             with contextlib.closing(self._stream(question, conversation, filters)) as drawings:
                 for drawing in drawings:
                     if isinstance(drawing, Answer):
@@ -173,7 +174,7 @@ class ChatTab:
                     yield {self._chat: [*before, _message("assistant", markup)], self._unfinished: exchange}
         except RagError as error:
             exchange = Exchange(question, problem=f"{error}. {error.hint}".strip())
-        except Exception as error:  # a defect of rag: the conversation goes on, and the log gets the traceback
+        except Exception as error:  # a bug in rag: keep the conversation going, and log the traceback
             _log.exception("a question could not be answered")
             exchange = Exchange(question, problem=internal_error(error))
         yield self._finished(exchange, conversation, sources)
@@ -198,7 +199,7 @@ class ChatTab:
     def _stream(
         self, question: str, conversation: Conversation, filters: Filter | None
     ) -> Generator[tuple[str, str] | Answer]:
-        """Yields (markup, text so far) at intervals while an answer is written, then the answer."""
+        """Yields (markup, text so far) at intervals while an answer is being written, and finally the complete answer."""
         text, markup, last_s = "", "…", time.monotonic()
         self._wait_for_documents()
         with contextlib.closing(self._library.stream(question, history=conversation.turns, filters=filters)) as events:
@@ -211,56 +212,57 @@ class ChatTab:
                 else:
                     text += event.text
                     markup = answer_view.partial_answer_markup(text) if text else markup
-                # A model takes time after the sources; quotations follow at once, and are drawn together with theirs.
+                # A model needs time to answer, so its sources are shown first. Quotations follow immediately: draw once.
                 is_pause = isinstance(event, SourcesFound) and self._library.chat_model is not None
                 if is_pause or time.monotonic() - last_s > _REDRAW_S:
                     yield markup, text
                     last_s = time.monotonic()
 
     def _wait_for_documents(self) -> None:
-        """Waits a while for the first documents of a library that is still being filled."""
+        """Waits for a short time until the first documents have been added, if the library is still empty."""
         until_s = time.monotonic() + _FIRST_DOCUMENTS_S
         while self._first_sync is not None and self._library.is_empty() and time.monotonic() < until_s:
             if self._first_sync.wait(0.1):
                 return
 
     def retry(self, command: str, conversation: Conversation, sources: list[str], *filter_inputs: Any) -> Iterator[Updates]:
-        """Answers the question of an exchange again ("retry 2"), and drops the exchanges after it."""
+        """Answers the question in an exchange again (command "retry 2"), and removes all later exchanges."""
         _, turn = parse_command(command)
         if 1 <= turn <= len(conversation.exchanges):
             yield from self.ask(conversation.exchanges[turn - 1].question, turn, conversation, sources, *filter_inputs)
 
     def act(self, command: str, conversation: Conversation) -> Updates:
-        """Executes a button below an answer: "edit 2", "copy 2", "good 2" or "bad 2"."""
+        """Performs the action of a button below an answer (command "edit 2", "copy 2", "good 2" or "bad 2")."""
         action, turn = parse_command(command)
         if not 1 <= turn <= len(conversation.exchanges):
             return {self._note: gr.skip()}
         exchange = conversation.exchanges[turn - 1]
         if action == "edit":
             has_later = turn < len(conversation.exchanges)
-            note = f"Editing question {turn}: its answer and all later ones will be replaced." if has_later else ""
+            note = f"Editing question {turn}. When you send it, all later questions and answers will be removed."
+            note = note if has_later else ""
             return {self._question: exchange.question, self._editing: turn, self._note: escaped(note)}
         if action in ("good", "bad"):
             rated = conversation.with_rating(turn, action)
             form = self._feedback.opened(turn) if action == "bad" else self._feedback.closed()
-            note = "Thank you." if action == "good" else ""
+            note = "Thank you for your feedback." if action == "good" else ""
             return {**self._conversations.update(rated, store=rated), **form, self._note: note}
         copied = save_message("", conversations.exchange_as_markdown(exchange))
         return {self._conversations.script_message: copied if action == "copy" else gr.skip()}
 
     def stop(self, unfinished: Exchange | None, conversation: Conversation, sources: list[str]) -> Updates:
-        """Ends an answer after Stop: what was written stays, marked as unchecked."""
+        """Ends an answer after Stop was pressed: the text so far stays in the conversation, marked as unchecked."""
         if unfinished is None:
             return self._buttons(is_answering=False)
         return self._finished(unfinished, conversation, sources)
 
     def show(self, conversation: Conversation, editing: int) -> Updates:
-        """Shows a stored conversation, or an empty one, with the current state of its sources.
+        """Shows a stored or a new conversation, with its sources in their current state.
 
         Args:
             conversation: The conversation.
-            editing: The number of the exchange that was being edited, 0 for none. Its question is removed from the box;
-                other text in the box stays.
+            editing: The number of the exchange that was being edited; 0 if none. If one was, the question box is cleared;
+                otherwise it keeps its text.
         """
         return {
             **self._conversation(conversation, source_panel.conversation_sources(self._library, conversation)),
@@ -276,7 +278,7 @@ class ChatTab:
         return {self._chat: gr.Chatbot(placeholder=self._placeholder()), self._examples: self._examples_markup()}
 
     def _examples_markup(self) -> str:
-        """Returns example questions about the documents, or the first steps where there are none."""
+        """Returns example questions about the documents or, if there are no documents, the first steps."""
         first = next((info for info in self._library.documents() if info.state != "failed"), None)
         if first is None:
             return answer_view.FIRST_STEPS
@@ -286,7 +288,7 @@ class ChatTab:
     def _placeholder(self) -> str:
         if self._library.is_empty():
             return "No documents yet"
-        return "Ask about your documents; every answer shows its source"
+        return "Ask about your documents. Every answer shows its sources."
 
 
 _SOURCE_BAR = (
@@ -297,13 +299,15 @@ _SOURCE_BAR = (
 
 _SHORTCUTS = (
     "<ul><li><b>/</b> go to the question box</li><li><b>Enter</b> send, <b>Shift+Enter</b> new line</li>"
-    "<li><b>Esc</b> stop, close the source</li><li><b>[</b> <b>]</b> previous and next citation</li>"
+    "<li><b>Esc</b> stop the answer, or close the source</li><li><b>[</b> <b>]</b> previous and next citation</li>"
     "<li><b>Alt+N</b> new conversation</li><li><b>?</b> show or hide this list</li></ul>"
 )
 
 
 def _digest(folder: str) -> str:
-    return hashlib.sha256(folder.encode()).hexdigest()[:16]  # a hash: the page must not disclose paths of the machine
+    return hashlib.sha256(folder.encode()).hexdigest()[
+        :16
+    ]  # hashed, because the page must not disclose the paths of folders
 
 
 def _messages(conversation: Conversation) -> ChatMessages:
@@ -331,5 +335,5 @@ def _unfinished_answer(question: str, text: str) -> Answer:
         hits=(),
         evidence=0.0,
         model="",
-        notice="stopped before it was checked",
+        notice="stopped before the answer was checked",
     )

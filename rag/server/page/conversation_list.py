@@ -1,7 +1,7 @@
-"""The list of conversations: new, open, rename, export, delete.
+"""The conversation list, with controls to start, open, rename, export and delete conversations.
 
-The browser stores the conversations: page.js keeps each under a key of its own, lists them and searches them. The server
-knows the open conversation only, and sends messages to the script through a hidden output.
+The browser stores the conversations: page.js saves each under its own key, lists them and searches them. The server knows
+only the open conversation, and sends messages to the script through a hidden output.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from rag.server.page.script import conversations_message, save_message
 from rag.server.page.views import conversations
 from rag.server.page.views.conversations import Conversation, Exchange
 
-# A conversation and the number of the exchange that is being edited → updates of the chat tab.
+# Takes a conversation and the number of the exchange being edited; returns the updates for the Ask tab.
 ShowConversation = Callable[[Conversation, int], Updates]
 
 
 class ConversationList:
-    """The left column of the chat tab. Construct it within a `gr.Blocks`.
+    """The left column of the Ask tab. Construct it within a `gr.Blocks`.
 
     Args:
-        key: Prefix of the browser's storage keys; each library has its own.
+        key: Prefix for the keys in the browser's storage; each library has its own prefix.
     """
 
     def __init__(self, key: str) -> None:
@@ -46,12 +46,12 @@ class ConversationList:
                 self._export_markdown = gr.Button("Save as Markdown", size="sm", elem_id="export-markdown")
                 self._export_json = gr.Button("Save as JSON", size="sm", elem_id="export-json")
                 self._delete = gr.Button("Delete", size="sm", elem_id="drop-talk")
-        self._command = gr.Textbox("", show_label=False, label="Open", elem_id="do-talk", elem_classes=HIDDEN)
+        self._command = gr.Textbox("", show_label=False, label="Command", elem_id="do-talk", elem_classes=HIDDEN)
         self.script_message = gr.Markdown("", elem_id="saved", elem_classes=HIDDEN, **MARKUP)
 
     @property
     def outputs(self) -> list[Any]:
-        """The components that `update` updates."""
+        """The components that the updates from `update` change."""
         return [self.conversation, self.script_message, self._name]
 
     def update(self, conversation: Conversation, store: Conversation | None = None, delete: str = "") -> Updates:
@@ -59,8 +59,8 @@ class ConversationList:
 
         Args:
             conversation: The conversation to show.
-            store: A conversation that the browser is to store as it is now.
-            delete: The id of a conversation that the browser is to delete.
+            store: A conversation that the browser should store in its current state.
+            delete: The id of a conversation that the browser should delete.
         """
         stored = conversations.to_json(store) if store else None
         return {
@@ -80,11 +80,11 @@ class ConversationList:
         """Connects the components.
 
         Args:
-            outputs: The components of the chat tab, those of this list included.
-            show: Returns the chat tab's updates for a conversation.
-            editing: The number of the exchange whose question is being edited; 0 for none.
-            unfinished: The exchange that is being answered; None for none.
-            answering: The events that answer; turning to another conversation cancels them.
+            outputs: The Ask tab's components, including those of this list.
+            show: Returns the Ask tab's updates that show a conversation.
+            editing: The number of the exchange whose question is being edited; 0 if none is.
+            unfinished: The exchange that is being answered; None if none is.
+            answering: The events that answer questions; switching to another conversation cancels them.
         """
 
         def switch(to: Conversation, editing: int, store: Conversation | None = None, delete: str = "") -> Updates:
@@ -94,21 +94,21 @@ class ConversationList:
             return switch(Conversation("", ""), editing, with_unfinished(conversation, unfinished))
 
         def open_stored(command: str, conversation: Conversation, unfinished: Exchange | None, editing: int) -> Updates:
-            # If the command holds no conversation, the open one stays; its answer ends in either case.
+            # If the command contains no valid conversation, the current one stays open; its answer ends in either case.
             chosen = conversations.from_text(command.rpartition(" ")[0]) or conversation
             left = with_unfinished(conversation, unfinished)
             return switch(left if left and left.id == chosen.id else chosen, editing, left)
 
         def with_unfinished(conversation: Conversation, unfinished: Exchange | None) -> Conversation | None:
-            # None without an unfinished answer: the browser has the conversation already, and its place in the list stays.
+            # None if no answer is unfinished: the browser has stored the conversation, which must not move in the list.
             return conversation.with_exchange(unfinished) if unfinished else None
 
         def delete_open(conversation: Conversation, editing: int) -> Updates:
             return switch(Conversation("", ""), editing, delete=conversation.id)
 
         def cancelling(event: Any) -> Any:
-            # subtle: cancel in an event of its own, first. Gradio cancels after an event's function has returned, and would
-            # end a question that was asked meanwhile.
+            # subtle: cancel first, in a separate event. Gradio cancels only after an event's function has returned; if that
+            # function also switched conversations, Gradio would cancel a question asked in the meantime.
             return event(None, cancels=answering, api_visibility="private")
 
         cancelling(self._new.click).then(start_new, [self.conversation, unfinished, editing], outputs, **QUIET)

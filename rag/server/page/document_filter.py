@@ -1,4 +1,4 @@
-"""The filter below the question box: chosen documents, a date range, metadata fields."""
+"""The document filter below the question box: selected documents, metadata fields, and a date range."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from rag.records import Filter
 from rag.server.page.gradio_options import QUIET, Updates
 from rag.server.page.views import document_table
 
-_NO_FILTER = "Ask all documents"
-_MAX_CHOICES = 1_000  # documents offered: every visitor's page receives all of them at every change
+_NO_FILTER = "Search all documents"
+_MAX_CHOICES = 1_000  # documents to choose from; every change of the library sends all of them to every open page
 
 
 class DocumentFilter:
-    """A collapsed panel with the filter's components. Construct it within a `gr.Blocks`."""
+    """A collapsible panel with the filter's components. Construct it within a `gr.Blocks`."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
         with gr.Accordion(_NO_FILTER, open=False, elem_id="scope") as self._panel:
-            # A document beyond the offered ones can be named by typing its source.
+            # Other documents can be selected by typing their source.
             self._sources = gr.Dropdown(
                 self._source_choices(),
                 label="Only these documents",
@@ -33,22 +33,22 @@ class DocumentFilter:
                 elem_id="only",
             )
             self._fields = gr.Dropdown(
-                self._field_choices(), label="Only documents with", multiselect=True, elem_id="where"
+                self._field_choices(), label="Only documents with this metadata", multiselect=True, elem_id="where"
             )
             with gr.Row():
                 self._since = gr.Textbox("", label="From (date)", placeholder="2025-01-31", elem_id="since", max_length=10)
-                self._until = gr.Textbox("", label="Until (date)", placeholder="2025-12-31", elem_id="until", max_length=10)
+                self._until = gr.Textbox("", label="To (date)", placeholder="2025-12-31", elem_id="until", max_length=10)
 
     @property
     def inputs(self) -> list[Any]:
-        """The components whose values `filters` takes."""
+        """The components whose values are the arguments of `filters`."""
         return [self._sources, self._fields, self._since, self._until]
 
     def wire(self, version: gr.State) -> None:
         """Connects the components.
 
         Args:
-            version: The library's version as this page knows it; a change refreshes the choices.
+            version: The most recent version of the library that this page has seen; when it changes, so do the choices.
         """
         dropdowns = [self._sources, self._fields]
         version.change(self.refresh, dropdowns, dropdowns, preprocess=False, **QUIET)
@@ -57,7 +57,7 @@ class DocumentFilter:
             component.change(self.label, self.inputs, self._panel, **QUIET)
 
     def refresh(self, sources: object, fields: object) -> Updates:
-        """Returns the current choices, without chosen values that are gone: Gradio would reject a question with those."""
+        """Returns the current choices. Deselects values that no longer exist, with which Gradio would reject questions."""
         return {
             self._sources: _dropdown(self._source_choices(), sources, accepts_others=True),
             self._fields: _dropdown(self._field_choices(), fields, accepts_others=False),
@@ -65,7 +65,7 @@ class DocumentFilter:
 
     @staticmethod
     def filters(sources: Sequence[str], fields: Sequence[str], since: str, until: str) -> Filter:
-        """Returns the filter that the components describe.
+        """Returns the filter that the visitor has set.
 
         Raises:
             SettingsError: A date is not valid.
@@ -79,11 +79,11 @@ class DocumentFilter:
 
     @staticmethod
     def label(sources: Sequence[str], fields: Sequence[str], since: str, until: str) -> Any:
-        """Returns the panel's label: the filter in words, which is visible while the panel is closed."""
-        parts = [f"{len(sources)} chosen document{'s' * (len(sources) != 1)}"] if sources else []
+        """Returns the panel's label, which describes the filter in words and is visible even while the panel is closed."""
+        parts = [f"{len(sources)} selected document{'s' * (len(sources) != 1)}"] if sources else []
         parts += [f"{name} {value}" for name, value in map(_parse_field, fields or ())]
-        parts += [f"{word} {date.strip()}" for word, date in (("from", since), ("until", until)) if date.strip()]
-        return gr.Accordion(label=f"Ask only: {', '.join(parts)}" if parts else _NO_FILTER)
+        parts += [f"{word} {date.strip()}" for word, date in (("from", since), ("to", until)) if date.strip()]
+        return gr.Accordion(label=f"Search only: {', '.join(parts)}" if parts else _NO_FILTER)
 
     def _source_choices(self) -> list[tuple[str, str]]:
         readable = [info for info in self._library.documents() if info.state != "failed"]
@@ -95,7 +95,7 @@ class DocumentFilter:
 
 
 def one_value_per_field(choices: Sequence[str]) -> list[str]:
-    """Returns the choices with only the last value of each field, since a document has one.
+    """Returns the choices with only the last value for each field, since a document has only one value for a field.
 
     Example:
         >>> one_value_per_field(['["author", "A"]', '["kind", "x"]', '["author", "B"]'])
@@ -105,12 +105,12 @@ def one_value_per_field(choices: Sequence[str]) -> list[str]:
 
 
 def _dropdown(choices: list[tuple[str, str]], chosen: object, *, accepts_others: bool) -> Any:
-    """Returns a dropdown with new choices, in which what was chosen stays chosen if it is still valid.
+    """Returns a dropdown with new choices, in which selected values stay selected if they are still valid.
 
     Args:
-        choices: (label, value) of what is offered now.
-        chosen: What the browser sent: a list of values, or anything.
-        accepts_others: Whether values that are not offered are valid.
+        choices: The new choices as (label, value) pairs.
+        chosen: The selected values as sent by the browser: normally a list, but it may be anything.
+        accepts_others: Whether values other than the choices are valid.
     """
     offered = {value for _, value in choices}
     values = chosen if isinstance(chosen, list) else []

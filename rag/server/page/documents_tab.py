@@ -1,4 +1,4 @@
-"""The Documents tab: upload files, add web pages, list, read again and delete documents."""
+"""The Documents tab, for uploading files, adding web pages, and listing, reloading and deleting documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rag.server.page.views import document_table
 from rag.server.page.views.markup import error_markup, note_markup, one_line
 from rag.sources.files import is_url
 
-_MAX_FILES = 200  # of one upload
+_MAX_FILES = 200  # per upload
 _SAMPLE = Path(__file__).parent / "sample.md"
 
 OnProgress = Callable[[Progress], None]
@@ -35,9 +35,9 @@ class DocumentsTab:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._row_names = gr.State([])  # the document of each row of the table, in order
-        self._to_delete = gr.State("")  # the document whose deletion is to be confirmed; empty for none
-        self._count = gr.State(0)  # of changes made here
+        self._row_names = gr.State([])  # the names of the documents in the table, row by row
+        self._to_delete = gr.State("")  # the document whose deletion must be confirmed; empty if none
+        self._count = gr.State(0)  # how many changes were made in this tab
         self._build_inputs()
         self._outcome = gr.Markdown("", elem_id="importing", **MARKUP)
         with gr.Row(elem_id="finding"):
@@ -63,11 +63,9 @@ class DocumentsTab:
             self._confirmation_text = gr.Markdown("", **MARKUP)
             with gr.Row():
                 self._delete = gr.Button("Delete permanently", variant="stop", size="sm", elem_id="delete-it")
-                self._keep = gr.Button("Keep it", size="sm")
+                self._keep = gr.Button("Keep document", size="sm")
         self._table = gr.Markdown("", elem_id="documents", **MARKUP)
-        self._command = gr.Textbox(
-            "", show_label=False, label="Do with a document", elem_id="do-document", elem_classes=HIDDEN
-        )
+        self._command = gr.Textbox("", show_label=False, label="Command", elem_id="do-document", elem_classes=HIDDEN)
 
     def _build_inputs(self) -> None:
         with gr.Row(elem_id="taking-in"):
@@ -78,18 +76,18 @@ class DocumentsTab:
                 self._url = gr.Textbox("", label="Web page", placeholder="https://…", elem_id="url", max_length=2000)
                 with gr.Row():
                     self._add = gr.Button("Add page", size="sm", elem_id="add-url")
-                    self._sample = gr.Button("Load the sample", size="sm", elem_id="load-sample")
+                    self._sample = gr.Button("Add sample document", size="sm", elem_id="load-sample")
 
     @property
     def changed(self) -> Any:
-        """The event that follows every change to documents made here."""
+        """The event that is triggered after every change that was made to documents in this tab."""
         return self._count.change
 
     def wire(self, version: gr.State) -> None:
         """Connects the components.
 
         Args:
-            version: The library's version as this page knows it; a change refreshes the table.
+            version: The most recent version of the library that this page has seen; a change refreshes the table.
         """
         for event in (version.change, self._query.change, self._order.change):
             event(self.table, [self._query, self._order], [self._table, self._row_names], **QUIET)
@@ -111,20 +109,20 @@ class DocumentsTab:
         self._delete.click(self.delete, [self._to_delete, self._count], deleted, **QUIET)
 
     def table(self, query: str, order: str) -> tuple[str, list[str]]:
-        """Returns the table's markup, and the document of each row."""
+        """Returns the table's markup, and the name of the document in each row."""
         return document_table.table_markup(self._library.documents(), query, order)
 
     def add_files(self, paths: Sequence[str] | None) -> Iterator[str]:
-        """Adds uploaded files one after the other; yields the markup of their progress and outcomes."""
+        """Adds uploaded files one after the other; yields markup that shows the progress and the outcomes."""
         files = [Path(path) for path in paths or ()]
         if len(files) > _MAX_FILES:
             yield error_markup(
-                f"{len(files)} files at once; the limit is {_MAX_FILES}. Sync their folder instead: rag sync FOLDER"
+                f"You can add at most {_MAX_FILES} files at once. To add a whole folder, run: rag sync FOLDER"
             )
             return
         outcomes = ""
         for n, path in enumerate(files, start=1):
-            remaining = note_markup(f"{len(files) - n} more") if n < len(files) else ""
+            remaining = note_markup(f"Files left to add: {len(files) - n}") if n < len(files) else ""
             for state in self._import(path.name, lambda on_progress, path=path: self._add_file(path, on_progress)):  # type: ignore[misc]
                 yield f"{outcomes}{state}{remaining}"
             outcomes += state
@@ -135,24 +133,24 @@ class DocumentsTab:
     def _add_file(self, path: Path, on_progress: OnProgress) -> SyncReport:
         try:
             data = path.read_bytes()
-        except FileNotFoundError:  # the same file was dropped twice at once: Gradio keeps one copy
+        except FileNotFoundError:  # the same file was dropped twice at once, and Gradio kept only one copy
             return SyncReport(unchanged=1)
         return self._library.add_bytes(data, path.name, on_progress=on_progress)
 
     def add_page(self, url: str) -> Iterator[str]:
-        """Adds a web page; yields the markup of its progress and outcome."""
+        """Adds a web page; yields markup that shows the progress and the outcome."""
         address = url.strip()
         if not is_url(address):
-            yield error_markup("This is not a web address; it must start with https:// or http://")
+            yield error_markup("This is not a web address. Enter one that starts with https:// or http://")
             return
         yield from self._import(address, lambda on_progress: self._library.add(address, on_progress=on_progress))
 
     def load_sample(self) -> Iterator[str]:
-        """Adds the sample document; yields the markup of its progress and outcome."""
+        """Adds the sample document; yields markup that shows the progress and the outcome."""
         yield from self._import(_SAMPLE.name, lambda on_progress: self._add_file(_SAMPLE, on_progress))
 
     def read_again(self, command: str, row_names: Sequence[str]) -> Iterator[Any]:
-        """Reads the document of a row again ("reread 3"); yields the markup of its progress and outcome."""
+        """Reloads the document in a row (command "reread 3"); yields markup that shows the progress and the outcome."""
         action, n = parse_command(command)
         if action != "reread" or not 0 <= n < len(row_names):
             yield gr.skip()
@@ -161,12 +159,15 @@ class DocumentsTab:
         yield from self._import(name, lambda on_progress: self._library.reload(name, on_progress=on_progress))
 
     def confirm_deletion(self, command: str, row_names: Sequence[str]) -> Updates:
-        """Asks for confirmation before the document of a row is deleted ("delete 3")."""
+        """Asks for confirmation before the document in a row is deleted (command "delete 3")."""
         action, n = parse_command(command)
         if action != "delete" or not 0 <= n < len(row_names):
             return {self._to_delete: ""}
         name = one_line(row_names[n])
-        text = f"<p>Delete “{name}”? Its text, passages and vectors are erased from the index; its file stays.</p>"
+        text = (
+            f"<p>Delete “{name}”? Its text, passages and vectors will be erased from the index. "
+            "The original file will not be deleted.</p>"
+        )
         return {
             self._confirmation: gr.Column(visible=True),
             self._confirmation_text: text,
@@ -182,13 +183,13 @@ class DocumentsTab:
         if name:
             try:
                 self._library.remove(name)
-                outcome = note_markup(f"“{name}” was deleted.")
+                outcome = note_markup(f"“{name}” was deleted from the index.")
             except RagError as error:
                 outcome = error_markup(error)
         return {**self._close_confirmation(), self._outcome: outcome, self._count: count + 1}
 
     def _import(self, name: str, import_: Import) -> Iterator[str]:
-        """Runs an import; yields the markup of its progress, then of its outcome."""
+        """Runs an import; yields markup that shows its progress, and finally its outcome."""
         reports: list[Progress] = []
         job = BackgroundJob(lambda: document_table.import_markup(import_(reports.append)))
         for _ in job.polls():

@@ -1,4 +1,4 @@
-"""The Evaluate tab: run a test set, compare two runs."""
+"""The Evaluate tab, for running test sets and comparing runs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class EvaluationTab:
     """The components and handlers of the tab. Construct it within a `gr.Blocks`.
 
     Args:
-        library: The library that is evaluated.
-        folder: Where test sets are looked for.
+        library: The library to evaluate.
+        folder: The folder in which the tab looks for test sets.
     """
 
     def __init__(self, library: Library, folder: Path) -> None:
@@ -41,8 +41,8 @@ class EvaluationTab:
                 self._cancel = gr.Button("Cancel", size="sm", elem_id="cancel-run")
         self._result = gr.Markdown("", elem_id="result", **MARKUP)
         with gr.Accordion("Compare two runs", open=False, elem_id="comparing"), gr.Row():
-            self._first = gr.Dropdown(self._runs(), label="A", elem_id="run-a")
-            self._second = gr.Dropdown(self._runs(), label="B", elem_id="run-b")
+            self._first = gr.Dropdown(self._runs(), label="Run A", elem_id="run-a")
+            self._second = gr.Dropdown(self._runs(), label="Run B", elem_id="run-b")
             self._compare = gr.Button("Compare", size="sm", elem_id="compare-runs", scale=0)
         self._comparison = gr.Markdown("", elem_id="compared", **MARKUP)
 
@@ -50,16 +50,18 @@ class EvaluationTab:
         """Connects the components."""
         running = self._start.click(self.run, [self._set_name, self._set_file], self._result, concurrency_limit=2, **QUIET)
         cancelled = self._cancel.click(None, cancels=running, api_visibility="private")
-        cancelled.then(lambda: note_markup("Cancelled."), None, self._result, **QUIET)
+        cancelled.then(lambda: note_markup("The run was cancelled."), None, self._result, **QUIET)
         for event in (running.then, page.load):
             event(self.refresh, None, [self._set_name, self._first, self._second], **QUIET)
         self._compare.click(self.compare, [self._first, self._second], self._comparison, **QUIET)
 
     def run(self, set_name: str | None, set_file: str | None) -> Iterator[str]:
-        """Runs a test set; yields the markup of its progress, then of its result. Closing the iterator ends the run."""
+        """Runs a test set; yields its progress and finally its result as markup. Closing the iterator cancels the run."""
         path = Path(set_file) if set_file else self._sets().get(set_name or "")
         if path is None:
-            yield note_markup("Choose a test set, or drop a file; the README describes the format.")
+            yield note_markup(
+                "Choose a test set, or drop a test set file into the box. The file format is described in docs/using.md."
+            )
             return
         progress, is_closed = [(0, 0)], threading.Event()
 
@@ -83,10 +85,10 @@ class EvaluationTab:
         return evaluation_view.run_markup(run, self._library.evaluations.save_run(run))
 
     def compare(self, first: int | None, second: int | None) -> str:
-        """Returns a link to the comparison of two runs."""
+        """Returns a link to a page that compares two runs."""
         if first is None or second is None:
-            return note_markup("Choose two runs.")
-        label = "Differences with their confidence, and the questions whose outcome changed"
+            return note_markup("Choose two runs to compare.")
+        label = "Open the comparison: differences with confidence intervals, and questions whose outcome changed"
         return f'<p><a class="open" href="/runs/{int(first)}?with={int(second)}" target="_blank">{label}</a></p>'
 
     def refresh(self) -> Updates:
@@ -101,8 +103,8 @@ class EvaluationTab:
         return evaluation_view.run_choices(self._library.evaluations.list_runs())
 
     def _sets(self) -> dict[str, Path]:
-        """Returns the test sets that can be run, by name: the files of the folder, and the answers rated as wrong."""
+        """Returns the available test sets by name: files in the folder, and questions whose answers were rated wrong."""
         files = sorted(file for file in self._folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())[:_MAX_SETS]
         feedback = self._library.folder / FEEDBACK_FILE
         sets = {file.name: file for file in files}
-        return {"answers rated as wrong": feedback, **sets} if feedback.is_file() else sets
+        return {"questions with answers rated as wrong": feedback, **sets} if feedback.is_file() else sets

@@ -1,4 +1,4 @@
-"""The form below an answer rated as wrong, which saves the question as a row of a test set in the index folder."""
+"""The form that opens when an answer is rated as wrong; it adds the question to a test set in the index folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FeedbackForm:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._turn = gr.State(0)  # the number of the exchange that is rated
+        self._turn = gr.State(0)  # the number of the rated exchange
         with gr.Column(visible=False, elem_id="feedback") as self._form:
             self._expected = gr.Textbox(
                 "",
@@ -30,7 +30,7 @@ class FeedbackForm:
                 elem_id="expected",
             )
             self._passage = gr.Textbox(
-                "", label="The passage that says so, in its exact words (optional)", lines=2, elem_id="passage"
+                "", label="The passage that supports this answer, quoted exactly (optional)", lines=2, elem_id="passage"
             )
             with gr.Row():
                 self._save = gr.Button("Save as a test question", size="sm", elem_id="save-feedback")
@@ -38,11 +38,11 @@ class FeedbackForm:
 
     @property
     def outputs(self) -> list[Any]:
-        """The components that `opened` and `closed` update."""
+        """The components that the updates from `opened` and `closed` change."""
         return [self._form, self._turn]
 
     def opened(self, turn: int) -> Updates:
-        """Returns the updates that open the form for the exchange of that number."""
+        """Returns the updates that open the form for the exchange with the given number."""
         return {self._form: gr.Column(visible=True), self._turn: turn}
 
     def closed(self) -> Updates:
@@ -54,7 +54,7 @@ class FeedbackForm:
 
         Args:
             conversation: The open conversation.
-            note: Where the outcome is shown.
+            note: The component in which the outcome is shown.
         """
 
         def save(turn: int, conversation: Conversation, expected: str, passage: str) -> Updates:
@@ -67,16 +67,16 @@ class FeedbackForm:
         self._cancel.click(lambda: gr.Column(visible=False), None, self._form, **QUIET)
 
     def save(self, turn: int, conversation: Conversation, expected: str, passage: str) -> tuple[bool, str]:
-        """Saves an exchange as a row of a test set.
+        """Saves an exchange as a row in a test set.
 
         Args:
-            turn: The number of the exchange, from 1; any other number saves nothing.
+            turn: The number of the exchange, starting at 1; if there is no such exchange, nothing is saved.
             conversation: The conversation.
             expected: What the answer should say; empty if the documents do not answer the question.
-            passage: The passage that says so; may be empty.
+            passage: The passage that supports the expected answer; may be empty.
 
         Returns:
-            Whether the form is done, and the message for the user.
+            Whether the form can be closed, and the message for the user.
         """
         if not 1 <= turn <= len(conversation.exchanges):
             return True, ""
@@ -91,11 +91,11 @@ class FeedbackForm:
         return True, f"Saved as a test question in {path}"
 
     def _source_of(self, passage: str, answer: Answer | None) -> str:
-        """Returns the first document among an answer's hits that contains a passage; empty if none does."""
+        """Returns the source of the first document among an answer's hits that contains the passage; empty if none does."""
         for source in dict.fromkeys(hit.source for hit in answer.hits) if answer and passage else ():
             try:
                 if passage in self._library.document(source).text:
                     return source
             except RagError:
-                continue  # it was deleted meanwhile
+                continue  # it has been deleted in the meantime
         return ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Updates = dict[Any, Any]  # component → its new value; components that are not in it keep theirs
+Updates = dict[Any, Any]  # component → its new value; all other components keep their values
 
-QUIET: Mapping[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of events
-MARKUP: Mapping[str, Any] = {"latex_delimiters": [], "sanitize_html": True}  # of components that show markup
-HIDDEN = ["behind"]  # CSS class of the text boxes and outputs that only page.js uses
+QUIET: Mapping[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # for events
+MARKUP: Mapping[str, Any] = {"latex_delimiters": [], "sanitize_html": True}  # for components that show markup
+HIDDEN = ["behind"]  # CSS class for the text boxes and outputs that only page.js uses

@@ -1,5 +1,5 @@
-// What Gradio components cannot do: citations that open their source, buttons inside markup, keyboard shortcuts, files and
-// the clipboard, and the conversations that the browser stores.
+// Implements what Gradio's components cannot do: citations that open their sources, buttons inside markup, keyboard
+// shortcuts, file downloads, copying to the clipboard, and storing conversations in the browser.
 (() => {
   const $ = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
@@ -11,11 +11,11 @@
   const sendCommand = (box, command) => {
     const area = field(box);
     if (!area) return;
-    area.value = `${command} ${++commandCount}`; // the counter makes equal commands differ: only a change is an event
+    area.value = `${command} ${++commandCount}`; // the counter makes equal commands differ: only changes trigger events
     area.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
-  // The source panel. An anchor is "c<turn>-<n>" for a citation, "h<turn>-<n>" for a closest passage.
+  // The source panel. Anchors have the form "c<turn>-<n>" for citations and "h<turn>-<n>" for the closest passages.
   const openSource = (anchor) => {
     const mark = document.getElementById(anchor);
     if (!mark) return;
@@ -58,18 +58,18 @@
     area.focus();
   };
 
-  // Opens the Documents tab, and loads the sample if asked to. Gradio renders a tab when it is first opened.
+  // Opens the Documents tab and, on request, adds the sample document. Gradio renders a tab only when it is first opened.
   const openDocuments = (loadsSample) => {
     all('[role="tab"]').find((e) => e.textContent.trim() === "Documents").click();
     const load = () => ($("#load-sample") ? $("#load-sample").click() : requestAnimationFrame(load));
     if (loadsSample) load();
   };
 
-  let copyButton = null; // the Copy button that was pressed last
+  let copyButton = null; // the Copy button that was last pressed
   const copy = async (text) => {
     if (navigator.clipboard) await navigator.clipboard.writeText(text);
     else {
-      const area = document.body.appendChild(document.createElement("textarea")); // over http there is no clipboard API
+      const area = document.body.appendChild(document.createElement("textarea")); // browsers have no clipboard API over http
       area.value = text;
       area.select();
       document.execCommand("copy");
@@ -88,7 +88,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
-  // The conversations of this browser. Each has a storage key of its own, so that two windows do not overwrite each other's.
+  // The conversations stored in this browser. Each has its own storage key, so that windows do not overwrite each other's.
   const MAX_CONVERSATIONS = 100;
   let openId = ""; // the id of the open conversation
   const listElement = () => $("ul.talks");
@@ -111,8 +111,8 @@
     for (;;) {
       try {
         return localStorage.setItem(storageKey(conversation.id), JSON.stringify({ ...conversation, changed: Date.now() }));
-      } catch { // the storage is full: make room by deleting the oldest
-        if (!others.length) return; // this one alone exceeds the storage
+      } catch { // the storage is full: delete the oldest conversation to make room
+        if (!others.length) return; // this conversation alone is too large for the storage
         localStorage.removeItem(others.pop().key);
       }
     }
@@ -140,7 +140,7 @@
   addEventListener("storage", renderList); // another window changed a conversation
   document.addEventListener("input", (event) => event.target.closest("#find-talk") && renderList());
 
-  // The server's messages arrive as JSON in a hidden element: conversations to store or delete, a text to save or copy.
+  // The server sends messages as JSON in a hidden element: conversations to store or delete, or a text to save or copy.
   const handleMessage = (message) => {
     const { name, text, conversations } = JSON.parse(message);
     if (conversations) {
@@ -164,7 +164,7 @@
     if (message.startsWith("{") && message.endsWith("}") && message !== lastMessage) handleMessage((lastMessage = message));
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 
-  // A theme chosen here overrides whatever Gradio sets; without a choice the system's preference applies.
+  // A theme that the visitor has chosen overrides Gradio's; otherwise the operating system's preference applies.
   const applyTheme = () => {
     const chosen = localStorage.getItem("rag-theme");
     if (chosen && document.body.classList.contains("dark") !== (chosen === "dark")) document.body.classList.toggle("dark");
@@ -173,7 +173,7 @@
     applyTheme();
     new MutationObserver(applyTheme).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   };
-  if (document.body) watchTheme(); // Gradio may run this script before there is a body, or long after
+  if (document.body) watchTheme(); // Gradio may run this script before the body exists, or long afterwards
   else document.addEventListener("DOMContentLoaded", watchTheme);
   const toggleTheme = () => {
     localStorage.setItem("rag-theme", document.body.classList.contains("dark") ? "light" : "dark");
@@ -190,9 +190,9 @@
       openSource(anchorOf(chip));
       return;
     }
-    if (at("#new")) field("question").focus(); // typing can start at once
+    if (at("#new")) field("question").focus(); // so that the visitor can start typing immediately
     if (at('a[href="/logout"]')) {
-      event.preventDefault(); // Gradio opens every link in markup in a new window
+      event.preventDefault(); // Gradio would open every link in markup in a new window
       return location.assign("/logout");
     }
     const example = at("button.example");
@@ -220,7 +220,7 @@
       $("#new").click();
     } else if (event.key === "Escape") {
       const stop = $("#stop");
-      if (stop && stop.offsetParent) stop.click(); // visible only while an answer is written
+      if (stop && stop.offsetParent) stop.click(); // the button is visible only while an answer is being written
       else closeSource();
     } else if (isTyping || event.ctrlKey || event.metaKey || event.altKey) {
       return;

@@ -1,4 +1,4 @@
-"""Talks with page.js: its commands arrive in hidden text boxes, messages to it leave in a hidden output."""
+"""Communication with page.js, which sends commands through hidden text boxes and receives messages in a hidden output."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rag.server.page.views.markup import escaped
 
 
 def parse_command(command: str) -> tuple[str, int]:
-    """Returns the action and the number in a command of the script; the number is -1 where it is not valid.
+    """Returns the action and the number in a command from the script; the number is -1 if it is missing or invalid.
 
-    The script appends a counter to each command, so that two equal ones in a row still change the text box.
+    The script appends a counter to each command, so that the text box changes even if a command is sent twice in a row.
 
     Example:
         >>> parse_command("retry 2 17"), parse_command("retry x 18")
@@ -24,22 +24,22 @@ def parse_command(command: str) -> tuple[str, int]:
 
 
 def conversations_message(open_id: str, store: dict[str, Any] | None = None, delete: str = "") -> str:
-    """Returns a message about the browser's conversations.
+    """Returns a message that tells the script which conversation is open, and which to store or delete.
 
     Args:
-        open_id: The id of the open conversation; empty for a new one.
-        store: A conversation as JSON that the browser is to store.
-        delete: The id of a conversation that the browser is to delete.
+        open_id: The id of the open conversation; empty for a new conversation.
+        store: A conversation in JSON form that the browser should store.
+        delete: The id of a conversation that the browser should delete.
     """
     return _message({"conversations": {"open": open_id, "keep": store, "forget": delete}})
 
 
 def save_message(name: str, text: str) -> str:
-    """Returns a message that makes the script save a text as a file, or copy the text if the name is empty."""
+    """Returns a message that makes the script save a text as a file or, if the name is empty, copy it to the clipboard."""
     return _message({"name": name, "text": text})
 
 
 def _message(content: dict[str, Any]) -> str:
-    # The script waits for a change, so two equal messages must differ: hence the nonce. ASCII alone: `escaped` would remove
-    # invisible characters.
+    # The nonce makes equal messages differ, because the script reacts only to changes. The JSON is ASCII only, because
+    # `escaped` would remove invisible characters.
     return escaped(json.dumps({**content, "n": secrets.token_hex(4)}).replace("\x7f", "\\u007f"))

@@ -1,4 +1,4 @@
-"""Fills the source panel: cited documents as the library has them now, or what became of them since."""
+"""Fills the source panel with the cited documents as they are now, or shows what has changed since they were cited."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from rag.server.page.views.source_view import Highlight
 
 
 def conversation_sources(library: Library, conversation: Conversation) -> list[str]:
-    """Returns the panel's markup for each answer of a conversation, newest first."""
+    """Returns the panel's markup for each answer in a conversation, newest first."""
     return [exchange_sources(library, turn, exchange) for turn, exchange in enumerate(conversation.exchanges, start=1)][
         ::-1
     ]
 
 
 def exchange_sources(library: Library, turn: int, exchange: Exchange) -> str:
-    """Returns the panel's markup for one answer: changed citations first, then each document with its highlights.
+    """Returns the panel's markup for one answer: first the citations whose text has changed, then the cited documents.
 
     Args:
-        library: Where the documents are.
-        turn: The number of the exchange in its conversation, from 1.
-        exchange: The exchange; without an answer it has no sources.
+        library: The library that contains the documents.
+        turn: The number of the exchange in its conversation, starting at 1.
+        exchange: The exchange; if it has no answer, the markup is empty.
     """
     answer = exchange.answer
     if answer is None:
@@ -35,11 +35,13 @@ def exchange_sources(library: Library, turn: int, exchange: Exchange) -> str:
     documents = _Documents(library)
     changed: list[str] = []
     highlights: dict[int, list[Highlight]] = {}  # document id → its highlights
-    locators: dict[int, str] = {}  # document id → locator of its first citation
+    locators: dict[int, str] = {}  # document id → the first citation's locator
 
     for citation in answer.citations:
         document_id, highlight = citation.document_id, source_view.citation_highlight(turn, citation)
-        if not documents.has(document_id):  # it was replaced or deleted since, or the answer comes from a browser
+        if not documents.has(
+            document_id
+        ):  # it was replaced or deleted after the answer, or the answer comes from a browser
             trace = _trace(library, citation)
             document_id = library.id_of(citation.source)
             highlight = replace(highlight, start=trace.start, end=trace.end)
@@ -70,24 +72,24 @@ def _trace(library: Library, citation: Citation) -> CitationTrace:
     )
     try:
         return library.trace_citation(saved)
-    except RagError:  # the document was deleted this moment
+    except RagError:  # the document has just been deleted
         return CitationTrace("deleted")
 
 
 class _Documents:
-    """Documents of a library by id, each loaded once."""
+    """A library's documents by id, each loaded only once."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self._loaded: dict[int, Document] = {}
 
     def has(self, document_id: int) -> bool:
-        """Returns whether the library still holds the document; id 0 stands for none."""
-        with contextlib.suppress(RagError):  # it was deleted or replaced meanwhile
+        """Returns whether the library still contains the document; id 0 means that there is no document."""
+        with contextlib.suppress(RagError):  # it has been deleted or replaced in the meantime
             if document_id and document_id not in self._loaded:
                 self._loaded[document_id] = self._library.document_by_id(document_id)
         return document_id in self._loaded
 
     def get(self, document_id: int) -> Document:
-        """Returns a document that `has` has found."""
+        """Returns a document for which `has` has returned True."""
         return self._loaded[document_id]

@@ -1,6 +1,7 @@
-"""Rejects events that name a file which was not uploaded to this page: a program may send any path or address instead.
+"""Rejects events that name files not uploaded to this page, since a program can send any path or web address instead.
 
-Gradio 6.31 checks where a file lies only if it was launched, not if it is mounted, and fetches what looks like an address.
+Gradio 6.31 restricts the location of such files only if the app was launched, not if it is mounted, and it fetches anything
+that looks like a web address.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class GuardedBlocks(gr.Blocks):  # type: ignore[misc]  # gradio has no types
 
     Args:
         uploads: The uploads folder.
-        options: Options of `gr.Blocks`.
+        options: Options for `gr.Blocks`.
     """
 
     def __init__(self, uploads: Path, **options: Any) -> None:
@@ -31,19 +32,19 @@ class GuardedBlocks(gr.Blocks):  # type: ignore[misc]  # gradio has no types
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], state: SessionState | None, explicit_call: bool = False
     ) -> list[Any]:
-        """Checks the inputs of an event before Gradio processes them.
+        """Checks an event's inputs before Gradio processes them.
 
         Raises:
             gradio.Error: An input names a file outside the uploads folder.
         """
         for path in file_paths(inputs):
             if not is_within(path, self._uploads):
-                raise gr.Error("only files uploaded to this page can be added", print_exception=False)
+                raise gr.Error("Only files that were uploaded to this page can be added.", print_exception=False)
         return list(await super().preprocess_data(block_fn, inputs, state, explicit_call))
 
 
 def file_paths(value: object) -> Iterator[object]:
-    """Yields the path of everything in a value that Gradio may take for a file.
+    """Yields the paths of all objects within a value that Gradio might treat as files.
 
     Example:
         >>> list(file_paths([{"path": "/x", "meta": {"_type": "gradio.FileData"}}, {"path": "no file"}]))
@@ -61,7 +62,7 @@ def file_paths(value: object) -> Iterator[object]:
 
 
 def is_within(path: object, folder: Path) -> bool:
-    """Returns whether an absolute path, with links resolved, lies inside a folder."""
+    """Returns whether a path is absolute and, with symbolic links resolved, inside a folder."""
     try:
         return isinstance(path, str) and Path(path).is_absolute() and folder in Path(path).resolve().parents
     except (OSError, ValueError):

@@ -49,6 +49,6 @@ def test_errors_become_messages() -> None:
 
 def test_a_defect_is_logged_and_named(caplog: pytest.LogCaptureFixture) -> None:
     """The message has the class of the error; the log has the traceback."""
-    assert "Internal error: TypeError. The server log has the details" in run(fail(TypeError("secret")))
+    assert "Internal error: TypeError. See the server log for details" in run(fail(TypeError("secret")))
     assert "secret" in caplog.text
     assert "Traceback" in caplog.text

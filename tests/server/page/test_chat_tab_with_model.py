@@ -103,7 +103,7 @@ def test_stop_closes_the_connection(page, world: World) -> None:
     stopped = time.monotonic()
     assert world.model.closed.wait(5)
     assert world.model.closed_at - stopped < 1.0
-    page.locator("#chat", has_text="stopped before it was checked").wait_for()
+    page.locator("#chat", has_text="stopped before the answer was checked").wait_for()
     assert "India raised it with him." in page.inner_text("#chat")
     page.locator("#send").wait_for()  # nothing is left to stop
     assert not page.locator("#stop").is_visible()
@@ -111,7 +111,7 @@ def test_stop_closes_the_connection(page, world: World) -> None:
     world.replies(CITED_REPLY)
     ask(page, QUESTION)
     page.wait_for_selector("a.chip")
-    assert 1 == page.inner_text("#chat").count("stopped before it was checked")
+    assert 1 == page.inner_text("#chat").count("stopped before the answer was checked")
 
 
 def test_stop_before_the_first_word(page, world: World) -> None:
@@ -137,7 +137,7 @@ def test_switching_conversations_ends_an_answer(page, world: World) -> None:
     assert 0 == page.locator("#chat .asked").count()
 
     page.locator("button.talk", has_text="What did India raise").first.click()
-    page.locator("#chat", has_text="stopped before it was checked").wait_for()
+    page.locator("#chat", has_text="stopped before the answer was checked").wait_for()
     assert "India raised it with him." in page.inner_text("#chat")
 
 
@@ -147,7 +147,7 @@ def test_opening_a_malformed_conversation_ends_an_answer(page, world: World) -> 
     put(page, "x", '{"id": "x", "title": "Hollow", "exchanges": []}')
     page.fill("#find-talk input, #find-talk textarea", "hollow")
     page.locator("button.talk").click()
-    page.locator("#chat", has_text="stopped before it was checked").wait_for()
+    page.locator("#chat", has_text="stopped before the answer was checked").wait_for()
     page.locator("#send").wait_for()
     world.replies(CITED_REPLY)
     ask(page, QUESTION)

@@ -29,7 +29,7 @@ def test_fields_restrict_a_question(page) -> None:
     """Fields can be chosen, and the panel is labelled with the choice; an invalid date is named."""
     page.click("#scope button")
     choose(page, "#where", "author: Otter Weekly (1)")
-    page.locator("#scope > button", has_text="Ask only: author Otter Weekly").wait_for()
+    page.locator("#scope > button", has_text="Search only: author Otter Weekly").wait_for()
     ask(page, QUESTION)
     wait_for_answer(page, 1)
     assert 0 == page.locator("sup a.chip").count()
@@ -48,7 +48,7 @@ def test_a_chosen_document_that_is_deleted(page, room: Path) -> None:
     page.get_by_role("tab", name="Documents").click()
     page.locator("#documents", has_text="gone.md").wait_for(state="detached")
     page.get_by_role("tab", name="Ask").click()
-    page.locator("#scope > button", has_text="Ask all documents").wait_for()
+    page.locator("#scope > button", has_text="Search all documents").wait_for()
     ask(page, QUESTION)
     wait_for_answer(page, 1)
     assert page.locator("sup a.chip").count() > 0

@@ -35,7 +35,7 @@ def test_documents_are_added_and_deleted(page, tmp_path: Path) -> None:
     page.locator("#deleting", has_text="otters.txt").first.wait_for()
     page.click("#delete-it")
     page.locator("#importing", has_text="was deleted").wait_for()
-    page.locator("#documents", has_text="No document matches").wait_for()
+    page.locator("#documents", has_text="No documents match").wait_for()
 
     page.get_by_role("tab", name="Ask").click()
     reloaded(page)
@@ -62,7 +62,7 @@ def test_too_many_files_at_once(page, tmp_path: Path) -> None:
         files[-1].write_text(f"File {n}", "utf-8")
     page.get_by_role("tab", name="Documents").click()
     page.set_input_files("#upload input[type=file]", files)
-    page.get_by_text("201 files at once; the limit is 200. Sync their folder instead: rag sync FOLDER").wait_for(
+    page.get_by_text("You can add at most 200 files at once. To add a whole folder, run: rag sync FOLDER").wait_for(
         timeout=60_000
     )
     assert "200.txt" not in page.inner_text("#documents")

@@ -1,1 +1,1 @@
-"""Markup of the page, made from records: pure functions without Gradio."""
+"""Pure functions that turn records into the page's markup; they do not use Gradio."""

@@ -1,4 +1,4 @@
-"""The markup of questions, answers and the page's header. Pure: records in, markup out."""
+"""Markup for questions, answers and the page's header. Pure: the functions take records and return markup."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from rag.records import Answer, Citation, Flag, Hit
 from rag.server.page.views.markup import escaped, one_line
 from rag.text.terms import located_terms, terms
 
-_CLOSEST_HITS = 3  # passages listed when the documents do not answer
-_EXCERPT_CHARACTERS = 160  # of each
-# A marker with the white space before it. The lookbehind keeps long runs of spaces linear.
+_CLOSEST_HITS = 3  # passages listed when the documents do not answer the question
+_EXCERPT_CHARACTERS = 160  # per passage
+# A marker and the white space before it. The lookbehind keeps matching linear in the length of long runs of spaces.
 _SPACED_MARKER = re.compile(rf"(?<![ \t])[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
-VERDICTS = {  # verdict → its text on the page
+VERDICTS = {  # verdict → how the page words it
     "exact": "✓ exact quotation",
     "normalised": "✓ differs only in spacing, quotation marks or dashes",
     "supported": "✓ supported by the source",
     "weak": "≈ not fully supported by the source",
-    "misattributed": "✗ this quotation is in another document, not in the cited one",
+    "misattributed": "✗ this quotation is not in the cited document but in another one",
     "not found": "✗ this quotation is not in your documents",
     "uncited": "no source given",
     "unknown marker": "✗ there is no source with this number",
 }
-_ACTIONS = (  # id prefix (page.js reads the action from it), label, tooltip
+_ACTIONS = (  # id prefix (from which page.js reads the action), label, tooltip
     ("copy", "Copy", "Copy the answer with its sources"),
     ("retry", "Retry", "Ask the question again"),
-    ("edit", "Edit", "Edit the question"),
+    ("edit", "Edit", "Edit the question and ask it again"),
     ("good", "Helpful", "This answer is correct"),
-    ("bad", "Not helpful", "This answer is wrong; enter what it should say"),
+    ("bad", "Not helpful", "This answer is wrong: enter what it should say"),
 )
 _TOOLS = (  # id, label, tooltip
     ("fold", "Conversations", "Show or hide the conversation list"),
-    ("theme", "Light or dark", "Switch between light and dark"),
-    ("help", "Shortcuts", "Show the keyboard shortcuts (?)"),
+    ("theme", "Theme", "Switch between the light and the dark theme"),
+    ("help", "Shortcuts", "Show or hide the keyboard shortcuts (?)"),
 )
 
 
@@ -44,26 +44,26 @@ def question_markup(question: str) -> str:
 
 
 def reading_markup(titles: Iterable[str]) -> str:
-    """Returns the placeholder of the answer between retrieval and its first word."""
+    """Returns the placeholder that is shown after passages have been retrieved, until the answer's first word arrives."""
     names = ", ".join(titles)
     return f'<div class="answer"><p class="about">Reading {escaped(names)}…</p></div>' if names else "…"
 
 
 def partial_answer_markup(text: str) -> str:
-    """Returns an answer that is still being written; its markers are neutral dots until they are checked."""
+    """Returns an answer that is still being written; its markers have not been checked yet, so they are shown as dots."""
     return f'<div class="answer"><p class="said">{escaped(MARKER.sub("·", text))}</p></div>'
 
 
 def failure_markup(message: str) -> str:
-    """Returns the message that replaces an answer that failed."""
+    """Returns the message that is shown in place of an answer that failed."""
     return f'<div class="answer problem"><p class="said">{escaped(message)}</p></div>'
 
 
 def answer_markup(turn: int, answer: Answer) -> str:
-    """Returns a finished answer: its text with citations and flags, the verdict line and the action buttons.
+    """Returns a finished answer: its text with citations and flags, then the verdict line and the action buttons.
 
     Args:
-        turn: The number of the exchange in its conversation, from 1.
+        turn: The number of the exchange in its conversation, starting at 1.
         answer: The answer.
     """
     parts = []
@@ -80,8 +80,8 @@ def answer_markup(turn: int, answer: Answer) -> str:
 
 
 def _text_markup(turn: int, answer: Answer) -> str:
-    """Returns the text with a chip where each cited claim ends; flagged words are underlined and followed by the reason."""
-    chips: dict[int, list[Citation]] = {}  # offset in the text → citations whose claim ends there
+    """Returns the text with a chip at the end of each cited claim; flagged words are underlined, with the reason after."""
+    chips: dict[int, list[Citation]] = {}  # offset in the text → the citations for claims that end there
     for citation in answer.citations:
         chips.setdefault(citation.answer_end, []).append(citation)
     located_flags = [flag for flag in answer.flags if flag.answer_start < flag.answer_end]
@@ -101,7 +101,7 @@ def _text_markup(turn: int, answer: Answer) -> str:
 
 
 def _chip(turn: int, citation: Citation) -> str:
-    """Returns a citation's number, linked to the cited characters in the source panel."""
+    """Returns a citation's number as a link to the cited characters in the source panel."""
     tooltip = one_line(f"{citation.title}: {citation.quote[:200]}")
     return f'<sup><a class="chip" href="#c{turn}-{citation.n}" title="{tooltip}">{citation.n}</a></sup>'
 
@@ -112,7 +112,7 @@ def _flag_markup(flag: Flag) -> str:
 
 
 def verdict_line(answer: Answer) -> str:
-    """Returns how an answer was made and what was checked, as plain text."""
+    """Returns a line of plain text that says how the answer was produced and what was checked."""
     if answer.status == "incomplete" and not answer.hits:
         return "not checked"
     checked, is_generated = len(answer.citations), answer.model != "extraction"
@@ -134,12 +134,12 @@ def verdict_line(answer: Answer) -> str:
 
 
 def closest_hits(answer: Answer) -> Sequence[Hit]:
-    """Returns the passages that an abstention lists; none for other answers."""
+    """Returns the passages to list if the answer is an abstention; none for other answers."""
     return answer.hits[:_CLOSEST_HITS] if answer.status == "abstained" else ()
 
 
 def _closest_markup(turn: int, answer: Answer) -> str:
-    """Returns the closest passages, each with the question's words that it lacks."""
+    """Returns the closest passages, each followed by the words of the question that it does not contain."""
     items = []
     for n, hit in enumerate(closest_hits(answer), start=1):
         text = " ".join(hit.text.split())
@@ -157,7 +157,7 @@ def _missing_words(answer: Answer, hit: Hit) -> str:
     missing = [_word_at(question, start) for start, term in located_terms(question) if term not in present]
     if missing:
         return f"does not mention {', '.join(dict.fromkeys(missing[:4]))}"
-    return "has the words of the question, but no answer"
+    return "contains the words of the question, but not the answer"
 
 
 def _word_at(text: str, start: int) -> str:
@@ -178,13 +178,13 @@ def header_markup(summary: str, addresses: Mapping[str, str], user: str = "") ->
     """Returns the page's header.
 
     Args:
-        summary: What the library holds.
-        addresses: Where text is sent: what is sent → address.
-        user: The logged-in user; empty where no login is required.
+        summary: How many documents the library contains.
+        addresses: What is sent away from this machine → the address that it is sent to.
+        user: The logged-in user; empty if no login is required.
     """
     sent = [f"{what} sent to {address}" for what, address in addresses.items()]
-    facts = " · ".join((summary, *(sent or ["answers are quotations", "nothing leaves this machine"])))
-    logout = f'<a class="open" href="/logout">Log out {one_line(user)}</a>' if user else ""
+    facts = " · ".join((summary, *(sent or ["answers are quoted from your documents", "nothing leaves this machine"])))
+    logout = f'<a class="open" href="/logout">Log out ({one_line(user)})</a>' if user else ""
     tools = "".join(
         f'<button class="act" type="button" id="{tool}" title="{tooltip}">{label}</button>'
         for tool, label, tooltip in _TOOLS
@@ -195,8 +195,8 @@ def header_markup(summary: str, addresses: Mapping[str, str], user: str = "") ->
 
 FIRST_STEPS = (
     '<div class="examples"><button class="example" type="button" id="to-documents">Add documents</button>'
-    '<button class="example" type="button" id="to-sample">Load the sample</button>'
-    '<span class="about">to see how an answer shows its source</span></div>'
+    '<button class="example" type="button" id="to-sample">Add sample document</button>'
+    '<span class="about">to see how rag cites its sources</span></div>'
 )
 
 

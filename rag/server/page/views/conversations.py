@@ -1,6 +1,6 @@
-"""Conversations of the page: stored by each browser as JSON, exported as Markdown. Pure.
+"""Conversations, which browsers store as JSON and users can export as Markdown. Pure.
 
-JSON from a browser may hold anything: `from_text` accepts a well-formed conversation and nothing else.
+Because JSON from a browser may contain anything, `from_text` accepts only well-formed conversations.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from rag.records import Answer, Citation, Flag, Hit, Ranks, Status, Turn, Verdic
 from rag.schemas.answers import ask_json
 from rag.text.unicode_text import strip_invisible
 
-FEEDBACK_FILE = "feedback.jsonl"  # in the index folder: answers that users rated as wrong, as a test set
-_MAX_NAME = 100  # code points of a name
-_MAX_TITLE = 60  # code points of a title made from the first question
-_STORED_HITS = 3  # of each answer: the passages that an abstention lists
+FEEDBACK_FILE = "feedback.jsonl"  # in the index folder: a test set of the questions whose answers users rated as wrong
+_MAX_NAME = 100  # code points in a name
+_MAX_TITLE = 60  # code points in a title that is taken from the first question
+_STORED_HITS = 3  # per answer: the passages that an abstention lists
 _STORED_HIT_CHARACTERS = 400
 _MARKDOWN_SPECIAL = "\\`*_{}[]()#+!|~"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One question and its outcome.
+    """A question and its answer, or the reason why there is no answer.
 
     Attributes:
         question: The question.
-        answer: Its answer; None if it failed.
-        problem: The message shown in place of a failed answer.
+        answer: The answer; None if answering failed.
+        problem: The message that is shown if answering failed.
         rating: The user's rating: "good", "bad" or "".
     """
 
@@ -41,13 +41,13 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation.
+    """A conversation between a user and rag.
 
     Attributes:
-        id: Random; empty for a new conversation without a question.
-        started: ISO 8601, UTC.
-        exchanges: Its questions and answers, oldest first.
-        name: The name that its user gave it; empty if none.
+        id: A random id; empty for a new conversation without any questions.
+        started: When the first question was asked, in UTC, in ISO 8601 format.
+        exchanges: The questions and answers, oldest first.
+        name: The name given by the user; empty if there is none.
     """
 
     id: str
@@ -57,35 +57,35 @@ class Conversation:
 
     @property
     def title(self) -> str:
-        """The name, or else the beginning of the first question."""
+        """The conversation's name or, if it has none, the beginning of the first question."""
         question = " ".join(self.exchanges[0].question.split()) if self.exchanges else "New conversation"
         return self.name or (question if len(question) <= _MAX_TITLE else f"{question[:_MAX_TITLE].rstrip()}…")
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The answered exchanges, as the history of a follow-up question."""
+        """The exchanges that have an answer, as the history for a follow-up question."""
         return tuple(Turn(exchange.question, exchange.answer.text) for exchange in self.exchanges if exchange.answer)
 
     def with_exchange(self, exchange: Exchange) -> Conversation:
-        """Returns the conversation with one more exchange at its end."""
+        """Returns the conversation with another exchange added at the end."""
         return replace(self, exchanges=(*self.exchanges, exchange))
 
     def before(self, turn: int) -> Conversation:
-        """Returns the conversation without the exchange of that number (from 1) and those after it."""
+        """Returns the conversation up to, but not including, the exchange with the given number (starting at 1)."""
         return replace(self, exchanges=self.exchanges[: max(0, turn - 1)])
 
     def with_name(self, name: str) -> Conversation:
-        """Returns the conversation under another name."""
+        """Returns the conversation with a different name."""
         return replace(self, name=" ".join(name.split())[:_MAX_NAME])
 
     def with_rating(self, turn: int, rating: str) -> Conversation:
-        """Returns the conversation with a rating of the exchange of that number (from 1)."""
+        """Returns the conversation with a rating for the exchange with the given number (starting at 1)."""
         rated = (replace(one, rating=rating) if n == turn else one for n, one in enumerate(self.exchanges, start=1))
         return replace(self, exchanges=tuple(rated))
 
 
 def to_json(conversation: Conversation) -> dict[str, Any]:
-    """Returns the JSON that browsers store and export; `title` is for the browser's list."""
+    """Returns the JSON form that browsers store and export; its `title` is shown in the browser's conversation list."""
     return {
         "id": conversation.id,
         "begun": conversation.started,
@@ -110,7 +110,7 @@ def _without_unshown_hits(answer: Answer) -> Answer:
 
 
 def from_text(text: str) -> Conversation | None:
-    """Returns the conversation in a JSON text that a browser stored; None if the text is not one."""
+    """Parses JSON text that a browser stored; returns None if it is not a valid conversation."""
     try:
         return from_json(json.loads(text))
     except (ValueError, RecursionError):
@@ -118,7 +118,7 @@ def from_text(text: str) -> Conversation | None:
 
 
 def from_json(value: object) -> Conversation | None:
-    """Returns the conversation in parsed JSON; None if the value is not one, or has no exchange."""
+    """Converts parsed JSON to a conversation; returns None if it is not a valid conversation or contains no exchanges."""
     try:
         conversation = _parse_conversation(value)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
@@ -181,7 +181,7 @@ def _parse_hit(value: Mapping[str, Any]) -> Hit:
 
 
 def _parse_fields(value: Mapping[str, Any], record: type) -> dict[str, Any]:
-    """Returns the fields of a record of strings and numbers, each checked for its type; `document_id` is left out."""
+    """Returns the fields for a record of strings and numbers, with their types checked; leaves out `document_id`."""
     parsers: dict[str, Callable[[Any], object]] = {"int": int, "int | None": _number, "Verdict": _verdict}
     return {
         field.name: parsers.get(str(field.type), _text)(value[field.name])
@@ -207,13 +207,13 @@ def _verdict(value: object) -> str:
 
 
 def as_markdown(conversation: Conversation) -> str:
-    """Returns a conversation as Markdown: questions, answers, numbered sources with their quotations."""
+    """Returns a conversation as Markdown: questions and answers, with numbered sources and their quotations."""
     parts = [f"# {_escaped_markdown(conversation.title)}", *map(exchange_as_markdown, conversation.exchanges)]
     return "\n\n".join(parts) + "\n"
 
 
 def exchange_as_markdown(exchange: Exchange) -> str:
-    """Returns one question and its answer with sources as Markdown; no untrusted text becomes a link, image or tag."""
+    """Returns a question and its answer with sources as Markdown; untrusted text cannot create links, images or tags."""
     parts = [f"**{_escaped_markdown(exchange.question)}**"]
     answer = exchange.answer
     if answer is None:
@@ -238,21 +238,21 @@ def _citation_as_markdown(citation: Citation) -> str:
 
 
 def _escaped_markdown(text: str) -> str:
-    """Returns text on one line that Markdown shows literally."""
+    """Returns the text on one line, escaped so that Markdown shows it literally."""
     line = " ".join(strip_invisible(text).split())
     escaped = "".join(f"\\{c}" if c in _MARKDOWN_SPECIAL else c for c in line)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace("://", ":&#47;/")
 
 
 def feedback_row(exchange: Exchange, row_id: str, expected: str, quote: str, source: str) -> dict[str, Any]:
-    """Returns an exchange that its user rated as wrong as a row of a test set.
+    """Converts an exchange whose answer was rated as wrong to a row in a test set.
 
     Args:
         exchange: The exchange.
         row_id: The row's id.
         expected: What the answer should say; empty if the documents do not answer the question.
-        quote: The passage that says so, as it stands in the document; may be empty.
-        source: The document of that passage; empty if there is none.
+        quote: The passage that supports the expected answer, in its exact words; may be empty.
+        source: The document that contains the passage; empty if there is none.
     """
     row: dict[str, Any] = {"id": row_id, "question": exchange.question, "answerable": bool(expected)}
     if expected:

@@ -1,4 +1,4 @@
-"""The markup of the Documents tab: the table of documents, the progress and outcome of an import. Pure."""
+"""Markup for the Documents tab: the table of documents, and the progress and outcome of imports. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from rag.records import DocumentInfo, Progress, SyncReport
 from rag.server.page.views.markup import note_markup, one_line
 
-_MAX_ROWS = 100  # the other documents are found with the search box
+_MAX_ROWS = 100  # all other documents can be found with the search box
 ORDERS: Mapping[str, tuple[Callable[[DocumentInfo], Any], bool]] = {  # label → (sort key, is descending)
     "by name": (lambda info: (info.title or info.source).casefold(), False),
     "newest first": (lambda info: info.added, True),
-    "by date of the document": (lambda info: info.date, True),
+    "by document date": (lambda info: info.date, True),
     "longest first": (lambda info: info.characters, True),
     "problems first": (lambda info: (info.state != "failed", info.state == "ready", info.source), False),
 }
 _EMPTY = (
-    '<div class="empty"><p>No documents yet.</p><p>Drop files here, enter the address of a web page, or load the sample to '
-    "see how it works.</p></div>"
+    '<div class="empty"><p>No documents yet.</p><p>Drop files into the box above, enter the address of a web page, or add '
+    "the sample document to see how rag works.</p></div>"
 )
 
 
 def documents_by_name(infos: Sequence[DocumentInfo]) -> dict[str, DocumentInfo]:
-    """Returns documents by their source, or by their full path where several share a source."""
+    """Returns the documents keyed by source, or by full path if several documents have the same source."""
     counts: dict[str, int] = {}
     for info in infos:
         counts[info.source] = counts.get(info.source, 0) + 1
@@ -32,12 +32,12 @@ def documents_by_name(infos: Sequence[DocumentInfo]) -> dict[str, DocumentInfo]:
 
 
 def table_markup(infos: Sequence[DocumentInfo], query: str, order: str) -> tuple[str, list[str]]:
-    """Returns the table of matching documents, and the names of its rows in the same order.
+    """Returns the table of matching documents, and the names of the documents in its rows, in the same order.
 
     Args:
         infos: All documents.
-        query: Words that must all occur in a document's title, source, author or date, in any case.
-        order: A key of `ORDERS`; an unknown one sorts by name.
+        query: Words to search for, ignoring case: all must occur in the document's title, source, author or date.
+        order: A key in `ORDERS`; for unknown keys, the table is sorted by name.
     """
     if not infos:
         return _EMPTY, []
@@ -53,8 +53,8 @@ def table_markup(infos: Sequence[DocumentInfo], query: str, order: str) -> tuple
     head = "<tr><th>Document</th><th>Date</th><th>Pages</th><th>Passages</th><th>State</th>"
     head += "<th><span class='unseen'>Actions</span></th></tr>"
     hidden = len(matching) - len(in_order)
-    footer = note_markup(f"and {hidden:,} more; use the search box to find them") if hidden else ""
-    none = "" if matching else note_markup("No document matches.")
+    footer = note_markup(f"and {hidden:,} more: use the search box to find them") if hidden else ""
+    none = "" if matching else note_markup("No documents match your search.")
     return f'<table class="shelf"><thead>{head}</thead><tbody>{rows}</tbody></table>{none}{footer}', in_order
 
 
@@ -63,7 +63,7 @@ def _row_markup(n: int, info: DocumentInfo) -> str:
     name = f'<a class="open" href="/documents/{info.id}" target="_blank">{title}</a>' if info.id else title
     facts = " · ".join(one_line(fact) for fact in (info.source, info.author) if fact)
     buttons = (
-        f'<button class="act" type="button" id="reread-{n}" title="Read {title} again">Read again</button>'
+        f'<button class="act" type="button" id="reread-{n}" title="Read {title} again from its source">Reload</button>'
         f'<button class="act" type="button" id="delete-{n}" title="Delete {title}">Delete</button>'
     )
     cells = (
@@ -81,14 +81,14 @@ def _state_markup(info: DocumentInfo) -> str:
     if info.state == "failed":
         return f'<span class="flag">✗ {one_line(info.error)}</span> <span class="about">{one_line(info.hint)}</span>'
     if info.state == "embedding":
-        return "◐ embedding; found by keyword only so far"
+        return "◐ being embedded; until then, found by keyword only"
     if not info.unread_pages:
         return "✓ ready"
-    return f'✓ ready<br><span class="about">scanned pages, not read: {one_line(info.unread_pages)}</span>'
+    return f'✓ ready<br><span class="about">scanned pages without text: {one_line(info.unread_pages)}</span>'
 
 
 def summary_text(infos: Sequence[DocumentInfo]) -> str:
-    """Returns how many documents there are, are being embedded and have failed, for the page's header."""
+    """Returns the text for the page's header: how many documents there are, are being embedded, and have failed."""
     ready, waiting, failed = ([info for info in infos if info.state == state] for state in ("ready", "embedding", "failed"))
     n = len(ready) + len(waiting)
     facts = [f"{n:,} document{'s' * (n != 1)}"]
@@ -100,15 +100,15 @@ def summary_text(infos: Sequence[DocumentInfo]) -> str:
 
 
 def stage_text(progress: Progress | None) -> str:
-    """Returns the current stage of an import; `progress` is its latest report, None before the first."""
+    """Describes the current stage of an import, given its most recent progress report (None before the first report)."""
     if progress is None or not (progress.passages or progress.found):
         return "reading"
-    found = f"; {progress.found:,} already found by keyword" if progress.found else ""
-    return f"embedding, {progress.passages:,} passages{found}"
+    found = f"; {progress.found:,} can already be found by keyword" if progress.found else ""
+    return f"embedding {progress.passages:,} passages{found}"
 
 
 def import_markup(report: SyncReport) -> str:
-    """Returns the outcome of an import: counts, and each failure with its hint."""
+    """Returns the outcome of an import: how many documents were added or changed, and each failure with its hint."""
     counts = ((report.added, "added"), (report.updated, "changed"), (report.unchanged, "unchanged"))
     facts = [f"{n:,} {what}" for n, what in counts if n]
     passages = f", {report.passages:,} passage{'s' * (report.passages != 1)} embedded" if report.passages else ""

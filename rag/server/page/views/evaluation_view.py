@@ -1,4 +1,4 @@
-"""The markup of the Evaluate tab: metrics, plots, the list of runs. Pure."""
+"""Markup for the Evaluate tab: metrics, charts, and the list of runs. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _MAIN_METRICS = ("right", "gold_contained", "hit@5", "ndcg@10", "doc_ndcg@10", "
 
 
 def run_markup(run: RunJSON, number: int) -> str:
-    """Returns a run: counts by outcome, the main metrics with intervals, plots, and a link to the full report.
+    """Returns a run's results: counts by outcome, the main metrics with intervals, charts, and a link to the full report.
 
     Args:
         run: The run.
-        number: The number under which it was saved.
+        number: The number under which the run was saved.
     """
     rows = run["questions"]
     outcomes = " · ".join(f"{count:,} {OUTCOMES[name]}" for name, count in count_outcomes(rows).items())
-    defects = "".join(f'<p class="flag">test set: {one_line(defect)}</p>' for defect in run["defects"])
+    defects = "".join(f'<p class="flag">Problem in the test set: {one_line(defect)}</p>' for defect in run["defects"])
     plots = "".join(_plot_markup(title, svg) for title, svg in run_charts(rows))
     head = f'<h2>{one_line(run["set"]["name"])}</h2><p class="about">{_question_count(len(rows))} · {outcomes}</p>'
-    label = "Every question with its expected and given answer"
+    label = "Open the full report: every question with the expected answer and the actual answer"
     link = f'<p><a class="open" href="/runs/{number}" target="_blank">{label}</a></p>'
     return f'<div class="run">{head}{defects}{_metrics_table(run)}{link}<div class="plots">{plots}</div></div>'
 
@@ -48,7 +48,7 @@ def _metrics_table(run: RunJSON) -> str:
         meaning = one_line(METRICS[name].meaning) if name in METRICS else ""
         cells = f"<td>{format_value(value, name)}</td><td>{interval}</td><td>{meaning}</td>"
         lines.append(f"<tr><td>{one_line(name)}</td>{cells}</tr>")
-    head = "<tr><th>metric</th><th>value</th><th>95 % interval</th><th>meaning</th></tr>"
+    head = "<tr><th>Metric</th><th>Value</th><th>95% interval</th><th>Meaning</th></tr>"
     return f'<table class="shelf"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
 
 
@@ -58,20 +58,20 @@ def _plot_markup(title: str, svg: str) -> str:
 
 
 def _data_url(svg: str) -> str:
-    # An image of its own: the page's sanitizer would strip the viewBox of inline SVG.
+    # SVG is embedded as an image, because the page's sanitizer would remove the viewBox attribute from inline SVG.
     return f"data:image/svg+xml;base64,{base64.b64encode(standalone(svg).encode()).decode()}"
 
 
 def progress_markup(done: int, total: int) -> str:
-    """Returns how far a run is."""
+    """Returns the progress of a run."""
     return note_markup(f"{done:,} of {_question_count(total)} answered…")
 
 
 def run_choices(runs: Sequence[RunInfo]) -> list[tuple[str, int]]:
-    """Returns (label, number) of the runs whose answers are still stored, for a dropdown."""
+    """Returns the choices for a dropdown, as (label, number) pairs: all runs whose answers are still stored."""
     return [(_run_label(info), info.number) for info in runs if info.whole]
 
 
 def _run_label(info: RunInfo) -> str:
     made = info.made[:16].replace("T", " ")
-    return f"{info.number} · {info.set_name} · {made} · right {format_value(info.figures.get('right'))}"
+    return f"{info.number} · {info.set_name} · {made} · correct: {format_value(info.figures.get('right'))}"

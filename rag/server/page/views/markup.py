@@ -1,7 +1,7 @@
-"""Escapes untrusted text for the page, and sets short messages.
+"""Escapes untrusted text for the page, and formats short messages.
 
-Text from documents, file names, questions and models is untrusted: it passes `escaped` or `one_line`, and nothing else
-becomes markup. A block of markup holds no empty line, so that Markdown takes the block as one piece of HTML.
+Text from documents, file names, questions and models is untrusted, so it must pass through `escaped` or `one_line` before
+it is inserted into markup. A block of markup must not contain empty lines, so that Markdown treats it as one HTML block.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 from rag.errors import RagError
 from rag.text.unicode_text import strip_invisible
 
-# Every ASCII character that Markdown, HTML or a linkifier could read as markup.
+# All ASCII characters that Markdown, HTML or a linkifier could interpret as markup.
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def escaped(text: str) -> str:
-    r"""Returns text that Markdown and HTML show literally; invisible characters are removed.
+    r"""Returns the text, escaped so that Markdown and HTML show it literally; invisible characters are removed.
 
     Example:
         >>> escaped("<b>*hi*</b>\nthere")
@@ -26,16 +26,16 @@ def escaped(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Returns escaped text on one line, for attributes and table cells."""
+    """Returns the text, escaped and on a single line, for use in attributes and table cells."""
     return escaped(" ".join(text.split()))
 
 
 def note_markup(text: str) -> str:
-    """Returns a line of status or explanation."""
+    """Returns a line that shows a status or an explanation."""
     return f'<p class="about">{one_line(text)}</p>'
 
 
 def error_markup(error: RagError | str) -> str:
-    """Returns a line with an error and its hint."""
+    """Returns a line that shows an error and its hint."""
     text = f"{error}. {error.hint}" if isinstance(error, RagError) else error
     return f'<p class="flag">{one_line(text)}</p>'

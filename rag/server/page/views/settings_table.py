@@ -1,4 +1,4 @@
-"""The markup of the Settings tab: who answers, where text goes, what the index holds. Pure."""
+"""Markup for the Settings tab: how questions are answered, where text is sent, and what the index contains. Pure."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from rag.records import IndexStatus
 from rag.server.page.views.markup import one_line
 from rag.settings import Settings
 
-_OCR = {"on": "text is recognised (OCR)", "off": "not read (setting ocr)"}
-_PRIVATE_URLS = {"refuse": "refused (setting private_urls)", "allow": "may be added"}
+_OCR = {"on": "read by text recognition (OCR)", "off": "not read (to read them, change the setting ocr)"}
+_PRIVATE_URLS = {"refuse": "cannot be added (to allow this, change the setting private_urls)", "allow": "can be added"}
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 
 def settings_markup(status: IndexStatus, settings: Settings) -> str:
-    """Returns a table of the settings in force and the state of the index."""
+    """Returns a table that shows the effective settings and the state of the index."""
     model = settings.chat_model_name()
     sent = "; ".join(f"{what} sent to {address}" for what, address in settings.remote_addresses().items())
-    waiting = f"; {status.waiting:,} of them not embedded yet, found by keyword only" if status.waiting else ""
+    waiting = f"; passages not embedded yet, found by keyword only: {status.waiting:,}" if status.waiting else ""
     rows = {
         "Answers": f"written by {model}; every claim is checked" if model else "quoted from the documents, word for word",
         "What leaves this machine": sent or "nothing",
-        "Documents": f"{status.documents:,}, in {status.passages:,} passages{waiting}",
+        "Documents": f"{status.documents:,}, split into {status.passages:,} passages{waiting}",
         "Synced folder": settings.documents or "none",
         "Index": f"{status.index}, {format_size(status.size)}",
         "Embedding model": status.embedder or settings.embedder,
-        "Abstention threshold": f"evidence below {status.evidence:.2f} (tune it with rag calibrate)",
+        "Abstention threshold": f"evidence score {status.evidence:.2f} (to tune it, run rag calibrate)",
         "Scanned pages": _OCR[settings.ocr],
         "Web pages on this network": _PRIVATE_URLS[settings.private_urls],
         "Versions": ", ".join(f"{name} {version}" for name, version in status.versions.items()),
@@ -37,7 +37,7 @@ def settings_markup(status: IndexStatus, settings: Settings) -> str:
 
 
 def format_size(size: float) -> str:
-    """Returns a number of bytes in a readable unit.
+    """Returns a size given in bytes, formatted with a suitable unit.
 
     Example:
         >>> format_size(999), format_size(1_500_000)

@@ -1,4 +1,4 @@
-"""The markup of the source panel: cited documents with the exact characters highlighted. Pure."""
+"""Markup for the source panel: cited documents in which exactly the cited characters are highlighted. Pure."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from rag.server.page.views.markup import escaped, one_line
 _CONTEXT_CHARACTERS = 1_500  # on either side of a highlight
 _PDF = "application/pdf"
 _DIFF_TAGS = {"=": "span", "-": "del", "+": "ins"}
-_TRACE_NOTICES = {  # state of the trace → notice above the saved quotation
-    "unchanged": "several documents have this name now; this is the quotation as it was cited",
-    "moved": "the document has changed since; the quotation is now in another place",
-    "changed": "the cited text has changed since",
+_TRACE_NOTICES = {  # the trace's state → the notice shown above the saved quotation
+    "unchanged": "several documents now have this name; this is the quotation as it was cited",
+    "moved": "this document has changed since it was cited; the quotation is now in a different place",
+    "changed": "the text has changed since it was cited",
     "deleted": "this document is no longer in your library; this is the quotation as it was cited",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """A highlighted span of a document.
+    """A highlighted span in a document.
 
     Attributes:
-        anchor: The element's id, to which citations link.
+        anchor: The id of the HTML element, which citations link to.
         start: Offset in the document's text; `end` is one past the last character.
-        tooltip: One line about the span.
-        css_class: "cited", or "near" for a passage that does not answer.
+        tooltip: A line of text that explains the highlight.
+        css_class: "cited", or "near" for a passage that is similar to the question but does not answer it.
     """
 
     anchor: str
@@ -40,17 +40,17 @@ class Highlight:
 
 
 def citation_highlight(turn: int, citation: Citation) -> Highlight:
-    """Returns the highlight of a citation in the answer of that number."""
+    """Returns the highlight for a citation in the answer with the given number."""
     return Highlight(f"c{turn}-{citation.n}", citation.start, citation.end, VERDICTS[citation.verdict])
 
 
 def passage_highlight(turn: int, n: int, hit: Hit) -> Highlight:
-    """Returns the highlight of the n-th closest passage of an abstention."""
+    """Returns the highlight for the n-th closest passage that an abstention lists."""
     return Highlight(f"h{turn}-{n}", hit.start, hit.end, "closest passage; it does not answer the question", "near")
 
 
 def document_markup(document: Document, document_id: int, highlights: Sequence[Highlight], locator: str = "") -> str:
-    """Returns one document: title and facts, the text around its highlights, the pages of a PDF, a link to all of it."""
+    """Returns a document: title and facts, the text around its highlights, cited PDF pages, and a link to all of it."""
     in_order = sorted(highlights, key=lambda highlight: (highlight.start, highlight.end))
     spans = ",".join(f"{highlight.start}-{highlight.end}" for highlight in in_order)
     pages = dict.fromkeys(
@@ -59,7 +59,9 @@ def document_markup(document: Document, document_id: int, highlights: Sequence[H
     images = "".join(
         _page_image_markup(document, f"/documents/{document_id}/pages/{page}?marked={spans}", page) for page in pages
     )
-    link = f'<a class="open" href="/documents/{document_id}?marked={spans}#marked" target="_blank">Open document</a>'
+    link = (
+        f'<a class="open" href="/documents/{document_id}?marked={spans}#marked" target="_blank">Open the whole document</a>'
+    )
     return (
         f'<section class="source"><h2>{one_line(document.title or document.source)}</h2>'
         f'<p class="about">{document_facts(document, locator)}</p>'
@@ -69,7 +71,7 @@ def document_markup(document: Document, document_id: int, highlights: Sequence[H
 
 
 def _page_image_markup(document: Document, address: str, page: int) -> str:
-    alt = f"Page {page} of {one_line(document.title or document.source)} as printed, with the cited lines marked"
+    alt = f"Page {page} of {one_line(document.title or document.source)} as printed, with the cited lines highlighted"
     return (
         f'<details class="printed" open><summary>Page {page} as printed</summary>'
         f'<img src="{address}" alt="{alt}" loading="lazy"></details>'
@@ -77,13 +79,13 @@ def _page_image_markup(document: Document, address: str, page: int) -> str:
 
 
 def document_facts(document: Document, locator: str = "") -> str:
-    """Returns a document's date, author, source and the place in it, on one line."""
+    """Returns a line with the document's date, author and source, and the location of the citation."""
     facts = (document.date, document.author, document.source, locator)
     return " · ".join(one_line(fact) for fact in facts if fact)
 
 
 def changed_citation_markup(turn: int, citation: Citation, trace: CitationTrace) -> str:
-    """Returns a saved citation whose document was changed or deleted: the quotation as cited, and the text now."""
+    """Returns a citation whose document was changed or deleted later: the original quotation, and how it has changed."""
     now = ""
     if trace.state == "changed" and trace.now:
         parts = difference(citation.quote, trace.now)
@@ -92,13 +94,13 @@ def changed_citation_markup(turn: int, citation: Citation, trace: CitationTrace)
     return (
         f'<section class="source changed"><h2>{one_line(citation.title or citation.source)}</h2>'
         f'<p class="notice">{escaped(_TRACE_NOTICES[trace.state])}</p>'
-        f'<div class="text"><mark id="c{turn}-{citation.n}" class="cited" tabindex="-1" title="as it was cited">'
+        f'<div class="text"><mark id="c{turn}-{citation.n}" class="cited" tabindex="-1" title="Quotation as it was cited">'
         f"{escaped(citation.quote)}</mark></div>{now}</section>"
     )
 
 
 def _highlighted_text(text: str, highlights: Sequence[Highlight]) -> str:
-    """Returns the text around the highlights, in order of their start; an ellipsis marks each omission."""
+    """Returns the text around the highlights, which must be sorted by start; an ellipsis replaces omitted text."""
     parts, at = [], 0
     for highlight in highlights:
         begin = max(at, highlight.start - _CONTEXT_CHARACTERS)
@@ -106,7 +108,7 @@ def _highlighted_text(text: str, highlights: Sequence[Highlight]) -> str:
             if at:
                 parts.append(escaped(text[at : min(begin, at + _CONTEXT_CHARACTERS)]))
             parts.append(" … ")
-        start = max(at, highlight.start)  # two claims may cite the same words
+        start = max(at, highlight.start)  # citations may overlap: two claims may cite the same words
         parts.append(escaped(text[max(at, begin) : start]))
         attributes = f'id="{highlight.anchor}" class="{highlight.css_class}" title="{one_line(highlight.tooltip)}"'
         parts.append(f'<mark {attributes} tabindex="-1">{escaped(text[start : highlight.end])}</mark>')

@@ -1,4 +1,4 @@
-"""Stand-alone pages without script: a whole document, the login form, the logout form. Pure."""
+"""Stand-alone pages that need no JavaScript: a whole document, the login form, and the logout form. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rag.text.unicode_text import strip_invisible
 
 
 def document_page(document: Document, spans: Sequence[tuple[int, int]]) -> str:
-    """Returns a page with all of a document's text and some spans marked; the link target #marked is the first of them.
+    """Returns a page with a document's whole text and some spans highlighted; the first is the link target #marked.
 
     Args:
         document: The document.
-        spans: (start, end) offsets into the document's text; they may overlap and lie out of range.
+        spans: The spans as (start, end) offsets in the document's text; they may overlap or be out of range.
     """
     parts, at = [], 0
     for start, end in sorted(spans):
@@ -31,12 +31,12 @@ def document_page(document: Document, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def login_page(problem: str = "") -> str:
-    """Returns the login form, with the problem of the last attempt if there was one."""
+    """Returns the login form, with a message about the previous attempt if it failed."""
     alert = f'<p role="alert"><strong>{_escaped_html(problem)}</strong></p>' if problem else ""
     return _html_page(
         "Log in to rag",
         f'<h1>rag</h1>{alert}<form method="post" action="/login">'
-        '<label>Name<input name="user" autocomplete="username" required autofocus></label>'
+        '<label>Username<input name="user" autocomplete="username" required autofocus></label>'
         '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
         "<button>Log in</button></form>",
     )
@@ -46,8 +46,8 @@ def logout_page(user: str) -> str:
     """Returns the logout form."""
     return _html_page(
         "Log out of rag",
-        f"<h1>rag</h1><p>You are logged in as {_escaped_html(user)}. Your conversations stay in this browser.</p>"
-        '<form method="post" action="/logout"><button>Log out</button></form><p><a href="/">Back</a></p>',
+        f"<h1>rag</h1><p>You are logged in as {_escaped_html(user)}. Logging out does not delete your conversations.</p>"
+        '<form method="post" action="/logout"><button>Log out</button></form><p><a href="/">Back to rag</a></p>',
     )
 
 

@@ -75,7 +75,7 @@ def test_closest_passages_name_what_they_lack() -> None:
     ]
 
     assert "does not mention Pakistan's, envoy" in html.unescape(markups[0])
-    assert "has the words of the question, but no answer" in html.unescape(markups[1])
+    assert "contains the words of the question, but not the answer" in html.unescape(markups[1])
 
 
 def test_only_an_abstention_lists_passages() -> None:
@@ -89,4 +89,4 @@ def test_the_header_says_where_text_goes() -> None:
     """Each address with what is sent there; without any, that nothing leaves the machine."""
     assert "nothing leaves this machine" in answer_view.header_markup("1 document", {})
     assert "passages sent to api&#46;example" in answer_view.header_markup("1 document", {"passages": "api.example"})
-    assert "Log out jane" in answer_view.header_markup("", {}, "jane")
+    assert "Log out (jane)" in answer_view.header_markup("", {}, "jane")

@@ -22,7 +22,7 @@ def test_untrusted_text_becomes_no_markup(text: str) -> None:
 
 def test_an_empty_library_names_the_first_steps() -> None:
     """The table says how to add documents."""
-    assert "load the sample" in document_table.table_markup([], "", "by name")[0]
+    assert "add the sample document" in document_table.table_markup([], "", "by name")[0]
 
 
 def test_the_table_is_limited_searched_and_sorted() -> None:
@@ -34,8 +34,8 @@ def test_the_table_is_limited_searched_and_sorted() -> None:
     assert "and 401 more" in markup
 
     assert ["123.txt"] == document_table.table_markup(infos, "123 TXT", "by name")[1]
-    assert "No document matches" in document_table.table_markup(infos, "nothing like it", "by name")[0]
-    newest = document_table.table_markup(infos, "", "by date of the document")[1][0]
+    assert "No documents match" in document_table.table_markup(infos, "nothing like it", "by name")[0]
+    newest = document_table.table_markup(infos, "", "by document date")[1][0]
     assert "2025-01-28" == next(i.date for i in infos if i.source == newest)
 
 
@@ -56,7 +56,7 @@ def test_the_stage_of_an_import() -> None:
     """Reading until there are passages; then how many there are and how many are found already."""
     assert "reading" == document_table.stage_text(None)
     progress = Progress(source="a", done=0, total=1, passages=1200, found=30)
-    assert "embedding, 1,200 passages; 30 already found by keyword" == document_table.stage_text(progress)
+    assert "embedding 1,200 passages; 30 can already be found by keyword" == document_table.stage_text(progress)
 
 
 def test_the_outcome_of_an_import() -> None:

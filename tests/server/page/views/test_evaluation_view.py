@@ -13,7 +13,7 @@ def test_runs_to_choose_from() -> None:
         RunInfo(number=number, figures={"right": right}, whole=whole, **values)
         for number, right, whole in ((3, 0.5, True), (2, None, True), (1, 1.0, False))
     ]
-    labels = [("3 · mine · 2026-01-02 03:04 · right 0.500", 3), ("2 · mine · 2026-01-02 03:04 · right —", 2)]
+    labels = [("3 · mine · 2026-01-02 03:04 · correct: 0.500", 3), ("2 · mine · 2026-01-02 03:04 · correct: —", 2)]
 
     assert labels == evaluation_view.run_choices(runs)
 

@@ -31,5 +31,5 @@ def test_without_a_model_nothing_leaves_the_machine() -> None:
 
     assert "<td>quoted from the documents, word for word</td>" in markup
     assert "<th scope='row'>What leaves this machine</th><td>nothing</td>" in markup
-    assert "1, in 7 passages; 2 of them not embedded yet, found by keyword only" in markup
+    assert "1, split into 7 passages; passages not embedded yet, found by keyword only: 2" in markup
     assert "<td>x, 1.5 MB</td>" in markup
