@@ -1,1 +1,1 @@
-"""Measures answers on test sets: runs, metrics, statistics, comparison, calibration, reports."""
+"""Evaluates answers on test sets: runs, metrics, statistics, comparison of runs, calibration, reports."""

@@ -1,4 +1,4 @@
-"""Turns the measured rows of a run into metrics with 95 % intervals."""
+"""Computes a run's metrics, with 95 % intervals, from the measurements of its questions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rag.evaluation.metric_info import METRICS
 from rag.evaluation.records import RowJSON, group_of
 from rag.evaluation.statistics import Interval
 
-Prices = tuple[float, float]  # US dollars per million tokens: (sent, written)
+Prices = tuple[float, float]  # US dollars per million tokens: (input, output)
 
-# Prefix of a model's name → list prices. Source: the vendor's price page, August 2025; prices change.
+# Prefix of a model's name → the model's list prices. Source: the vendor's price page, August 2025; prices change.
 _LIST_PRICES: Mapping[str, Prices] = {
     "gpt-5-nano": (0.05, 0.40), "gpt-5-mini": (0.25, 2.00), "gpt-5": (1.25, 10.00), "gpt-4.1-nano": (0.10, 0.40),
     "gpt-4.1-mini": (0.40, 1.60), "gpt-4.1": (2.00, 8.00), "gpt-4o-mini": (0.15, 0.60), "gpt-4o": (2.50, 10.00),
 }  # fmt: skip
-# Metrics that every run has, measured or not.
+# Metrics that every run lists, even if no question measures them.
 _ALWAYS = frozenset(
     """hit@1 hit@5 mrr@5 span_recall@5 doc_ndcg@10 gold_contained gold_contained_if_answered sentences citation_exact
     citation_precision refusal_recall refusal_precision false_refusals""".split()
@@ -30,12 +30,12 @@ _ALWAYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RunMetrics:
-    """The metrics of a run.
+    """A run's metrics.
 
     Attributes:
         values: Metric → value; None if no question measures it.
         intervals: Metric → 95 % bootstrap interval.
-        cases: Metric → number of questions behind it.
+        cases: Metric → number of questions that measure it.
     """
 
     values: dict[str, float | None] = field(default_factory=dict)
@@ -44,13 +44,13 @@ class RunMetrics:
 
 
 def aggregate(rows: Sequence[RowJSON], prices: Prices | None = None) -> RunMetrics:
-    """Computes the metrics of a run, their 95 % intervals, and the number of questions behind each.
+    """Computes a run's metrics, their 95 % intervals, and the number of questions that measure each metric.
 
-    `citation_exact` is 1 if no answer has a citation: none is wrong.
+    `citation_exact` is 1 if no answer has a citation, because then no citation is wrong.
 
     Args:
-        rows: The measured questions.
-        prices: Of the model; defaults to the list prices of known models.
+        rows: The run's questions with their measurements.
+        prices: The model's prices; for a known model, the default is its list prices.
     """
     aggregation = _Aggregation(rows)
     found = aggregation.found
@@ -65,7 +65,7 @@ def aggregate(rows: Sequence[RowJSON], prices: Prices | None = None) -> RunMetri
 
 
 class _Aggregation:
-    """Collects metrics, with intervals from one bootstrap over the rows."""
+    """Collects metrics; all their intervals come from the same bootstrap resamples of the rows."""
 
     def __init__(self, rows: Sequence[RowJSON]) -> None:
         self.found = RunMetrics()
@@ -73,7 +73,7 @@ class _Aggregation:
         self._bootstrap = statistics.Bootstrap([group_of(row) for row in rows])
 
     def add_ratio(self, name: str) -> None:
-        """Adds the sum of the questions' numerators divided by the sum of their denominators."""
+        """Adds a metric: the sum of the questions' numerators divided by the sum of their denominators."""
         contributions = [row["measures"].get(name, (0.0, 0.0)) for row in self._rows]
         numerator, denominator = (sum(contribution[side] for contribution in contributions) for side in (0, 1))
         if name == "citations":
@@ -86,7 +86,7 @@ class _Aggregation:
             self.found.values[name] = 1.0 if name == "citation_exact" else None
 
     def add(self, name: str, statistic: Callable[[NDArray[np.int64]], float | None], cases: int | None = None) -> None:
-        """Adds a statistic computed from row numbers, unless it is undefined."""
+        """Adds a metric that `statistic` computes from row numbers, unless it is undefined for this run."""
         value = statistic(np.arange(len(self._rows)))
         if value is None:
             return
@@ -117,7 +117,7 @@ def _add_ranking_of_evidence(aggregation: _Aggregation, rows: Sequence[RowJSON])
 
 
 def _add_times(aggregation: _Aggregation, rows: Sequence[RowJSON]) -> None:
-    """Adds percentiles of the total time, with intervals, and of the time of each stage."""
+    """Adds percentiles of the total time per answer, with intervals, and of the time per stage, without intervals."""
     stages = dict.fromkeys(["total", *(stage for row in rows for stage in row["timings_ms"])])
     for stage in stages:
         times = np.array([row["timings_ms"].get(stage, 0.0) for row in rows])
@@ -134,7 +134,7 @@ def _percentile_of(times: NDArray[np.float64], p: float, numbers: NDArray[np.int
 
 def _add_cost(values: dict[str, float | None], rows: Sequence[RowJSON], prices: Prices | None) -> None:
     model = next((row["model"] for row in rows if "tokens_in" in row["measures"]), "")
-    # subtle: a longer prefix comes first in the table, so that "gpt-5-mini" does not cost what "gpt-5" costs.
+    # subtle: longer prefixes come first in the table, so that "gpt-5-mini" is not charged at the price of "gpt-5".
     known = (price for prefix, price in _LIST_PRICES.items() if model.lower().startswith(prefix))
     prices = prices or next(known, None)
     if model and prices:

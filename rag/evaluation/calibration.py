@@ -1,7 +1,7 @@
-"""Fits the abstention threshold: the evidence score below which a question is declined. Pure; needs no library.
+"""Fits the abstention threshold, the evidence score below which rag declines a question. Pure; needs no open library.
 
-The threshold is fitted on all questions of a test set. Cross-validation estimates its risk and coverage: the questions of
-each fold are judged with a threshold fitted on the other folds.
+The threshold is fitted on all questions in a test set. Cross-validation estimates its risk and coverage: each fold's
+questions are answered or declined by a threshold that was fitted on the other folds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rag.evaluation import statistics
 from rag.evaluation.records import RowJSON, group_of
 
 _FOLDS = 5
-_MIN_QUESTIONS = 10  # fewer do not determine a threshold
+_MIN_QUESTIONS = 10  # with fewer questions, a fitted threshold would be arbitrary
 _DECLINE_ALL = 1.01  # above every evidence score
-_MAX_POINTS = 100  # about as many points of a curve are stored
+_MAX_POINTS = 100  # approximate number of points of the curve that are stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Point:
     """The effect of one threshold.
 
     Attributes:
-        coverage: Share of questions answered.
-        risk: Share of wrong answers among those given; 0 if nothing is answered.
+        coverage: Share of questions that are answered.
+        risk: Share of the given answers that are wrong; 0 if no question is answered.
         refusal_recall: Share of unanswerable questions that are declined.
         false_refusals: Share of answerable questions that are declined.
-        cost: Mean cost per question.
+        cost: Mean cost per question, where a wrong answer costs 1.
     """
 
     threshold: float
@@ -44,11 +44,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a threshold was fitted on.
+    """The data that a threshold was fitted on.
 
     Attributes:
-        embedder: Name of the embedder of the index; another embedder needs another threshold.
-        made: When the answers were given, ISO 8601, UTC.
+        embedder: Name of the index's embedder; a different embedder needs a different threshold.
+        made: Time at which the answers were given (ISO 8601, UTC).
     """
 
     set_name: str
@@ -62,14 +62,14 @@ class Calibration:
     """A fitted threshold, as stored with the index.
 
     Attributes:
-        target_error_rate: Share of wrong answers that it was fitted for; None if it was fitted for the lowest cost.
-        reached: Whether any threshold keeps the target on this test set.
-        fitted: Effect of the threshold on the questions it was fitted on.
-        held_out: Effect in cross-validation, on questions that the threshold of each fold was not fitted on.
-        intervals: 95 % intervals of the held-out "risk" and "coverage".
-        curve: From answering everything to answering nothing.
+        target_error_rate: Highest share of wrong answers that the fit allowed; None if the fit minimised the cost instead.
+        reached: Whether any threshold meets the target on this test set.
+        fitted: Effect of the threshold on the questions that it was fitted on.
+        held_out: Effect in cross-validation, where each fold's threshold is applied to questions that it was not fitted on.
+        intervals: 95 % intervals for the "risk" and "coverage" of `held_out`.
+        curve: Effects of increasing thresholds, from answering every question to answering none.
         abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
-        questions: Number of questions it was fitted on.
+        questions: Number of questions that the threshold was fitted on.
     """
 
     threshold: float
@@ -87,12 +87,12 @@ class Calibration:
     made: str
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON values. The target error rate is `wanted` there: published fields keep their names."""
+        """Returns the fields as JSON values. The target error rate keeps its published name, `wanted`."""
         return {"wanted" if name == "target_error_rate" else name: value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
-        """Returns the calibration that `to_json` wrote."""
+        """Restores a calibration from the values that `to_json` returned."""
         fields = {"target_error_rate" if name == "wanted" else name: value for name, value in values.items()}
         fields |= {name: Point(**values[name]) for name in ("fitted", "held_out")}
         fields["curve"] = tuple(Point(**point) for point in values["curve"])
@@ -102,7 +102,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class _GivenAnswer:
-    """An answer that was given without a threshold. `right` is False for an answer to an unanswerable question."""
+    """An answer that was given with no threshold in effect. `right` is False if the question is unanswerable."""
 
     evidence: float
     answerable: bool
@@ -113,22 +113,22 @@ class _GivenAnswer:
 def fit_threshold(
     rows: Sequence[RowJSON], *, target_error_rate: float | None, abstain_cost: float, provenance: Provenance
 ) -> Calibration:
-    """Fits a threshold to answers that were given without one.
+    """Fits a threshold to answers that were given with no threshold in effect.
 
     Args:
-        rows: Of a run in which no question was declined for lack of evidence.
-        target_error_rate: Share of wrong answers allowed among those given; None for the lowest cost.
-        abstain_cost: Cost of declining an answerable question. A wrong answer costs 1.
-        provenance: What the rows come from.
+        rows: The rows from a run in which no question was declined for lack of evidence.
+        target_error_rate: Highest share of the given answers that may be wrong; None to minimise the cost instead.
+        abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
+        provenance: The data that the rows come from.
 
     Raises:
-        SetError: Too few questions have gold to decide whether an answer is right.
+        SetError: Too few questions have the gold needed to decide whether an answer is right.
     """
     answers = [_given_answer(row) for row in rows if "risk" in row["measures"]]
     if len(answers) < _MIN_QUESTIONS:
         raise SetError(
-            f"the set has too few questions whose answers can be judged: {len(answers)}",
-            f"{_MIN_QUESTIONS} are the minimum; use 50 or more",
+            f"the test set has too few questions whose answers can be checked: {len(answers)}",
+            f"use 50 or more questions with answers; {_MIN_QUESTIONS} is the minimum",
         )
     curve = _curve(answers, abstain_cost)
     fitted, reached = _best(curve, target_error_rate)
@@ -202,7 +202,7 @@ def _count(answers: Iterable[tuple[_GivenAnswer, bool]]) -> _Counts:
 
 
 def _curve(answers: Sequence[_GivenAnswer], abstain_cost: float) -> list[Point]:
-    """Returns one point for each threshold that makes a difference, the lowest first."""
+    """Returns one point for each threshold that declines different questions, lowest threshold first."""
     ranked = sorted(answers, key=lambda answer: answer.evidence)
     counts = _count((answer, True) for answer in ranked)
     curve = [counts.point(0.0, abstain_cost)]
@@ -216,10 +216,10 @@ def _curve(answers: Sequence[_GivenAnswer], abstain_cost: float) -> list[Point]:
 
 
 def _best(curve: Sequence[Point], target_error_rate: float | None) -> tuple[Point, bool]:
-    """Returns the best point of a curve, and whether it keeps the target.
+    """Returns the best point on a curve, and whether it meets the target.
 
-    That is the point with the most answers within the target; the lowest risk if no point keeps the target; the lowest cost
-    if there is no target.
+    With a target, the best point is the one that answers the most questions while meeting the target or, if no point meets
+    it, the one with the lowest risk. Without a target, it is the point with the lowest cost.
     """
     if target_error_rate is None:
         return min(curve, key=lambda point: (point.cost, point.threshold)), True
@@ -233,7 +233,7 @@ def _best(curve: Sequence[Point], target_error_rate: float | None) -> tuple[Poin
 def _cross_validate(
     answers: Sequence[_GivenAnswer], target_error_rate: float | None, abstain_cost: float
 ) -> tuple[Point, dict[str, statistics.Interval]]:
-    """Judges each fold with a threshold fitted on the other folds. Questions of one group stay in one fold."""
+    """Applies to each fold a threshold fitted on the other folds. All questions of a group are in the same fold."""
     groups = sorted({answer.group for answer in answers})
     random.Random(0).shuffle(groups)  # noqa: S311  # the same folds on every machine
     folds = min(_FOLDS, len(groups))

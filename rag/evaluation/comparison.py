@@ -1,4 +1,4 @@
-"""Compares two runs of the same questions, and checks a run against gates. Pure."""
+"""Compares two runs question by question, and checks whether a run meets given bounds (gates). Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from rag.evaluation.metric_info import METRICS
 from rag.evaluation.records import RowJSON, RunJSON, group_of
 from rag.evaluation.statistics import Contribution
 
-_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # contributions of a metric that is either met or not, once per question
+_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # the possible contributions to a metric that is 0 or 1 for each question
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The change of one metric, over the questions that both runs have.
+    """The change in one metric, computed from the questions that both runs have.
 
     Attributes:
         name: The metric.
-        first: Value in the first run, over the common questions; `second` is that of the second run.
-        low: Lower end of the 95 % interval of the change; `high` is the upper end.
-        cases: Number of questions behind the metric.
-        test: "McNemar" (exact) if the metric is met or not in each question, else "permutation" (paired).
-        p: p-value of the test; `p_adjusted` is corrected for all compared metrics (Holm).
-        detectable: Smallest change that so many questions would probably show; None if nothing differs.
+        first: The metric's value in the first run; `second` is its value in the second run.
+        low: Lower end of the 95 % interval for the change; `high` is the upper end.
+        cases: Number of questions that measure the metric.
+        test: "McNemar" (exact) if the metric is 0 or 1 for each question, otherwise "permutation" (paired).
+        p: p-value of the test; `p_adjusted` is the same, corrected for the number of metrics compared (Holm).
+        detectable: Smallest change that a test with this many questions would probably detect; None if nothing differs.
     """
 
     name: str
@@ -44,12 +44,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs compared.
+    """The result of comparing two runs.
 
     Attributes:
-        flipped: Rows (first run, second run) of questions that only one of the runs got right.
+        flipped: (row in the first run, row in the second run) for each question that only one of the runs got right.
         common: Number of questions that both runs have.
-        only_first: Number of questions that only the first run has; `only_second` likewise.
+        only_first: Number of questions that only the first run has; `only_second` is the same for the second run.
     """
 
     differences: tuple[Difference, ...]
@@ -61,10 +61,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A bound on a metric.
+    """A bound that a metric must meet.
 
     Attributes:
-        words: The gate as it was written, such as "hit@5>=0.95".
+        words: The gate as the user wrote it, such as "hit@5>=0.95".
         operator: ">=" or "<=".
     """
 
@@ -76,7 +76,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """Whether a run passed a gate. `detail` gives the value that decided."""
+    """Whether a run passed a gate. `detail` gives the measured value."""
 
     words: str
     passed: bool
@@ -93,7 +93,7 @@ def compare(first: RunJSON, second: RunJSON) -> Comparison:
     after = {row["question"]["id"]: row for row in second["questions"]}
     common = [id_ for id_ in before if id_ in after and _is_same_question(before[id_], after[id_])]
     if not common:
-        raise SetError("the two runs have no question in common", "compare runs of the same set")
+        raise SetError("the two runs have no questions in common", "compare runs on the same test set")
     pairs = [(before[id_], after[id_]) for id_ in common]
     found = [difference for name in _shared_metrics(first, second) if (difference := _difference(name, pairs)) is not None]
     adjusted = statistics.holm([difference.p for difference in found])
@@ -107,9 +107,10 @@ def compare(first: RunJSON, second: RunJSON) -> Comparison:
 
 
 def is_right(row: RowJSON) -> bool | None:
-    """Returns whether a question was answered or declined correctly; None if the test set has no gold to decide by.
+    """Returns whether a question was answered or declined correctly; None if the test set has no gold to decide it.
 
-    If a question has gold quotes but no gold answer: whether retrieval found one of them among the first five.
+    For a question with gold quotes or gold documents but no gold answer: whether retrieval found one of them among the
+    first five results.
     """
     return next((row["measures"][name][0] > 0 for name in ("right", "hit@5", "doc_hit@5") if name in row["measures"]), None)
 
@@ -122,21 +123,21 @@ def parse_gate(words: str) -> Gate:
     """
     match = re.fullmatch(r"\s*([\w@.]+?)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?|\.\d+)\s*", words)
     if not match:
-        raise SetError(f"{words!r} is not a gate", 'write "hit@5>=0.95" or "false_refusals<=0.05"')
+        raise SetError(f"invalid gate {words!r}", 'use the form "hit@5>=0.95" or "false_refusals<=0.05"')
     return Gate(words=words, metric=match.group(1), operator=match.group(2), bound=float(match.group(3)))
 
 
 def check_gate(gate: Gate, run: RunJSON) -> GateResult:
-    """Checks a run against a gate. A metric without a value fails its gate.
+    """Checks whether a run passes a gate. A metric without a value fails its gate.
 
     Raises:
         SetError: The run has no such metric.
     """
     if gate.metric not in run["figures"]:
-        raise SetError(f"no metric {gate.metric!r}", f"the metrics of this run are {', '.join(run['figures'])}")
+        raise SetError(f"no metric is named {gate.metric!r}", f"this run's metrics are {', '.join(run['figures'])}")
     value = run["figures"][gate.metric]
     if value is None:
-        return GateResult(gate.words, passed=False, detail="no question of the set measures it")
+        return GateResult(gate.words, passed=False, detail="no question in the test set measures it")
     passed = value >= gate.bound if gate.operator == ">=" else value <= gate.bound
     interval = run["intervals"].get(gate.metric)
     return GateResult(
@@ -145,9 +146,9 @@ def check_gate(gate: Gate, run: RunJSON) -> GateResult:
 
 
 def check_no_worse(run: RunJSON, baseline: RunJSON, margin: float) -> list[GateResult]:
-    """Checks every metric that has a direction: it must not be worse than in the baseline by more than a margin.
+    """Checks that no metric with a direction is worse than in the baseline by more than a margin.
 
-    Only questions of both runs are compared, so that a test set can grow.
+    Only questions that both runs have are compared, so that questions can be added to a test set.
     """
     results = []
     for difference in compare(baseline, run).differences:
@@ -156,7 +157,7 @@ def check_no_worse(run: RunJSON, baseline: RunJSON, margin: float) -> list[GateR
         values = f"{difference.first:.3f} → {difference.second:.3f}"
         results.append(
             GateResult(
-                words=f"{difference.name} no worse by {margin:g}",
+                words=f"{difference.name} no worse than the baseline by more than {margin:g}",
                 passed=loss <= margin + 1e-12,
                 detail=f"{values} ({interval}, p = {difference.p:.2g}, {difference.cases} questions)",
             )
@@ -205,7 +206,7 @@ def _contribution(row: RowJSON, name: str) -> Contribution:
 
 
 def _significance(first: Sequence[Contribution], second: Sequence[Contribution]) -> tuple[str, float]:
-    """Returns the test that fits the metric, and its p-value."""
+    """Returns the name of the significance test that suits the metric, and its p-value."""
     if not {*first, *second} <= _BINARY:
         return "permutation", statistics.permutation(first, second)
     lost = sum(before > after for (before, _), (after, _) in zip(first, second, strict=True))

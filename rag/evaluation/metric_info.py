@@ -1,6 +1,6 @@
-"""Describes every metric for people: section, direction, meaning.
+"""Describes each metric for readers: the section it is listed in, whether higher is better, and what it measures.
 
-These texts appear in the terminal, in reports and on the page. The formulas are in `rag.evaluation.metrics` and
+These texts appear in the terminal, in reports and in the web interface. The formulas are in `rag.evaluation.metrics` and
 `rag.evaluation.scoring`.
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MetricInfo:
-    """What people see of a metric in addition to its value.
+    """The description that is displayed with a metric's value.
 
     Attributes:
-        section: Heading that it is listed under.
+        section: Heading that the metric is listed under.
         direction: 1 if higher is better, -1 if lower is better, 0 if neither.
-        meaning: What it measures.
+        meaning: What the metric measures.
     """
 
     section: str
@@ -26,49 +26,65 @@ class MetricInfo:
 
 
 METRICS: Mapping[str, MetricInfo] = {
-    "questions": MetricInfo("the set", 0, "questions asked"),
-    "answerable": MetricInfo("the set", 0, "questions that the documents answer"),
-    "hit@1": MetricInfo("passages", 1, "share of questions whose first passage overlaps a gold quote"),
-    "hit@5": MetricInfo("passages", 1, "share of questions with a gold quote in the first five passages"),
-    "hit@10": MetricInfo("passages", 1, "share of questions with a gold quote in the first ten passages"),
-    "mrr@5": MetricInfo("passages", 1, "mean of 1/rank of the first passage with a gold quote, among five"),
-    "mrr@10": MetricInfo("passages", 1, "mean of 1/rank of the first passage with a gold quote, among ten"),
+    "questions": MetricInfo("test set", 0, "number of questions asked"),
+    "answerable": MetricInfo("test set", 0, "number of questions that the documents answer"),
+    "hit@1": MetricInfo("passages", 1, "share of questions for which the first passage overlaps a gold quote"),
+    "hit@5": MetricInfo("passages", 1, "share of questions for which one of the first five passages overlaps a gold quote"),
+    "hit@10": MetricInfo("passages", 1, "share of questions for which one of the first ten passages overlaps a gold quote"),
+    "mrr@5": MetricInfo("passages", 1, "mean of 1/rank of the first passage that overlaps a gold quote, up to rank five"),
+    "mrr@10": MetricInfo("passages", 1, "mean of 1/rank of the first passage that overlaps a gold quote, up to rank ten"),
     "recall@5": MetricInfo("passages", 1, "share of gold quotes that the first five passages overlap"),
     "recall@10": MetricInfo("passages", 1, "share of gold quotes that the first ten passages overlap"),
-    "precision@5": MetricInfo("passages", 1, "share of the first five passages that overlap a gold quote not yet found"),
-    "map@10": MetricInfo("passages", 1, "mean average precision among ten passages"),
-    "ndcg@10": MetricInfo("passages", 1, "normalised discounted cumulative gain among ten passages"),
-    "span_recall@5": MetricInfo("passages", 1, "share of gold characters that the first five passages contain"),
-    "span_precision@5": MetricInfo("passages", 1, "share of the first five passages' characters that are gold"),
-    "span_iou@5": MetricInfo("passages", 1, "gold and first five passages: intersection over union, in characters"),
-    "doc_hit@1": MetricInfo("documents", 1, "share of questions whose first document is a gold document"),
-    "doc_hit@5": MetricInfo("documents", 1, "share of questions with a gold document among the first five"),
-    "doc_recall@5": MetricInfo("documents", 1, "share of gold documents among the first five"),
-    "doc_recall@10": MetricInfo("documents", 1, "share of gold documents among the first ten"),
-    "doc_precision@5": MetricInfo("documents", 1, "share of the first five documents that are gold"),
-    "doc_mrr@10": MetricInfo("documents", 1, "mean of 1/rank of the first gold document, among ten"),
-    "doc_map@10": MetricInfo("documents", 1, "mean average precision among ten documents"),
-    "doc_ndcg@10": MetricInfo("documents", 1, "normalised discounted cumulative gain among ten documents"),
+    "precision@5": MetricInfo(
+        "passages", 1, "share of the first five passages that overlap a gold quote which no earlier passage overlaps"
+    ),
+    "map@10": MetricInfo("passages", 1, "mean average precision over the first ten passages"),
+    "ndcg@10": MetricInfo("passages", 1, "normalised discounted cumulative gain over the first ten passages"),
+    "span_recall@5": MetricInfo("passages", 1, "share of the gold quotes' characters that the first five passages contain"),
+    "span_precision@5": MetricInfo(
+        "passages", 1, "share of the first five passages' characters that belong to gold quotes"
+    ),
+    "span_iou@5": MetricInfo(
+        "passages", 1, "intersection over union of the first five passages and the gold quotes, in characters"
+    ),
+    "doc_hit@1": MetricInfo("documents", 1, "share of questions for which the first document found is a gold document"),
+    "doc_hit@5": MetricInfo(
+        "documents", 1, "share of questions for which one of the first five documents is a gold document"
+    ),
+    "doc_recall@5": MetricInfo("documents", 1, "share of the gold documents that are among the first five documents found"),
+    "doc_recall@10": MetricInfo("documents", 1, "share of the gold documents that are among the first ten documents found"),
+    "doc_precision@5": MetricInfo("documents", 1, "share of the first five documents that are gold documents"),
+    "doc_mrr@10": MetricInfo("documents", 1, "mean of 1/rank of the first gold document, up to rank ten"),
+    "doc_map@10": MetricInfo("documents", 1, "mean average precision over the first ten documents"),
+    "doc_ndcg@10": MetricInfo("documents", 1, "normalised discounted cumulative gain over the first ten documents"),
     "right": MetricInfo(
-        "answers", 1, "share answered or declined correctly (if gold has over 12 words: a citation overlaps its quote)"
+        "answers",
+        1,
+        "share of questions answered or declined correctly (if gold has over 12 words: a citation overlaps a gold quote)",
     ),
     "gold_contained": MetricInfo(
-        "answers", 1, "share of answerable questions whose answer contains a gold string and everything it must mention"
+        "answers", 1, "share of answerable questions whose answer contains a gold answer and all required strings"
     ),
-    "gold_contained_if_answered": MetricInfo("answers", 1, "the same, of the answerable questions that were answered"),
-    "must_mention": MetricInfo("answers", 1, "share of required mentions that answers contain"),
-    "em": MetricInfo("answers", 1, "share of answers equal to gold (SQuAD exact match); unanswerable: declined"),
-    "f1": MetricInfo("answers", 1, "word overlap of answer and gold (SQuAD F1); unanswerable: declined"),
-    "rouge_l": MetricInfo("answers", 1, "longest common subsequence of words with the gold answer (ROUGE-L)"),
-    "sentences": MetricInfo("answers", 0, "mean number of citations in an answer"),
+    "gold_contained_if_answered": MetricInfo(
+        "answers", 1, "gold_contained, counting only the answerable questions that were answered"
+    ),
+    "must_mention": MetricInfo("answers", 1, "share of the required strings that answers contain"),
+    "em": MetricInfo(
+        "answers", 1, "share of answers equal to a gold answer (SQuAD exact match); declining scores 1 if unanswerable"
+    ),
+    "f1": MetricInfo(
+        "answers", 1, "word overlap between answer and gold answer (SQuAD F1); declining scores 1 if unanswerable"
+    ),
+    "rouge_l": MetricInfo("answers", 1, "longest sequence of words that answer and gold answer have in common (ROUGE-L)"),
+    "sentences": MetricInfo("answers", 0, "mean number of citations per answer"),
     "citations": MetricInfo("citations", 0, "number of citations"),
     "citation_exact": MetricInfo(
-        "citations", 1, "share of citations whose quote equals the document's text; below 1 is a defect of rag"
+        "citations", 1, "share of citations whose quote equals the document's text; a value below 1 is a bug in rag"
     ),
     "quotes_normalised": MetricInfo(
         "citations", 0, "share of quotations that differ from the source only in spaces, quotation marks or dashes"
     ),
-    "quotes_misattributed": MetricInfo("citations", -1, "share of quotations found in another document than the one cited"),
+    "quotes_misattributed": MetricInfo("citations", -1, "share of quotations found in a document other than the one cited"),
     "quotes_not_found": MetricInfo("citations", -1, "share of quotations found in no document"),
     "citation_precision": MetricInfo("citations", 1, "share of citations that overlap a gold quote"),
     "citation_recall": MetricInfo("citations", 1, "share of gold quotes that a citation overlaps"),
@@ -76,17 +92,21 @@ METRICS: Mapping[str, MetricInfo] = {
     "refusal_recall": MetricInfo("declining", 1, "share of unanswerable questions that were declined"),
     "refusal_precision": MetricInfo("declining", 1, "share of declined questions that are unanswerable"),
     "false_refusals": MetricInfo("declining", -1, "share of answerable questions that were declined"),
-    "risk": MetricInfo("declining", -1, "share of given answers that are wrong"),
-    "aurc": MetricInfo("declining", -1, "area under the risk-coverage curve: mean risk over all shares answered"),
+    "risk": MetricInfo("declining", -1, "share of wrong answers among the answers given"),
+    "aurc": MetricInfo(
+        "declining", -1, "area under the risk-coverage curve: risk averaged over all shares of questions answered"
+    ),
     "auroc": MetricInfo("declining", 1, "how well the evidence score separates answerable from unanswerable questions"),
-    "correctness": MetricInfo("the judge", 1, "how correct the answer is given the gold answer, as judged by the model"),
-    "groundedness": MetricInfo("the judge", 1, "how far the cited text supports the answer, as judged by the model"),
-    "judge_failed": MetricInfo("the judge", -1, "share of verdicts that the judge failed to give"),
-    "judge_agreement": MetricInfo("the judge", 0, "share of pairs of repeats with the same verdict"),
-    "p50_ms": MetricInfo("time and cost", 0, "time per answer, median, milliseconds"),
-    "p90_ms": MetricInfo("time and cost", 0, "time per answer, 90th percentile, milliseconds"),
-    "p99_ms": MetricInfo("time and cost", 0, "time per answer, 99th percentile, milliseconds"),
-    "tokens_in": MetricInfo("time and cost", 0, "mean number of tokens sent to the model per question"),
-    "tokens_out": MetricInfo("time and cost", 0, "mean number of tokens the model wrote per question"),
-    "cost_usd": MetricInfo("time and cost", 0, "total cost of the model, US dollars"),
+    "correctness": MetricInfo(
+        "judge", 1, "how correct answers are, compared with the gold answers, according to the judge"
+    ),
+    "groundedness": MetricInfo("judge", 1, "how well the cited text supports the answers, according to the judge"),
+    "judge_failed": MetricInfo("judge", -1, "share of requests to which the judge gave no valid verdict"),
+    "judge_agreement": MetricInfo("judge", 0, "how often two repeats of the same request give the same verdict"),
+    "p50_ms": MetricInfo("time and cost", 0, "time per answer in milliseconds, median"),
+    "p90_ms": MetricInfo("time and cost", 0, "time per answer in milliseconds, 90th percentile"),
+    "p99_ms": MetricInfo("time and cost", 0, "time per answer in milliseconds, 99th percentile"),
+    "tokens_in": MetricInfo("time and cost", 0, "mean number of input tokens per question"),
+    "tokens_out": MetricInfo("time and cost", 0, "mean number of output tokens per question"),
+    "cost_usd": MetricInfo("time and cost", 0, "total cost of the model in US dollars"),
 }

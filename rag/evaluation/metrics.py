@@ -1,4 +1,4 @@
-"""Metrics of answers and retrieval: pure functions of strings, spans and ranks, with formulas and edge cases."""
+"""Computes metrics for answers and retrieval with pure functions; their docstrings give formulas and edge cases."""
 
 from __future__ import annotations
 
@@ -19,42 +19,44 @@ Places = Sequence[Span]  # all occurrences of one gold quote
 
 
 def normalised(text: str) -> str:
-    """Returns the text in lower case, without punctuation, articles and extra spaces.
+    """Returns the text in lower case, without punctuation, articles or extra spaces.
 
-    Source: SQuAD's evaluate-v2.0.py, except that punctuation becomes a space ("India-bound" is two words).
+    Source: SQuAD's evaluate-v2.0.py, except that punctuation is replaced by a space (so "India-bound" is two words).
     """
     return " ".join(word for word in text.lower().translate(_PUNCTUATION_TO_SPACE).split() if word not in _ARTICLES)
 
 
 def squad_tokens(text: str) -> list[str]:
-    """Returns the words after SQuAD's normalisation, which deletes punctuation ("India-bound" is one word).
+    """Returns the words after SQuAD's normalisation, which deletes punctuation (so "India-bound" is one word).
 
-    Source: normalize_answer and get_tokens of SQuAD's evaluate-v2.0.py.
+    Source: normalize_answer and get_tokens in SQuAD's evaluate-v2.0.py.
     """
     return [word for word in text.lower().translate(_PUNCTUATION_TO_NOTHING).split() if word not in _ARTICLES]
 
 
 def contains_gold(answer: str, golds: Sequence[str]) -> bool:
-    """Returns whether the answer contains any gold string, both normalised. Gold that normalises to nothing is ignored.
+    """Returns whether the answer contains any of the gold strings, after normalising both.
 
-    Source: best_subspan_em of nelson-liu/lost-in-the-middle, restricted to whole words.
+    Gold strings that are empty after normalisation are ignored.
+    Source: best_subspan_em in nelson-liu/lost-in-the-middle, restricted to whole words.
     """
     text = f" {normalised(answer)} "
     return any(f" {gold} " in text for gold in map(normalised, golds) if gold)
 
 
 def exact_match(answer: str, golds: Sequence[str]) -> float:
-    """Returns 1 if the answer equals any gold string, both normalised, else 0. Without gold, the empty answer is right.
+    """Returns 1 if the answer equals any of the gold strings after normalising both, else 0.
 
-    Source: SQuAD's evaluate-v2.0.py, compute_exact.
+    If there are no gold strings, only an answer without words scores 1. Source: compute_exact in SQuAD's evaluate-v2.0.py.
     """
     return float(any(squad_tokens(answer) == squad_tokens(gold) for gold in golds or [""]))
 
 
 def f1(answer: str, golds: Sequence[str]) -> float:
-    """Returns the harmonic mean of word precision and word recall; the best over all gold strings.
+    """Returns the harmonic mean of word precision and word recall, for the gold string that gives the highest value.
 
-    If answer or gold has no words: 1 if both have none, else 0. Source: SQuAD's evaluate-v2.0.py, compute_f1.
+    If the answer or the gold string has no words, the value is 1 if neither has any, else 0.
+    Source: compute_f1 in SQuAD's evaluate-v2.0.py.
     """
     return max(_f1(squad_tokens(answer), squad_tokens(gold)) for gold in golds or [""])
 
@@ -67,16 +69,17 @@ def _f1(answer: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def rouge_l(answer: str, golds: Sequence[str]) -> float:
-    """Returns the F-measure of the longest common subsequence of words, both normalised; the best over all gold strings.
+    """Returns the F-measure of the longest word sequence that the answer and a gold string share, after normalising both.
 
-    0 without gold. Source: Lin, ROUGE, 2004, section 3.1, with β = 1 as in google-research/rouge.
+    The gold string that gives the highest value counts. If there are no gold strings, the value is 0.
+    Source: Lin, ROUGE, 2004, section 3.1, with β = 1 as in google-research/rouge.
     """
     words = normalised(answer).split()
     return max((_rouge_l(words, normalised(gold).split()) for gold in golds), default=0.0)
 
 
 def _rouge_l(answer: Sequence[str], gold: Sequence[str]) -> float:
-    lengths = [0] * (len(gold) + 1)  # length of the longest common subsequence so far, by prefix of the gold string
+    lengths = [0] * (len(gold) + 1)  # for each prefix of the gold string, the length of the longest common subsequence
     for word in answer:
         row = [0]
         for i, other in enumerate(gold):
@@ -94,7 +97,7 @@ def overlaps(a: Span, b: Span) -> bool:
 
 
 def newly_found(hits: Sequence[Span], gold: Sequence[Places]) -> list[set[int]]:
-    """Returns, for each hit, the indexes of the gold quotes that it is the first to overlap, at any of their places."""
+    """Returns, for each hit, the indexes of the gold quotes that this hit is the first one to overlap at any occurrence."""
     remaining = set(range(len(gold)))
     found = []
     for hit in hits:
@@ -105,12 +108,12 @@ def newly_found(hits: Sequence[Span], gold: Sequence[Places]) -> list[set[int]]:
 
 
 def characters(spans: Sequence[Span]) -> int:
-    """Returns how many characters the spans cover; overlaps count once."""
+    """Returns the number of characters that the spans cover, counting overlaps once."""
     return sum(end - start for _, start, end in _merged(spans))
 
 
 def shared_characters(a: Sequence[Span], b: Sequence[Span]) -> int:
-    """Returns how many characters are covered by both lists of spans."""
+    """Returns the number of characters that both lists of spans cover."""
     return characters(a) + characters(b) - characters([*a, *b])
 
 
@@ -125,12 +128,12 @@ def _merged(spans: Sequence[Span]) -> list[Span]:
 
 
 def best_places(gold: Sequence[Places], hits: Sequence[Span]) -> list[Span]:
-    """Returns, for each gold quote, the place that the hits cover most; the first one if several are equal."""
+    """Returns, for each gold quote, the occurrence that the hits cover most; in a tie, the first occurrence."""
     return [max(places, key=lambda place: shared_characters([place], hits)) for places in gold]
 
 
 def span_recall(hits: Sequence[Span], gold: Sequence[Span]) -> float:
-    """Returns |gold ∩ hits| / |gold|, in characters; 1 without gold.
+    """Returns |gold ∩ hits| / |gold|, in characters; 1 if there is no gold.
 
     Source: Chroma, Evaluating Chunking Strategies for Retrieval, 2024, section "Metrics".
     """
@@ -139,48 +142,49 @@ def span_recall(hits: Sequence[Span], gold: Sequence[Span]) -> float:
 
 
 def span_precision(hits: Sequence[Span], gold: Sequence[Span]) -> float:
-    """Returns |gold ∩ hits| / |hits|, in characters; 0 without hits. Source: as `span_recall`."""
+    """Returns |gold ∩ hits| / |hits|, in characters; 0 if there are no hits. Source: the same as for `span_recall`."""
     total = characters(hits)
     return shared_characters(hits, gold) / total if total else 0.0
 
 
 def span_iou(hits: Sequence[Span], gold: Sequence[Span]) -> float:
-    """Returns |gold ∩ hits| / |gold ∪ hits|, in characters; 1 without either. Source: as `span_recall`.
+    """Returns |gold ∩ hits| / |gold ∪ hits|, in characters; 1 if there are neither. Source: the same as for `span_recall`.
 
-    Chroma counts characters that several hits share once per hit; this function counts them once. The passages of one index
-    do not overlap, so both give the same value.
+    If several hits contain the same character, Chroma counts it once per hit, and this function counts it only once. The
+    passages in an index do not overlap, so both ways of counting give the same value.
     """
     union = characters([*hits, *gold])
     return shared_characters(hits, gold) / union if union else 1.0
 
 
-# Rankings. `gains` holds the relevance of what was found at each rank, from the first; 0 is not relevant.
+# Rankings. `gains` is the relevance of the item at each rank, starting with rank 1; 0 means not relevant.
 
 
 def hit(gains: Sequence[float], k: int) -> float:
-    """Returns 1 if any of the first k ranks is relevant, else 0."""
+    """Returns 1 if any of the first k items is relevant, else 0."""
     return float(any(gain > 0 for gain in gains[:k]))
 
 
 def recall(gains: Sequence[float], k: int, relevant: int) -> float:
-    """Returns the share of all `relevant` items that the first k ranks hold; 1 if nothing is relevant."""
+    """Returns the share of all `relevant` items that are among the first k; 1 if nothing is relevant."""
     return sum(gain > 0 for gain in gains[:k]) / relevant if relevant else 1.0
 
 
 def precision(gains: Sequence[float], k: int) -> float:
-    """Returns the share of the first k ranks that is relevant. Ranks beyond the end of the list are not relevant."""
+    """Returns the share of the first k items that are relevant. If the list is shorter, missing items are not relevant."""
     return sum(gain > 0 for gain in gains[:k]) / k
 
 
 def reciprocal_rank(gains: Sequence[float], k: int) -> float:
-    """Returns 1 / rank of the first relevant item; 0 if none of the first k ranks is relevant. Its mean is MRR@k."""
+    """Returns 1 / rank for the first relevant item; 0 if none of the first k items is relevant. The mean is MRR@k."""
     return next((1 / rank for rank, gain in enumerate(gains[:k], start=1) if gain > 0), 0.0)
 
 
 def average_precision(gains: Sequence[float], k: int, relevant: int) -> float:
-    """Returns the mean, over all `relevant` items, of the precision at the rank of each; 0 for items not in the first k.
+    """Returns the mean, over all `relevant` items, of the precision at the item's rank, or 0 if it is not in the first k.
 
-    Divides by `relevant` even if that exceeds k, as trec_eval's map_cut does. 1 if nothing is relevant. Its mean is MAP@k.
+    Divides by `relevant` even if that exceeds k, as trec_eval's map_cut does. The value is 1 if nothing is relevant. The
+    mean over questions is MAP@k.
     """
     found, total = 0, 0.0
     for rank, gain in enumerate(gains[:k], start=1):
@@ -193,13 +197,13 @@ def average_precision(gains: Sequence[float], k: int, relevant: int) -> float:
 def ndcg(gains: Sequence[float], k: int, ideal: Sequence[float]) -> float:
     """Returns Σ gain / log2(rank + 1) over the first k ranks, divided by the same sum for the ideal ranking.
 
-    1 if nothing is relevant. Uses the gain itself, not 2^gain - 1, as trec_eval does.
+    The value is 1 if nothing is relevant. Like trec_eval, uses the gain itself, not 2^gain - 1.
     Source: Järvelin & Kekäläinen 2002, equation 2, with logarithms from rank 1 on.
 
     Args:
-        gains: One per rank.
-        k: Number of ranks that count.
-        ideal: The gains of all relevant items, in any order.
+        gains: The gain at each rank.
+        k: Number of ranks to consider.
+        ideal: The gains for all relevant items, in any order.
     """
     best = _dcg(sorted(ideal, reverse=True)[:k])
     return _dcg(gains[:k]) / best if best else 1.0
@@ -210,7 +214,7 @@ def _dcg(gains: Sequence[float]) -> float:
 
 
 def ranking_gains(ranked: Sequence[str], relevance: Mapping[str, float]) -> list[float]:
-    """Returns the gain at each rank of a ranking of documents; a document that occurs again counts as not relevant.
+    """Returns the gain at each rank of a document ranking. Repeated occurrences of a document count as not relevant.
 
     Example:
         >>> ranking_gains(["a", "b", "a"], {"a": 1.0})
@@ -228,10 +232,10 @@ def ranking_gains(ranked: Sequence[str], relevance: Mapping[str, float]) -> list
 
 
 def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> list[tuple[float, float]]:
-    """Returns (coverage, risk) for each threshold on the confidence, the highest first.
+    """Returns (coverage, risk) for each possible confidence threshold, from the highest threshold to the lowest.
 
-    Coverage is the share of questions answered, risk the share of wrong answers among those. One point for each distinct
-    confidence. Source: El-Yaniv & Wiener, 2010.
+    Coverage is the share of questions that are answered, and risk is the share of those answers that are wrong. There is
+    one point for each distinct confidence value. Source: El-Yaniv & Wiener, 2010.
 
     Example:
         >>> risk_coverage([0.9, 0.8, 0.1, 0.1], [True, False, True, False])
@@ -248,9 +252,9 @@ def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> list[tu
 
 
 def area_under_risk_coverage(points: Sequence[tuple[float, float]]) -> float:
-    """Returns the mean risk over all coverages: the area under the steps of `risk_coverage`, divided by the final coverage.
+    """Returns the risk averaged over all coverages: the area under the `risk_coverage` steps, divided by the last coverage.
 
-    0 is perfect. If confidence says nothing about correctness, it is the share of wrong answers.
+    0 is perfect. If confidence is unrelated to correctness, the value is the share of wrong answers.
     Source: Geifman et al., 2019.
     """
     area = previous = 0.0

@@ -1,4 +1,4 @@
-"""Records of evaluation: test sets, and runs in the shape of their JSON files."""
+"""Records used in evaluation: test sets, and runs with the same structure as their JSON files."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing_extensions import TypedDict
 from rag.errors import SetError
 from rag.records import Document
 
-SCHEMA_VERSION = 2  # of run files; version 1 had neither `intervals` nor `measures`
+SCHEMA_VERSION = 2  # of the run files; version 1 had neither `intervals` nor `measures`
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """Evidence for an answer. Stored as text, not as a passage id, so that re-splitting never invalidates a test set.
+    """Evidence for an answer. It is text, not a passage id, so that splitting documents differently keeps it valid.
 
     Attributes:
-        source: The document.
-        quote: Exact words of the document; empty if only the document is known.
+        source: Source of the document that contains the evidence.
+        quote: Exact words from the document; empty if the test set names only the document.
         start: Offset of the quote in the document's canonical text; None if the test set does not give it.
-        relevance: Gain for finding this evidence.
+        relevance: Gain for finding this evidence, used in nDCG.
     """
 
     source: str
@@ -33,16 +33,17 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a test set.
+    """One question in a test set.
 
     Attributes:
-        answers: Accepted answers; a correct answer contains at least one of them.
-        must_mention: Strings that a correct answer contains, all of them.
+        answers: Accepted answers; a correct answer must contain at least one of them.
+        must_mention: Strings that a correct answer must contain, all of them.
         answerable: Whether the documents answer the question.
-        type: Category of the question, as the test set names it.
-        group: Questions of one group are resampled together for confidence intervals. Empty: the question is its own group.
-        within: Documents to ask, if the test set restricts the question to some.
-        label: For a claim: whether its document supports it. None for a question.
+        type: Category of the question, as named in the test set.
+        group: Questions in the same group are resampled together for confidence intervals. If empty, the question is a
+            group of its own.
+        within: Sources of the documents that the test set restricts the question to; empty if it is not restricted.
+        label: For a claim, whether its document supports it; None for a question.
     """
 
     id: str
@@ -62,9 +63,9 @@ class Corpus:
     """The documents that come with a test set.
 
     Attributes:
-        digest: SHA-256 of their content.
+        digest: SHA-256 of the documents' content.
         documents: The documents; empty if they are files in `folder`.
-        folder: A folder of files; empty if `documents` holds the documents.
+        folder: Folder that contains the documents as files; empty if they are in `documents`.
     """
 
     digest: str
@@ -77,9 +78,9 @@ class QuestionSet:
     """A test set.
 
     Attributes:
-        name: Name of its file or folder.
-        digest: SHA-256 of its file.
-        corpus: Its own documents; None if the questions are about documents already in the library.
+        name: Name of the file or folder that the test set was read from.
+        digest: SHA-256 of the file.
+        corpus: The documents that come with the test set; None if its questions are about documents already in the library.
     """
 
     name: str
@@ -89,7 +90,7 @@ class QuestionSet:
 
 
 class QuestionJSON(TypedDict):
-    """A question of a run."""
+    """A question in a run."""
 
     id: str
     question: str
@@ -101,7 +102,7 @@ class QuestionJSON(TypedDict):
 
 
 class GoldJSON(TypedDict):
-    """Gold evidence as located in the documents. `places` lists every (start, end) at which the quote occurs."""
+    """Gold evidence, located in its document. `places` lists (start, end) of each occurrence of the quote."""
 
     source: str
     quote: str
@@ -110,9 +111,10 @@ class GoldJSON(TypedDict):
 
 
 class RunCitationJSON(TypedDict):
-    """A citation of a run, with the text around it.
+    """A citation in a run, with the text before and after it.
 
-    `exact`: the quote equals the document's text. `right`: the citation overlaps a gold quote; null without gold quotes.
+    `exact` is whether the quote equals the document's text. `right` is whether the citation overlaps a gold quote; it is
+    null if the question has no gold quotes.
     """
 
     n: int
@@ -133,7 +135,7 @@ class RunCitationJSON(TypedDict):
 
 
 class RunFlagJSON(TypedDict):
-    """A claim or quotation of a run that failed its check."""
+    """A claim or quotation in a run's answer that failed verification."""
 
     said: str
     verdict: str
@@ -143,7 +145,7 @@ class RunFlagJSON(TypedDict):
 
 
 class RunHitJSON(TypedDict):
-    """A retrieved passage of a run. Hits are listed best first."""
+    """A passage retrieved in a run. Hits are listed best first."""
 
     source: str
     start: int
@@ -152,7 +154,10 @@ class RunHitJSON(TypedDict):
 
 
 class JudgedJSON(TypedDict):
-    """A language model's verdict on an answer. `score` is null if it gave none; `votes` has the verdict of each repeat."""
+    """A language model's verdict on an answer.
+
+    `score` is null if the model gave no valid verdict. `votes` lists the verdicts from all repeats.
+    """
 
     verdict: str
     score: float | None
@@ -163,8 +168,8 @@ class JudgedJSON(TypedDict):
 class RowJSON(TypedDict):
     """One question with its answer and measurements.
 
-    `measures` maps each metric that applies to its (numerator, denominator) for this question. The value of a metric is the
-    sum of all numerators divided by the sum of all denominators.
+    `measures` maps each metric that this question measures to a pair (numerator, denominator). The metric's value for the
+    run is the sum of the numerators from all questions divided by the sum of the denominators.
     """
 
     question: QuestionJSON
@@ -184,17 +189,18 @@ class RowJSON(TypedDict):
 
 
 class SetJSON(TypedDict):
-    """Identifies the test set of a run."""
+    """Identifies the test set that a run used."""
 
     name: str
     sha256: str
 
 
 class RunJSON(TypedDict):
-    """A complete evaluation run: the file that `rag eval --out` writes.
+    """A complete evaluation run, with the contents of the file that `rag eval --out` writes.
 
-    `figures` maps each metric to its value, null if no question measures it; `intervals` holds 95 % intervals, `cases` the
-    number of questions behind each metric. `defects` lists errors in the test set; they are never scored.
+    `figures` maps each metric to its value, or null if no question measures it; `intervals` maps metrics to their 95 %
+    intervals, and `cases` to the number of questions that measure them. `defects` lists errors in the test set, such as
+    gold quotes that are not in their documents; these quotes are not scored.
     """
 
     schema_version: int
@@ -216,20 +222,23 @@ def parse_run(data: object, name: str) -> RunJSON:
 
     Args:
         data: The parsed JSON.
-        name: Of the file or run, for error messages.
+        name: Name of the file or run, for error messages.
 
     Raises:
         SetError: The data is not a run, is incomplete, or has another schema version.
     """
     if not isinstance(data, dict) or "questions" not in data or "figures" not in data:
-        raise SetError(f"{name} is not an evaluation run", "write one with: rag eval SET --out RUN.json")
+        raise SetError(f"{name} is not an evaluation run", "to write one, use: rag eval SET --out RUN.json")
     version = data.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise SetError(f"{name} has schema version {version}; this rag reads version {SCHEMA_VERSION}", "run it again")
+        raise SetError(
+            f"{name} has schema version {version}, but this version of rag reads schema version {SCHEMA_VERSION}",
+            "repeat the evaluation with: rag eval SET --out RUN.json",
+        )
     rows = data["questions"]
     missing = set(RunJSON.__annotations__) - set(data)
     if missing or not isinstance(rows, list) or not all(_is_row(row) for row in rows):
-        raise SetError(f"{name} is incomplete", "write it again with: rag eval SET --out RUN.json")
+        raise SetError(f"{name} is incomplete", "repeat the evaluation with: rag eval SET --out RUN.json")
     return data  # type: ignore[return-value]  # as checked
 
 
@@ -238,5 +247,5 @@ def _is_row(row: object) -> bool:
 
 
 def group_of(row: RowJSON) -> str:
-    """Returns the group that a question is resampled with: its own id if the test set names no group."""
+    """Returns the group that a question is resampled with. Without a group in the test set, it is the question's own id."""
     return row["question"]["group"] or row["question"]["id"]

@@ -1,4 +1,4 @@
-"""Runs test sets against a library, stores the runs with the index, and fits the abstention threshold."""
+"""Runs test sets on a library, stores the runs with the index, and fits the abstention threshold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rag.records import Answer, Filter
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
 
-OnProgress = Callable[[int, int], None]  # (questions done, questions in all)
+OnProgress = Callable[[int, int], None]  # (number of questions answered so far, total number of questions)
 
 _CALIBRATION = "calibration"  # name of the fitted threshold in the catalog's meta table
 
@@ -31,10 +31,10 @@ def _ignore_progress(done: int, total: int) -> None:
 
 
 class RowJudge(Protocol):
-    """Adds measurements of its own to an answer, such as a language model's verdict."""
+    """Adds further measurements to the row for an answer, such as a language model's verdict."""
 
     def judge_row(self, row: RowJSON) -> None:
-        """Adds to `judged` and `measures` of the row."""
+        """Adds entries to the row's `judged` and `measures`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class RunConditions:
 
 
 class Evaluations:
-    """The evaluations of one library: runs of test sets and the fitted abstention threshold.
+    """Evaluates a library on test sets, and manages its stored runs and its fitted abstention threshold.
 
     Args:
-        library: The library to ask.
-        catalog: Stores the runs and the threshold.
-        answer_without_threshold: Answers by extraction and never abstains for lack of evidence.
-        conditions: Returns the current settings, index and versions.
+        library: The library to evaluate.
+        catalog: The catalog that stores the runs and the threshold.
+        answer_without_threshold: Answers a question by extraction, without ever abstaining for lack of evidence.
+        conditions: Returns the current settings, facts about the index, and software versions.
     """
 
     def __init__(
@@ -77,14 +77,17 @@ class Evaluations:
         judge: RowJudge | None = None,
         on_progress: OnProgress = _ignore_progress,
     ) -> RunJSON:
-        """Asks every question of a test set and measures the answers.
+        """Asks every question in a test set and measures the answers.
 
         Args:
-            questions: The test set, as `rag.evaluation.test_sets.read_set` returns it. The library must have its documents.
+            questions: The test set, as returned by `rag.evaluation.test_sets.read_set`. Its documents must already be in
+                the library.
             within: Restrict each question to the documents that the test set names for it.
-            prices: Of the model, US dollars per million tokens sent and written. Default: list prices of known models.
-            judge: Judges each answer as well.
-            on_progress: Called with the number of questions done and in all. An exception that it raises ends the run.
+            prices: The model's prices in US dollars per million input tokens and output tokens. For a known model, the
+                default is its list prices.
+            judge: Adds its own measurements to each row.
+            on_progress: Called after each question with the number of questions answered so far and the total. An exception
+                that it raises ends the run.
         """
         return self._run(self._library, questions, within=within, prices=prices, judge=judge, on_progress=on_progress)
 
@@ -97,17 +100,17 @@ class Evaluations:
         within: bool = False,
         on_progress: OnProgress = _ignore_progress,
     ) -> Calibration:
-        """Fits the abstention threshold of extracted answers to a test set. `save_calibration` puts it into effect.
+        """Fits the abstention threshold for extracted answers to a test set. `save_calibration` puts it into effect.
 
         Args:
-            questions: Questions with answers, some of which the documents do not answer.
-            error_rate: Target share of wrong answers among the answers given; None minimises the cost instead.
-            abstain_cost: Cost of declining an answerable question. A wrong answer costs 1.
-            within: As for `run`.
-            on_progress: As for `run`.
+            questions: A test set with gold answers, which also contains questions that the documents do not answer.
+            error_rate: Highest share of wrong answers allowed among the answers given; None to minimise the cost instead.
+            abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
+            within: The same as for `run`.
+            on_progress: The same as for `run`.
 
         Raises:
-            SetError: The test set has too few questions with gold to decide whether an answer is right.
+            SetError: The test set has too few questions with the gold needed to decide whether an answer is right.
         """
         library = _WithoutThreshold(self._library, self._answer_without_threshold)
         run = self._run(library, questions, within=within, prices=None, judge=None, on_progress=on_progress)
@@ -119,15 +122,15 @@ class Evaluations:
         )
 
     def save_calibration(self, calibration: Calibration) -> None:
-        """Stores a fitted threshold with the index, for every process that uses the index."""
+        """Stores a fitted threshold with the index. It applies to every process that uses the index."""
         self._catalog.meta.set(_CALIBRATION, json.dumps(calibration.to_json()))
 
     def clear_calibration(self) -> None:
-        """Deletes the fitted threshold; the built-in threshold applies again."""
+        """Deletes the fitted threshold, so that the built-in threshold applies again."""
         self._catalog.meta.set(_CALIBRATION, "")
 
     def load_calibration(self) -> Calibration | None:
-        """Returns the fitted threshold of this index; None if there is none, or it was fitted with another embedder."""
+        """Returns the index's fitted threshold; None if there is none or if it was fitted with a different embedder."""
         stored = self._catalog.meta.get(_CALIBRATION)
         calibration = Calibration.from_json(json.loads(stored)) if stored else None
         return calibration if calibration is not None and calibration.embedder == self._embedder() else None
@@ -135,7 +138,7 @@ class Evaluations:
     def save_run(self, run: RunJSON) -> int:
         """Stores a run with the index and returns its number.
 
-        Removing a document that the run quotes deletes the run's answers; its figures remain.
+        If a document that the run quotes is removed later, the run's answers are deleted, and only its metrics remain.
         """
         sources = {citation["source"] for row in run["questions"] for citation in row["citations"]}
         sources |= {gold["source"] for row in run["questions"] for gold in row["gold"]}
@@ -160,11 +163,11 @@ class Evaluations:
         """Returns a stored run with all its answers.
 
         Raises:
-            SetError: There is no run with that number, or a document that it quotes was removed.
+            SetError: There is no run with that number, or its answers were deleted with a document that they quoted.
         """
         data = self._catalog.runs.data(number)
         if data is None:
-            raise SetError(f"there is no complete run {number}", "`rag runs` lists the stored runs")
+            raise SetError(f"there is no complete run {number}", "to list the stored runs, use `rag runs`")
         return parse_run(json.loads(data), f"run {number}")
 
     def delete_run(self, number: int) -> None:
@@ -174,7 +177,7 @@ class Evaluations:
             SetError: There is no run with that number.
         """
         if not self._catalog.runs.delete(number):
-            raise SetError(f"there is no run {number}", "`rag runs` lists the stored runs")
+            raise SetError(f"there is no run {number}", "to list the stored runs, use `rag runs`")
 
     def _embedder(self) -> str:
         return self._catalog.versions.current().embedder

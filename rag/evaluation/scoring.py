@@ -1,4 +1,4 @@
-"""Asks the questions of a test set and measures each answer. `rag.evaluation.aggregation` turns the rows into metrics."""
+"""Asks the questions in a test set and measures each answer. `rag.evaluation.aggregation` computes the metrics."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from rag.evaluation.statistics import Contribution
 from rag.records import Answer, Citation, Document, Filter, Hit
 from rag.text import quotes
 
-Measures = dict[str, Contribution]  # metric → (numerator, denominator) of one question
+Measures = dict[str, Contribution]  # metric → (numerator, denominator) for one question
 
-_RETRIEVED = 50  # passages to retrieve: mostly enough for ten different documents
+_RETRIEVED = 50  # passages to retrieve; these usually come from at least ten different documents
 _STORED_HITS = 20  # hits to store in the run
-_CONTEXT = 160  # code points of text to store on each side of a citation
-_SHORT_ANSWER = 12  # words: an answer rephrases longer gold, so that string comparison says nothing
+_CONTEXT = 160  # code points of text to store before and after each citation
+_SHORT_ANSWER = 12  # words; answers rephrase longer gold answers, so comparing strings would be meaningless
 _MAX_PLACES = 50  # occurrences of a short gold quote to consider
 _QUOTATION_VERDICTS = ("exact", "normalised", "misattributed", "not found")
 _UNSUPPORTED = frozenset({"weak", "uncited", "unknown marker", "misattributed", "not found"})
 
 
 class EvaluatedLibrary(Protocol):
-    """What evaluation needs of a library, so that other systems can be evaluated by the same code."""
+    """The methods of a library that evaluation calls. Other systems that have them can be evaluated by the same code."""
 
     def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
-        """Answers a question."""
+        """Answers a question. `filters` restricts the documents that are searched."""
 
     def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
-        """Finds passages, best first."""
+        """Returns the `k` passages that match a question best, best first."""
 
     def document(self, source: str) -> Document:
-        """Returns a document, to locate gold quotes and to check citations."""
+        """Returns a document, in which gold quotes are located and citations are checked."""
 
 
 LoadDocument = Callable[[str], Document | None]  # source → document; None if the library does not have it
@@ -56,7 +56,7 @@ def score_questions(
         library: The library to ask.
         questions: The questions, in order.
         within: Restrict each question to the documents that the test set names for it.
-        on_defect: Called with a message for each error in the test set.
+        on_defect: Called with a message about each error in the test set.
     """
     documents: dict[str, Document | None] = {}
 
@@ -77,15 +77,18 @@ def score_questions(
 
 
 def _locate_gold(question: Question, load: LoadDocument, on_defect: Callable[[str], None]) -> Iterator[GoldJSON]:
-    """Yields gold with its places in the documents. Gold that is not found is reported as a defect and never scored."""
+    """Yields each piece of gold evidence with its occurrences in its document.
+
+    Evidence that is not in the documents is reported as an error in the test set and is not scored.
+    """
     for gold in question.evidence:
         document = load(gold.source)
         if document is None:
-            on_defect(f"{question.id}: no document {gold.source}")
+            on_defect(f"{question.id}: the library has no document {gold.source}")
             continue
         places = _places(gold.quote, gold.start, document.text) if gold.quote else []
         if gold.quote and not places:
-            on_defect(f"{question.id}: gold quote not in {gold.source}: “{gold.quote[:60]}”")
+            on_defect(f"{question.id}: the gold quote is not in {gold.source}: “{gold.quote[:60]}”")
             continue
         yield {"source": document.source, "quote": gold.quote, "places": places, "relevance": gold.relevance}
 
@@ -206,8 +209,8 @@ def _measure_passages(measures: Measures, gold_places: Sequence[Places], hits: S
     for k in (5, 10):
         measures[f"recall@{k}"] = (sum(map(len, newly_found[:k])) / len(gold_places), 1)
     measures["precision@5"] = (metrics.precision(gains, 5), 1)
-    # One passage may contain several quotes, so the ideal ranking is as long as the passages that contain them all; a quote
-    # that was not found counts as one more passage.
+    # A passage may contain several gold quotes, so the number of relevant passages is not the number of quotes. It is the
+    # number of passages that overlap a quote which no earlier passage overlaps, plus one for each quote not found.
     relevant = max(1, sum(gain > 0 for gain in gains)) + len(gold_places) - sum(map(len, newly_found))
     measures["map@10"] = (metrics.average_precision(gains, 10, relevant), 1)
     measures["ndcg@10"] = (metrics.ndcg(gains, 10, [1.0] * relevant), 1)
@@ -276,7 +279,7 @@ def _overlaps_any(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> b
 def _measure_correctness(
     measures: Measures, question: Question, answer: Answer, citations: Sequence[RunCitationJSON]
 ) -> None:
-    """Adds whether the question was answered or declined correctly; nothing if the test set has no gold to decide by."""
+    """Adds whether the question was declined and, if there is gold to decide it, whether that or the answer is right."""
     declined = answer.status == "abstained"
     is_right = _is_right(measures, question, declined, citations)
     if is_right is not None:
@@ -299,6 +302,6 @@ def _is_right(measures: Measures, question: Question, declined: bool, citations:
     is_short = any(len(metrics.normalised(gold).split()) <= _SHORT_ANSWER for gold in question.answers)
     if is_short or question.must_mention:
         return measures["gold_contained"][0] == 1
-    # No answer repeats a long gold answer word for word: its citations decide.
+    # Answers do not repeat a long gold answer word for word, so correctness is decided by their citations.
     overlaps = [citation["right"] for citation in citations if citation["right"] is not None]
     return any(overlaps) if overlaps else None

@@ -1,4 +1,4 @@
-"""Confidence intervals, significance tests and rank statistics. Pure; deterministic on every machine."""
+"""Computes confidence intervals, significance tests and rank statistics. Pure; gives the same results on every machine."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 
 Interval = tuple[float, float]  # (low, high)
 Values = Sequence[float] | NDArray[np.float64]
-Contribution = tuple[float, float]  # (numerator, denominator) that one question adds to a metric
+Contribution = tuple[float, float]  # the (numerator, denominator) that one question contributes to a metric
 
 _RESAMPLES = 1000
 _PERMUTATIONS = 10_000
-_BATCH = 100  # permutations drawn at a time, to limit memory with thousands of questions
-_TAIL = 2.5  # per cent outside a 95 % interval on each side
+_BATCH = 100  # permutations drawn at once, which limits memory use when there are thousands of questions
+_TAIL = 2.5  # percentage below a 95 % interval, and also above it
 _POWER = 0.8
 
 
 class Bootstrap:
-    """95 % percentile bootstrap intervals, all from the same resamples of one set of questions.
+    """Computes 95 % percentile bootstrap intervals, all of them from the same resamples of a list of questions.
 
-    Questions of one group, such as those about one paragraph, are resampled together. Otherwise intervals are too narrow.
+    Questions in the same group, such as those about the same paragraph, are resampled together, because the intervals would
+    otherwise be too narrow.
     Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13; Field & Welsh, 2007, for groups.
 
     Args:
-        groups: Group of each question.
-        seed: Of the random resamples.
+        groups: The group of each question.
+        seed: Seed for drawing the resamples.
     """
 
     def __init__(self, groups: Sequence[Hashable], seed: int = 0) -> None:
@@ -38,20 +39,20 @@ class Bootstrap:
         self._group_count = len(numbers)
         shares = np.full(self._group_count, 1 / max(1, self._group_count))
         resamples = np.random.default_rng(seed).multinomial(self._group_count, shares, size=_RESAMPLES)
-        self._resamples = resamples.astype(np.float64)  # (resamples, groups): how often each group was drawn
+        self._resamples = resamples.astype(np.float64)  # (resamples, groups): number of times each group was drawn
 
     def ratio_interval(self, contributions: Sequence[Contribution]) -> Interval | None:
-        """Returns the interval of Σ numerators / Σ denominators; None if every denominator is 0.
+        """Returns the interval for Σ numerators / Σ denominators; None if every denominator is 0.
 
         Args:
-            contributions: One per question.
+            contributions: One contribution per question.
         """
         ratios = self._resampled_ratios(contributions)
         ratios = ratios[~np.isnan(ratios)]
         return _percentile_interval(ratios) if len(ratios) else None
 
     def difference_interval(self, first: Sequence[Contribution], second: Sequence[Contribution]) -> Interval | None:
-        """Returns the interval of the second ratio minus the first, paired by question; None if undefined."""
+        """Returns the interval for the second ratio minus the first, paired by question; None if it is undefined."""
         differences = self._resampled_ratios(second) - self._resampled_ratios(first)
         differences = differences[~np.isnan(differences)]
         return _percentile_interval(differences) if len(differences) else None
@@ -64,10 +65,10 @@ class Bootstrap:
         return np.divide(numerators, denominators, out=np.full_like(numerators, np.nan), where=denominators != 0)
 
     def interval(self, statistic: Callable[[NDArray[np.int64]], float | None]) -> Interval | None:
-        """Returns the interval of any statistic; None if it is undefined for every resample.
+        """Returns the interval for any statistic; None if the statistic is undefined for every resample.
 
         Args:
-            statistic: Computes the value from question numbers, in which a question can occur several times.
+            statistic: Computes the value from an array of question numbers, which may contain a number several times.
         """
         questions = np.arange(len(self._group_of))
         drawn = (statistic(np.repeat(questions, counts[self._group_of].astype(np.int64))) for counts in self._resamples)
@@ -87,7 +88,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
         only_first: Questions that only the first run got right.
         only_second: Questions that only the second run got right.
 
-    Source: McNemar 1947; exact by the binomial distribution with p = 1/2.
+    Source: McNemar 1947; the exact test uses the binomial distribution with p = 1/2.
 
     Example:
         >>> round(mcnemar(1, 8), 4)
@@ -105,13 +106,13 @@ def _log_choose(n: int, k: int) -> float:
 def permutation(first: Sequence[Contribution], second: Sequence[Contribution], seed: int = 0) -> float:
     """Returns the two-sided p-value of a paired permutation test on the difference of two ratios; 1 if nothing differs.
 
-    10,000 random permutations; the observed one counts as one more, so that the p-value is never 0.
-    Source: Fisher 1935; Phipson & Smyth, 2010, for counting the observed permutation.
+    Draws 10,000 random permutations. The observed data counts as one more permutation, so that the p-value is never 0.
+    Source: Fisher 1935; Phipson & Smyth, 2010, for counting the observed data.
 
     Args:
-        first: One contribution per question, of one run.
-        second: The same questions in the other run.
-        seed: Of the random permutations.
+        first: The contribution of each question in one run.
+        second: The contributions of the same questions in the other run.
+        seed: Seed for drawing the permutations.
     """
     before, after = (np.asarray(run, dtype=np.float64).reshape(-1, 2) for run in (first, second))
     differing = np.flatnonzero((before != after).any(axis=1))
@@ -130,15 +131,15 @@ def permutation(first: Sequence[Contribution], second: Sequence[Contribution], s
 
 
 def _ratio(sums: NDArray[np.float64]) -> Any:
-    """Divides numerators by denominators, which lie on the last axis; 0/0 is 0."""
+    """Divides numerators by denominators, which are the two elements of the last axis; 0/0 is 0."""
     numerators, denominators = sums[..., 0], sums[..., 1]
     return np.divide(numerators, denominators, out=np.zeros_like(numerators), where=denominators != 0)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Returns p-values adjusted for multiple comparisons: of twenty metrics, one has p < .05 by chance.
+    """Returns p-values adjusted for multiple comparisons.
 
-    Source: Holm 1979.
+    Without the adjustment, one in twenty metrics has p < .05 by chance. Source: Holm 1979.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])
@@ -153,11 +154,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable_difference(first: Sequence[Contribution], second: Sequence[Contribution]) -> float | None:
-    """Returns the smallest true difference that a test on this many questions finds at p < .05 with a power of 80 %.
+    """Returns the smallest true difference that a test with this many questions detects at p < .05 with a power of 80 %.
 
-    (z(.975) + z(.8)) · s / √n, where s is the standard deviation of each question's effect on the difference. None if no
-    question has an effect. Source: Cohen, Statistical Power Analysis, 1988, ch. 2, for paired values; ratios are linearised
-    by their first derivative.
+    The formula is (z(.975) + z(.8)) · s / √n, where s is the standard deviation of the questions' effects on the
+    difference. The result is None if no question has an effect. Source: Cohen, Statistical Power Analysis, 1988, ch. 2, for
+    paired values; ratios are linearised by their first derivative.
     """
     effects = []
     for contributions in (first, second):
@@ -175,14 +176,15 @@ def detectable_difference(first: Sequence[Contribution], second: Sequence[Contri
 
 
 def percentile(values: Values, p: float) -> float:
-    """Returns the p-th percentile, linearly interpolated; 0 if there are no values."""
+    """Returns the p-th percentile, with linear interpolation; 0 if there are no values."""
     return float(np.percentile(values, p)) if len(values) else 0.0
 
 
 def auroc(scores: Values, labels: Sequence[bool] | NDArray[np.bool_]) -> float | None:
-    """Returns the area under the ROC curve: the probability that a positive has a higher score than a negative.
+    """Returns the area under the ROC curve: the probability that a random positive scores higher than a random negative.
 
-    Ties count half. None unless there are both positives and negatives. Source: Hanley & McNeil 1982, by ranks.
+    Ties count half. The result is None unless there are both positives and negatives.
+    Source: Hanley & McNeil 1982, computed from ranks.
 
     Example:
         >>> auroc([0.9, 0.4, 0.4, 0.1], [True, True, False, False])
@@ -199,7 +201,7 @@ def auroc(scores: Values, labels: Sequence[bool] | NDArray[np.bool_]) -> float |
 
 
 def kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
-    """Returns Cohen's kappa, the agreement of two raters beyond chance; None without ratings or if chance agreement is 1.
+    """Returns Cohen's kappa: how much two raters agree beyond chance. None without ratings or if chance agreement is 1.
 
     Source: Cohen 1960.
 

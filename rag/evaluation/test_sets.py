@@ -1,4 +1,4 @@
-"""Reads test sets and their documents: YAML, JSON, JSON Lines, SQuAD, BEIR. The only home of yaml."""
+"""Reads test sets and their documents from YAML, JSON, JSON Lines, SQuAD and BEIR files. The only module that uses yaml."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from rag.evaluation.records import Corpus, Gold, Question, QuestionSet
 from rag.records import Document
 
 _FIELDS = frozenset({"id", "question", "answers", "must_mention", "evidence", "answerable", "type", "group"})
-# Further fields of public test sets: `context_doc_ids` and `label` are read, the others ignored.
+# Other fields found in public test sets; of these, `context_doc_ids` and `label` are read, and the rest are ignored.
 _KNOWN_FIELDS = frozenset(
     """context_doc_ids label level all_answers chunk_type scope_docs edit_types original_summary source domain title
     note metadata decomposition""".split()
 )
 _GOLD_FIELDS = frozenset({"source", "doc_id", "quote", "start", "end", "relevance", "page", "title", "url"})
 _DOCUMENT_FOLDERS = ("files", "documents", "docs")
-_SET_HINT = "a test set is a list of questions; the README describes the format under Evaluate"
-_CORPUS_HINT = "each line of a corpus is {id, title, text}"
+_SET_HINT = "a test set is a list of questions; its format is described in docs/using.md under Evaluation"
+_CORPUS_HINT = "each line in a corpus file must be a JSON object {id, title, text}"
 
 
 def read_set(path: Path) -> QuestionSet:
     """Reads a test set.
 
     Args:
-        path: A YAML, JSON or JSON Lines file, a SQuAD file, a BEIR folder, or a folder with questions.jsonl. A folder can
-            contain the documents as well: corpus.jsonl, or files in files/, documents/ or docs/.
+        path: A YAML, JSON or JSON Lines file, a SQuAD file, a BEIR folder, or a folder that contains questions.jsonl. Such
+            a folder can also contain the documents, in corpus.jsonl or as files in files/, documents/ or docs/.
 
     Raises:
-        SetError: The test set cannot be read, or a question is invalid; the message names the question.
+        SetError: The test set cannot be read, or a question in it is invalid; the message names the question.
     """
     if path.is_dir():
         return _read_folder(path)
@@ -71,7 +71,7 @@ def read_corpus(path: Path) -> Corpus:
     documents = tuple(_parse_document(row, n, path) for n, row in enumerate(_parse_lines(data, path), start=1))
     sources = {document.source for document in documents}
     if len(sources) < len(documents):
-        raise SetError(f"{path}: two documents have the same id")
+        raise SetError(f"{path}: two documents have the same id", "give each document an id of its own")
     return Corpus(hashlib.sha256(data).hexdigest(), documents)
 
 
@@ -100,7 +100,7 @@ def _parse_lines(data: bytes, path: Path) -> Iterator[Any]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise SetError(f"{path} is not UTF-8", "save it as UTF-8") from None
+        raise SetError(f"{path} is not encoded in UTF-8", "save the file as UTF-8") from None
     for n, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
@@ -128,16 +128,17 @@ def _parse_question(row: object, n: int) -> Question:
     if unknown:
         raise SetError(
             f"question {id_!r} has unknown fields: {', '.join(sorted(map(str, unknown)))}",
-            f"the fields are {', '.join(sorted(_FIELDS))}",
+            f"the known fields are {', '.join(sorted(_FIELDS))}",
         )
     answerable = row.get("answerable", True)
     if not isinstance(answerable, bool):
-        raise SetError(f"question {id_!r}: answerable must be true or false")
+        raise SetError(f"question {id_!r}: `answerable` must be true or false")
     answers = tuple(map(str, _list_field(row, "answers", id_)))
     must_mention = tuple(map(str, _list_field(row, "must_mention", id_)))
     if answerable and not any(text.strip() for text in (*answers, *must_mention)):
         raise SetError(
-            f"question {id_!r} is answerable but has no answers", "add answers or must_mention, or set answerable: false"
+            f"question {id_!r} is answerable but has no answers",
+            "add answers or must_mention, or set answerable to false",
         )
     return Question(
         id=id_,
@@ -158,17 +159,17 @@ def _list_field(row: Mapping[str, Any], field: str, id_: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise SetError(f"question {id_!r}: {field} must be a list")
+        raise SetError(f"question {id_!r}: `{field}` must be a list")
     return value
 
 
 def _parse_gold(gold: object, id_: str) -> Gold:
     source = (gold.get("source") or gold.get("doc_id")) if isinstance(gold, dict) else None
     if not isinstance(gold, dict) or not source or set(gold) - _GOLD_FIELDS:
-        raise SetError(f"question {id_!r}: evidence needs source and quote")
+        raise SetError(f"question {id_!r} has invalid evidence", "use the form {source: FILE, quote: TEXT}")
     start, relevance = gold.get("start"), gold.get("relevance", 1.0)
     if not isinstance(relevance, (int, float)) or relevance < 0:
-        raise SetError(f"question {id_!r}: relevance must be a number, 0 or more")
+        raise SetError(f"question {id_!r}: `relevance` must be a number that is not negative")
     return Gold(
         source=str(source),
         quote=str(gold.get("quote") or "").strip(),
@@ -198,7 +199,7 @@ def _read_folder(path: Path) -> QuestionSet:
     if not (path / "questions.jsonl").is_file():
         raise SetError(
             f"{str(path)!r} contains no test set",
-            "a folder needs questions.jsonl, or BEIR's corpus.jsonl, queries.jsonl and qrels/",
+            "the folder must contain questions.jsonl, or corpus.jsonl, queries.jsonl and qrels/ as in BEIR",
         )
     questions = read_set(path / "questions.jsonl")
     corpora = [path / "corpus.jsonl", *(path / name for name in _DOCUMENT_FOLDERS)]
@@ -207,11 +208,11 @@ def _read_folder(path: Path) -> QuestionSet:
 
 
 def _read_beir(path: Path) -> QuestionSet:
-    """Source: BEIR's data format (beir-cellar/beir, wiki, "Load your custom dataset")."""
+    """Reads a test set in BEIR's data format. Source: beir-cellar/beir, wiki, "Load your custom dataset"."""
     tables = {file.stem: file for file in sorted((path / "qrels").glob("*.tsv"))}
     table = tables.get("test") or next(iter(tables.values()), None)
     if table is None:
-        raise SetError(f"{path / 'qrels'} contains no .tsv file", "BEIR's relevance judgments are in qrels/test.tsv")
+        raise SetError(f"{path / 'qrels'} contains no .tsv file", "BEIR's relevance judgements belong in qrels/test.tsv")
     qrels = _read_bytes(table)
     gold = _parse_qrels(qrels, table)
     queries = _read_bytes(path / "queries.jsonl")
@@ -225,7 +226,7 @@ def _read_beir(path: Path) -> QuestionSet:
 
 
 def _parse_qrels(data: bytes, path: Path) -> dict[str, list[Gold]]:
-    """Returns query id → relevant documents. Only the first line can be a heading."""
+    """Returns query id → relevant documents. The first line may be a header."""
     gold: dict[str, list[Gold]] = {}
     rows = csv.reader(data.decode("utf-8", "replace").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     for n, row in enumerate(rows, start=1):
@@ -233,12 +234,15 @@ def _parse_qrels(data: bytes, path: Path) -> dict[str, list[Gold]]:
             if int(row[2]) > 0:
                 gold.setdefault(row[0], []).append(Gold(row[1], relevance=float(row[2])))
         elif n > 1:
-            raise SetError(f"{path}: line {n} is not query-id, corpus-id, score")
+            raise SetError(f"{path}: invalid line {n}", "use three columns, separated by tabs: query-id, corpus-id, score")
     return gold
 
 
 def _parse_squad(articles: Sequence[Any], path: Path) -> tuple[list[Question], tuple[Document, ...]]:
-    """Makes a document of each paragraph. Source: SQuAD 1.1 and 2.0 (rajpurkar.github.io/SQuAD-explorer)."""
+    """Returns the questions and the documents, one per paragraph.
+
+    Source: SQuAD 1.1 and 2.0 (rajpurkar.github.io/SQuAD-explorer).
+    """
     questions: list[Question] = []
     documents: list[Document] = []
     try:
@@ -249,7 +253,10 @@ def _parse_squad(articles: Sequence[Any], path: Path) -> tuple[list[Question], t
                 documents.append(Document(str(paragraph["context"]), title.replace("_", " "), source=source))
                 questions += [_parse_squad_question(row, source) for row in paragraph["qas"]]
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise SetError(f"{path} looks like SQuAD but is incomplete", "it needs data → paragraphs → context, qas") from None
+        raise SetError(
+            f"{path} looks like a SQuAD file but is incomplete",
+            "in a SQuAD file, each entry of data has paragraphs, and each paragraph has context and qas",
+        ) from None
     return questions, tuple(documents)
 
 

@@ -29,7 +29,7 @@ def test_gates() -> None:
     assert "0.900 to 1.000" in check_gate(parse_gate("hit@5>=.95"), run).detail
     assert not check_gate(parse_gate("false_refusals <= 0.05"), run).passed
     assert not check_gate(parse_gate("auroc>=0.1"), run).passed
-    with pytest.raises(SetError, match="not a gate"):
+    with pytest.raises(SetError, match="invalid gate"):
         parse_gate("hit@5 is good")
     with pytest.raises(SetError, match="no metric"):
         check_gate(parse_gate("hits>=1"), run)
@@ -51,7 +51,7 @@ def test_only_the_same_questions_are_compared(run: RunJSON) -> None:
     other["questions"][0]["question"]["question"] = "another"
 
     assert 2 == compare(run, other).common
-    with pytest.raises(SetError, match="no question in common"):
+    with pytest.raises(SetError, match="no questions in common"):
         compare(run, {**run, "questions": []})
 
 

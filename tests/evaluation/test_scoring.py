@@ -22,7 +22,10 @@ def test_gold_that_is_not_found_is_a_defect(library: Library, tmp_path: Path) ->
     )
     run = library.evaluate(read_set(path))
 
-    assert ["a: no document nowhere.txt", "a: gold quote not in crane.txt: “not in it”"] == run["defects"]
+    assert [
+        "a: the library has no document nowhere.txt",
+        "a: the gold quote is not in crane.txt: “not in it”",
+    ] == run["defects"]
     assert [[(0, 13), (39, 52)]] == [gold["places"] for gold in run["questions"][0]["gold"]]
 
 

@@ -34,7 +34,7 @@ def test_the_seed_set_is_complete() -> None:
         ("- {question: q, answers: [x], evidence: [quote]}", "evidence"),
         ("- {question: q, answers: x}", "must be a list"),
         ("- {question: q, answers: [x], answerable: maybe}", "true or false"),
-        ("- {question: q, answers: [x], evidence: [{source: a, relevance: -1}]}", "relevance must be a number"),
+        ("- {question: q, answers: [x], evidence: [{source: a, relevance: -1}]}", "`relevance` must be a number"),
         ("][", "not valid YAML"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Writes evaluation runs as HTML pages, Markdown tables, JUnit XML and SVG charts."""
+"""Formats evaluation runs as HTML pages, Markdown tables, JUnit XML and SVG charts."""

@@ -1,6 +1,6 @@
-"""Writes runs and comparisons of runs as HTML pages, without scripts or anything from the network.
+"""Formats runs and comparisons of runs as HTML pages, which contain no scripts and load nothing from the network.
 
-Questions, documents and answers are untrusted: every text of a run is escaped.
+Questions, documents and answers are untrusted, so all text from a run is escaped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _HEADLINE = (
 
 
 def run_page(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
-    """Returns the page of a run: metrics, gates, charts, and every question with its gold and its answer."""
+    """Returns the report on a run: metrics, gates, charts, and every question with its gold and its answer."""
     parts = [
         f"<h1>{_text(run['set']['name'])}</h1>",
         f'<p class="about">{_conditions(run)}</p>',
@@ -53,7 +53,7 @@ def run_page(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
 
 
 def comparison_page(first: RunJSON, second: RunJSON, comparison: Comparison) -> str:
-    """Returns the page of two compared runs: differences, and the questions that only one run got right."""
+    """Returns the report on a comparison: the differences, and the questions that only one of the runs got right."""
     parts = [
         "<h1>Comparison of two runs</h1>",
         f'<p class="about">A: {_conditions(first)}</p><p class="about">B: {_conditions(second)}</p>',
@@ -66,7 +66,7 @@ def comparison_page(first: RunJSON, second: RunJSON, comparison: Comparison) -> 
         f"<h2>Questions that only one run got right: {len(comparison.flipped)}</h2>",
         *(_flipped_question(before, after) for before, after in comparison.flipped),
     ]
-    return _page("Comparison of two evaluations", parts)
+    return _page("Comparison of two runs", parts)
 
 
 def _page(title: str, parts: Sequence[str]) -> str:
@@ -113,7 +113,7 @@ def _defects(run: RunJSON) -> str:
     if not run["defects"]:
         return ""
     items = "".join(f"<li>{_text(defect)}</li>" for defect in run["defects"])
-    return f'<section class="defects"><h2>Defects of the test set (not scored)</h2><ul>{items}</ul></section>'
+    return f'<section class="defects"><h2>Errors in the test set (not scored)</h2><ul>{items}</ul></section>'
 
 
 def _gates(gates: Sequence[GateResult]) -> str:
@@ -140,7 +140,7 @@ def _metrics(run: RunJSON) -> str:
         if section != current_section:
             current_section = section
             rows.append(f'<tr class="section"><th scope=rowgroup colspan=5>{_text(section)}</th></tr>')
-        meaning = info.meaning if info else "time of one stage of an answer, milliseconds"
+        meaning = info.meaning if info else "time spent on one stage of an answer, in milliseconds"
         rows.append(
             f"<tr><th scope=row>{_text(name)}</th><td>{format_value(value, name)}</td>"
             f'<td class="interval">{format_interval(run["intervals"].get(name), name)}</td>'
@@ -180,7 +180,7 @@ def _questions(rows: Sequence[RowJSON]) -> str:
     ]
     if missed := sum(_is_missed(row) for row in rows):
         choices.append(
-            f'<label><input type="radio" name="show" id="show-missed"> gold not in the first five hits ({missed})</label>'
+            f'<label><input type="radio" name="show" id="show-missed"> no gold in the first five hits ({missed})</label>'
         )
     questions = "".join(map(_question, rows))
     return f'<h2>Questions</h2><form class="filter" aria-label="Filter questions">{"".join(choices)}</form>{questions}'
@@ -208,7 +208,7 @@ def _gold(row: RowJSON) -> str:
     if question["must_mention"]:
         parts.append(f"<p>Must mention: {_text(', '.join(question['must_mention']))}</p>")
     if not question["answerable"]:
-        parts.append("<p>Gold: the documents do not answer this question.</p>")
+        parts.append("<p>The documents do not answer this question, so it should be declined.</p>")
     parts += [
         f"<blockquote>{_text(gold['quote'])}<cite>{_text(gold['source'])}</cite></blockquote>"
         for gold in row["gold"]
@@ -224,7 +224,7 @@ def _answer(row: RowJSON) -> str:
         if denominator
     )
     verdicts = "".join(
-        f"<p>Judge on {_text(criterion)}: <b>{_text(verdict['verdict'])}</b>. {_text(verdict['reason'])}</p>"
+        f"<p>Judge's verdict on {_text(criterion)}: <b>{_text(verdict['verdict'])}</b>. {_text(verdict['reason'])}</p>"
         for criterion, verdict in row["judged"].items()
     )
     flags = "".join(
@@ -241,7 +241,7 @@ def _answer(row: RowJSON) -> str:
 
 def _citation(citation: RunCitationJSON) -> str:
     exactness = "" if citation["exact"] else "; differs from the document's text"
-    gold = {True: " · overlaps gold", False: " · no gold", None: ""}[citation["right"]]
+    gold = {True: " · overlaps gold", False: " · overlaps no gold", None: ""}[citation["right"]]
     where = " · ".join(_text(words) for words in (citation["source"], citation["locator"]) if words)
     return (
         f'<blockquote class="cited">[{citation["n"]}] …{_text(citation["before"])}<mark>{_text(citation["quote"])}</mark>'
@@ -250,5 +250,5 @@ def _citation(citation: RunCitationJSON) -> str:
 
 
 def _text(text: str) -> str:
-    """Escapes untrusted text for any place in HTML, and makes marks that reorder text visible."""
+    """Escapes untrusted text for use anywhere in HTML, and makes characters that would reorder the text visible."""
     return escape(show_direction_marks(text))

@@ -1,4 +1,4 @@
-"""Writes a run and its gates as Markdown, for the summary of a CI job. All text of the run is untrusted and escaped."""
+"""Formats a run and its gates as Markdown for a CI job's summary. All text from the run is untrusted and is escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SPECIAL = frozenset("\\`*_{}[]()#+!|~")
 
 
 def run_markdown(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
-    """Returns a table of the gates, a table of the metrics, and a list of the defects of the test set."""
+    """Returns a table of the gates, a table of the metrics, and a list of the errors in the test set."""
     lines = [f"### {_escape(run['set']['name'])}", ""]
     if gates:
         lines += ["| gate | result | measured |", "|---|---|---|"]
@@ -30,7 +30,7 @@ def run_markdown(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
 
 
 def _escape(text: str) -> str:
-    """Returns text that is safe in a cell of a Markdown table: one line, no markup, no links."""
+    """Returns the text as a single line without markup or links, which is safe in a cell in a Markdown table."""
     line = " ".join(show_direction_marks(text).split())
     escaped = "".join(f"\\{character}" if character in _SPECIAL else character for character in line)
     return escaped.replace("<", "&lt;").replace("://", ":&#47;/")

@@ -1,4 +1,4 @@
-"""Draws the charts of a run: metrics by question type, risk and coverage, calibration, time, cost."""
+"""Draws charts for a run: a metric by question type, risk and coverage, calibration, time and cost."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rag.evaluation.records import RowJSON, group_of
 from rag.evaluation.reports import svg_charts
 from rag.evaluation.reports.svg_charts import Bar
 
-_BINS = 10  # of answers, by evidence score, in the calibration curve
-_MAX_TYPES = 12  # question types to draw
-_METRICS_BY_TYPE = ("right", "hit@5", "doc_hit@5")  # the first one that was measured is drawn
+_BINS = 10  # number of points in the calibration curve, each for a bin of answers with similar evidence scores
+_MAX_TYPES = 12  # number of question types to draw
+_METRICS_BY_TYPE = ("right", "hit@5", "doc_hit@5")  # the first of these that the run measured is drawn
 
 
 def run_charts(rows: Sequence[RowJSON]) -> list[tuple[str, str]]:
-    """Returns (title, SVG) of every chart for which the run has data."""
+    """Returns (title, SVG) for each chart that the run has data for."""
     charts = []
     name, bars = metric_by_type(rows)
     if bars:
@@ -32,45 +32,45 @@ def _risk_charts(rows: Sequence[RowJSON]) -> list[tuple[str, str]]:
         return []
     risk = svg_charts.line(
         curve,
-        title="risk by coverage",
+        title="risk at each coverage",
         x="share of questions answered",
-        y="share wrong",
+        y="share of wrong answers",
         marked=(*curve[-1], "this run"),
     )
     calibration = svg_charts.line(
         calibration_curve(rows),
-        title="share right by evidence score",
+        title="share of right answers by evidence score",
         x="evidence score",
-        y="share right",
+        y="share of right answers",
         reference=[(0.0, 0.0), (1.0, 1.0)],
     )
     return [
-        ("Risk and coverage: share of wrong answers if only the answers with the most evidence are given", risk),
+        ("Risk and coverage: share of wrong answers if only the answers with the highest evidence scores are given", risk),
         ("Calibration: on the dashed line, the evidence score equals the share of right answers", calibration),
     ]
 
 
 def _cost_chart(rows: Sequence[RowJSON], times: Sequence[float]) -> list[tuple[str, str]]:
-    """Draws tokens, or milliseconds if no model was used, by the number of characters cited."""
+    """Plots each answer's tokens, or its milliseconds if no model was used, against the number of characters it cites."""
     tokens = [sum(row["measures"].get(name, (0.0, 1))[0] for name in ("tokens_in", "tokens_out")) for row in rows]
     costs, unit = (tokens, "tokens") if any(tokens) else (times, "milliseconds")
     sizes = [sum(len(citation["quote"]) for citation in row["citations"]) for row in rows]
     points = [(size, cost) for size, cost in zip(sizes, costs, strict=True) if size]
     if not points:
         return []
-    chart = svg_charts.dots(points, title="cost by characters cited", x="characters cited", y=unit)
+    chart = svg_charts.dots(points, title="cost by number of characters cited", x="characters cited", y=unit)
     return [("Cost of an answer by the number of characters it cites", chart)]
 
 
 def risk_curve(rows: Sequence[RowJSON]) -> list[tuple[float, float]]:
-    """Returns (share of questions answered, share of wrong answers), from the answer with the most evidence on."""
+    """Returns (share of questions answered, share of wrong answers among them) for decreasing evidence thresholds."""
     given = [row for row in rows if "risk" in row["measures"]]
     points = metrics.risk_coverage([row["evidence"] for row in given], [row["measures"]["risk"][0] == 0 for row in given])
     return [(coverage * len(given) / len(rows), risk) for coverage, risk in points]
 
 
 def metric_by_type(rows: Sequence[RowJSON]) -> tuple[str, list[Bar]]:
-    """Returns the metric that is drawn by question type, and a bar for each of the most frequent types."""
+    """Returns the name of the metric to draw by question type, and a bar for each of the most frequent types."""
     measured = (name for name in _METRICS_BY_TYPE if any(name in row["measures"] for row in rows))
     name = next(measured, _METRICS_BY_TYPE[0])
     by_type: dict[str, list[RowJSON]] = {}
@@ -89,7 +89,10 @@ def _bar(label: str, name: str, rows: Sequence[RowJSON]) -> Bar:
 
 
 def calibration_curve(rows: Sequence[RowJSON]) -> list[tuple[float, float]]:
-    """Returns (mean evidence score, share of right answers) of bins of about equal size, ordered by evidence score."""
+    """Returns (mean evidence score, share of right answers) for each bin of answers.
+
+    The bins contain about the same number of answers each and are ordered by evidence score.
+    """
     given = sorted((row["evidence"], 1 - row["measures"]["risk"][0]) for row in rows if "risk" in row["measures"])
     size = max(1, len(given) // _BINS)
     bins = [given[i : i + size] for i in range(0, len(given), size)]

@@ -1,4 +1,4 @@
-"""Draws small charts as SVG, without network, script or another program. Pure; the page's style sets the colours."""
+"""Draws small charts as SVG without scripts or other programs. Pure; the page's style sheet sets the colours."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _HEIGHT = 460, 250  # of a chart, in SVG user units
+_WIDTH, _HEIGHT = 460, 250  # size of a chart, in SVG user units
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 40  # margins
 _BAR_HEIGHT, _LABEL_WIDTH, _VALUE_WIDTH = 26, 150, 70  # of a bar chart
 _MAX_LABEL = 22  # characters
 
-# Colours for a chart that is an image of its own; report.css has the same rules for charts within a report.
+# Colours for a chart that is a separate image file; report.css has the same rules for charts inside a report.
 _STYLE = (
     "<style>.plot { --ink: #1c2430; --soft: #5a6472; --line: #d9d6cd; --accent: #1f4e8c; font-family: system-ui }"
     "@media (prefers-color-scheme: dark) { .plot { --ink: #e6e4de; --soft: #a3a9b3; --line: #363b44; --accent: #8db8f2 } }"
@@ -27,12 +27,12 @@ _STYLE = (
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of a bar chart.
+    """A bar in a bar chart.
 
     Attributes:
-        value: In [0, 1].
-        low: Lower end of its interval; None if it has no interval. `high` is the upper end.
-        cases: Number of questions behind the value.
+        value: The length of the bar, in [0, 1].
+        low: Lower end of the value's interval; None if it has no interval. `high` is the upper end.
+        cases: Number of questions that the value is computed from.
     """
 
     label: str
@@ -51,15 +51,15 @@ def line(
     marked: tuple[float, float, str] | None = None,
     reference: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """Draws a line through points; both axes begin at 0.
+    """Draws a line through points. Both axes begin at 0.
 
     Args:
-        points: (x, y), in drawing order.
-        title: Read by screen readers.
-        x: Label of the horizontal axis.
-        y: Label of the vertical axis.
-        marked: A point to mark: (x, y, label).
-        reference: Points of a dashed line to compare with.
+        points: The points (x, y), in drawing order.
+        title: Title of the chart, read aloud by screen readers.
+        x: Label for the horizontal axis.
+        y: Label for the vertical axis.
+        marked: A point to highlight, as (x, y, label).
+        reference: Points on a dashed line that the line is compared with.
     """
     all_points = [*points, *reference, *([marked[:2]] if marked else [])] or [(1.0, 1.0)]
     max_x, max_y = (_round_up(max(point[i] for point in all_points)) for i in (0, 1))
@@ -77,7 +77,7 @@ def line(
 
 
 def dots(points: Sequence[tuple[float, float]], *, title: str, x: str, y: str) -> str:
-    """Draws a dot for each (x, y); both axes begin at 0. Arguments as for `line`."""
+    """Draws a dot for each (x, y). Both axes begin at 0. The arguments are the same as for `line`."""
     max_x, max_y = (_round_up(max((point[i] for point in points), default=1.0)) for i in (0, 1))
     parts = list(_axes(max_x, max_y, x, y))
     for point in points:
@@ -87,7 +87,7 @@ def dots(points: Sequence[tuple[float, float]], *, title: str, x: str, y: str) -
 
 
 def bars(given: Sequence[Bar], *, title: str) -> str:
-    """Draws horizontal bars from 0 to 1, each with its interval, value and number of questions."""
+    """Draws horizontal bars on a scale from 0 to 1, each with its interval, value and number of questions."""
     height = _TOP + _BAR_HEIGHT * len(given) + 24
     width = _WIDTH - _LABEL_WIDTH - _VALUE_WIDTH
 
@@ -116,7 +116,7 @@ def bars(given: Sequence[Bar], *, title: str) -> str:
 
 
 def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 24) -> str:
-    """Draws how many questions fall into each of the bins from 0 to the largest value."""
+    """Draws the number of questions in each bin; the bins divide the range from 0 to the largest value equally."""
     max_x = _round_up(max(values, default=1.0))
     counts = [0] * bins
     for value in values:
@@ -132,7 +132,7 @@ def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 24) ->
 
 
 def standalone(svg: str) -> str:
-    """Returns a chart as an image file of its own, with namespace, size and colours that a page would provide."""
+    """Returns a chart as a separate image file, by adding the namespace, size and colours that a page would provide."""
     image = svg.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" ', 1)
     return image.replace(">", f">{_STYLE}", 1)
 
@@ -165,7 +165,7 @@ def _svg(parts: Sequence[str], title: str, height: float) -> str:
 
 
 def _round_up(value: float) -> float:
-    """Rounds up to the next of 1, 2, 4, 5, 8 or 10 times a power of ten.
+    """Rounds up to the nearest number that is 1, 2, 4, 5, 8 or 10 times a power of ten.
 
     Example:
         >>> _round_up(23.0), _round_up(0.0)

@@ -1,4 +1,4 @@
-"""How reports, the terminal and the page word the outcome of a question and the value of a metric."""
+"""Formats outcomes of questions and values of metrics for reports, the terminal and the web interface."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from rag.evaluation.comparison import is_right
 from rag.evaluation.records import RowJSON
 from rag.text.unicode_text import DIRECTION_MARKS
 
-# Outcome of a question → its name for people.
+# Outcome of a question → the words that readers see.
 OUTCOMES = {
     "right": "correct",
     "wrong": "wrong",
     "declined": "correctly declined",
     "refused": "answerable but declined",
     "answered": "unanswerable but answered",
-    "unknown": "not judged, no gold",
+    "unknown": "not checked, no gold",
 }
-_COUNTS = ("questions", "answerable", "citations")  # metrics without decimals
-# Marks that change the direction of the text after them → a visible replacement character.
+_COUNTS = ("questions", "answerable", "citations")  # metrics that are whole numbers
+# Invisible characters that change the direction of the text after them → a visible replacement character.
 _DIRECTION_MARKS = str.maketrans(dict.fromkeys(DIRECTION_MARKS, "\ufffd"))
 
 
 def outcome(row: RowJSON) -> str:
-    """Returns the outcome of a question, a key of `OUTCOMES`."""
+    """Returns the outcome of a question, which is a key in `OUTCOMES`."""
     declined = row["status"] == "abstained"
     if not row["question"]["answerable"]:
         return "declined" if declined else "answered"
@@ -34,13 +34,13 @@ def outcome(row: RowJSON) -> str:
 
 
 def count_outcomes(rows: Sequence[RowJSON]) -> dict[str, int]:
-    """Returns the number of questions by outcome, in the order of `OUTCOMES`; outcomes that do not occur are left out."""
+    """Returns outcome → number of questions, in the order of `OUTCOMES`. Outcomes that do not occur are left out."""
     found = [outcome(row) for row in rows]
     return {name: found.count(name) for name in OUTCOMES if name in found}
 
 
 def format_value(value: float | None, metric: str = "") -> str:
-    """Formats the value of a metric.
+    """Formats a metric's value. A missing value becomes a dash.
 
     Example:
         >>> format_value(0.87654), format_value(12.0, "p50_ms"), format_value(61, "questions"), format_value(None)
@@ -55,7 +55,7 @@ def format_value(value: float | None, metric: str = "") -> str:
 
 
 def format_interval(interval: tuple[float, float] | None, metric: str = "") -> str:
-    """Formats an interval; empty if there is none.
+    """Formats a metric's interval. Returns an empty text if there is no interval.
 
     Example:
         >>> format_interval((0.5, 0.75))
@@ -65,5 +65,5 @@ def format_interval(interval: tuple[float, float] | None, metric: str = "") -> s
 
 
 def show_direction_marks(text: str) -> str:
-    """Replaces invisible marks that would reorder the text after them by a visible character."""
+    """Replaces invisible characters that would reorder the text after them with a visible character."""
     return text.translate(_DIRECTION_MARKS)
