@@ -1,8 +1,8 @@
-"""Embeds and stores documents that were parsed and split, several together. What it acknowledges is on disk.
+"""Embeds and stores parsed and split documents in batches. Every acknowledged document is on disk.
 
-Small documents are embedded and committed together. A long one is committed with its words first, so that it is found while
-its vectors follow; a changed one replaces its older revision only when it is complete. Passages that an older revision has
-already are not embedded again.
+Small documents are embedded and committed together. A long document is first committed without vectors, so that it can
+already be found by its wording; its vectors follow. A changed document replaces its older revision only when it is
+complete. Passages that already exist in the older revision are not embedded again.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TOGETHER = 256  # passages embedded and committed together: some seconds of work, which is what a kill can cost
-TOGETHER_CHARACTERS = 4_000_000  # of documents that wait for each other
-LONG = 1_024  # passages from which a document is committed with its words first
-_WORDS_AT_ONCE = 4_000  # passages of a long document written in one transaction
+TOGETHER = 256  # passages embedded and committed together: a few seconds of work, the most that a kill can lose
+TOGETHER_CHARACTERS = 4_000_000  # total code points of the documents in a batch
+LONG = 1_024  # with this many passages or more, a document is committed before it has vectors
+_WORDS_AT_ONCE = 4_000  # passages of a long document written per transaction
 
 OnProgress = Callable[[Progress], None]
 
@@ -42,9 +42,9 @@ class Tally:
     """A `SyncReport` in the making.
 
     Attributes:
-        found: Passages of long documents stored so far, whose vectors follow.
-        done: Files started.
-        total: Files known so far.
+        found: Number of passages from long documents stored so far; their vectors follow.
+        done: Number of files started.
+        total: Number of files known so far.
     """
 
     on_progress: OnProgress
@@ -59,23 +59,23 @@ class Tally:
     total: int = 0
 
     def start(self, source: str) -> None:
-        """Reports that a file is started, and counts it."""
+        """Reports that work on a file is starting, and counts the file."""
         self.on_progress(Progress(source, self.done, self.total, self.passages))
         self.done += 1
 
     def report(self, source: str) -> None:
-        """Reports how far the import is. Called after every commit: all files may have been parsed long before."""
+        """Reports the import's progress. Called after every commit, because all files may have been parsed long before."""
         self.on_progress(Progress(source, self.done, self.total, self.passages, self.found))
 
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """A file that was parsed completely.
+    """The result of parsing a file completely.
 
     Attributes:
-        seen: What the scan saw of it, and of its parts that failed.
-        gone: Ids of documents that it held before and no longer holds.
-        original: Its bytes, if they exist nowhere else.
+        seen: The file's state at the scan, followed by an entry for each part of the file that failed.
+        gone: Ids of documents that the file no longer contains.
+        original: The file's bytes, if they exist nowhere else.
     """
 
     seen: tuple[FileSeen, ...]
@@ -85,13 +85,13 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDocument:
-    """A document that was parsed and split, and waits to be embedded.
+    """A document that was parsed and split, and is waiting to be embedded.
 
     Attributes:
-        more: The passages after these, of a long document; None if these are all.
-        file: Source of the file it came in.
-        outcome: What to remember of the file once this document, its last, is stored; None for the others.
-        older: The revision it replaces, or that existed under another name; None if it is new.
+        more: The remaining passages of a long document; None if `passages` contains all of them.
+        file: Source of the file that the document was read from.
+        outcome: The file's outcome, recorded once the file's last document is stored; None for all documents but the last.
+        older: The revision that the document replaces, or the same document under its former name; None if it is new.
     """
 
     root_id: int
@@ -116,7 +116,7 @@ class BatchWriter:
         self._embedder = embedder
 
     def store(self, documents: Iterable[PreparedDocument], tally: Tally) -> None:
-        """Embeds and stores documents, several together: few at first, so that the embedder starts at once."""
+        """Embeds and stores documents in batches; the first batches are small, so that the embedder starts at once."""
         batch: list[PreparedDocument] = []
         together = TOGETHER // 8
         for prepared in documents:
@@ -130,17 +130,18 @@ class BatchWriter:
         self._commit(batch, tally)
 
     def finish_file(self, root_id: int, outcome: FileOutcome) -> None:
-        """Remembers that a file was parsed completely, and hides what it no longer holds."""
+        """Records that a file was parsed completely, and hides documents that it no longer contains."""
         self._catalog.documents.hide(outcome.gone)
         self._catalog.files.record_scans(root_id, outcome.seen)
         if outcome.original is not None:
             self._catalog.files.keep_original(outcome.seen[0].content_hash, outcome.original)
 
     def embed_waiting(self, tally: Tally) -> None:
-        """Embeds passages that have no vector yet, oldest first, and publishes the revisions that waited for them.
+        """Embeds passages that have no vector yet, oldest first, and publishes the revisions that were waiting for them.
 
         Raises:
-            EmbedderError: The embedder failed; the remaining passages keep only their words until the next import.
+            EmbedderError: The embedder failed; until the next import, the remaining passages can be found only by their
+                wording.
         """
         while waiting := self._catalog.passages.waiting(TOGETHER):
             texts = []
@@ -157,7 +158,7 @@ class BatchWriter:
             tally.report(waiting[-1].source)
 
     def _commit(self, batch: Sequence[PreparedDocument], tally: Tally) -> None:
-        """Embeds and stores documents together. If the embedder fails, they are stored with their words only."""
+        """Embeds and stores a batch of documents. If the embedder fails, they are stored without new vectors."""
         if not batch:
             return
         vectors, embedded = self._batch_vectors(batch)
@@ -178,7 +179,7 @@ class BatchWriter:
         tally.report(batch[-1].document.source)
 
     def _batch_vectors(self, batch: Sequence[PreparedDocument]) -> tuple[list[Vector | None], int]:
-        """Returns the vector of each passage of a batch, and how many were embedded; None where the embedder failed."""
+        """Returns each passage's vector (None if the embedder failed), and the number of passages that were embedded."""
         vectors = [vector for prepared in batch for vector in map(self._known_vectors(prepared), prepared.passages)]
         missing = [i for i, vector in enumerate(vectors) if vector is None]
         if not missing:
@@ -198,7 +199,7 @@ class BatchWriter:
         return vectors, len(missing)
 
     def _commit_long(self, prepared: PreparedDocument, more: Iterator[Passage], tally: Tally) -> None:
-        """Stores a long document with its words, in several short transactions; its vectors follow."""
+        """Stores a long document in several short transactions; the vectors that must still be computed follow later."""
         document_id = self._catalog.documents.stage(prepared.root_id, prepared.document, prepared.file)
         version, known = self._catalog.versions.current().id, self._known_vectors(prepared)
         part = prepared.passages
@@ -219,9 +220,10 @@ class BatchWriter:
                 self._finish_document(prepared, tally)
 
     def _known_vectors(self, prepared: PreparedDocument) -> Callable[[Passage], Vector | None]:
-        """Returns what gives the vector of a passage that an older revision has: same text under the same title.
+        """Returns a function that looks up a passage's vector in the older revision: same text under the same title.
 
-        A document with the same content under another name is the same document, though its title may come from its name.
+        A document with the same content under another name counts as the same document, even if its title differs because
+        it was derived from the name.
         """
         older = prepared.older
         facts = self._catalog.documents.without_text(older.id) if older is not None else None
@@ -234,7 +236,7 @@ class BatchWriter:
         return lambda passage: known.get((passage.heading, _text_of(prepared.document, passage)))
 
     def _store_vectors(self, document_id: int, passage_ids: Sequence[int], vectors: Sequence[Vector | None]) -> None:
-        """Stores the vectors that exist; none if the document was removed in the meantime."""
+        """Stores the vectors that are known; stores none if the document was removed in the meantime."""
         found = [(id_, vector) for id_, vector in zip(passage_ids, vectors, strict=False) if vector is not None]
         if found:
             import numpy as np

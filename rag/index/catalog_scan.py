@@ -1,4 +1,4 @@
-"""Scans the catalog's vectors, all or only those that Chroma has not confirmed yet, in step with the change log."""
+"""Scans all of the catalog's vectors, or only those that Chroma has not confirmed yet, in step with the change log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from rag.index.catalog import Catalog
 
-_ROWS_AT_ONCE = 5_000  # read together: 8 MB of vectors
+_ROWS_AT_ONCE = 5_000  # rows per read: 8 MB of vectors
 
 
 class CatalogScan:
-    """An exact scan in step with one catalog. Not safe to share between threads.
+    """An exact scan that is kept in step with one catalog. Not safe to share between threads.
 
     Args:
         catalog: The catalog.
@@ -30,16 +30,16 @@ class CatalogScan:
     def clear(self) -> None:
         """Frees the vectors; the next `update` reads them again."""
         self._scan = ExactScan()
-        self._has_all = False  # whether the scan holds every vector, or only those after a position in the log
-        self._seq = 0  # the last log entry that the scan holds
+        self._has_all = False  # whether the scan has every vector, or only those after a position in the log
+        self._seq = 0  # number of the last log entry that the scan has applied
         self._version = 0  # the index version that the vectors belong to
 
     def update(self, *, all_vectors: bool, after: int) -> None:
-        """Brings the scan up to the end of the log.
+        """Brings the scan up to date with the log.
 
         Args:
-            all_vectors: Hold every vector of the current index version.
-            after: Otherwise hold only what follows this log entry.
+            all_vectors: Scan every vector in the current index version.
+            after: Otherwise, scan only vectors that were logged after this entry.
         """
         version, trimmed = self._catalog.versions.current().id, self._catalog.changes.trimmed()
         is_valid = self._version == version and self._has_all == all_vectors and self._seq >= trimmed
@@ -54,12 +54,12 @@ class CatalogScan:
             self._seq = entries[-1].seq
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Drops vectors that Chroma has now, unless the scan holds every vector."""
+        """Drops vectors that Chroma now has, unless this is a scan of all vectors."""
         if not self._has_all:
             self._scan.apply((key, None) for key in keys)
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Returns (key, cosine) of at most k vectors, best first."""
+        """Returns (key, cosine similarity) for the k nearest vectors, or for all if there are fewer, best first."""
         return self._scan.nearest(vector, k)
 
     def _read_all(self) -> None:

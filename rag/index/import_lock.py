@@ -1,4 +1,4 @@
-"""The lock by which imports into one index take turns."""
+"""The lock that makes imports into the same index take turns."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def import_lock(folder: Path) -> NamedLock:
 
 @contextmanager
 def import_turn(folder: Path, timeout_s: float = TIMEOUT_S) -> Iterator[None]:
-    """Waits for its turn to import into an index, and holds the lock inside.
+    """Waits for an index's import lock, and holds it inside the `with` block.
 
     Raises:
-        IndexBusyError: Another process still imports; the message names it.
-        StorageError: The folder cannot be written.
+        IndexBusyError: Another process is still importing; the message names it.
+        StorageError: The folder cannot be written to.
     """
     lock = import_lock(folder)
     lock.acquire(timeout_s)

@@ -1,4 +1,4 @@
-"""Adds, syncs, reloads and removes documents: decides under which root each belongs, and takes turns with other imports."""
+"""Adds, syncs, reloads and removes documents: decides which root each belongs to, and takes turns with other imports."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Imports:
     Args:
         folder: The index folder.
         catalog: Its catalog.
-        ingest: Returns what reads, splits, embeds and stores documents; loads the embedder.
-        fetcher: Returns what fetches web pages.
-        include: Patterns of files that are imported from folders; all if empty.
-        exclude: Patterns of files that are left out.
+        ingest: Returns the object that reads, splits, embeds and stores documents; the call loads the embedder.
+        fetcher: Returns the object that fetches web pages.
+        include: Patterns for the files to import from folders; all files if empty.
+        exclude: Patterns for the files to leave out.
 
     Attributes:
-        changed: Whether this process changed the index.
+        changed: Whether this process has changed the index.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Imports:
             with self.turn() as ingest:
                 placed = [self._placed(name, found) for name, found in files]
                 report = self._noted(ingest.add(placed, ignored, on_progress))
-        for page in self._fetched(urls):  # no other import waits while a server thinks
+        for page in self._fetched(urls):  # without the lock: no other import waits for a slow server
             report = report.joined(self.add_raw("url", page, on_progress))
         return report
 
     def add_raw(self, kind: str, raw: InMemoryFile, on_progress: OnProgress) -> SyncReport:
-        """Adds bytes that are not a file, under a root of a kind ("url" or "stream")."""
+        """Adds content that is not in a file, under a root of this kind ("url" or "stream")."""
         with self.turn() as ingest:
             return self._noted(ingest.add_bytes(self._catalog.files.root_id(kind, ""), [raw], on_progress))
 
@@ -95,7 +95,7 @@ class Imports:
             return self._noted(ingest.add_documents(root_id, documents, on_progress))
 
     def reload(self, source: str, on_progress: OnProgress) -> SyncReport:
-        """Reads a document's file again, or fetches its page again; see `Library.reload`."""
+        """Reads a document's file again, or fetches its web page again; see `Library.reload`."""
         if is_url(source):
             return self.add([source], on_progress)
         roots = {root_id: path for kind in ("sync", "add") for root_id, path in self._catalog.files.roots(kind)}
@@ -110,11 +110,11 @@ class Imports:
         return self.add(paths, on_progress)
 
     def refresh(self, on_progress: OnProgress) -> SyncReport:
-        """Fetches every page again that changed; see `Library.refresh`."""
+        """Fetches the web pages again that have changed; see `Library.refresh`."""
         return self.add(self._catalog.documents.files_of_kind("url"), on_progress)
 
     def remove(self, sources: Iterable[str]) -> int:
-        """Removes documents; returns how many. See `Library.remove`."""
+        """Removes documents and returns how many were removed. See `Library.remove`."""
         names = list(sources)
         failed = {place for source in names for place in self._catalog.files.failed(source)}
         of_failed = {source for _, source in failed}
@@ -132,7 +132,7 @@ class Imports:
 
     @contextmanager
     def turn(self, timeout_s: float = TIMEOUT_S) -> Iterator[Ingest]:
-        """Waits for its turn to import, and checks that the index takes this embedder's vectors.
+        """Waits for its turn to import, and checks that the index was built with this embedder.
 
         Raises:
             IndexBusyError: Another process is still importing; the message names it.
@@ -144,7 +144,7 @@ class Imports:
             current.check(ingest.embedder)
             if not current.passages and (current.embedder, current.splitter) != (ingest.embedder, ingest.splitter):
                 self._catalog.versions.name(ingest.embedder, ingest.splitter)
-            # Passages of two sizes can be searched together: another size applies from here on.
+            # Passages of different sizes can be searched together, so a new size applies only to documents imported later.
             yield ingest
 
     def _walk(self, folder: Path) -> FolderListing:
@@ -155,7 +155,7 @@ class Imports:
         return report
 
     def _placed(self, name: str, found: FoundFile) -> tuple[int, FoundFile]:
-        """Returns the root of a file named by hand, and the file as it is called there.
+        """Returns the root of a file that was added by name, and the file with its source below that root.
 
         A file in a synced folder belongs to that folder's root.
         """
@@ -167,10 +167,10 @@ class Imports:
         return root_id, replace(found, source=storable_name(Path(name).as_posix()), path=path)
 
     def _fetched(self, urls: Iterable[str]) -> Iterator[InMemoryFile]:
-        """Yields pages as they come; pages that did not change are left out."""
+        """Yields web pages as they arrive; pages that have not changed are left out."""
         from rag.sources.web_pages import normalized_url
 
-        addresses = [normalized_url(url) for url in urls]  # an invalid one is reported before any is fetched
+        addresses = [normalized_url(url) for url in urls]  # an invalid address is reported before any page is fetched
         if not addresses:
             return
         fetcher = self._fetcher()

@@ -1,4 +1,4 @@
-"""What the index sees of a passage: the text that is embedded, the terms it is found by, and its key in vector indexes."""
+"""Derives what is indexed for a passage: the text to embed, the terms to find it by, and its key in vector indexes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rag.index.records import NewPassage
 from rag.records import Document, Passage
 from rag.text.terms import terms
 
-_MOST_TITLE = 240  # code points of a title embedded with each passage: the rest is left to the passage itself
+_MOST_TITLE = 240  # code points of the title, and of the headings, that are embedded with each passage
 
 
 def embedded_text(title: str, heading: str, text: str) -> str:
-    r"""Returns what the embedder sees of a passage: its title and headings too, which are never quoted.
+    r"""Returns the text to embed for a passage: the title and the headings, which are never quoted, then its own text.
 
     Example:
         >>> embedded_text("Annual report", "", "Sales rose.")
@@ -25,14 +25,14 @@ def embedded_text(title: str, heading: str, text: str) -> str:
 def new_passages(
     document_id: int, version: int, document: Document, embedder: str, passages: Iterable[tuple[Passage, str]]
 ) -> Iterator[NewPassage]:
-    """Yields passages with their keys, and the terms of their text, title and headings.
+    """Yields passages with their keys, and the terms from their text, title and headings.
 
     Args:
-        document_id: The revision.
-        version: The index version.
-        document: The revision's title and content hash.
-        embedder: Name of the embedder.
-        passages: Each with its text.
+        document_id: The revision's id.
+        version: The index version's id.
+        document: The revision; only its title and content hash are used.
+        embedder: The embedder's name.
+        passages: The passages, each with its text.
     """
     title = terms(document.title)
     heading, above = "", list(title)
@@ -40,7 +40,7 @@ def new_passages(
         if passage.heading != heading:
             heading = passage.heading
             above = title + terms(heading)
-        # The revision's id is part of the key: a re-embedded passage never shares its key with the older one.
+        # The revision's id is part of the key, so a re-embedded passage never has the same key as the older one.
         name = f"{version}\0{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{embedder}"
         key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
         yield NewPassage(passage, key, " ".join(above + terms(text)))

@@ -1,7 +1,7 @@
-"""Imports documents: finds out what is new, changed, renamed or deleted, and has it parsed, split and stored.
+"""Imports documents: detects which are new, changed, renamed or deleted, and has them parsed, split and stored.
 
-Files are parsed and split in a thread, ahead of the documents that are being embedded and stored (`batch_writer`).
-Repeating an interrupted import continues where it stopped.
+A background thread parses and splits files, ahead of the documents that are being embedded and stored (`batch_writer`).
+Repeating an interrupted import resumes where it left off.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from rag.text.language import language_of
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
 
-_SETTLED_NS = 2_000_000_000  # a file changed within 2 s of the scan may change again within its clock's resolution
-_HELD_SHARE = 0.2  # a larger share that vanishes at once is more likely an unmounted folder than intended
+_SETTLED_NS = 2_000_000_000  # a file changed less than 2 s before the scan could change again and keep its timestamp
+_HELD_SHARE = 0.2  # if a larger share vanishes at once, an unmounted folder is more likely than deletions
 
 
 class Ingest:
@@ -49,8 +49,8 @@ class Ingest:
         parser: Turns bytes into documents.
         splitter: Splits text into passages.
         embedder: Embeds passages.
-        max_file_mb: Larger files are refused.
-        parsers_version: Changes when the parsers can read more: failed files are then read again.
+        max_file_mb: Files larger than this are refused.
+        parsers_version: Changes when the parsers learn to read more files; files that failed are then read again.
 
     Attributes:
         embedder: Name of the embedder.
@@ -81,12 +81,12 @@ class Ingest:
 
         Args:
             root: The folder, absolute.
-            walk: Its files as they are now.
-            prune: Remove documents whose files vanished even if many vanished at once.
+            walk: The folder's current files.
+            prune: Remove documents whose files have vanished, even if many vanished at once.
             on_progress: Called with the progress.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -100,10 +100,10 @@ class Ingest:
         return self._finish(tally, started, held, walk.ignored)
 
     def add(self, files: Iterable[tuple[int, FoundFile]], ignored: int, on_progress: OnProgress) -> SyncReport:
-        """Adds files, each under the id of its root. Nothing is removed.
+        """Adds files, each given with its root's id. Removes nothing.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -112,17 +112,17 @@ class Ingest:
             by_root.setdefault(root_id, []).append(file)
         tally = Tally(on_progress, total=sum(map(len, by_root.values())))
         for root_id, found in by_root.items():
-            # A file named by hand is wanted, even if it was removed by hand before; and a failed one is read again.
+            # A file added by name is wanted, even if it was removed by hand earlier; a file that failed is read again.
             self._catalog.files.allow_again(root_id, [file.source for file in found])
             known = {source: seen for source, seen in self._catalog.files.scans(root_id).items() if not seen.error}
             self._import_files(root_id, found, known, tally)
         return self._finish(tally, started, (), ignored)
 
     def add_documents(self, root_id: int, documents: Iterable[Document], on_progress: OnProgress) -> SyncReport:
-        """Adds documents that are not files, such as text a program has in memory.
+        """Adds documents that are not files, such as text that a program has in memory.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -135,10 +135,10 @@ class Ingest:
         return self._finish(tally, started, (), 0)
 
     def add_bytes(self, root_id: int, raw: Iterable[InMemoryFile], on_progress: OnProgress) -> SyncReport:
-        """Adds bytes that are not files, such as fetched pages or standard input, and keeps the bytes.
+        """Adds content that is not in files, such as fetched web pages or standard input, and stores the original bytes.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found by their words.
+            EmbedderError: The embedder failed; the documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -147,7 +147,7 @@ class Ingest:
         return self._finish(tally, started, (), 0)
 
     def _finish(self, tally: Tally, started: float, held: tuple[str, ...], ignored: int) -> SyncReport:
-        """Embeds what still waits for vectors, cleans up, and reports."""
+        """Embeds passages that are still waiting for vectors, cleans up, and returns the report."""
         self._writer.embed_waiting(tally)
         self._catalog.sweep(unfinished_too=True)
         return SyncReport(
@@ -211,7 +211,7 @@ class Ingest:
         revisions: Mapping[str, list[Revision]],
         tally: Tally,
     ) -> Generator[PreparedDocument]:
-        """Yields the documents of files that are new or changed; counts the others."""
+        """Yields the documents from new and changed files; counts the unchanged files."""
         before = _Before.of(revisions, {file.source for file in files})
         for file in files:
             tally.start(file.source)
@@ -229,7 +229,7 @@ class Ingest:
     def _prepare(
         self, root_id: int, file: FoundFile, known: FileSeen | None, before: _Before, tally: Tally
     ) -> Iterator[PreparedDocument]:
-        """Parses and splits the documents of one file; unchanged ones are left out."""
+        """Parses and splits the documents in one file; unchanged documents are left out."""
         scanned_ns = time.time_ns()
         content_hash = ""
         existing = before.of_file.get(file.source, {})
@@ -254,7 +254,7 @@ class Ingest:
     def _split_changed(
         self, root_id: int, parsed: ParsedFile, outcome: FileOutcome, before: _Before, tally: Tally
     ) -> Iterator[PreparedDocument]:
-        """Splits the documents of a file that are new or changed; removes what the file no longer holds with the last."""
+        """Splits a file's new and changed documents; the last one also removes documents that are no longer in the file."""
         seen = outcome.seen[0]
         existing = before.of_file.get(seen.source, {})
         documents = [
@@ -298,16 +298,16 @@ class Ingest:
         )
 
     def _remove_vanished(self, root_id: int, root: Path, walk: FolderListing, prune: bool, tally: Tally) -> tuple[str, ...]:
-        """Removes documents whose files are gone; returns those that were kept because too many are gone."""
+        """Removes documents whose files are gone; returns the files of documents kept because too many are gone."""
         there = {file.source for file in walk.files}
         if not walk.unreadable:
             self._catalog.files.prune_removed(root_id, there)
         files = _Before.of(self._catalog.documents.revisions(root_id), there).of_file
         unread = tuple(f"{folder}/" for folder in walk.unreadable)
-        # A file that the walk skips, but that was added by name, still exists.
+        # A file that was added by name may still exist although the folder's listing leaves it out.
         missing = (file for file in set(files) - there if not file.startswith(unread))
         gone = sorted(file for file in missing if file in walk.excluded or not os.path.lexists(root / file))
-        # A file that exists under another name was moved, and is not lost; nor is one that the patterns leave out.
+        # A file that exists under another name was moved, not lost; nor is a file lost that the patterns exclude.
         contents = {revision.content_hash for file in set(files) & there for revision in files[file].values()}
         lost = [
             file
@@ -325,7 +325,7 @@ class Ingest:
     def _forget_vanished_scans(
         self, root_id: int, root: Path, walk: FolderListing, there: Collection[str], unread: tuple[str, ...]
     ) -> None:
-        parts_of = tuple(f"{file}#" for file in there)  # a failed part of a file has a row of its own
+        parts_of = tuple(f"{file}#" for file in there)  # a failed part of a file has its own row
         unseen = [
             source
             for source in set(self._catalog.files.scans(root_id)) - set(there)
@@ -337,11 +337,11 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The documents of a root before an import.
+    """The documents under a root before an import.
 
     Attributes:
         of_file: Source of a file → source of each of its documents → the newest revision.
-        moved: Content hash → revision, of documents whose files no longer exist under their names.
+        moved: Content hash → revision, for documents whose files no longer exist under their old names.
     """
 
     of_file: Mapping[str, Mapping[str, Revision]]
@@ -360,14 +360,14 @@ _NO_REVISION = Revision(0, "", "")
 
 
 def _source_of(file: str, document: Document) -> str:
-    """Returns the source of a document that came in a file: the file's, or the file's and the part's."""
+    """Returns a document's source: the file's source, followed by the part's if the document is part of a file."""
     return f"{file}#{document.source}" if document.source else file
 
 
 def _is_unchanged(file: FoundFile, seen: FileSeen) -> bool:
-    """Whether a file is as the last scan saw it, by size and times alone. A file that could not be opened is not.
+    """Whether a file is unchanged since the last scan, judging only by size and times; False if it could not be opened.
 
-    The time of the last change of its entry counts too, since programs can set the other time to anything.
+    The time of the last inode change (ctime) counts too, because programs can set the modification time to any value.
     """
     same = (file.size, file.mtime_ns, file.ctime_ns) == (seen.size, seen.mtime_ns, seen.ctime_ns)
     return same and bool(seen.content_hash) and seen.mtime_ns <= seen.scanned_ns - _SETTLED_NS

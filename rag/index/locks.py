@@ -1,4 +1,4 @@
-"""Locks between processes that name their holder, and are released however the holder ends. The home of filelock."""
+"""Locks between processes that name their holder and are released however the holder ends. The only user of filelock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rag.errors import IndexBusyError, StorageError
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
-_WARN_AFTER_S = 1.0  # most imports in other processes only check a folder, and end before that
+_WARN_AFTER_S = 1.0  # most imports only check a folder, and finish sooner than this
 _HOLDER_S = 0.5  # how long a new holder may take to write its name
 
 
@@ -27,7 +27,7 @@ class NamedLock:
 
     Args:
         path: The lock file. The holder's name is in a file next to it.
-        purpose: What the holder does, for the message to other processes: "importing documents".
+        purpose: What the holder is doing, for messages in other processes, such as "importing documents".
     """
 
     def __init__(self, path: Path, purpose: str) -> None:
@@ -37,14 +37,14 @@ class NamedLock:
         self._file: int | None = None
 
     def fileno(self) -> int | None:
-        """Returns the descriptor that holds the lock, for a child to inherit; None while the lock is not held.
+        """Returns the lock's file descriptor, for a child process to inherit; None while the lock is not held.
 
-        A child that inherits the descriptor holds the lock too: it is free when both have closed it or ended.
+        A child that inherits the descriptor holds the lock too: the lock is free once both have closed it or ended.
         """
         return self._file
 
     def try_acquire(self) -> bool:
-        """Takes the lock if it is free. Returns whether it is held now.
+        """Acquires the lock if it is free; returns whether this process holds it now.
 
         Raises:
             StorageError: The folder is not writable.
@@ -69,10 +69,10 @@ class NamedLock:
         return True
 
     def acquire(self, timeout_s: float = 0.0) -> None:
-        """Waits for the lock and takes it. Logs the holder once if the wait takes long.
+        """Waits for the lock and acquires it. If the wait takes long, logs the holder once.
 
         Args:
-            timeout_s: Longest wait, seconds.
+            timeout_s: Longest wait, in seconds.
 
         Raises:
             IndexBusyError: Another process still holds the lock; the message names that process.
@@ -84,7 +84,7 @@ class NamedLock:
             now = time.monotonic()
             if now >= give_up:
                 raise IndexBusyError(
-                    f"another process is {self._purpose} ({self.holder()})", "wait for it to end, or stop it"
+                    f"another process is {self._purpose} ({self.holder()})", "wait until it has finished, or stop it"
                 )
             if now >= warn_at:
                 _log.warning("waiting: another process is %s (%s)", self._purpose, self.holder())
@@ -92,18 +92,18 @@ class NamedLock:
             time.sleep(_POLL_S)
 
     def holder(self) -> str:
-        """Returns the holder: "pid 4711, `rag sync`, since 14:03:10"; empty if the lock is free."""
+        """Returns a description of the holder: "pid 4711, `rag sync`, since 14:03:10"; empty if the lock is free."""
         give_up = time.monotonic() + _HOLDER_S
         while not self._is_free():
             try:
                 who = json.loads(self._holder.read_text(encoding="utf-8"))
                 if _is_running(who["pid"]) or time.monotonic() > give_up:
-                    ending = "" if _is_running(who["pid"]) else ", which has ended; its last work is being finished"
+                    ending = "" if _is_running(who["pid"]) else ", which has ended; its last operation is still finishing"
                     return f"pid {who['pid']}, `{who['command']}`, since {who['since']}{ending}"
             except (OSError, ValueError, KeyError, TypeError):
                 if time.monotonic() > give_up:
                     return "unknown process"
-            time.sleep(_POLL_S)  # the file may still have the previous holder's name
+            time.sleep(_POLL_S)  # the file may still contain the previous holder's name
         return ""
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""The bytes that documents were read from: kept copies, or files that are still unchanged."""
+"""Returns the original bytes that documents were read from: stored copies, or files that have not changed since."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def original(catalog: Catalog, document_id: int, source: str) -> bytes:
-    """Returns the bytes of the file that a document came in, as they were when it was read.
+    """Returns the bytes of the file that a document was read from, as they were at that time.
 
     Args:
         catalog: The catalog.
-        document_id: The document.
-        source: Its source, for the message.
+        document_id: The document's id.
+        source: The document's source, for the error message.
 
     Raises:
-        SourceError: Its file is gone, or has changed since.
+        SourceError: The file no longer exists, or has changed since.
     """
     origin = catalog.documents.origin(document_id)
     kept = catalog.files.original(origin.content_hash)
@@ -33,5 +33,5 @@ def original(catalog: Catalog, document_id: int, source: str) -> bytes:
         with contextlib.suppress(OSError):
             data = Path(origin.root, origin.file).read_bytes()
     if hashlib.sha256(data).hexdigest() != origin.content_hash:
-        raise SourceError(f"the file of {source!r} is gone, or has changed since it was read", "sync it again")
+        raise SourceError(f"the file for {source!r} no longer exists, or has changed since it was read", "sync it again")
     return data

@@ -1,4 +1,4 @@
-"""Runs a generator in its own thread, a bounded distance ahead of the consumer of its results."""
+"""Runs a generator in its own thread, a limited distance ahead of the code that uses its results."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _CLOSE_TIMEOUT_S = 10.0
 
 
 class Prefetcher(Generic[T]):
-    """Yields the results of a generator in order, each produced while the consumer still uses the one before.
+    """Yields a generator's results in order, producing each one while the consumer still uses the previous one.
 
-    Close it, or use it as a context manager: that stops the generator at its next result. An error in the generator is
-    raised to the consumer after the results that came before it.
+    Close the prefetcher, or use it as a context manager, to stop the generator at its next result. An error in the
+    generator is raised in the consumer, after the results that were produced before the error.
 
     Args:
         generator: Produces the results.
-        weight: Result → its size, in any unit.
-        capacity: Total size of results that may wait; a larger result waits alone.
+        weight: Returns a result's size, in any unit.
+        capacity: Largest total size of the results that are waiting; a result larger than this waits alone.
 
     Example:
         >>> with Prefetcher((letter for letter in "abc"), len, 2) as letters:
@@ -73,7 +73,7 @@ class Prefetcher(Generic[T]):
                 if not self._put(result):
                     self._generator.close()
                     break
-        except BaseException as error:  # raised to the consumer
+        except BaseException as error:  # raised in the consumer
             self._error = error
         with self._changed:
             self._is_finished = True

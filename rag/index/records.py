@@ -1,4 +1,4 @@
-"""Records that the use cases exchange with the catalog."""
+"""Records that the catalog exchanges with the code that uses it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """The state of a file at a scan. `error` and `hint` are empty unless the file could not be read."""
+    """A file's state at a scan. `error` and `hint` are empty unless the file could not be read."""
 
     source: str
     size: int
@@ -33,7 +33,7 @@ class Revision:
     """One revision of a document in the catalog.
 
     Attributes:
-        file: Source of the file that the document came in; a file can hold several documents.
+        file: Source of the file that the document was read from; a file can contain several documents.
     """
 
     id: int
@@ -43,11 +43,11 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The file that a document came in.
+    """The file that a document was read from.
 
     Attributes:
-        kind: Kind of its root: "sync", "add", "url", "stream" or "memory".
-        root: Path of its root; empty if the root has none.
+        kind: Kind of the file's root: "sync", "add", "url", "stream" or "memory".
+        root: Path of the file's root; empty if the root has none.
         file: Source of the file.
         content_hash: SHA-256 of the file, hexadecimal.
     """
@@ -60,14 +60,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class IndexVersion:
-    """The passages of all documents, split by one splitter and embedded by one embedder.
+    """One version of all documents' passages, made by one splitter and embedded by one embedder.
 
     Attributes:
         state: "current" (the version that is searched), "building", or "former".
         embedder: Name of the embedder; empty before the first document.
-        splitter: Name of the splitter that the version was started with.
+        splitter: Name of the splitter with which the version was started.
         passages: Number of passages.
-        terms: Total number of their terms.
+        terms: Total number of terms in the passages.
     """
 
     id: int
@@ -78,15 +78,15 @@ class IndexVersion:
     terms: int
 
     def check(self, embedder: str) -> None:
-        """Checks that vectors of an embedder fit this version; a version without passages takes any.
+        """Checks that this version was built with the given embedder; a version without passages accepts any embedder.
 
         Raises:
             EmbedderChangedError: The version was built with another embedder.
         """
         if self.passages and self.embedder != embedder:
             raise EmbedderChangedError(
-                f"this index was built with the embedder {self.embedder!r}, but the settings name {embedder!r}",
-                "change the setting back, or re-embed the documents: rag reindex",
+                f"this index was built with the embedder {self.embedder!r}, but the settings specify {embedder!r}",
+                "change the setting back, or re-embed your documents: rag reindex",
             )
 
 
@@ -95,8 +95,8 @@ class NewPassage:
     """A passage to store.
 
     Attributes:
-        key: Its key in vector indexes.
-        terms: The stems that it is found by, joined by spaces.
+        key: The passage's key in vector indexes.
+        terms: The stems that the passage can be found by, separated by spaces.
     """
 
     passage: Passage
@@ -133,7 +133,7 @@ class StoredPassage:
 
 @dataclass(frozen=True, slots=True)
 class PassageTerms:
-    """The stems that a passage is found by, joined by spaces."""
+    """The stems that a passage can be found by, separated by spaces."""
 
     id: int
     document_id: int
@@ -143,7 +143,7 @@ class PassageTerms:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One change of the log that a vector index follows: an upsert, or a delete if `vector` is None."""
+    """One change in the log that a vector index follows: an upsert, or a delete if `vector` is None."""
 
     seq: int
     key: str
@@ -155,7 +155,7 @@ class RunInfo:
     """A stored evaluation run, without its answers.
 
     Attributes:
-        whole: Whether the answers still exist: they are deleted with a document that they quote.
+        whole: Whether the answers still exist; removing a document that they quote deletes them.
     """
 
     number: int
@@ -170,7 +170,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """An evaluation run to store. The catalog does not look inside `data`.
+    """An evaluation run to store. The catalog does not interpret `data`.
 
     Attributes:
         made: Start time, ISO 8601, UTC.

@@ -1,9 +1,9 @@
-"""Splits a document's text into passages: exact offsets of whole sentences, packed at the least cost.
+"""Splits a document's text into passages: packs whole sentences at the lowest cost, and keeps their exact offsets.
 
-The cost prefers sizes near the target, and ends at the end of a paragraph or section. LlamaIndex's SentenceSplitter fills
-each passage to the limit and splits where it is full. At equal recall, packing gives passages with less text that does not
-belong to the answer (benchmarks/README.md), and offsets need no search, since no text is rebuilt.
-`rag.integrations.llama_index` offers that splitter under the same port.
+The cost is lowest for passages near the target size that end with a paragraph or section. LlamaIndex's SentenceSplitter
+fills each passage up to the limit and splits where the passage is full. At equal recall, packing gives passages with less
+text that is irrelevant to the answer (benchmarks/README.md). Because no text is rebuilt, offsets need not be searched for.
+`rag.integrations.llama_index` provides LlamaIndex's splitter with the same interface.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from rag.records import Passage
 from rag.text.sentences import sentences
 
 _TARGET = 0.64  # target size, as a share of the largest size
-_CHARACTERS_A_TOKEN = 8  # counted at least: a long run of letters may be one token, and still fills a passage
-_BLOCK = 200_000  # code points packed together: bounds memory, whatever the document's length
-# Cost of ending a passage there; a size that differs from the target by a factor e costs 1.
+_CHARACTERS_A_TOKEN = 8  # per token at most: a long run of letters may be a single token, but still takes up space
+_BLOCK = 200_000  # code points packed together: limits memory use, however long the document is
+# Cost of ending a passage at such a place; for comparison, a size that misses the target by a factor of e costs 1.
 _COST_AT_LINE, _COST_AT_PARAGRAPH, _COST_IN_PARAGRAPH = 0.4, 0.3, 1.0
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)$")
@@ -42,7 +42,7 @@ class SentencePacker:
 
     Args:
         passage_tokens: The largest size, in the embedder's tokens.
-        token_starts: Text → offset of each of its tokens, ascending; must not truncate the text.
+        token_starts: Returns the offset of each token in a text, ascending; must not truncate the text.
     """
 
     def __init__(self, passage_tokens: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -51,7 +51,7 @@ class SentencePacker:
         self._token_starts = token_starts
 
     def split(self, text: str, markdown: bool) -> Iterator[Passage]:
-        """Yields the passages in order; together they contain every character that is not white space.
+        """Yields the passages in order; together they contain every character that is not whitespace.
 
         Args:
             text: The canonical text.
@@ -77,7 +77,7 @@ class SentencePacker:
 
     def _parts(self, text: str, start: int, end: int, size: int) -> Iterator[_Unit]:
         """Splits a sentence that is too long into parts of about equal length, at spaces where possible."""
-        count = math.ceil(size / self._largest * 1.25)  # spare room, since tokens are not spread evenly
+        count = math.ceil(size / self._largest * 1.25)  # leaves spare room, because tokens are not spread evenly
         step = math.ceil((end - start) / count)
         while start < end:
             stop = min(end, start + step)
@@ -97,7 +97,7 @@ class SentencePacker:
 
 
 def _pack(text: str, units: Sequence[_Unit], largest: int) -> list[tuple[int, int]]:
-    """Returns the cheapest packing, (first, last) unit of each passage, by dynamic programming over the passages' ends."""
+    """Returns the cheapest packing: (first, last) unit of each passage. Uses dynamic programming over passage ends."""
     target = largest * _TARGET
     ends = [_cost_of_end(text, units[i].end, units[i + 1].start) for i in range(len(units) - 1)] + [0.0]
     cost = [0.0]  # i → cost of packing the first i units
@@ -127,8 +127,8 @@ def _cost_of_end(text: str, end: int, following: int) -> float:
 
 
 def _sections(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yields (start, end, path of headings) of each section of Markdown. Headings inside fenced code are code."""
-    path: list[tuple[int, str]] = []  # (level, words) of the headings above
+    """Yields (start, end, path of headings) for each section in Markdown text. Headings in fenced code do not count."""
+    path: list[tuple[int, str]] = []  # (level, text) of the enclosing headings
     begin, position, fenced, has_words = 0, 0, "", False
     for line in text.split("\n"):
         fence = _FENCE.match(line)
@@ -136,7 +136,7 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
         if fence and fenced in ("", fence.group(1)):
             fenced = "" if fenced else fence.group(1)
         elif heading:
-            # A heading right below another stays with it: a section needs text of its own.
+            # A heading directly below another one joins the same section: every section needs some text.
             if has_words:
                 yield begin, position, _joined(path)
                 begin, has_words = position, False
@@ -152,7 +152,7 @@ def _joined(path: Sequence[tuple[int, str]]) -> str:
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits a long text into blocks to be packed one by one: after a blank line, else a line, a space, or anywhere."""
+    """Splits a long text into blocks to pack one by one: after a blank line, else after a line or space, else anywhere."""
     while end - start > _BLOCK:
         limit = start + _BLOCK
         stop = max((m.end() for m in _BLANK_LINE.finditer(text, limit - _BLOCK // 10, limit)), default=0)

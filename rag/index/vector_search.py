@@ -1,8 +1,8 @@
-"""Finds the passages nearest to a vector: through Chroma in the process that has Chroma open, elsewhere by an exact scan.
+"""Finds the passages nearest to a vector: with Chroma in the process that has it open, with an exact scan in all others.
 
-The catalog is the source of both. A generation of Chroma is filled with all vectors, then follows the catalog's change
-log, and stores its own position. Vectors that Chroma has not confirmed yet are scanned exactly. So an answer never waits
-for Chroma, never depends on Chroma alone, and never misses an acknowledged document.
+Both get their vectors from the catalog. A new Chroma index (a generation) is first filled with all vectors, then applies
+the catalog's change log, and stores how far it has come. Vectors that Chroma has not confirmed yet are scanned exactly.
+Therefore an answer never waits for Chroma, never depends on Chroma alone, and never misses an acknowledged document.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     Changes = list[tuple[str, NDArray[np.float32] | None]]
 
 _log = logging.getLogger(__name__)
-_CHANGES_AT_ONCE = 512  # passed to Chroma in one call, 0.2 s; a question waits for one such call at most
-_SCAN_ALL_UP_TO = 8_000  # passages: scanning all of them takes 1 ms, less than a query to Chroma
-_LOG_KEPT = 20_000  # confirmed log entries, kept for processes that scan; one that lags further reads all vectors again
+_CHANGES_AT_ONCE = 512  # passed to Chroma in one call, which takes 0.2 s; a question waits for at most one such call
+_SCAN_ALL_UP_TO = 8_000  # passages: scanning all of them takes 1 ms, less than a query in Chroma
+_LOG_KEPT = 20_000  # confirmed log entries kept for scanning processes; a process further behind rereads all vectors
 _RETRY_PAUSE_S = 30.0  # after a second failure in a row; doubled after each further one
 _LONGEST_RETRY_PAUSE_S = 3600.0
 
 
 class VectorIndex(Protocol):
-    """A vector index on disk that one process may open at a time (Chroma; a fake in tests)."""
+    """A vector index on disk that only one process may open at a time (Chroma; a fake in tests)."""
 
     position: str  # how far the index was filled when it was opened; "" if it is new
 
@@ -48,13 +48,13 @@ class VectorIndex(Protocol):
         """Closes the index, so that it can be opened again."""
 
     def abandon(self) -> None:
-        """Closes the index at once; it must not be opened again."""
+        """Closes the index immediately; it must not be opened again."""
 
     def apply(self, changes: Changes, position: str) -> None:
-        """Upserts (key, vector) and deletes (key, None), and stores the position that this reaches."""
+        """Upserts each (key, vector), deletes each (key, None), and stores the position reached by these changes."""
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Returns (key, cosine), best first."""
+        """Returns (key, cosine similarity) for the k nearest vectors, best first."""
 
 
 class IndexLock(Protocol):
@@ -67,26 +67,26 @@ class IndexLock(Protocol):
         """Releases the lock."""
 
     def holder(self) -> str:
-        """Returns who holds the lock, for people; empty if it is free."""
+        """Returns a readable description of the lock's holder; empty if the lock is free."""
 
 
 class GenerationStore(Protocol):
-    """Where the generations of the vector index are stored."""
+    """Stores the generations of the vector index."""
 
     def open(self, name: str) -> VectorIndex:
-        """Opens a generation, or creates it; raises a StorageError if it is not as it was closed."""
+        """Opens or creates a generation; raises a StorageError if it has changed since it was closed."""
 
     def remove_others(self, name: str) -> None:
-        """Removes every generation but this one."""
+        """Removes every generation except this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """How far a generation is filled.
+    """How far a generation has been filled.
 
     Attributes:
-        copied: Id of the last passage copied into it; None once all are copied.
-        seq: The last entry of the change log that it follows.
+        copied: Id of the last passage copied into the generation; None once all have been copied.
+        seq: Number of the last change log entry that the generation has applied.
 
     Example:
         >>> str(_Position(3, 12)), str(_Position(None, 12))
@@ -111,19 +111,19 @@ class VectorSearch:
     Args:
         catalog: The catalog.
         lock: Decides which process may open Chroma.
-        generations: Returns where Chroma's generations are stored; called with the lock held.
+        generations: Returns the store of Chroma's generations; called only while the lock is held.
     """
 
     def __init__(self, catalog: Catalog, lock: IndexLock, generations: Callable[[], GenerationStore]) -> None:
         self._catalog = catalog
         self._lock = lock
         self._generations = generations
-        self._state_lock = threading.RLock()  # held for moments only, since questions wait for it
+        self._state_lock = threading.RLock()  # held only briefly, because questions wait for it
         self._upkeep_lock = threading.RLock()  # held while Chroma is opened, filled or closed
         self._index: VectorIndex | None = None
         self._generation = ""  # name of the open generation
         self._position = _Position(0, 0)
-        self._failures = 0  # in a row
+        self._failures = 0  # number of failures in a row
         self._retry_at = 0.0  # monotonic time before which Chroma is not opened again
         self._scan = CatalogScan(catalog)
 
@@ -138,13 +138,13 @@ class VectorSearch:
         return len(index) if index is not None else 0
 
     def holder(self) -> str:
-        """Returns which process has Chroma open, for people; empty if none has."""
+        """Returns a readable description of the process that has Chroma open; empty if none has."""
         return self._lock.holder()
 
     def try_open(self) -> bool:
         """Opens Chroma unless another process has it open; returns whether this process has it open now.
 
-        A generation that is not as it was closed is discarded, and a new one is created.
+        A generation that has changed since it was closed is discarded, and a new one is created.
 
         Raises:
             StorageError: The new generation cannot be opened either.
@@ -172,7 +172,7 @@ class VectorSearch:
             self._lock.release()
 
     def rebuild(self) -> None:
-        """Replaces the generation by an empty one, to be filled again; does nothing if another process has Chroma open."""
+        """Replaces the generation with an empty one; does nothing if another process has Chroma open."""
         with self._upkeep_lock:
             if self._index is not None or self._lock.try_acquire():
                 self._close_index(keep=False)
@@ -184,10 +184,10 @@ class VectorSearch:
         If Chroma fails, its generation is discarded and a new one is filled.
 
         Args:
-            should_stop: Called between batches; True leaves the rest for later.
+            should_stop: Called between batches; if it returns True, the rest is left for later.
 
         Raises:
-            StorageError: The new generation fails too.
+            StorageError: The new generation failed too.
         """
         with self._upkeep_lock:
             try:
@@ -197,7 +197,10 @@ class VectorSearch:
             return self._apply_changes(should_stop) if self.try_open() else 0
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Returns (key, cosine) of at most k passages, best first; passages removed in the meantime may be among them."""
+        """Returns (key, cosine similarity) for the k nearest passages, best first.
+
+        They may include passages that were removed in the meantime.
+        """
         with self._state_lock:
             index = self._usable_index()
             self._scan.update(all_vectors=index is None, after=self._position.seq)
@@ -215,7 +218,7 @@ class VectorSearch:
         return not self._catalog.meta.get("chroma_generation")
 
     def unconfirmed(self) -> int:
-        """Returns the number of log entries that Chroma has not confirmed."""
+        """Returns the number of log entries that Chroma has not confirmed yet."""
         return self._catalog.changes.newest() - int(self._catalog.meta.get("chroma_filled") or 0)
 
     def difference(self) -> str:
@@ -235,7 +238,7 @@ class VectorSearch:
         generations = self._generations()
         name = name or self._catalog.changes.new_generation()
         generations.remove_others(name)
-        newest = self._catalog.changes.newest()  # before anything is copied: later changes are in the log
+        newest = self._catalog.changes.newest()  # read before anything is copied: later changes are in the log
         try:
             index = generations.open(name)
             position = _Position.parse(index.position) if index.position else _Position(0, newest)
@@ -262,7 +265,7 @@ class VectorSearch:
                 index.abandon()
 
     def _discard_failed(self, error: StorageError) -> None:
-        """Discards the generation after Chroma failed. It is replaced at once the first time, later after a pause."""
+        """Discards the generation after Chroma failed; it is replaced at once the first time, after a pause later on."""
         _log.warning("%s; answering without Chroma until it is rebuilt", error)
         with self._state_lock:
             if self._index is None:
@@ -274,7 +277,7 @@ class VectorSearch:
             self._count_failure()
 
     def _count_failure(self) -> None:
-        """Counts a failure. After the second in a row, the next try has to wait."""
+        """Counts a failure. From the second failure in a row on, the next attempt has to wait."""
         self._failures += 1
         if self._failures > 1:
             pause_s = min(_RETRY_PAUSE_S * 2 ** (self._failures - 2), _LONGEST_RETRY_PAUSE_S)
@@ -311,7 +314,7 @@ class VectorSearch:
             self._catalog.changes.trim(reached.seq - _LOG_KEPT)
 
     def _usable_index(self) -> VectorIndex | None:
-        """Returns Chroma if it lacks only vectors that the log lists, and asking it is faster than scanning all vectors."""
+        """Returns Chroma if it lacks only vectors that the log lists, and if it is faster than a full scan."""
         if self._position.copied is not None or self._catalog.passages.totals()[0] <= _SCAN_ALL_UP_TO:
             return None
         return self._index if self._is_current_generation() else None

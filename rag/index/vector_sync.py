@@ -29,8 +29,8 @@ class VectorSync:
 
     Args:
         catalog: The catalog.
-        vector_search: Chroma and the scan.
-        short_lived: The process ends after a question or two.
+        vector_search: Searches with Chroma or with a scan.
+        short_lived: Whether the process ends after one or two questions.
     """
 
     def __init__(self, catalog: Catalog, vector_search: VectorSearch, *, short_lived: bool) -> None:
@@ -43,7 +43,7 @@ class VectorSync:
         self._closing = threading.Event()
 
     def prepare(self) -> None:
-        """Opens Chroma where that pays off. Called before each search; only the first call does anything."""
+        """Opens Chroma if that pays off. Called before each search; only the first call does anything."""
         with self._guard:
             if self._is_prepared:
                 return
@@ -51,7 +51,7 @@ class VectorSync:
             is_large = self._catalog.vectors.count() > _SCAN_UP_TO_VECTORS
             if self._short_lived and not is_large:
                 return
-            if is_large:  # opening it takes less time than reading all vectors
+            if is_large:  # opening Chroma takes less time than reading all vectors
                 _log_failure(self._vector_search.try_open)
             if not self._short_lived:
                 self._background = threading.Thread(
@@ -60,7 +60,7 @@ class VectorSync:
                 self._background.start()
 
     def sync(self) -> int:
-        """Passes on to Chroma what it has not seen, unless another process has it open; returns the number of changes.
+        """Passes new changes on to Chroma, unless another process has Chroma open; returns the number of changes.
 
         Raises:
             StorageError: Chroma cannot be opened or filled, not even after a rebuild.

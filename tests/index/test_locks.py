@@ -46,7 +46,7 @@ def test_the_holder_is_named(lock: NamedLock, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(IndexBusyError, match=f"importing documents .pid {os.getpid()}, `rag sync`, since ") as raised:
         another(tmp_path).acquire()
 
-    assert "wait for it to end" in raised.value.hint
+    assert "wait until it has finished" in raised.value.hint
     lock.release()
     assert "" == another(tmp_path).holder()
 
@@ -98,7 +98,7 @@ def test_a_child_that_inherited_it_holds_it_too(lock: NamedLock, tmp_path: Path)
     (tmp_path / "import.holder.json").write_text(json.dumps({**holder, "pid": ended.pid}))
 
     assert not another(tmp_path).try_acquire()
-    assert "which has ended; its last work is being finished" in another(tmp_path).holder()
+    assert "which has ended; its last operation is still finishing" in another(tmp_path).holder()
     child.communicate(b"\n")
     free = another(tmp_path)
     assert free.try_acquire()

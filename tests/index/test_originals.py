@@ -32,7 +32,7 @@ def test_a_changed_file_is_not_the_original(library: Library, folder: Path, is_d
     else:
         (folder / "rivers.txt").write_text("The Rhine.")
 
-    with pytest.raises(SourceError, match=r"rivers\.txt.* is gone, or has changed"):
+    with pytest.raises(SourceError, match=r"rivers\.txt.* no longer exists, or has changed"):
         _original(library, "rivers.txt")
 
 

@@ -15,6 +15,6 @@ def test_vectors_of_two_embedders_are_not_mixed(passages: int, embedder: str, fi
     if fits:
         version.check(embedder)
         return
-    with pytest.raises(EmbedderChangedError, match="'mini', but the settings name 'other'") as raised:
+    with pytest.raises(EmbedderChangedError, match="'mini', but the settings specify 'other'") as raised:
         version.check(embedder)
     assert "rag reindex" in raised.value.hint

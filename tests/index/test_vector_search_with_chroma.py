@@ -220,7 +220,7 @@ def test_chroma_errors_are_named(tmp_path: Path) -> None:
     assert "doctor" in raised.value.hint
 
     held = ChromaProcess.open(tmp_path / "new", None)
-    with pytest.raises(StorageError, match="Chroma failed to apply"):
+    with pytest.raises(StorageError, match="Chroma failed on the request 'apply'"):
         held.apply([("a", np.ones(3, np.float32)), ("b", np.ones(3, np.float32))], ":1") or held.apply(
             [("c", np.ones(5, np.float32))], ":2"
         )

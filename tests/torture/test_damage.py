@@ -136,7 +136,7 @@ def test_a_lost_log_is_seen(killed: Path, tmp_path: Path) -> None:
     """Without its write-ahead log, SQLite would show an older state; `doctor --repair` accepts that state."""
     shutil.copytree(killed, tmp_path / "index")
     (tmp_path / "index" / "catalog.sqlite3-wal").unlink()
-    with pytest.raises(IndexDamagedError, match=r"lost its last changes|missing") as raised:
+    with pytest.raises(IndexDamagedError, match=r"lost its latest changes|missing") as raised:
         open_library(tmp_path / "index")
     assert "doctor --repair" in raised.value.hint
 

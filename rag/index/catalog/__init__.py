@@ -1,7 +1,8 @@
-"""The catalog: the SQLite file that is the truth about an index. Documents, text, passages, vectors, terms and the log.
+"""The catalog: the SQLite file with an index's documents, text, passages, vectors, terms and change log.
 
-Each table has a module; the file beneath them is in `database`. Several processes may use a catalog at once; what it
-acknowledges is on disk. It does not embed, rank or know Chroma.
+The catalog is the source of truth for an index. Each table has its own module; the `database` package opens and maintains
+the file itself. Several processes may use a catalog at the same time, and every acknowledged change is on disk. The catalog
+does not embed or rank anything, and knows nothing about Chroma.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ FILE = "catalog.sqlite3"
 
 
 class Catalog:
-    """An open catalog, one attribute a table. Safe to share between threads.
+    """An open catalog, with one attribute per table. Safe to share between threads.
 
     Attributes:
-        lost: Which acknowledged changes are missing; empty unless it was opened with `accept_data_loss`.
+        lost: A description of the acknowledged changes that are missing; always empty unless the catalog was opened with
+            `accept_data_loss`.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -50,23 +52,23 @@ class Catalog:
 
     @classmethod
     def open(cls, folder: Path, holder: Callable[[], str] = str, *, accept_data_loss: bool = False) -> Catalog:
-        """Opens the catalog in an index folder, or creates both.
+        """Opens the catalog in an index folder; creates the folder and the catalog if they do not exist.
 
         Args:
             folder: The index folder.
-            holder: Returns who is importing, for the message of a timeout.
-            accept_data_loss: Open a catalog that lost acknowledged changes; `lost` then says which.
+            holder: Returns which process is importing, for the error message after a timeout.
+            accept_data_loss: Also open a catalog that has lost acknowledged changes; `lost` then describes them.
 
         Raises:
-            StorageError: The folder cannot be created or written.
-            IndexDamagedError: It is damaged, older than what was acknowledged, or from a newer rag.
-            IndexBusyError: Another process was using it all the time.
+            StorageError: The folder cannot be created or written to.
+            IndexDamagedError: The catalog is damaged, lacks acknowledged changes, or was written by a newer version of rag.
+            IndexBusyError: Another process kept the catalog locked for too long.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
-                f"cannot create the index folder {folder} ({error.strerror})", "name another with --index"
+                f"cannot create the index folder {folder} ({error.strerror})", "choose another folder with --index"
             ) from error
         catalog = cls(Connections(folder / FILE, holder))
         try:
@@ -79,31 +81,34 @@ class Catalog:
         return catalog
 
     def close(self) -> None:
-        """Closes it in every thread."""
+        """Closes the catalog's connections in all threads."""
         self._db.close()
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commits everything written inside together, or nothing."""
+        """Commits everything written inside the `with` block together, or nothing at all."""
         return self._db.transaction()
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Reads everything inside as of one moment."""
+        """Makes all reads inside the `with` block see the same snapshot."""
         return self._db.snapshot()
 
     def commits(self) -> int:
-        """Returns a number that grows with every change, whichever process makes it."""
+        """Returns a number that increases with every change, no matter which process makes it."""
         return int(self.meta.get("commits"))
 
     def sweep(self, *, unfinished_too: bool) -> int:
-        """Deletes dead revisions with everything that belongs to them; see `rag.index.catalog.sweeping`."""
+        """Deletes dead revisions and everything that belongs to them; see `rag.index.catalog.sweeping`."""
         return sweep(self._db, self.passages, unfinished_too=unfinished_too)
 
     def problems(self) -> list[str]:
-        """Returns what is wrong with the catalog, one sentence each; slow on a large one."""
+        """Returns a description of each problem found in the catalog; slow if the catalog is large."""
         return problems(self._db)
 
     def back_up(self, path: Path) -> int:
-        """Writes a copy of this moment; returns its size in bytes. See `rag.index.catalog.database.backup`."""
+        """Writes a copy of the catalog's current state; returns the copy's size in bytes.
+
+        See `rag.index.catalog.database.backup`.
+        """
         return back_up(self._db, path)
 
     def clean(self) -> None:

@@ -1,4 +1,4 @@
-"""The log of vector changes: what a vector index has to upsert and delete, in order, since it was filled."""
+"""The change log: which vectors a vector index must upsert or delete, in order, to stay in step with the catalog."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rag.index.records import LogEntry
 
 
 class ChangeLog:
-    """The log of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+    """A catalog's change log. Each method is atomic; `Catalog.transaction` groups several calls into one transaction."""
 
     def __init__(self, connections: Connections, meta: Meta) -> None:
         self._db = connections
         self._meta = meta
 
     def newest(self) -> int:
-        """Returns the number of the last entry that the log ever had; 0 if it never had one."""
+        """Returns the number of the most recent entry, even if it has been deleted since; 0 if there has never been one."""
         return max(int(self._db.query("SELECT coalesce(max(seq), 0) FROM log")[0][0]), self.trimmed())
 
     def after(self, seq: int, limit: int) -> list[LogEntry]:
-        """Returns the next entries after a number. An upsert whose passage is gone since reads as a delete."""
+        """Returns the entries that follow entry `seq`. An upsert whose passage no longer exists is returned as a delete."""
         rows = self._db.query(
             "SELECT l.seq, l.key, v.vector FROM (SELECT * FROM log WHERE seq > ? ORDER BY seq LIMIT ?) l"
             " LEFT JOIN passages p ON l.op = 'upsert' AND p.key = l.key LEFT JOIN vectors v ON v.passage_id = p.id"
@@ -35,11 +35,11 @@ class ChangeLog:
         ]
 
     def trimmed(self) -> int:
-        """Returns the number up to which the log was cleared; an index that is behind it must read all vectors."""
+        """Returns the number of the last entry that was deleted; an index further behind must read all vectors."""
         return int(self._meta.get("log_trimmed") or 0)
 
     def trim(self, upto: int) -> None:
-        """Clears entries that every vector index has, in short transactions."""
+        """Deletes the entries up to number `upto`, which are no longer needed, in short transactions."""
         while self._db.query("SELECT 1 FROM log WHERE seq <= ? LIMIT 1", (upto,)):
             with self._db.transaction():
                 self._db.run(
@@ -48,9 +48,9 @@ class ChangeLog:
                 self._meta.set("log_trimmed", str(upto))
 
     def new_generation(self) -> str:
-        """Names a new generation of the vector index, to be filled with all vectors; returns its name.
+        """Starts a new generation of the vector index, which must be filled with all vectors; returns its name.
 
-        Clears the log, since whatever follows the log starts over too.
+        Clears the log, because everything that follows the log starts over as well.
         """
         name = secrets.token_hex(6)
         with self._db.transaction():

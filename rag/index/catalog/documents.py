@@ -1,7 +1,8 @@
-"""The documents table: revisions of documents, their text and anchors, and what can be asked about them.
+"""The documents table: revisions of documents with their text and anchors, and the queries about them.
 
-A revision is `staged` while its passages are written, `worded` when it lacks only vectors and an older revision is still
-visible, `live` when it is the visible one, `dead` when it waits to be swept. Readers see live revisions only.
+A revision is `staged` while its passages are being written, `worded` when only its vectors are missing and an older
+revision is still visible, `live` when it is the visible revision, and `dead` when it is waiting to be deleted. Readers see
+only live revisions.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from rag.index.records import Origin, Revision
 from rag.records import Anchor, Document, DocumentInfo, Filter, Hit, Ranks
 from rag.sources.records import storable_name
 
-BLOCK = 16_384  # code points of a document's text in one row: what is read to show one passage
+BLOCK = 16_384  # code points of text in each row; showing a passage reads only the rows that contain it
 
 
 class Documents:
-    """Documents of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+    """One catalog's documents. Each method is atomic; `Catalog.transaction` groups several calls into one transaction."""
 
     def __init__(self, connections: Connections, files: Files) -> None:
         self._db = connections
@@ -52,12 +53,12 @@ class Documents:
         return int(self._db.query("SELECT count(*) FROM documents WHERE state = 'live'")[0][0])
 
     def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
-        """Counts live documents, and returns how the first of them begin, sorted by source.
+        """Returns the number of live documents, and the opening text of the first ones, sorted by source.
 
         Args:
-            document_ids: Only these documents; all if None.
-            limit: Number of documents returned.
-            characters: Code points returned of each.
+            document_ids: Consider only these documents; None for all.
+            limit: Maximum number of openings returned.
+            characters: Number of code points returned for each document.
         """
         among = "" if document_ids is None else " AND id IN (SELECT value FROM json_each(?))"
         values = [] if document_ids is None else [json.dumps([*document_ids])]
@@ -91,10 +92,10 @@ class Documents:
         return count, hits
 
     def find(self, source: str) -> int:
-        """Returns the id of the live document with this source, or whose file has this absolute path.
+        """Returns the id of the live document that has this source, or whose file has this absolute path.
 
         Raises:
-            SourceError: There is none, or several synced folders have one.
+            SourceError: No document matches, or documents from several folders do.
         """
         source = storable_name(source)
         rows = self._db.query(
@@ -110,17 +111,17 @@ class Documents:
                 if str(Path(path, found)) == source
             ]
         if not rows:
-            raise SourceError(f"no document {source!r} in this index", "`rag ls` lists them")
+            raise SourceError(f"no document {source!r} in this index", "use `rag ls` to list all documents")
         if len(rows) > 1:
             names = ", ".join(str(Path(path, source)) for _, path in rows)
-            raise SourceError(f"{len(rows)} documents are called {source!r}", f"name one by its path: {names}")
+            raise SourceError(f"{len(rows)} documents are called {source!r}", f"specify one of them by its path: {names}")
         return int(rows[0][0])
 
     def get(self, document_id: int) -> Document:
         """Returns a live document with its text.
 
         Raises:
-            SourceError: It was removed in the meantime.
+            SourceError: The document was removed in the meantime.
         """
         with self._db.snapshot():
             rows = self._db.query(
@@ -149,7 +150,7 @@ class Documents:
         )
 
     def without_text(self, document_id: int) -> Document | None:
-        """Returns what passages are made from, except the text; None if the document was removed in the meantime."""
+        """Returns what passages are made from, but without the text; None if the document was removed in the meantime."""
         rows = self._db.query(
             "SELECT title, media_type, source, content_hash FROM documents WHERE id = ? AND state IN ('live', 'worded')",
             (document_id,),
@@ -160,7 +161,7 @@ class Documents:
         return Document("", title, media_type=media_type, source=source, content_hash=content_hash)
 
     def revisions(self, root_id: int) -> dict[str, list[Revision]]:
-        """Returns source → its live revision and the one that waits for vectors, oldest first."""
+        """Returns source → the live revision and the revision that is waiting for vectors, if they exist, oldest first."""
         found: dict[str, list[Revision]] = {}
         for source, id_, content_hash, file in self._db.query(
             "SELECT source, id, content_hash, file FROM documents WHERE root_id = ? AND state IN ('live', 'worded')"
@@ -175,12 +176,12 @@ class Documents:
         return self._db.query("SELECT id, source FROM documents WHERE state = 'live' ORDER BY source, id")
 
     def text_blocks(self, document_id: int) -> Iterator[str]:
-        """Yields a document's canonical text, piece by piece."""
+        """Yields a document's canonical text, one stored block at a time."""
         for (text,) in self._db.stream("SELECT text FROM texts WHERE document_id = ? ORDER BY start", (document_id,)):
             yield text
 
     def text(self, document_id: int, start: int, end: int) -> str:
-        """Returns the characters [start, end) of a document's canonical text; reads only the rows that hold them."""
+        """Returns the characters [start, end) of a document's canonical text; reads only the rows that contain them."""
         first = start // BLOCK * BLOCK
         rows = self._db.query(
             "SELECT text FROM texts WHERE document_id = ? AND start >= ? AND start < ? ORDER BY start",
@@ -189,7 +190,7 @@ class Documents:
         return "".join(text for (text,) in rows)[start - first : end - first]
 
     def locate(self, document_id: int, offset: int) -> tuple[int | None, str]:
-        """Returns the page of a character and its locator; (None, "") in a document without anchors."""
+        """Returns the page and locator of the character at an offset; (None, "") if the document has no anchors."""
         rows = self._db.query(
             "SELECT start, name, page, counts, first FROM landmarks WHERE document_id = ? AND start <= ?"
             " ORDER BY start DESC LIMIT 1",
@@ -202,15 +203,15 @@ class Documents:
         return anchor.page, anchor.locator(lines)
 
     def content_hash(self, document_id: int) -> str:
-        """Returns the content hash of a document; "" if it was removed in the meantime."""
+        """Returns a document's content hash; "" if the document was removed in the meantime."""
         rows = self._db.query("SELECT content_hash FROM documents WHERE id = ?", (document_id,))
         return str(rows[0][0]) if rows else ""
 
     def origin(self, document_id: int) -> Origin:
-        """Returns the file that a document came in.
+        """Returns the file that a document was read from.
 
         Raises:
-            SourceError: It was removed in the meantime.
+            SourceError: The document was removed in the meantime.
         """
         rows = self._db.query(
             "SELECT r.kind, r.path, d.file, coalesce(f.content_hash, d.content_hash) FROM documents d"
@@ -223,12 +224,12 @@ class Documents:
         return Origin(*rows[0])
 
     def root_and_source(self, document_id: int) -> tuple[int, str]:
-        """Returns the root's id and the source of a document."""
+        """Returns the id of a document's root, and the document's source."""
         root_id, source = self._db.query("SELECT root_id, source FROM documents WHERE id = ?", (document_id,))[0]
         return root_id, source
 
     def files_of_kind(self, kind: str) -> list[str]:
-        """Returns the files that live documents of this kind of root came in, sorted."""
+        """Returns the files that live documents under this kind of root were read from, sorted."""
         rows = self._db.query(
             "SELECT DISTINCT d.file FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.state = 'live'"
             " ORDER BY d.file",
@@ -237,7 +238,7 @@ class Documents:
         return [file for (file,) in rows]
 
     def metadata(self, kind: str, source: str) -> dict[str, str]:
-        """Returns the metadata of a live document by the kind of its root; empty if there is none."""
+        """Returns the metadata of the live document with this source under this kind of root; empty if there is none."""
         rows = self._db.query(
             "SELECT d.metadata FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.source = ?"
             " AND d.state = 'live'",
@@ -254,7 +255,7 @@ class Documents:
         if filters.sources:
             conditions.append("(" + " OR ".join(["source GLOB ?"] * len(filters.sources)) + ")")
             values += filters.sources
-        # A date known only to the year or month passes if any of its days does.
+        # A date that is known only to the month or year passes if any day in that month or year would pass.
         for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
             if bound:
                 conditions.append(f"date <> '' AND substr(date, 1, length(?)) {sign} substr(?, 1, length(date))")
@@ -268,7 +269,7 @@ class Documents:
         return [row[0] for row in self._db.query(f"SELECT id FROM documents WHERE {' AND '.join(conditions)}", values)]
 
     def fields(self, limit: int) -> list[tuple[str, str, int]]:
-        """Returns (field, value, number of live documents) of authors and metadata, the most frequent first."""
+        """Returns (field, value, number of live documents) for authors and metadata, most frequent first."""
         return self._db.query(
             "SELECT name, value, count(*) AS n FROM ("
             " SELECT 'author' AS name, author AS value FROM documents WHERE state = 'live'"
@@ -280,7 +281,7 @@ class Documents:
         )
 
     def languages(self, document_ids: Sequence[int]) -> dict[int, str]:
-        """Returns document id → ISO 639-1 code, for those of these documents whose language is known."""
+        """Returns document id → ISO 639-1 code; documents whose language is unknown are left out."""
         rows = self._db.query(
             "SELECT id, json_extract(metadata, '$.language') FROM documents WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps([*document_ids]),),
@@ -288,19 +289,19 @@ class Documents:
         return {id_: str(language) for id_, language in rows if language}
 
     def waiting(self) -> tuple[int, int]:
-        """Counts the documents that wait for vectors, and their passages that do."""
+        """Returns the number of documents waiting for vectors, and the number of their passages without a vector."""
         rows = self._db.query(
             "SELECT count(*), coalesce(sum(pending), 0) FROM documents WHERE pending > 0 AND state IN ('live', 'worded')"
         )
         return int(rows[0][0]), int(rows[0][1])
 
     def stage(self, root_id: int, document: Document, file: str = "") -> int:
-        """Stores a revision's text and metadata, not visible yet; returns its id.
+        """Stores a revision's text and metadata without making the revision visible yet; returns its id.
 
         Args:
-            root_id: Id of its root.
-            document: The revision.
-            file: Source of the file it came in; its own source if left out.
+            root_id: Id of the document's root.
+            document: The new revision.
+            file: Source of the file that the document was read from; defaults to the document's own source.
         """
         with self._db.transaction():
             document_id = self._db.run(
@@ -334,10 +335,10 @@ class Documents:
         return document_id
 
     def publish(self, document_id: int) -> bool:
-        """Makes a revision the visible one; a changed document waits as `worded` until it has its vectors.
+        """Makes a revision visible; a revision that replaces another waits as `worded` until it has its vectors.
 
-        A new document is visible at once, since its words can be searched already. Returns False if the document was
-        removed in the meantime.
+        A new document becomes visible at once, because it can already be found by its wording. Returns False if the
+        document was removed in the meantime.
         """
         with self._db.transaction():
             rows = self._db.query(
@@ -361,7 +362,7 @@ class Documents:
             return True
 
     def hide(self, document_ids: Iterable[int]) -> None:
-        """Hides documents and forgets the scans of their files. `Catalog.sweep` deletes the rest."""
+        """Hides documents and forgets the scans of their files. `Catalog.sweep` deletes the documents later."""
         with self._db.transaction():
             for document_id in document_ids:
                 for root_id, source in self._db.query("SELECT root_id, source FROM documents WHERE id = ?", (document_id,)):
@@ -369,9 +370,9 @@ class Documents:
                     self._files.forget_scans(root_id, [source])
 
     def discard(self, document_id: int) -> None:
-        """Marks one revision for the next sweep."""
+        """Marks one revision to be deleted by the next sweep."""
         self._db.run("UPDATE documents SET state = 'dead' WHERE id = ?", (document_id,))
 
 
 def _gone() -> SourceError:
-    return SourceError("the document is no longer in this index", "`rag ls` lists those that are")
+    return SourceError("the document is no longer in this index", "use `rag ls` to list all documents")

@@ -1,4 +1,4 @@
-"""The tables about files: folders that are synced, what the last scan of each saw, removed names, and kept originals."""
+"""The tables about files: synced folders, the results of their last scans, removed files, and stored originals."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from rag.sources.records import storable_name
 
 
 class Files:
-    """Files of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+    """One catalog's files. Each method is atomic; `Catalog.transaction` groups several calls into one transaction."""
 
     def __init__(self, connections: Connections) -> None:
         self._db = connections
 
     def root_id(self, kind: str, path: str) -> int:
-        """Returns the id of a root, created if it is new.
+        """Returns a root's id; creates the root if it does not exist.
 
         Args:
-            kind: "sync" (a mirrored folder), "add" (named by hand), "url", "stream" or "memory".
-            path: Absolute path of its folder; empty where it has none.
+            kind: "sync" (a synced folder), "add" (files added by name), "url", "stream" or "memory".
+            path: Absolute path of the root's folder; empty if it has none.
         """
         with self._db.transaction():
             self._db.run("INSERT OR IGNORE INTO roots (kind, path) VALUES (?, ?)", (kind, path))
             return int(self._db.query("SELECT id FROM roots WHERE kind = ? AND path = ?", (kind, path))[0][0])
 
     def roots(self, kind: str) -> list[tuple[int, str]]:
-        """Returns (id, path) of the roots of a kind, sorted by path."""
+        """Returns (id, path) of every root of this kind, sorted by path."""
         return self._db.query("SELECT id, path FROM roots WHERE kind = ? ORDER BY path", (kind,))
 
     def scans(self, root_id: int) -> dict[str, FileSeen]:
-        """Returns source → what the last scan of this root saw."""
+        """Returns source → the file's state at this root's last scan."""
         rows = self._db.query(
             "SELECT source, size, mtime_ns, ctime_ns, scanned_ns, content_hash, error, hint FROM files WHERE root_id = ?",
             (root_id,),
@@ -40,7 +40,7 @@ class Files:
         return {row[0]: FileSeen(*row) for row in rows}
 
     def record_scans(self, root_id: int, files: Iterable[FileSeen]) -> None:
-        """Remembers what a scan saw."""
+        """Records the state in which a scan found these files."""
         with self._db.transaction():
             self._db.run_many(
                 "INSERT OR REPLACE INTO files (root_id, source, size, mtime_ns, ctime_ns, scanned_ns, content_hash, error,"
@@ -52,12 +52,12 @@ class Files:
             )
 
     def forget_scans(self, root_id: int, sources: Iterable[str]) -> None:
-        """Forgets that a scan saw these files."""
+        """Deletes the scan records of these files."""
         with self._db.transaction():
             self._db.run_many("DELETE FROM files WHERE root_id = ? AND source = ?", [(root_id, s) for s in sources])
 
     def failed(self, source: str) -> list[tuple[int, str]]:
-        """Returns (root id, source) of files of this name that could not be read."""
+        """Returns (root id, source) of each file with this source that could not be read."""
         return self._db.query(
             "SELECT root_id, source FROM files WHERE source = ? AND error <> ''", (storable_name(source),)
         )
@@ -67,7 +67,7 @@ class Files:
         self._db.run("UPDATE files SET content_hash = '' WHERE error <> ''")
 
     def is_removed(self, root_id: int, source: str) -> bool:
-        """Whether a file was removed by hand, and must stay out."""
+        """Whether a file was removed by hand and must not be imported again."""
         name = name_hash(self._db.catalog_id, source)
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? AND name = ?", (root_id, name)))
 
@@ -76,17 +76,17 @@ class Files:
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? LIMIT 1", (root_id,)))
 
     def mark_removed(self, root_id: int, source: str) -> None:
-        """Keeps a file that was removed by hand from coming back; only a salted hash of its name is stored."""
+        """Prevents a file that was removed by hand from being imported again; stores only a salted hash of its name."""
         self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._db.catalog_id, source)))
 
     def allow_again(self, root_id: int, sources: Iterable[str]) -> None:
-        """Lets files come back that were removed by hand."""
+        """Allows files that were removed by hand to be imported again."""
         names = [(root_id, name_hash(self._db.catalog_id, source)) for source in sources]
         with self._db.transaction():
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
 
     def prune_removed(self, root_id: int, sources: Iterable[str]) -> None:
-        """Drops the marks of removed files that are not among these: a later file of such a name is a different one."""
+        """Forgets removed files that are not among these: a file that gets such a name later is a different file."""
         names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
         if not names:
             return
@@ -95,10 +95,10 @@ class Files:
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
 
     def original(self, content_hash: str) -> bytes | None:
-        """Returns the stored bytes with this SHA-256 of what is not a file; None if there are none."""
+        """Returns the stored original with this SHA-256 (content that is in no file); None if there is none."""
         rows = self._db.query("SELECT data FROM originals WHERE hash = ?", (content_hash,))
         return bytes(rows[0][0]) if rows else None
 
     def keep_original(self, content_hash: str, data: bytes) -> None:
-        """Stores the bytes of what is not a file, for as long as a document comes from them."""
+        """Stores content that is in no file, for as long as the index has a document that was read from it."""
         self._db.run("INSERT OR IGNORE INTO originals VALUES (?, ?)", (content_hash, data))

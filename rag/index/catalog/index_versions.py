@@ -1,8 +1,9 @@
-"""Index versions: all passages, split by one splitter and embedded by one embedder.
+"""Index versions: each has its own passages, made by one splitter and embedded by one embedder.
 
-Documents and their text exist once; a version owns passages, their terms and vectors. One version is `current` and is the
-one that is searched. Another may be `building` beside it, or be the `former` one, kept so that a switch can be undone. The
-SQL tables call a version an edition, and list in `cuts` the documents that a version has completely.
+Documents and their text are stored once; each version owns its passages with their terms and vectors. The `current` version
+is the one that is searched. There may be a second version: it is `building` while it is being filled, or `former` after a
+switch, and is then kept so that the switch can be undone. In the SQL tables, a version is called an edition; the table
+`cuts` lists the documents whose passages a version has completely.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from rag.index.catalog.change_log import ChangeLog
 from rag.index.catalog.database.connections import Connections
 from rag.index.records import IndexVersion
 
-_DROP_AT_ONCE = 2_000  # passages deleted in one transaction
+_DROP_AT_ONCE = 2_000  # passages deleted per transaction
 
 
 class IndexVersions:
-    """Index versions of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+    """One catalog's index versions.
+
+    Each method is atomic; `Catalog.transaction` groups several calls into one transaction.
+    """
 
     def __init__(self, connections: Connections, changes: ChangeLog) -> None:
         self._db = connections
@@ -26,7 +30,7 @@ class IndexVersions:
         """Returns the version that is searched.
 
         Raises:
-            IndexDamagedError: The catalog has none.
+            IndexDamagedError: The catalog has no current version.
         """
         found = self._db.cached_in_snapshot("current", lambda: self._first("state = 'current'"))
         if found is None:
@@ -34,11 +38,11 @@ class IndexVersions:
         return found
 
     def other(self) -> IndexVersion | None:
-        """Returns the version that is not current, if there is one."""
+        """Returns the version that is not current; None if there is none."""
         return self._first("state <> 'current'")
 
     def begin(self, embedder: str, splitter: str) -> IndexVersion:
-        """Creates an empty version; the caller has dropped any other but the current one."""
+        """Creates an empty version. The caller must already have dropped any version other than the current one."""
         with self._db.transaction():
             id_ = self._db.run(
                 "INSERT INTO editions (state, embedder, splitter) VALUES ('building', ?, ?)", (embedder, splitter)
@@ -49,7 +53,7 @@ class IndexVersions:
         return IndexVersion(id=id_, state="building", embedder=embedder, splitter=splitter, passages=0, terms=0)
 
     def name(self, embedder: str, splitter: str) -> None:
-        """Sets the embedder and splitter of a current version that has no documents yet."""
+        """Sets the embedder and splitter of the current version, which must not have any documents yet."""
         self._db.run("UPDATE editions SET embedder = ?, splitter = ? WHERE state = 'current'", (embedder, splitter))
 
     def drop(self, version: IndexVersion) -> None:
@@ -66,13 +70,13 @@ class IndexVersions:
             self._db.run("DELETE FROM editions WHERE id = ? AND state <> 'current'", (version.id,))
 
     def count(self, version: int, passages: int, terms: int) -> None:
-        """Adds to the counts of passages and terms of a version."""
+        """Adds to a version's counts of passages and terms."""
         self._db.run(
             "UPDATE editions SET passages = passages + ?, terms = terms + ? WHERE id = ?", (passages, terms, version)
         )
 
     def missing_documents(self, version: IndexVersion) -> list[int]:
-        """Returns the ids of the documents that a version does not have completely."""
+        """Returns the ids of the documents whose passages a version does not have completely."""
         rows = self._db.query(
             "SELECT id FROM documents WHERE state IN ('live', 'worded')"
             " AND id NOT IN (SELECT document_id FROM cuts WHERE edition = ?) ORDER BY id",
@@ -81,24 +85,24 @@ class IndexVersions:
         return [row[0] for row in rows]
 
     def last_start(self, version: IndexVersion, document_id: int) -> int:
-        """Returns where the last passage of a document begins that a version has; -1 if it has none."""
+        """Returns the start of the last passage that a version has from a document; -1 if it has none."""
         rows = self._db.query(
             "SELECT coalesce(max(start), -1) FROM passages WHERE edition = ? AND document_id = ?", (version.id, document_id)
         )
         return int(rows[0][0])
 
     def finish_document(self, version: IndexVersion, document_id: int) -> None:
-        """Marks that a version has a document completely, unless the document was removed in the meantime."""
+        """Records that a version has all of a document's passages, unless the document was removed in the meantime."""
         self._db.run(
             "INSERT OR IGNORE INTO cuts SELECT ?, id FROM documents WHERE id = ? AND state <> 'dead'",
             (version.id, document_id),
         )
 
     def switch_to(self, version: IndexVersion) -> bool:
-        """Makes a version the current one, in one transaction; the current one becomes the former.
+        """Makes a version current, in one transaction; the previous version is kept as the `former` one.
 
-        Changed documents that waited for vectors of the old version become visible with it. Returns False, and changes
-        nothing, while the version lacks a document.
+        Changed documents that were waiting for vectors in the previous version become visible as well. Returns False and
+        changes nothing if the version still lacks a document.
         """
         with self._db.transaction():
             if self.missing_documents(version):
@@ -108,7 +112,7 @@ class IndexVersions:
                 " WHERE e.state = 'current' AND d.state IN ('live', 'worded')"
             )
             self._db.run("DELETE FROM cuts WHERE edition = ?", (version.id,))
-            # Each state exists at most once, so the two versions move one by one.
+            # Only one version may have each state, so the two versions change state one after the other.
             self._db.run("UPDATE editions SET state = 'moving' WHERE id = ?", (version.id,))
             self._db.run("UPDATE editions SET state = 'former' WHERE state = 'current'")
             self._db.run("UPDATE editions SET state = 'current' WHERE id = ?", (version.id,))

@@ -1,4 +1,4 @@
-"""The meta table: single facts about the index, name → value."""
+"""The meta table: individual facts about the index, stored as name → value."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from rag.index.catalog.database.connections import Connections
 
 
 class Meta:
-    """Facts of one catalog, such as the number of commits or the name of Chroma's generation."""
+    """Facts about one catalog, such as the number of commits or the name of Chroma's current generation."""
 
     def __init__(self, connections: Connections) -> None:
         self._db = connections
 
     def get(self, name: str) -> str:
-        """Returns a fact; empty if it is unknown."""
+        """Returns a fact's value; empty if the fact has not been stored."""
         rows = self._db.query("SELECT value FROM meta WHERE key = ?", (name,))
         return str(rows[0][0]) if rows else ""
 
     def set(self, name: str, value: str) -> None:
-        """Remembers a fact."""
+        """Stores a fact's value."""
         self._db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (name, value))

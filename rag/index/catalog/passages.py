@@ -1,4 +1,4 @@
-"""The passages table and the full-text index over it (FTS5): storing passages, finding them by terms, counting terms."""
+"""The passages table and its full-text index (FTS5): stores passages, finds them by terms, and counts terms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.records import Passage
 
 
 class Passages:
-    """Passages of one catalog. Every method is atomic; `Catalog.transaction` joins several."""
+    """One catalog's passages. Each method is atomic; `Catalog.transaction` groups several calls into one transaction."""
 
     def __init__(self, connections: Connections, versions: IndexVersions, documents: Documents) -> None:
         self._db = connections
@@ -22,9 +22,9 @@ class Passages:
         self._documents = documents
 
     def add(self, document_id: int, passages: Sequence[NewPassage], version: int) -> list[int]:
-        """Stores passages of a revision; returns their ids. None are stored if the document was removed in the meantime.
+        """Stores a revision's passages and returns their ids; stores none if the document was removed in the meantime.
 
-        Passages of the current index version are counted as waiting for vectors; those of another version are not.
+        Passages in the current index version are counted as waiting for vectors; those in another version are not.
         """
         with self._db.transaction():
             if not self._db.query("SELECT 1 FROM documents WHERE id = ? AND state <> 'dead'", (document_id,)):
@@ -49,16 +49,16 @@ class Passages:
         return ids
 
     def by_terms(self, terms: Sequence[str], k: int, document_ids: Sequence[int] | None) -> list[int]:
-        """Returns the ids of the k passages that FTS5's BM25 ranks first for any of these stems.
+        """Returns the ids of the k passages that contain any of these stems and have the best BM25 scores (from FTS5).
 
         Args:
-            terms: Stems.
-            k: Number of passages.
-            document_ids: Only in these documents; in all if None.
+            terms: The stems to search for.
+            k: Maximum number of passages.
+            document_ids: Search only in these documents; None for all.
         """
         if not terms:
             return []
-        # Stems are letters and digits only; the quotes keep FTS5's own words (AND, NEAR) from being commands.
+        # Stems contain only letters and digits; the quotes keep FTS5 from reading AND or NEAR as operators.
         match = " OR ".join(f'"{term}"' for term in terms)
         words = self._words()
         if document_ids is not None:
@@ -70,7 +70,7 @@ class Passages:
             )
             return [row[0] for row in rows]
         limit = k
-        while True:  # nearly all are visible, and checking each match costs more than the search
+        while True:  # nearly all matches are visible, and checking each one in SQL takes longer than the search
             rows = self._db.query(f"SELECT rowid FROM {words} WHERE {words} MATCH ? ORDER BY rank LIMIT ?", (match, limit))
             visible = self.visible([row[0] for row in rows])
             if len(visible) >= k or len(rows) < limit:
@@ -78,7 +78,7 @@ class Passages:
             limit *= 4
 
     def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
-        """Returns stem → number of passages that have it."""
+        """Returns stem → number of passages that contain it."""
         counts = dict.fromkeys(terms, 0)
         table = f"word_counts_{self._versions.current().id}"
         for part in slices(terms):
@@ -87,12 +87,12 @@ class Passages:
         return counts
 
     def totals(self) -> tuple[int, int]:
-        """Returns the number of passages, and of their terms together."""
+        """Returns the number of passages and the total number of terms in them."""
         version = self._versions.current()
         return version.passages, version.terms
 
     def get(self, passage_ids: Sequence[int]) -> list[StoredPassage]:
-        """Returns these passages with their text, in this order; those no longer visible are left out."""
+        """Returns these passages with their text, in the given order; passages that are no longer visible are left out."""
         found = {}
         for ids in slices(passage_ids):
             for id_, document_id, start, end, heading, source, title, author, date in self._db.query(
@@ -117,11 +117,11 @@ class Passages:
         return [found[id_] for id_ in passage_ids if id_ in found]
 
     def terms(self, passage_ids: Sequence[int]) -> list[PassageTerms]:
-        """Returns the terms of those of these passages that are visible, in no particular order."""
+        """Returns the terms of these passages, in no particular order; passages that are not visible are left out."""
         rows = []
         for ids in slices(passage_ids):
             rows += self._db.query(
-                # FTS5's own table of what it indexed: through the virtual one each row takes three times as long.
+                # FTS5's internal content table: reading the virtual table instead takes three times as long per row.
                 "SELECT p.id, d.id, d.source, w.c0 FROM passages p JOIN documents d ON d.id = p.document_id"
                 f" JOIN {self._words()}_content w ON w.id = p.id WHERE d.state = 'live' AND p.id IN ({placeholders(ids)})",
                 ids,
@@ -129,7 +129,7 @@ class Passages:
         return [PassageTerms(*row) for row in rows]
 
     def overlapping(self, document_id: int, start: int, end: int) -> list[tuple[int, int, int]]:
-        """Returns (id, start, end) of the passages of a document that share characters with [start, end), in order."""
+        """Returns (id, start, end) of a document's passages that overlap the range [start, end), in order."""
         return self._db.query(
             "SELECT id, start, end FROM passages WHERE document_id = ?"
             f" AND edition = {CURRENT_VERSION} AND start < ? AND end > ? ORDER BY start, end",
@@ -137,7 +137,7 @@ class Passages:
         )
 
     def visible(self, passage_ids: Sequence[int]) -> list[int]:
-        """Returns those of these passages that are visible, in this order."""
+        """Returns the ids of the passages that are visible, in the given order."""
         visible: set[int] = set()
         for ids in slices(passage_ids):
             rows = self._db.query(
@@ -149,7 +149,7 @@ class Passages:
         return [id_ for id_ in passage_ids if id_ in visible]
 
     def visible_keys(self, keys: Sequence[str]) -> dict[str, int]:
-        """Returns vector key → passage id, of those of these keys whose passages are visible."""
+        """Returns vector key → passage id; keys whose passages are not visible are left out."""
         found: dict[str, int] = {}
         for part in slices(keys):
             rows = self._db.query(
@@ -161,7 +161,7 @@ class Passages:
         return found
 
     def waiting(self, limit: int) -> list[PendingPassage]:
-        """Returns the first passages of live or waiting revisions that have no vector yet."""
+        """Returns the first passages that have no vector yet, from revisions that are live or waiting for vectors."""
         rows = self._db.query(
             "SELECT p.id, p.document_id, p.start, p.end, p.heading, d.title, d.source"
             " FROM documents d JOIN passages p ON p.document_id = d.id"
@@ -172,10 +172,10 @@ class Passages:
         return [PendingPassage(row[0], row[1], Passage(*row[2:5]), *row[5:]) for row in rows]
 
     def delete(self, rows: Sequence[tuple[int, str, int]]) -> None:
-        """Deletes passages with their terms and vectors, and logs the deletions for the vector index.
+        """Deletes passages together with their terms and vectors, and logs the deletions for the vector index.
 
         Args:
-            rows: (id, key, index version) of each.
+            rows: (id, key, index version) of each passage.
         """
         with self._db.transaction():
             existing = self._existing([row[0] for row in rows])
@@ -197,10 +197,10 @@ class Passages:
             )
 
     def _existing(self, passage_ids: Sequence[int]) -> set[int]:
-        """Returns those of these passages that no other process has deleted in the meantime."""
+        """Returns the ids of the passages that no other process has deleted in the meantime."""
         sql = "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))"
         return {id_ for (id_,) in self._db.query(sql, (json.dumps([*passage_ids]),))}
 
     def _words(self) -> str:
-        """Returns the name of the full-text table of the current index version."""
+        """Returns the name of the current index version's full-text table."""
         return f"words_{self._versions.current().id}"

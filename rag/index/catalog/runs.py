@@ -1,4 +1,4 @@
-"""Stores evaluation runs in the catalog as opaque records. What a run contains, only `rag.evaluation` knows."""
+"""Stores evaluation runs in the catalog as opaque records. Only `rag.evaluation` knows what a run contains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.index.records import RunInfo, StoredRun
 
 
 class Runs:
-    """The evaluation runs of one catalog."""
+    """The evaluation runs stored in one catalog."""
 
     def __init__(self, connections: Connections) -> None:
         self._db = connections
@@ -56,7 +56,7 @@ class Runs:
         ]
 
     def data(self, number: int) -> bytes | None:
-        """Returns the `data` of a run; None if there is no such run, or a document that it quotes was removed."""
+        """Returns a run's `data`; None if there is no such run, or if a document that it quotes was removed."""
         rows = self._db.query("SELECT data FROM runs WHERE id = ?", (number,))
         return zlib.decompress(rows[0][0]) if rows and rows[0][0] is not None else None
 
@@ -69,7 +69,7 @@ class Runs:
         return exists
 
     def strip_quoting(self, sources: Iterable[str]) -> None:
-        """Deletes the `data` of every run that quotes one of these documents; the figures of the run remain."""
+        """Deletes the `data` of every run that quotes one of these documents; the run's metrics are kept."""
         with self._db.transaction():
             for source in sources:
                 self._db.run(

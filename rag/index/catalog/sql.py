@@ -1,4 +1,4 @@
-"""Pieces of SQL that several tables share."""
+"""SQL fragments and helper functions that the modules of several tables share."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 CURRENT_VERSION = "(SELECT id FROM editions WHERE state = 'current')"  # id of the index version that is searched
-_IDS_A_STATEMENT = 900  # SQLite's oldest limit on values in one statement is 999
+_IDS_A_STATEMENT = 900  # older builds of SQLite allow at most 999 values per statement
 
 
 def slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Yields values in parts that fit into one statement."""
+    """Yields slices of values that are each small enough for one statement."""
     for begin in range(0, len(values), _IDS_A_STATEMENT):
         yield values[begin : begin + _IDS_A_STATEMENT]
 
 
 def placeholders(values: Sequence[object]) -> str:
-    """Returns a question mark for each value.
+    """Returns one question mark per value, separated by commas.
 
     Example:
         >>> placeholders([3, 1, 4])
@@ -28,7 +28,7 @@ def placeholders(values: Sequence[object]) -> str:
 
 
 def word_count(terms: str) -> int:
-    """Counts terms that are joined by spaces.
+    """Counts the terms in a string of terms separated by spaces.
 
     Example:
         >>> word_count("danub flow"), word_count("")

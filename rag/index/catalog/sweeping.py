@@ -1,21 +1,21 @@
-"""Deletes what is left of removed documents, in short transactions, so that other processes never wait long."""
+"""Deletes the remains of removed documents, in short transactions, so that other processes never have to wait long."""
 
 from __future__ import annotations
 
 from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.passages import Passages
 
-_AT_ONCE = 2_000  # passages deleted in one transaction
+_AT_ONCE = 2_000  # passages deleted per transaction
 
 
 def sweep(connections: Connections, passages: Passages, *, unfinished_too: bool) -> int:
-    """Deletes dead revisions with everything that belongs to them; returns how many passages were deleted.
+    """Deletes dead revisions and everything that belongs to them; returns the number of deleted passages.
 
     Args:
-        connections: The catalog.
-        passages: Its passages.
-        unfinished_too: Also revisions whose passages were never finished, and originals without a document. Only the
-            holder of the import lock may ask for it: to anyone else they may be another process's work in progress.
+        connections: The catalog's connections.
+        passages: The catalog's passages.
+        unfinished_too: Also delete unfinished revisions, and originals that no document uses. Only the process with the
+            import lock may request this: without the lock, they could be another process's work in progress.
     """
     if unfinished_too and connections.query("SELECT 1 FROM documents WHERE state = 'staged' LIMIT 1"):
         connections.run("UPDATE documents SET state = 'dead' WHERE state = 'staged'")

@@ -1,4 +1,4 @@
-"""The vectors table: the vector of each passage, which Chroma and the exact scan are filled from."""
+"""The vectors table: one vector per passage; Chroma and the exact scan are filled from this table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from rag.index.catalog.sql import CURRENT_VERSION, placeholders, slices
 
 
 class Vectors:
-    """Vectors of one catalog: float32 unit rows. Every method is atomic; `Catalog.transaction` joins several."""
+    """One catalog's vectors: float32 rows of unit length.
+
+    Each method is atomic; `Catalog.transaction` groups several calls into one transaction.
+    """
 
     def __init__(self, connections: Connections, versions: IndexVersions, documents: Documents) -> None:
         self._db = connections
@@ -25,12 +28,12 @@ class Vectors:
         self._dimensions: dict[tuple[int, str], int] = {}  # (index version, embedder) → dimension of its vectors
 
     def add(self, document_id: int, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        """Stores vectors of passages of the current index version, and logs them for the vector index.
+        """Stores vectors for passages in the current index version, and logs them for the vector index.
 
         Args:
             document_id: The passages' document.
             passage_ids: Passages that have no vector yet.
-            vectors: (n, d) float32, unit rows, in the order of the ids.
+            vectors: (n, d) float32 rows of unit length, in the same order as the ids.
         """
         with self._db.transaction():
             self.store(passage_ids, vectors)
@@ -40,14 +43,14 @@ class Vectors:
             self._db.run("UPDATE documents SET pending = pending - ? WHERE id = ?", (len(passage_ids), document_id))
 
     def store(self, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        """Stores vectors of passages of any index version; those of passages removed in the meantime are dropped."""
+        """Stores vectors for passages in any index version; skips passages that were removed in the meantime."""
         self._db.run_many(
             "INSERT INTO vectors (vector, passage_id) SELECT ?, id FROM passages WHERE id = ?",
             ((row.tobytes(), id_) for id_, row in zip(passage_ids, vectors, strict=True)),
         )
 
     def of_passages(self, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Returns passage id → its vector, (d,); passages without one are left out."""
+        """Returns passage id → vector (d,); passages without a vector are left out."""
         found = {}
         for ids in slices(passage_ids):
             sql = f"SELECT passage_id, vector FROM vectors WHERE passage_id IN ({placeholders(ids)})"
@@ -56,7 +59,7 @@ class Vectors:
         return found
 
     def of_documents(self, document_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
-        """Returns the passage ids and vectors (n, d) of whole documents."""
+        """Returns the passage ids and vectors (n, d) of all passages in these documents that have a vector."""
         rows = self._db.query(
             "SELECT passage_id, vector FROM vectors WHERE passage_id IN (SELECT id FROM passages WHERE"
             f" edition = {CURRENT_VERSION} AND document_id IN (SELECT value FROM json_each(?)))",
@@ -66,7 +69,7 @@ class Vectors:
         return [row[0] for row in rows], matrix.reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
 
     def of_revision(self, document_id: int) -> dict[tuple[str, str], NDArray[np.float32]]:
-        """Returns (heading, text) of each passage of a revision in the current index version → its vector."""
+        """Returns (heading, text) → vector, for each passage from a revision in the current index version."""
         rows = self._db.query(
             "SELECT p.heading, p.start, p.end, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
             f" WHERE p.document_id = ? AND p.edition = {CURRENT_VERSION}",
@@ -76,7 +79,7 @@ class Vectors:
         return {(heading, text[start:end]): np.frombuffer(vector, np.float32) for heading, start, end, vector in rows}
 
     def after(self, passage_id: int, limit: int) -> list[tuple[int, str, NDArray[np.float32]]]:
-        """Returns (passage id, key, vector) of the next passages of the current index version that have one, by id."""
+        """Returns (passage id, key, vector) for the next passages with a vector in the current version, ordered by id."""
         rows = self._db.query(
             "SELECT p.id, p.key, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
             f" WHERE p.id > ? AND p.edition = {CURRENT_VERSION} ORDER BY p.id LIMIT ?",
@@ -85,21 +88,21 @@ class Vectors:
         return [(id_, key, np.frombuffer(vector, np.float32)) for id_, key, vector in rows]
 
     def keys(self) -> Iterator[str]:
-        """Yields the key of every passage of the current index version that has a vector."""
+        """Yields the key of every passage in the current index version that has a vector."""
         for (key,) in self._db.stream(
             f"SELECT p.key FROM vectors v JOIN passages p ON p.id = v.passage_id WHERE p.edition = {CURRENT_VERSION}"
         ):
             yield key
 
     def count(self) -> int:
-        """Estimates the number of vectors of the current index version; an exact count would read them all."""
+        """Estimates the number of vectors in the current index version; an exact count would read them all."""
         return max(0, self._versions.current().passages - self._documents.waiting()[1])
 
     def check_dimension(self, vectors: NDArray[np.float32]) -> None:
-        """Checks that vectors (n, d) have the dimension of the stored ones.
+        """Checks that vectors (n, d) have the same dimension as the stored vectors.
 
         Raises:
-            EmbedderError: They have another dimension.
+            EmbedderError: The dimensions differ.
         """
         version = self._versions.current()
         key = (version.id, version.embedder)
@@ -114,6 +117,7 @@ class Vectors:
             self._dimensions[key] = int(rows[0][0])
         if vectors.shape[1] != self._dimensions[key]:
             raise EmbedderError(
-                f"the embedder sent vectors of {vectors.shape[1]} dimensions, but the index has {self._dimensions[key]}",
-                "name the model that the index was built with",
+                f"the embedder returned vectors with {vectors.shape[1]} dimensions, but those in the index have"
+                f" {self._dimensions[key]}",
+                "use the model that the index was built with",
             )

@@ -1,9 +1,9 @@
-"""The process that holds Chroma: opens one generation if its seal matches, serves requests, and seals it at the end.
+"""The process that runs Chroma: opens one generation if its seal matches, serves requests, and seals it at the end.
 
     python -P -m rag.index.chroma.child FOLDER
 
-A crash or hang of Chroma costs this process only. The process ends when its pipe does, however its parent ended. Before
-that, it finishes the last request and seals the generation. Until then it holds the lock that it inherited.
+If Chroma crashes or hangs, only this process is lost. The process ends when its pipe is closed, however its parent ended.
+It first finishes the last request and seals the generation; until then, it holds the lock that it inherited.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from rag.child_process import ParentConnection
 from rag.index.chroma.seal import Seal
 
-UNSOUND = "its files are not as they were sealed"
+UNSOUND = "its files have changed since they were sealed"
 
 
 def main(folder: Path, parent: ParentConnection) -> int:
@@ -65,7 +65,7 @@ def _execute(chroma: Any, message: dict[str, Any], payload: bytes) -> dict[str, 
                 return {"keys": chroma.keys()}
             case unknown:
                 return {"error": f"unknown request: {unknown!r}"}
-    except Exception as error:  # whatever Chroma raises; its Rust half is not to be trusted afterwards
+    except Exception as error:  # any error from Chroma; its Rust code cannot be trusted afterwards
         return {"error": f"{type(error).__name__}: {error}"[:500]}
 
 

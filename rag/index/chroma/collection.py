@@ -1,4 +1,4 @@
-"""An open Chroma folder: keys and vectors only. The only home of chromadb; imported only by the child process."""
+"""An open Chroma folder with keys and vectors. The only module that uses chromadb; only the child process imports it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _PER_CALL = 5_000  # Chroma accepts at most 5,461 records per call
 
 
 class ChromaVectors:
-    """One Chroma folder. Lets all of Chroma's errors through: its Rust half has no common base class for them."""
+    """One Chroma folder. Does not catch Chroma's errors: those from its Rust code have no common base class."""
 
     def __init__(self, folder: Path) -> None:
         self._client = cast("Client", chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False)))
         self._collection = self._client.get_or_create_collection(
             _COLLECTION,
-            # subtle: without None, Chroma attaches an embedder of its own that downloads a model.
+            # subtle: without None, Chroma attaches its own embedder, which downloads a model.
             embedding_function=None,
             configuration={"hnsw": {"space": "ip", "ef_construction": 100, "ef_search": 200, "max_neighbors": 16}},
         )
 
     def close(self) -> None:
-        """Flushes to disk and closes the folder."""
+        """Flushes all data to disk and closes the folder."""
         self._client.close()
 
     def keys(self) -> list[str]:
@@ -51,12 +51,12 @@ class ChromaVectors:
             self._collection.delete(ids=list(keys[begin : begin + _PER_CALL]))
 
     def upsert(self, keys: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Adds or replaces vectors, (n, d) unit rows. A repeat is harmless."""
+        """Adds or replaces vectors: (n, d) rows of unit length. Repeating a call is harmless."""
         for begin in range(0, len(keys), _PER_CALL):
             self._collection.upsert(list(keys[begin : begin + _PER_CALL]), embeddings=vectors[begin : begin + _PER_CALL])
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> tuple[list[str], list[float]]:
-        """Returns the keys of the k nearest vectors and their cosines, best first."""
+        """Returns the keys and cosine similarities of the k nearest vectors, best first."""
         found = self._collection.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return found["ids"][0], [1.0 - distance for distance in distances]

@@ -1,6 +1,6 @@
-"""Chroma as its parent sees it: requests to a child process, which is killed when it does not reply in time.
+"""Sends requests to Chroma in a child process, and kills the child if it does not reply in time.
 
-This module does not import chromadb. Whatever goes wrong in the child, crashes and hangs included, is a StorageError here.
+This module does not import chromadb. Any failure of the child, including a crash or hang, is raised as a StorageError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rag.index.chroma.seal import remove_all_but
 
 _REPLY_S = 10.0  # a query takes 2 ms, a batch of 512 vectors 0.2 s
 _OPEN_S = 20.0  # importing Chroma takes 1.5 s
-_BYTES_PER_S = 100_000_000  # extra time for checking the seal, on a slow disk
+_BYTES_PER_S = 100_000_000  # a slow disk's speed, for the extra time that checking the seal takes
 _REPAIR = "run `rag doctor --repair` to rebuild it"
 _CHILD = "rag.index.chroma.child"
 
@@ -31,7 +31,7 @@ class ChromaProcess:
     After a StorageError the generation must be abandoned: no second child is started.
 
     Attributes:
-        position: How far the generation was filled when it was opened, as given to `apply`; "" if it is new.
+        position: How far the generation was filled when it was opened, as passed to `apply`; "" if it is new.
     """
 
     def __init__(self, child: SupervisedChild, folder: Path) -> None:
@@ -42,7 +42,7 @@ class ChromaProcess:
 
     @classmethod
     def open(cls, folder: Path, lock: int | None) -> ChromaProcess:
-        """Opens a generation, or creates it.
+        """Opens or creates a generation.
 
         Args:
             folder: The generation's folder.
@@ -50,7 +50,7 @@ class ChromaProcess:
                 process ends first.
 
         Raises:
-            StorageError: The generation is not as it was sealed, or Chroma cannot open it.
+            StorageError: The generation has changed since it was sealed, or Chroma cannot open it.
         """
         inherit = [lock] if lock is not None and sys.platform != "win32" else []
         opened = cls(SupervisedChild.start(_CHILD, str(folder.absolute()), inherit=inherit), folder)
@@ -70,10 +70,12 @@ class ChromaProcess:
         return [str(key) for key in self._request({"do": "keys"}, limit_s=_OPEN_S).message["keys"]]
 
     def apply(self, changes: Sequence[tuple[str, NDArray[np.float32] | None]], position: str) -> None:
-        """Upserts (key, unit row) and deletes (key, None). The last change of a key wins; a repeat is harmless.
+        """Upserts each (key, unit vector) and deletes each (key, None).
+
+        The last change to a key wins. Repeating a call is harmless.
 
         Args:
-            changes: In order.
+            changes: The changes, in order.
             position: Stored with the seal: how far the generation is filled after these changes.
         """
         last = dict(changes)
@@ -83,18 +85,18 @@ class ChromaProcess:
         self._request({"do": "apply", "deleted": deleted, "keys": list(vectors), "position": position}, payload)
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Returns at most k (key, cosine), best first."""
+        """Returns (key, cosine similarity) for the k nearest vectors, best first."""
         if not np.isfinite(vector).all():  # Chroma would return arbitrary rows
             return []
         found = self._request({"do": "nearest", "k": k}, vector.astype(np.float32).tobytes()).message
         return list(zip(found["keys"], found["scores"], strict=True))
 
     def close(self) -> None:
-        """Has the child seal the generation, and waits until it has ended."""
+        """Makes the child seal the generation, and waits until the child has ended."""
         self._child.close(self._seal_s())
 
     def abandon(self) -> None:
-        """Kills the child. Its generation stays unsealed and is never opened again."""
+        """Kills the child. The generation stays unsealed and is never opened again."""
         self._child.end()
 
     def _request(self, message: dict[str, Any], payload: bytes = b"", *, limit_s: float | None = None) -> Frame:
@@ -107,25 +109,27 @@ class ChromaProcess:
         try:
             reply = exchange(self._child)
         except ChildTimeoutError as error:
-            raise StorageError(f"Chroma did not reply within {error.limit_s:.0f} s: {action}", _REPAIR) from None
+            raise StorageError(
+                f"Chroma did not reply to the request {action!r} within {error.limit_s:.0f} s", _REPAIR
+            ) from None
         except ChildCrashError as error:
-            raise StorageError(f"Chroma {error}: {action}", _REPAIR) from None
+            raise StorageError(f"Chroma {error} during the request {action!r}", _REPAIR) from None
         if "unsound" in reply.message:
             raise StorageError(
                 f"Chroma's generation {self._folder.name} cannot be used: {reply.message['unsound']}", _REPAIR
             )
         if "error" in reply.message:
-            raise StorageError(f"Chroma failed to {action} ({reply.message['error']})", _REPAIR)
+            raise StorageError(f"Chroma failed on the request {action!r} ({reply.message['error']})", _REPAIR)
         return reply
 
     def _seal_s(self) -> float:
-        """How long opening or sealing may take, seconds: every byte is read."""
+        """Returns how long opening or sealing may take, in seconds: every byte is read."""
         size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         return _OPEN_S + size / _BYTES_PER_S
 
 
 class ChromaFolder:
-    """A folder of Chroma generations, one subfolder each.
+    """A folder that contains Chroma's generations, each in its own subfolder.
 
     Args:
         folder: The folder.
@@ -137,13 +141,13 @@ class ChromaFolder:
         self._lock = lock
 
     def open(self, name: str) -> ChromaProcess:
-        """Opens a generation, or creates it.
+        """Opens or creates a generation.
 
         Raises:
-            StorageError: The generation is not as it was sealed, or Chroma cannot open it.
+            StorageError: The generation has changed since it was sealed, or Chroma cannot open it.
         """
         return ChromaProcess.open(self._folder / name, self._lock)
 
     def remove_others(self, name: str) -> None:
-        """Removes every generation but this one."""
+        """Removes every generation except this one."""
         remove_all_but(self._folder, name)

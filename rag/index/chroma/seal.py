@@ -1,7 +1,7 @@
-"""Seals a generation of Chroma with a checksum of every file: a generation that differs from its seal is not opened again.
+"""Seals a Chroma generation with a checksum of every file: a generation that differs from its seal is not opened again.
 
-Chroma's folder has no checksums, is written in place, and cannot be repaired from itself; damage shows as a crash, a hang
-or missing vectors. The catalog has everything that is in it, so a generation is either intact or deleted.
+Chroma's folder has no checksums, is written in place, and cannot be repaired from its own contents; damage shows up as a
+crash, a hang or missing vectors. The catalog contains all of the data, so a generation that is not intact is deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Seal:
 
     Args:
         folder: The generation's folder.
-        version: Version of Chroma. A generation of another version is not opened.
+        version: Chroma's version. A generation that another version sealed is not opened.
     """
 
     def __init__(self, folder: Path, version: str) -> None:
@@ -27,7 +27,7 @@ class Seal:
         self._path = folder.with_name(f"{folder.name}.seal.json")
 
     def open(self) -> str | None:
-        """Removes the seal. Returns the sealed position, "" for a new generation, None if the files do not match."""
+        """Removes the seal and returns its position: "" for a new generation, None if the files do not match the seal."""
         if not self._folder.exists():
             self._path.unlink(missing_ok=True)
             return ""
@@ -41,7 +41,7 @@ class Seal:
         return position if isinstance(position, str) else None
 
     def write(self, position: str) -> None:
-        """Seals the folder. Not synced: after a power cut, the seal may not match; the generation is then rebuilt."""
+        """Seals the folder. Not synced: after a power failure, the seal may not match, and the generation is rebuilt."""
         sealed = {"version": self._version, "position": position, "files": _files(self._folder)}
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(sealed), encoding="utf-8")
@@ -49,7 +49,7 @@ class Seal:
 
 
 def remove_all_but(folder: Path, name: str) -> None:
-    """Deletes every generation below a folder, with its seal, except one."""
+    """Deletes every generation in a folder, along with its seal, except one."""
     if folder.is_dir():
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink() and entry.name != name:

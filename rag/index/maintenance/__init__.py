@@ -1,1 +1,1 @@
-"""Upkeep of an index: status and health, reindexing, compaction, restoring a backup."""
+"""Index maintenance: status and health checks, reindexing, compaction, and restoring a backup."""

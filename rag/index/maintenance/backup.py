@@ -10,13 +10,16 @@ from rag.index.import_lock import import_turn
 
 
 def restore_backup(backup: Path, folder: Path) -> Path | None:
-    """Replaces the catalog of an index folder by a backup; returns where the old one was copied, if there was one.
+    """Replaces the catalog in an index folder with a backup.
+
+    Returns:
+        The folder that the old catalog was copied to; None if there was no old catalog.
 
     Raises:
         SourceError: The backup does not exist.
         IndexBusyError: Another process has the index open.
         IndexDamagedError: The backup is damaged; nothing was changed.
-        StorageError: The folder cannot be written.
+        StorageError: The folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tuple[int, int]:
     """Compacts an index. The caller holds the import lock.
 
-    What is kept to undo a reindexing or a restore is deleted too. Chroma is rebuilt.
+    Also deletes the data that is kept for undoing a reindexing or a restore, and rebuilds Chroma.
 
     Args:
         folder: The index folder.
         catalog: Its catalog.
-        vector_search: Its Chroma.
+        vector_search: The index's vector search.
 
     Returns:
-        Bytes of the index folder before and after.
+        The index folder's size before and after, in bytes.
 
     Raises:
-        IndexBusyError: Another process holds Chroma, or is reading an older state.
+        IndexBusyError: Another process has Chroma open, or is reading an older state of the catalog.
     """
     before = size_of(folder)
     if not vector_search.try_open():
         raise IndexBusyError(
-            f"another process is searching through Chroma ({vector_search.holder()})", "stop it, then repeat"
+            f"another process is searching through Chroma ({vector_search.holder()})", "stop that process, then try again"
         )
     catalog.sweep(unfinished_too=True)
     former = catalog.versions.other()

@@ -1,4 +1,4 @@
-"""Reports what is in an index, checks it, and rebuilds what can be rebuilt from the catalog."""
+"""Reports an index's contents, checks its health, and rebuilds Chroma from the catalog if necessary."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from rag.index.catalog import Catalog
     from rag.index.vector_search import VectorSearch
 
-_CATCH_UPS = 3  # tries to fill Chroma while other processes write
-_REBUILD = "`rag doctor --repair` rebuilds it"
+_CATCH_UPS = 3  # attempts to bring Chroma up to date while other processes write
+_REBUILD = "run `rag doctor --repair` to rebuild it"
 
 
 def versions() -> dict[str, str]:
-    """Returns package → version, of those that decide how answers and an index look."""
+    """Returns package → version, for the packages that affect answers and the index."""
     packages = ("chromadb", "llama-index-core", "gradio", "openai")
     return {"rag": __version__, **{name: version(name) for name in packages}}
 
 
 def size_of(folder: Path) -> int:
-    """Returns the bytes of all files below a folder."""
+    """Returns the total size of all files below a folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def status(folder: Path, catalog: Catalog, threshold: float) -> IndexStatus:
-    """Reports what is in an index.
+    """Returns an overview of an index's contents.
 
     Args:
         folder: The index folder.
         catalog: Its catalog.
-        threshold: The abstention threshold in force.
+        threshold: The abstention threshold in use.
     """
     current = catalog.versions.current()
     return IndexStatus(
@@ -51,15 +51,15 @@ def status(folder: Path, catalog: Catalog, threshold: float) -> IndexStatus:
 
 
 def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair: bool) -> Health:
-    """Checks an index; with `repair`, deletes unfinished work and rebuilds Chroma where it differs from the catalog.
+    """Checks an index; with `repair`, deletes unfinished work and rebuilds Chroma if it differs from the catalog.
 
     Raises:
-        IndexBusyError: With `repair`, another process is importing.
+        IndexBusyError: `repair` is set, but another process is importing.
         StorageError: Chroma cannot be opened or filled, not even after a rebuild.
     """
     problems, repaired = catalog.problems(), []
     if catalog.lost:
-        repaired.append(f"{catalog.lost}: continuing with the rest; sync the documents again")
+        repaired.append(f"{catalog.lost}; the remaining data is kept: sync your documents again")
     if repair:
         with import_turn(folder):
             catalog.sweep(unfinished_too=True)
@@ -89,7 +89,7 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
 
 
 def _difference(vector_search: VectorSearch) -> str:
-    """Returns how Chroma differs from the catalog once it is filled; others may be writing meanwhile."""
+    """Brings Chroma up to date and describes how it still differs; other processes may be writing meanwhile."""
     found = ""
     for _ in range(_CATCH_UPS):
         if vector_search.try_open():

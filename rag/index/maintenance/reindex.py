@@ -1,7 +1,7 @@
 """Re-splits and re-embeds all documents into a new index version, and switches to it in one transaction.
 
-Questions are answered from the old version meanwhile. An interrupted reindexing continues where it stopped. The replaced
-version is kept, so that switching back is quick. Files are not parsed again: their text is in the catalog.
+Meanwhile, questions are answered from the old version. An interrupted reindexing resumes where it left off. The previous
+version is kept, so that switching back is quick. Files are not parsed again, because their text is in the catalog.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some passages of a document, each with its text; `is_last` if the document ends with them."""
+    """Some of a document's passages, each with its text; `is_last` marks the document's final part."""
 
     document_id: int
     document: Document
@@ -47,7 +47,7 @@ class Reindexer:
         self._embedder = embedder
 
     def run(self, on_progress: Callable[[Progress], None]) -> ReindexReport:
-        """Builds the index version of this splitter and embedder, and makes it the current one.
+        """Builds the index version for this splitter and embedder, and makes it the current one.
 
         Args:
             on_progress: Called with the progress.
@@ -63,7 +63,7 @@ class Reindexer:
         self._catalog.sweep(unfinished_too=True)
         version = self._version(embedder, splitter)
         documents = passages = 0
-        while True:  # again, while others add documents
+        while True:  # repeated while other processes add documents
             missing = self._catalog.versions.missing_documents(version)
             for batch in _batched(self._parts(version, missing)):
                 self._store(version, batch)
@@ -83,7 +83,7 @@ class Reindexer:
         )
 
     def _version(self, embedder: str, splitter: str) -> IndexVersion:
-        """Returns the version that was begun or kept for this embedder and splitter; else a new one replaces it."""
+        """Returns the second version if it has this embedder and splitter; otherwise, replaces it with a new one."""
         other = self._catalog.versions.other()
         if other is not None and (other.embedder, other.splitter) == (embedder, splitter):
             return other
@@ -92,7 +92,7 @@ class Reindexer:
         return self._catalog.versions.begin(embedder, splitter)
 
     def _parts(self, version: IndexVersion, document_ids: list[int]) -> Iterator[_Part]:
-        """Yields what is missing of each document, a part at a time."""
+        """Yields each document's missing passages, one part at a time."""
         for document_id in document_ids:
             document = self._catalog.documents.without_text(document_id)
             if document is None:
@@ -106,11 +106,11 @@ class Reindexer:
                 following = list(islice(missing, TOGETHER))
                 yield _Part(document_id, document, part, is_last=not following)
                 part = following
-            if stored >= 0:  # it may be complete, and only not marked so
+            if stored >= 0:  # it may already be complete, but not marked as complete
                 yield _Part(document_id, document, [], is_last=True)
 
     def _store(self, version: IndexVersion, batch: list[_Part]) -> None:
-        """Embeds and stores some parts together."""
+        """Embeds and stores several parts together."""
         vectors = self._embedder.embed(
             [embedded_text(part.document.title, p.heading, text) for part in batch for p, text in part.passages]
         )
@@ -127,7 +127,7 @@ class Reindexer:
 
 
 def _batched(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
-    """Yields parts that have about `TOGETHER` passages together."""
+    """Groups parts into batches of about `TOGETHER` passages each."""
     batch: list[_Part] = []
     for part in parts:
         batch.append(part)

@@ -49,5 +49,5 @@ def test_another_dimension_is_refused(catalog: Catalog) -> None:
     add(catalog, "a", "One.", axes=[0])
     catalog.vectors.check_dimension(np.ones((2, DIMENSION), np.float32))
 
-    with pytest.raises(EmbedderError, match=f"5 dimensions, but the index has {DIMENSION}"):
+    with pytest.raises(EmbedderError, match=f"5 dimensions, but those in the index have {DIMENSION}"):
         catalog.vectors.check_dimension(np.ones((2, 5), np.float32))

@@ -46,13 +46,15 @@ def test_failures_name_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """A crash, a hang and an error of Chroma's own are told apart."""
     opened = ChromaProcess.open(tmp_path / "1", None)
     opened.apply([("a", np.ones(3, np.float32))], "v:1")
-    with pytest.raises(StorageError, match="Chroma failed to apply"):
+    with pytest.raises(StorageError, match="Chroma failed on the request 'apply'"):
         opened.apply([("b", np.ones(5, np.float32))], "v:2")
     os.kill(opened._child.pid, signal.SIGSTOP)
     monkeypatch.setattr(process, "_REPLY_S", 0.3)
-    with pytest.raises(StorageError, match="did not reply within 0 s: count"):
+    with pytest.raises(StorageError, match="did not reply to the request 'count' within 0 s"):
         len(opened)
-    with pytest.raises(StorageError, match=r"ended unexpectedly \(exit code -9\): keys"):  # no second child is started
+    with pytest.raises(
+        StorageError, match=r"ended unexpectedly \(exit code -9\) during the request 'keys'"
+    ):  # no second child is started
         opened.keys()
     opened.abandon()
 

@@ -84,7 +84,7 @@ def test_another_process_that_has_chroma_open_is_named(filled: Catalog, tmp_path
 def test_a_chroma_that_differs_is_rebuilt_on_request(filled: Catalog, tmp_path: Path) -> None:
     """Without `repair`, it is a problem with the command that rebuilds it."""
     found = check(tmp_path, filled, FakeSearch("Chroma lacks 1 vectors"), repair=False)
-    assert ("Chroma lacks 1 vectors; `rag doctor --repair` rebuilds it",) == found.problems
+    assert ("Chroma lacks 1 vectors; run `rag doctor --repair` to rebuild it",) == found.problems
 
     repaired = check(tmp_path, filled, FakeSearch("Chroma lacks 1 vectors"), repair=True)
     assert ((), ("Chroma lacks 1 vectors: rebuilt from the catalog",)) == (repaired.problems, repaired.repaired)

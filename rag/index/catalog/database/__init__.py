@@ -1,1 +1,1 @@
-"""The catalog's SQLite file: opening it, its schema, transactions, errors, and backups. The only home of apsw (SQLite)."""
+"""The catalog's SQLite file: opening, schema, transactions, errors and backups. The only user of apsw (SQLite)."""

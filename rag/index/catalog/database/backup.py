@@ -1,4 +1,4 @@
-"""Copies the catalog's file to a backup and back, and erases what removed documents left in it."""
+"""Backs up and restores the catalog's file, and erases the traces that removed documents left in it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ except ImportError:  # Windows
 
 
 def back_up(connections: Connections, path: Path) -> int:
-    """Writes a copy of the catalog as of one moment, while other processes go on; returns its size in bytes.
+    """Writes a consistent copy of the catalog while other processes keep working; returns the copy's size in bytes.
 
-    The copy appears under its name only when it is complete.
+    The copy appears under its final name only when it is complete.
 
     Raises:
-        SourceError: The file exists already.
-        StorageError: It cannot be written.
+        SourceError: The file already exists.
+        StorageError: The file cannot be written.
     """
     if os.path.lexists(path):
-        raise SourceError(f"{str(path)!r} exists already", "name another file, or remove it first")
+        raise SourceError(f"{str(path)!r} already exists", "choose another file name, or delete that file first")
     unfinished = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
-        # Not SQLite's backup, which starts over whenever another process writes, and keeps free pages.
+        # Not SQLite's backup API: it starts over whenever another process writes, and also copies free pages.
         connections.query(f"VACUUM INTO '{_quoted(unfinished)}'")
         _sync(unfinished)
         os.replace(unfinished, path)
@@ -50,27 +50,32 @@ def clean(connections: Connections) -> None:
     """Erases every trace of removed documents from the catalog's files.
 
     Raises:
-        IndexBusyError: Another process is reading an older state.
+        IndexBusyError: Another process is still reading an older state of the catalog.
     """
     for (version,) in connections.query("SELECT id FROM editions"):
-        # subtle: FTS5 of SQLite 3.40 and later keeps deleted words in the file until this ran, even with secure_delete.
+        # subtle: in SQLite 3.40 and later, FTS5 keeps deleted words in the file until this runs, even with secure_delete.
         connections.run(f"INSERT INTO words_{version} (words_{version}) VALUES ('optimize')")
     connections.query("VACUUM")
     if connections.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
-        raise IndexBusyError("another process is reading an older state of the index", "stop it, then repeat")
+        raise IndexBusyError(
+            "another process is still reading an older state of the index", "stop that process, then try again"
+        )
 
 
 def restore(backup: Path, catalog: Path) -> Path | None:
-    """Replaces a catalog that no process has open by a backup; returns where the old files were copied, if there were any.
+    """Replaces a catalog with a backup, provided that no process has the catalog open.
+
+    Returns:
+        The folder that the old files were copied to; None if there were no old files.
 
     Raises:
         SourceError: The backup does not exist.
         IndexDamagedError: The backup is damaged; nothing was changed.
         IndexBusyError: A process has the catalog open.
-        StorageError: The folder cannot be written.
+        StorageError: The folder cannot be written to.
     """
     if not backup.is_file():
-        raise SourceError(f"no file {str(backup)!r}", "name a backup made by `rag backup`")
+        raise SourceError(f"there is no file {str(backup)!r}", "specify a file created by `rag backup`")
     copy = catalog.with_name("restoring.sqlite3")
     try:
         catalog.parent.mkdir(parents=True, exist_ok=True)
@@ -80,9 +85,9 @@ def restore(backup: Path, catalog: Path) -> Path | None:
         with catalog.open("ab+") as target:
             _lock_exclusively(target, catalog)
             old = _copy_aside(catalog)
-            # Written into the same file, not renamed over it: a process that opens the catalog at this moment waits for
-            # the lock, and then finds a catalog with its own log. An interruption leaves damage that is detected; the
-            # restore can be repeated.
+            # The backup is written into the existing file, not renamed over it: a process that opens the catalog meanwhile
+            # waits for the lock, and then finds a catalog that matches its log. An interruption leaves a damaged file,
+            # which is detected; the restore can then be repeated.
             for companion in _files_of(catalog)[1:]:
                 companion.unlink(missing_ok=True)
             with copy.open("rb") as source:
@@ -98,7 +103,7 @@ def restore(backup: Path, catalog: Path) -> Path | None:
 
 
 def _prepare(copy: Path, backup: Path) -> None:
-    """Checks every page of a copy, migrates it to this version, and detaches it from the vector index of its time."""
+    """Checks every page of a copy, migrates it to the current schema, and detaches it from its former vector index."""
     try:
         connection = open_file(copy)
         try:
@@ -110,13 +115,13 @@ def _prepare(copy: Path, backup: Path) -> None:
     except (apsw.Error, IndexDamagedError) as error:
         found = [str(error)]
     if found != ["ok"]:
-        raise IndexDamagedError(f"the backup {backup} is damaged ({found[0]})", "nothing was changed; try an older one")
+        raise IndexDamagedError(f"the backup {backup} is damaged ({found[0]})", "nothing was changed; try an older backup")
 
 
 def _lock_exclusively(target: BinaryIO, catalog: Path) -> None:
     """Locks the bytes on which every open SQLite connection has a shared lock, until the file is closed.
 
-    On Windows, a file that is open cannot be overwritten.
+    Windows needs no lock, because it does not allow an open file to be overwritten.
 
     Source: sqlite3.c, unix VFS, PENDING_BYTE, SHARED_FIRST and SHARED_SIZE.
     """
@@ -125,11 +130,13 @@ def _lock_exclusively(target: BinaryIO, catalog: Path) -> None:
     try:
         fcntl.lockf(target, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
     except OSError:
-        raise IndexBusyError(f"another process has {catalog} open", "stop it (a page or a command), then repeat") from None
+        raise IndexBusyError(
+            f"another process has {catalog} open", "stop the web interface or rag command that uses it, then try again"
+        ) from None
 
 
 def _copy_aside(catalog: Path) -> Path | None:
-    """Copies the files of a catalog into a new folder beside it; returns the folder, or None if there are no files."""
+    """Copies a catalog's files into a new folder next to it; returns the folder, or None if there are no files."""
     companions = [path for path in _files_of(catalog) if path.exists() and path.stat().st_size]
     if not companions:
         return None
@@ -156,10 +163,10 @@ def _remove(catalog: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Makes sure that a file, or the list of names in a folder, is on disk."""
+    """Flushes a file, or a folder's list of file names, to disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # on Windows folders cannot be opened, and need not be
+    except PermissionError:  # Windows cannot open folders, and does not need this
         return
     try:
         os.fsync(descriptor)

@@ -24,7 +24,7 @@ class Connections:
 
     Args:
         path: The file.
-        holder: Returns who is importing, for the message of a timeout; empty if none is.
+        holder: Returns which process is importing, for the error message after a timeout; empty if none is.
 
     Attributes:
         catalog_id: The catalog's id; "" until it is open.
@@ -43,27 +43,28 @@ class Connections:
         """Opens or creates the file, and checks that no acknowledged change is missing.
 
         Args:
-            accept_data_loss: Open a catalog that lost acknowledged changes; its receipt starts over.
+            accept_data_loss: Also open a catalog that has lost acknowledged changes, and start a new receipt for it.
 
         Returns:
-            What is missing, in words; always empty unless `accept_data_loss`.
+            A description of what is missing; always empty unless `accept_data_loss` is set.
 
         Raises:
             StorageError: The file cannot be created or written.
-            IndexDamagedError: The file is damaged, not a catalog, older than what was acknowledged, or from a newer rag.
-            IndexBusyError: Another process was using it all the time.
+            IndexDamagedError: The file is damaged, is not a catalog, lacks acknowledged changes, or was written by a newer
+                version of rag.
+            IndexBusyError: Another process kept the catalog locked for too long.
         """
-        acknowledged = self._receipt.read()  # before the catalog, whose commits only grow
+        acknowledged = self._receipt.read()  # read before the catalog, whose number of commits only grows
         exists = self.path.exists() and self.path.stat().st_size > 0
-        missing = f"{self.path} is missing or empty, but documents were added" if acknowledged and not exists else ""
+        missing = f"{self.path} is missing or empty, although documents were added" if acknowledged and not exists else ""
         if not missing or accept_data_loss:
             self.catalog_id, commits = self._identity()
             if self._is_truncated():
-                raise IndexDamagedError(f"{self.path} is shorter than it was", RESTORE_HINT)
+                raise IndexDamagedError(f"{self.path} is shorter than it should be", RESTORE_HINT)
             if acknowledged and exists and (acknowledged[0] != self.catalog_id or acknowledged[1] > commits):
-                missing = f"{self.path} lost its last changes, or another file was put in its place"
+                missing = f"{self.path} has lost its latest changes, or was replaced with another file"
         if missing and not accept_data_loss:
-            raise IndexDamagedError(missing, f"{RESTORE_HINT}; `rag doctor --repair` continues with what is left")
+            raise IndexDamagedError(missing, f"{RESTORE_HINT}, or keep the remaining data: rag doctor --repair")
         if missing:
             self._receipt.reset()
         return missing
@@ -87,20 +88,23 @@ class Connections:
             yield from self._connection().execute(sql, values)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Runs one statement that writes; returns the id of the row that it inserted last."""
+        """Runs one writing statement; returns the id of the last row that it inserted."""
         with self.transaction():
             connection = self._connection()
             connection.execute(sql, values)
             return int(connection.last_insert_rowid())
 
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Runs one statement that writes, once for each row of values."""
+        """Runs one writing statement once for each row of values."""
         with self.transaction():
             self._connection().executemany(sql, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commits everything written inside together, or nothing. An inner transaction joins the outer one."""
+        """Commits everything written inside the `with` block together, or nothing at all.
+
+        An inner transaction becomes part of the outer one.
+        """
         with self._translate_errors():
             connection = self._connection()
             if connection.in_transaction:
@@ -119,7 +123,7 @@ class Connections:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Reads everything inside as of one moment."""
+        """Makes all reads inside the `with` block see the same snapshot."""
         with self._translate_errors():
             connection = self._connection()
             if connection.in_transaction:
@@ -134,7 +138,7 @@ class Connections:
                 _roll_back(connection)
 
     def cached_in_snapshot(self, name: str, read: Callable[[], _T]) -> _T:
-        """Returns what `read` returns. Inside a snapshot, `read` of this name is called once."""
+        """Returns the result of `read`. Inside a snapshot, `read` is called only once for each name."""
         cache: dict[str, Any] | None = getattr(self._local, "snapshot_cache", None)
         if cache is None:
             return read()
@@ -143,7 +147,7 @@ class Connections:
         return cache[name]  # type: ignore[no-any-return]  # whatever `read` of that name returned
 
     def _connection(self) -> apsw.Connection:
-        """Returns this thread's connection; closes those of threads that have ended."""
+        """Returns this thread's connection; also closes the connections of threads that have ended."""
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             with self._translate_errors():
@@ -161,13 +165,13 @@ class Connections:
         return str(facts["id"]), int(facts["commits"])
 
     def _is_truncated(self) -> bool:
-        """Whether pages are missing at the file's end: SQLite would read zeros there, which have no checksum."""
+        """Whether pages are missing at the end of the file: SQLite would read zeros there, which have no checksum."""
         pages, size = (self.query(f"PRAGMA {fact}")[0][0] for fact in ("page_count", "page_size"))
         if self.path.stat().st_size >= pages * size:
             return False
         try:
-            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # they may be in the log only
-        except StorageError:  # the disk is full: they stay in the log
+            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # they may be only in the log
+        except StorageError:  # the disk is full, so the pages stay in the log
             return False
         return not busy and in_log == moved and self.path.stat().st_size < pages * size
 
@@ -180,7 +184,7 @@ class Connections:
 
 
 def _roll_back(connection: apsw.Connection) -> None:
-    """Ends a transaction, unless SQLite has ended it after an error."""
+    """Rolls back a transaction, unless SQLite has already ended it because of an error."""
     if connection.in_transaction:
-        with contextlib.suppress(apsw.Error):  # the error that led here says more
+        with contextlib.suppress(apsw.Error):  # the original error is more informative
             connection.execute("ROLLBACK")

@@ -1,7 +1,7 @@
 """Opens a connection to the catalog's file: creates or migrates the file, and turns on checksums and write-ahead logging.
 
-Every page of the file carries a checksum that is verified when it is read (SQLite's cksumvfs): a flipped bit is an error,
-never an answer.
+Every page of the file has a checksum (SQLite's cksumvfs), which is verified whenever the page is read: a flipped bit causes
+an error, never a wrong answer.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from rag.errors import StorageError
 from rag.index.catalog.database.schema import check_kind, migrate, version_of
 from rag.index.catalog.database.sqlite_errors import WAIT_S, extended_code
 
-_PAGE_BYTES = 8192  # hold five vectors of 384 floats, where 4,096 would hold two
+_PAGE_BYTES = 8192  # enough for five vectors of 384 floats; 4,096 bytes would be enough for only two
 _CHECKSUM_BYTES = 8  # at the end of each page
-_LARGEST_WAL = 64 << 20  # bytes that the write-ahead log's file keeps when it is idle
-_OPEN_TRIES = 5  # at a first page whose checksum is wrong, before it counts as damaged
+_LARGEST_WAL = 64 << 20  # bytes; a larger write-ahead log is truncated when it is idle
+_OPEN_TRIES = 5  # attempts to read a first page with a wrong checksum before the file counts as damaged
 _registering = threading.Lock()
 
 
 def open_shared(path: Path) -> apsw.Connection:
     """Opens a catalog that other processes may be writing to.
 
-    subtle: before SQLite knows of the write-ahead log, it reads the file's first page, which another process may be writing
-    at that moment. Half a page has no valid checksum, so opening is tried again: damage stays, this does not.
+    subtle: before SQLite knows about the write-ahead log, it reads the file's first page, which another process may be
+    writing at that moment. A half-written page has no valid checksum, so opening is retried: real damage persists, a
+    half-written page does not.
     """
     for _ in range(_OPEN_TRIES - 1):
         try:
@@ -41,10 +42,10 @@ def open_shared(path: Path) -> apsw.Connection:
 
 
 def open_file(path: Path) -> apsw.Connection:
-    """Opens a catalog, and creates or migrates it first where needed.
+    """Opens a catalog; creates or migrates it first if necessary.
 
     Raises:
-        IndexDamagedError: The file is not a catalog, or is from a newer rag.
+        IndexDamagedError: The file is not a catalog, or was written by a newer version of rag.
         StorageError: This build of apsw lacks cksumvfs.
         apsw.Error: SQLite cannot open it.
     """
@@ -61,7 +62,7 @@ def open_file(path: Path) -> apsw.Connection:
             "secure_delete = ON",  # overwrite a removed document's text
             "cache_size = -32768",  # 32 MiB
             f"journal_size_limit = {_LARGEST_WAL}",
-            "trusted_schema = OFF",  # run nothing that a catalog from elsewhere contains
+            "trusted_schema = OFF",  # do not run SQL functions embedded in a catalog from elsewhere
             "cell_size_check = ON",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -73,11 +74,11 @@ def open_file(path: Path) -> apsw.Connection:
 
 
 def connect(path: Path) -> apsw.Connection:
-    """Returns a bare connection, which verifies the checksums of pages that have one."""
+    """Returns a connection without further setup; it verifies the checksum of every page that has one."""
     with _registering:
         if "cksmvfs" not in apsw.vfs_names():
             if not apsw.sqlite_extra.has("cksumvfs"):
-                raise StorageError("this build of apsw lacks cksumvfs", "install apsw from its wheel: pip install apsw")
+                raise StorageError("this build of apsw lacks cksumvfs", "install the official wheel: pip install apsw")
             apsw.sqlite_extra.load(apsw.Connection(":memory:"), "cksumvfs")
     connection = apsw.Connection(str(path), vfs="cksmvfs")
     connection.set_busy_timeout(WAIT_S * 1000)
@@ -85,7 +86,7 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def _add_checksums(connection: apsw.Connection) -> None:
-    """Gives every page room for its checksum. An older catalog is rewritten, in one transaction."""
+    """Reserves space for a checksum in every page. An older catalog is rewritten in one transaction."""
     version = version_of(connection)
     if connection.reserve_bytes() == _CHECKSUM_BYTES:
         return  # another process has done it in the meantime
@@ -95,13 +96,13 @@ def _add_checksums(connection: apsw.Connection) -> None:
     else:
         _set_journal_mode(connection, "delete")
         connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
-        # subtle: pages keep their size; if both changed together, cksumvfs would write wrong checksums.
+        # subtle: the page size must not change together with the reserved space: cksumvfs would write wrong checksums.
         connection.execute("VACUUM")
     _set_journal_mode(connection, "wal")  # writes a new file's first page
 
 
 def _set_journal_mode(connection: apsw.Connection, mode: str) -> None:
-    """Sets the journal mode. SQLite does not wait for other processes here, so it is tried repeatedly."""
+    """Sets the journal mode. SQLite does not wait for other processes here, so the statement is retried."""
     deadline = time.monotonic() + WAIT_S
     while True:
         try:

@@ -1,8 +1,8 @@
-"""Records the number of acknowledged commits beside the catalog, so that losing some of them is always noticed.
+"""Records the number of acknowledged commits in a file next to the catalog, so that any loss of commits is noticed.
 
-SQLite takes a catalog whose write-ahead log was deleted or damaged for an older catalog, and a missing or empty file for a
-new one. The receipt is written after each commit, unsynced: it is never ahead of what is on disk, and may lag behind after
-a power cut. This module does not know SQLite.
+SQLite mistakes a catalog whose write-ahead log was deleted or damaged for an older catalog, and a missing or empty file
+for a new one. The receipt is written after each commit, without syncing: it is never ahead of the commits on disk, but may
+lag behind them after a power failure. This module does not use SQLite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class Receipt:
-    """The number of the last acknowledged commit of one catalog. Safe to share between threads.
+    """The number of a catalog's last acknowledged commit. Safe to share between threads.
 
     Args:
         path: The receipt's file.
@@ -30,7 +30,7 @@ class Receipt:
         self._lock = threading.Lock()
 
     def read(self) -> tuple[str, int] | None:
-        """Returns (the catalog's id, its commits); None if there is no valid receipt."""
+        """Returns (catalog id, number of commits); None if there is no valid receipt."""
         try:
             catalog_id, commits, checksum = self._path.read_text("utf-8").split()
             is_valid = zlib.crc32(f"{catalog_id} {commits}".encode()) == int(checksum)
@@ -39,7 +39,7 @@ class Receipt:
             return None
 
     def write(self, catalog_id: str, commits: int) -> None:
-        """Records a commit. A failure is only logged, since the commit itself is on disk."""
+        """Records a commit. A failure is only logged, because the commit itself is on disk."""
         content = f"{catalog_id} {commits}"
         with self._lock:
             if commits <= self._last:
@@ -55,7 +55,7 @@ class Receipt:
                 _log.warning("cannot write %s (%s)", self._path, error.strerror)
 
     def reset(self) -> None:
-        """Deletes the receipt, for a catalog that was put in place on purpose."""
+        """Deletes the receipt after the user has accepted the catalog's current state."""
         self.close()
         self._path.unlink(missing_ok=True)
 

@@ -8,21 +8,21 @@ import apsw
 
 from rag.errors import IndexDamagedError
 
-APPLICATION_ID = 0x72616731  # "rag1": marks a file as a catalog of rag
+APPLICATION_ID = 0x72616731  # "rag1": marks a file as a rag catalog
 
-# documents: one row a revision. `state` is `staged` while passages are written, `worded` when only vectors are missing and
-#   an older revision is still visible, `live` when visible, `dead` when it waits to be swept. Readers see `live` only.
-#   `pending` counts the passages of the current index version without a vector. A file can hold several documents
-#   (messages, attachments): `file` is the source of the file that the document came in.
-# editions: the index versions. One is `current`; another may be `building` or `former`; `moving` only within a switch.
-# cuts: the documents that a building or former index version has completely.
-# words_N: full-text index of index version N: stems of title, headings and passage; its rowid is the passage's id.
-# log: what a vector index has to upsert and delete, in order; a vector index stores up to which `seq` it has followed.
-# files: what the last scan of a folder saw: whether to read a file again, and why it failed if it did.
-# landmarks: the anchors of a document, where its pages, slides, sheets or chapters begin.
-# originals: the bytes of what has no file (fetched pages, standard input), by SHA-256.
-# forgotten: files that were removed by hand and must not come back, by salted hash of their name.
-# runs, run_sources: evaluation runs, and the documents that each quotes.
+# documents: one row per revision. `state` is `staged` while passages are being written, `worded` when only vectors are
+#   missing and an older revision is still visible, `live` when visible, and `dead` when waiting to be deleted. Readers see
+#   only `live` revisions. `pending` counts the passages in the current index version that have no vector. A file can
+#   contain several documents (messages, attachments): `file` is the source of the file that the document was read from.
+# editions: the index versions. One is `current`; another may be `building` or `former`; `moving` is used only in a switch.
+# cuts: the documents whose passages a building or former index version has completely.
+# words_N: full-text index for index version N: stems from title, headings and passage; its rowid is the passage's id.
+# log: vectors that a vector index must upsert or delete, in order; the vector index stores the last `seq` it has applied.
+# files: each file's state at its folder's last scan: whether to read it again, and the error if it could not be read.
+# landmarks: a document's anchors, which mark where its pages, slides, sheets or chapters begin.
+# originals: bytes of content that is in no file (fetched web pages, standard input), by SHA-256.
+# forgotten: files that were removed by hand and must not be imported again, by salted hash of their name.
+# runs, run_sources: evaluation runs, and the documents that each run quotes.
 _STEPS = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -135,23 +135,23 @@ VERSION = len(_STEPS)
 
 
 def name_hash(catalog: str, name: str) -> bytes:
-    """Returns the salted hash stored of a removed name: this catalog recognises the name, and no one can read it."""
+    """Returns the salted hash stored for a removed name: this catalog recognises the name, but no one can read it."""
     return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()
 
 
 def version_of(connection: apsw.Connection) -> int:
-    """Returns the version of the catalog; 0 if it is new."""
+    """Returns the catalog's schema version; 0 if the catalog is new."""
     version: int = connection.execute("PRAGMA user_version").fetchall()[0][0]  # type: ignore[assignment]
     return version
 
 
 def check_kind(connection: apsw.Connection) -> None:
-    """Checks that a file is empty, or a catalog of this version or an older one. Changes nothing.
+    """Checks that a file is empty, or is a catalog with the current schema or an older one. Changes nothing.
 
     Raises:
-        IndexDamagedError: It is another program's file, or from a newer rag.
+        IndexDamagedError: The file belongs to another program, or was written by a newer version of rag.
     """
-    connection.execute("BEGIN")  # another process may be creating the catalog: read all three facts as of one moment
+    connection.execute("BEGIN")  # all three reads see one snapshot, even if another process is creating the catalog
     try:
         version = version_of(connection)
         application = connection.execute("PRAGMA application_id").fetchall()[0][0]
@@ -161,17 +161,19 @@ def check_kind(connection: apsw.Connection) -> None:
             connection.execute("ROLLBACK")
     if (version == 0 and tables) or (version > 1 and application != APPLICATION_ID):
         raise IndexDamagedError(
-            f"{connection.filename} is another program's file, not a catalog", "name another folder with --index"
+            f"{connection.filename} belongs to another program; it is not a rag catalog",
+            "choose another folder with --index",
         )
     if version > VERSION:
         raise IndexDamagedError(
-            f"the index was written by a newer rag (index version {version}; this rag reads up to {VERSION})",
-            "update rag, or name another folder with --index",
+            f"the index was written by a newer version of rag (its format is {version}, but this version reads only"
+            f" formats up to {VERSION})",
+            "update rag, or choose another folder with --index",
         )
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Migrates the catalog to this version, each step in its own transaction."""
+    """Migrates the catalog to the current schema, each step in its own transaction."""
     connection.create_scalar_function("name_hash", name_hash, 2, deterministic=True)  # type: ignore[arg-type]  # of texts
     while (version := version_of(connection)) < VERSION:
         connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Translates SQLite's errors into rag's."""
+"""Translates SQLite's errors into rag's own errors."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import apsw
 
 from rag.errors import IndexBusyError, IndexDamagedError, RagError, StorageError
 
-WAIT_S = 30  # how long a transaction waits for another process's; they are short
-RESTORE_HINT = "restore a backup: rag restore FILE; or move the folder away, and sync the documents into a new one"
+WAIT_S = 30  # how long a transaction waits for those of other processes, which are short
+RESTORE_HINT = "restore a backup with `rag restore FILE`, or move the index folder away and sync your documents again"
 _DAMAGED_READS = {apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_SHORT_READ}
 
 
 def translated(error: apsw.Error, path: Path, holder: Callable[[], str]) -> RagError | apsw.Error:
-    """Returns rag's error for an error of SQLite's; SQLite's own if the fault is in rag.
+    """Returns rag's own error for an SQLite error; returns the SQLite error if it is caused by a bug in rag.
 
     Args:
         error: SQLite's error.
         path: The catalog's file, for the message.
-        holder: Returns who is importing, for the message; empty if none is.
+        holder: Returns which process is importing, for the message; empty if none is.
     """
     code = extended_code(error)
     match error:
@@ -32,15 +32,18 @@ def translated(error: apsw.Error, path: Path, holder: Callable[[], str]) -> RagE
                 "try again, or stop that process",
             )
         case apsw.FullError():
-            return StorageError(f"the disk of {path} is full", "free some space and repeat; nothing acknowledged was lost")
+            return StorageError(
+                f"the disk that contains {path} is full", "free some space and try again; no saved data was lost"
+            )
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError() | apsw.AuthError():
             return StorageError(
-                f"{path} {_why_unwritable(path)}", "check the permissions of the folder, or name another with --index"
+                f"{path} {_why_unwritable(path)}",
+                "check the folder's permissions, or choose another folder with --index",
             )
         case apsw.IOError() if code not in _DAMAGED_READS:
             return StorageError(
-                f"reading or writing {path} failed (SQLite's error {code})",
-                "check the disk and its free space; nothing acknowledged was lost",
+                f"reading or writing {path} failed (SQLite error {code})",
+                "check the disk and its free space; no saved data was lost",
             )
         case apsw.NoMemError() | apsw.TooBigError():
             return StorageError(f"{path}: {error}", "free some memory, or split the document")
@@ -60,7 +63,7 @@ def extended_code(error: apsw.Error) -> int:
 
 
 def _why_unwritable(path: Path) -> str:
-    """Returns why a file cannot be opened for writing, in the system's words."""
+    """Returns the operating system's reason why a file cannot be opened for writing."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
     except OSError as error:

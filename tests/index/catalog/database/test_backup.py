@@ -50,7 +50,7 @@ def test_a_backup_never_overwrites(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "link"):
-        with pytest.raises(SourceError, match="exists already"):
+        with pytest.raises(SourceError, match="already exists"):
             catalog.back_up(tmp_path / name)
 
     assert b"" == (tmp_path / "file").read_bytes()

@@ -97,7 +97,7 @@ def test_a_lost_catalog_is_not_a_new_one(connections: Connections, path: Path, t
         other.open()
         other.close()
         other.path.rename(path)
-    with pytest.raises(IndexDamagedError, match=r"missing or empty|another file was put in its place") as raised:
+    with pytest.raises(IndexDamagedError, match=r"missing or empty|replaced with another file") as raised:
         Connections(path).open()
     assert "doctor --repair" in raised.value.hint
 

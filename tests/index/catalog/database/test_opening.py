@@ -49,7 +49,7 @@ def test_another_programs_database_is_refused_untouched(tmp_path: Path) -> None:
     stranger.execute("CREATE TABLE notes (text)")
     stranger.close()
     before = path.read_bytes()
-    with pytest.raises(IndexDamagedError, match="another program's file"):
+    with pytest.raises(IndexDamagedError, match="belongs to another program"):
         open_file(path)
 
     assert before == path.read_bytes()

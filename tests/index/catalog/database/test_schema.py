@@ -61,7 +61,7 @@ def test_a_newer_one_is_refused_untouched(released: Path) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.close()
     before = {p: p.read_bytes() for p in (released / "index").rglob("*") if p.is_file()}
-    with pytest.raises(IndexDamagedError, match="newer rag"):
+    with pytest.raises(IndexDamagedError, match="newer version of rag"):
         Library.open(released / "index")
 
     assert before == {p: p.read_bytes() for p in (released / "index").rglob("*") if p.is_file()}
