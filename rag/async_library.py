@@ -1,6 +1,6 @@
-"""A library for asyncio programs and notebooks: the same verbs, each run in a thread.
+"""A library for asyncio programs and notebooks: the methods of `Library`, each run in a thread.
 
-Nothing inside `rag` is asynchronous; this is a thin facade over `Library` for callers with an event loop to keep free.
+Nothing inside `rag` is asynchronous. This is a thin facade over `Library` for callers whose event loop must not be blocked.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from rag.records import (
 
 
 class AsyncLibrary:
-    """An open `Library` whose methods are awaited. Every method raises what its counterpart raises.
+    """An open `Library` whose methods are awaited. Each method raises the same errors as its counterpart in `Library`.
 
     Args:
-        library: An open library; closing this one closes it too.
+        library: An open library. Closing the `AsyncLibrary` closes it too.
 
     Example:
         async with await AsyncLibrary.open("index") as library:
@@ -45,12 +45,12 @@ class AsyncLibrary:
 
     @classmethod
     async def open(cls, index: str | Path = "index", **options: Any) -> AsyncLibrary:
-        """Opens an index, or creates it; `options` are those of `Library.open`."""
+        """Opens an index, or creates it; `options` are the same as for `Library.open`."""
         return cls(await asyncio.to_thread(Library.open, index, **options))
 
     @classmethod
     async def from_environment(cls, *, trust: bool = False, **settings: object) -> AsyncLibrary:
-        """Opens the index that rag.toml and the environment name; see `Library.from_environment`."""
+        """Opens the index specified in rag.toml and the environment; see `Library.from_environment`."""
         return cls(await asyncio.to_thread(lambda: Library.from_environment(trust=trust, **settings)))
 
     async def __aenter__(self) -> AsyncLibrary:
@@ -66,19 +66,19 @@ class AsyncLibrary:
         await asyncio.to_thread(self.library.close)
 
     async def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
-        """Finds the k best passages, best first."""
+        """Returns the k best passages, best first."""
         return await asyncio.to_thread(self.library.search, question, k, filters=filters)
 
     async def search_with_timings(
         self, question: str, k: int | None = None, *, filters: Filter | None = None
     ) -> SearchResult:
-        """Searches, and reports the time each stage took."""
+        """Searches, and also returns the time that each stage took."""
         return await asyncio.to_thread(self.library.search_with_timings, question, k, filters=filters)
 
     async def ask(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Answer:
-        """Answers a question, with citations that resolve to exact characters. Cancelling its task stops the model."""
+        """Answers a question, with citations that resolve to exact characters. Cancelling the task stops the model."""
         async with aclosing(self.stream(question, history=history, k=k, filters=filters)) as events:
             async for event in events:
                 if isinstance(event, AnswerDone):
@@ -88,7 +88,7 @@ class AsyncLibrary:
     async def stream(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> AsyncGenerator[Event]:
-        """Yields an answer as it comes. Closing the iterator, or cancelling its task, stops the model."""
+        """Yields an answer's events as they arrive. Closing the iterator, or cancelling the task, stops the model."""
         events = self.library.stream(question, history=history, k=k, filters=filters)
         step: asyncio.Future[Event | None] | None = None
         try:
@@ -99,7 +99,7 @@ class AsyncLibrary:
                     return
                 yield event
         finally:
-            # subtle: a generator that is running in a thread cannot be closed; it pauses within a fraction of a second.
+            # subtle: a generator cannot be closed while it is running in a thread; it yields within a fraction of a second.
             if step is not None and not step.done():
                 await asyncio.wait([step])
             await asyncio.to_thread(events.close)
@@ -107,7 +107,7 @@ class AsyncLibrary:
     async def explain(
         self, question: str, expected: str, *, k: int | None = None, filters: Filter | None = None
     ) -> Explanation:
-        """Says at which stage an expected text was lost on its way into the answer."""
+        """Reports the stage at which an expected text was lost on its way into the answer."""
         return await asyncio.to_thread(self.library.explain, question, expected, k=k, filters=filters)
 
     async def sync(self, folder: str | Path, *, prune: bool = False) -> SyncReport:
@@ -119,7 +119,7 @@ class AsyncLibrary:
         return await asyncio.to_thread(self.library.add, *paths)
 
     async def add_bytes(self, data: bytes, name: str) -> SyncReport:
-        """Adds bytes under a name; its extension says what they are."""
+        """Adds bytes as a document under a name, whose extension says which type of file they are."""
         return await asyncio.to_thread(self.library.add_bytes, data, name)
 
     async def add_documents(self, documents: Iterable[Document]) -> SyncReport:
@@ -127,7 +127,7 @@ class AsyncLibrary:
         return await asyncio.to_thread(self.library.add_documents, documents)
 
     async def remove(self, *sources: str) -> int:
-        """Removes documents; returns how many."""
+        """Removes documents; returns the number of documents removed."""
         return await asyncio.to_thread(self.library.remove, *sources)
 
     async def documents(self) -> list[DocumentInfo]:

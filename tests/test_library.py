@@ -155,7 +155,7 @@ def test_a_remote_embedder(tmp_path: Path, folder: Path) -> None:
             hits, notice = found.hits, found.notice
 
     assert "rivers.txt" == hits[0].source
-    assert "by words only" in notice
+    assert "by wording only" in notice
 
 
 def test_a_document_changed_while_it_is_quoted(library: Library, other: Library, folder: Path) -> None:

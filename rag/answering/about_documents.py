@@ -1,7 +1,7 @@
-"""Answers questions about the documents themselves: which there are, who wrote one, when, and what it says in short.
+"""Answers questions about the documents themselves: which there are, who wrote them and when, and what they say in brief.
 
-Everything is quoted. A summary consists of its most central sentences, each cited. Author and date are what the parser
-found in the document, cited where the document states them.
+Answers are quoted, not generated. A summary consists of a document's most central sentences, each with a citation. The
+author and date are those that the parser found in the document; the citation shows where the document states them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from rag.text.dates import date_spellings
 from rag.text.quotes import find_quote
 from rag.text.sentences import sentences
 
-_MAX_SENTENCES = 160  # of a document that a summary is chosen from: the first ones, and others at even intervals
+_MAX_SENTENCES = 160  # sentences considered for a summary: the first ones in the document, and others at even intervals
 _FIRST_SENTENCES = 20
 _SUMMARY_SENTENCES = 5
-_DUPLICATE = 0.8  # cosine from which a sentence repeats another
+_DUPLICATE = 0.8  # sentences with at least this cosine similarity count as repetitions
 _MAX_QUOTE = 300  # code points
 _MAX_DATE_LINE = 80  # code points
-_PASSAGE_CHARACTERS = 1_000  # code points of a passage in a prompt
+_PASSAGE_CHARACTERS = 1_000  # code points in a passage for a prompt
 
 
 def small_talk(intent: str, count: int, openings: Sequence[Hit]) -> ComposedAnswer:
@@ -34,7 +34,7 @@ def small_talk(intent: str, count: int, openings: Sequence[Hit]) -> ComposedAnsw
     Args:
         intent: "greeting", "thanks" or "help".
         count: Number of documents.
-        openings: The beginnings of some of them.
+        openings: The beginnings of some of the documents.
     """
     if intent == "thanks":
         return ComposedAnswer(prompts.WELCOME)
@@ -44,7 +44,7 @@ def small_talk(intent: str, count: int, openings: Sequence[Hit]) -> ComposedAnsw
 
 
 def contents(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
-    """Lists the documents with author and date; each cites its beginning.
+    """Lists the documents with author and date, and cites the beginning of each.
 
     Args:
         count: Number of documents.
@@ -69,7 +69,7 @@ def ask_which(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
 
 
 def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
-    """States the author and the date of a document, cited where its text states them, else from its metadata.
+    """States a document's author and date, and cites the text that states them or else the metadata.
 
     Args:
         opening: The document's beginning.
@@ -77,7 +77,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
         when: Whether to state the date.
 
     Returns:
-        The answer; without citations if the document states neither.
+        The answer; it has no citations if the document has neither.
     """
     title = opening.title or opening.source
     builder = AnswerBuilder()
@@ -88,7 +88,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
         if is_wanted and fact:
             span = _find_fact(fact, opening.text)
             line = opening.text[slice(*span)] if span else fact
-            # A date is written in many ways: where the document writes it differently, its own line is quoted too.
+            # Dates are written in many ways: if the document writes this one differently, its line is quoted too.
             original = f" (“{line}”)." if fact not in line and len(line) <= _MAX_DATE_LINE else "."
             builder.add(statement + original, opening, span or _first_sentence(opening), locator="" if span else "metadata")
         elif is_wanted:
@@ -97,7 +97,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
 
 
 def _find_fact(fact: str, text: str) -> tuple[int, int] | None:
-    """Returns the span of the line that states an author or date; of the fact alone if the line is long; None if absent."""
+    """Returns the span of the line that states an author or date, or only of the fact in a long line; None if absent."""
     for spelling in date_spellings(fact):
         if found := find_quote(spelling, text):
             start = text.rfind("\n", 0, found[0]) + 1
@@ -108,12 +108,12 @@ def _find_fact(fact: str, text: str) -> tuple[int, int] | None:
 
 
 def summary(parts: Sequence[Hit], embedder: Embedder, limit: int = _SUMMARY_SENTENCES) -> ComposedAnswer:
-    """Returns the most central sentences of some documents, in reading order.
+    """Returns the most central sentences in one or more documents, in reading order.
 
     Args:
-        parts: Each document's text, as one hit.
+        parts: The text of each document, as one hit per document.
         embedder: Embeds the sentences.
-        limit: Sentences in total; each document has at least one.
+        limit: Total number of sentences; at least one is chosen from each document.
     """
     builder = AnswerBuilder()
     for hit in parts:
@@ -125,11 +125,11 @@ def summary(parts: Sequence[Hit], embedder: Embedder, limit: int = _SUMMARY_SENT
 
 
 def sample_passages(part: Hit, characters: int) -> list[Hit]:
-    """Returns a document's text as passages for a model to summarise: all of them, or some at even intervals.
+    """Splits a document into passages for a model to summarise; returns all of them, or some at even intervals.
 
     Args:
-        part: The text, as one hit.
-        characters: Code points for all passages together.
+        part: The document's text, as one hit.
+        characters: Approximate number of code points in all passages together.
     """
     spans = sentences(part.text)
     passages: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""Builds an answer that `rag` writes without a model: text and citations grow together, sentence by sentence."""
+"""Builds an answer that rag writes without a model, adding each sentence together with its citation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rag.records import Citation, Hit
 
 @dataclass(frozen=True, slots=True)
 class ComposedAnswer:
-    """A text with its citations.
+    """The text of an answer, with its citations.
 
     Attributes:
-        hits: The parts of documents that are cited.
+        hits: The cited parts of documents.
     """
 
     text: str
@@ -23,7 +23,7 @@ class ComposedAnswer:
 
 
 class AnswerBuilder:
-    """A text in the making. Each added part is cited as it is added."""
+    """Builds the text of an answer, and cites each piece of text as it is added."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -39,14 +39,14 @@ class AnswerBuilder:
         locator: str = "",
         before: str = " ",
     ) -> None:
-        """Appends words, with a citation of what they rest on.
+        """Appends some text, with a citation of the passage that supports it.
 
         Args:
-            words: The words.
-            hit: The passage they rest on; None for words without a citation.
-            span: The cited characters [start, end) of the hit's document; the whole hit if left out.
-            locator: Where to look, for people; found later if left out.
-            before: What separates the words from the text before.
+            words: The text to append.
+            hit: The passage that supports it; None for text without a citation.
+            span: The cited characters [start, end) in the hit's document; if left out, the whole hit.
+            locator: Where to find the passage, in words for readers; if left out, it is filled in later.
+            before: Separator between this text and the text before it.
         """
         self.text += before if self.text else ""
         start = len(self.text)
@@ -68,5 +68,5 @@ class AnswerBuilder:
         self.text += f" [{citation.n}]"
 
     def composed(self, notice: str = "") -> ComposedAnswer:
-        """Returns the text as it is now."""
+        """Returns the answer as built so far."""
         return ComposedAnswer(self.text, tuple(self.citations), notice, tuple(self._hits))

@@ -1,7 +1,7 @@
-"""Answers questions: recognises the intent, searches, and has the answer extracted or written.
+"""Answers questions: recognises the intent, searches, and has the answer quoted from the documents or written by a model.
 
-An answer comes as events (`rag.records.Event`). Markers in streamed text are neutral until their sentence is complete and
-its citation is verified. The last event is the whole answer, the only thing to keep.
+An answer arrives as a stream of events (`rag.records.Event`). Markers in the streamed text are provisional until their
+citations have been checked. The last event contains the complete, checked answer, and is the only one worth keeping.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rag.ports import ChatModel, DocumentStore, TokenEmbedder
 from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, TextDelta, Turn
 from rag.retrieval.search import Retrieval, Search, checked_question
 
-_LIST_PASSAGES = 20  # that a list is gathered from
+_LIST_PASSAGES = 20  # passages retrieved for a list
 _MAX_LISTED = 12  # documents listed before "… and 5 more"
-_SUMMARISED_TOGETHER = 5  # documents that one summary covers
-_OPENING = 20_000  # code points at a document's beginning in which its author and date may be given
-_SUMMARISED = 400_000  # code points of a document that a summary is made from
+_SUMMARISED_TOGETHER = 5  # maximum number of documents in one summary
+_OPENING = 20_000  # code points at the start of a document that are searched for its author and date
+_SUMMARISED = 400_000  # maximum number of code points that a summary is based on
 _ABOUT_DOCUMENTS: tuple[Intent, ...] = ("greeting", "thanks", "help", "contents", "authorship", "summary")
-# The words that identify a document: "the report on bees".
+# The words that identify a document: "bees" in "the report on bees".
 _IDENTIFIED = re.compile(r"\b(?:about|on|called|titled|named)\s+(.+?)[?.!]*$|[\"“](.+?)[\"”]", re.IGNORECASE)
 
 
@@ -37,11 +37,11 @@ class Answerer:
 
     Args:
         search: Finds passages.
-        documents: The documents' text and places.
-        embedder: Returns the embedder that sentences are read with.
+        documents: Provides the documents' text and its locations.
+        embedder: Returns the embedder used to compare sentences.
         extractive: Answers by quoting.
-        chat_model: Writes answers; None for extraction.
-        prompt_tokens: Room for what the model is asked, tokens.
+        chat_model: Writes answers; None to answer only by quoting.
+        prompt_tokens: Maximum size of a prompt, in tokens.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Answerer:
         self._prompt_tokens = prompt_tokens
 
     def answer(self, question: str, k: int, filters: Filter | None, history: Sequence[Turn]) -> Generator[Event]:
-        """Yields the answer to one question as it comes. Closing the iterator stops the model.
+        """Yields the events of an answer as they arrive. Closing the iterator stops the model.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -77,7 +77,7 @@ class Answerer:
             events.close()
 
     def searches(self, question: str, k: int) -> list[tuple[str, int]]:
-        """Returns (what is searched for, number of passages) for a question; empty if it is about the documents.
+        """Returns a question's searches as (query, number of passages); none if it is about the documents themselves.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -87,11 +87,11 @@ class Answerer:
         return [] if intent in _ABOUT_DOCUMENTS else _searches(intent, question, k)
 
     def _located(self, answer: Answer) -> Answer:
-        """Completes each citation with its page, locator and content hash."""
+        """Adds the page, locator and content hash to each citation."""
         citations = []
         for citation in answer.citations:
             page, place = self._documents.locate(citation.document_id, citation.start)
-            # A chapter is often named by its first heading.
+            # A chapter is often named after its first heading, which is then not repeated.
             heading = "" if place and place in citation.locator else citation.locator
             locator = " · ".join(part for part in (place, heading) if part)
             content_hash = self._documents.content_hash(citation.document_id)
@@ -125,7 +125,7 @@ class Answerer:
         return Evidence.of([(searched, self._search.find(searched, k, request.filters)) for searched, k in searches])
 
     def _about_documents(self, request: Request) -> Generator[Event]:
-        """Answers a question about the documents rather than from them."""
+        """Answers a question about the documents themselves."""
         near: tuple[Hit, ...] = ()
         count, openings = self._openings(request.filters, _MAX_LISTED)
         if request.intent in ("greeting", "thanks", "help"):
@@ -148,7 +148,7 @@ class Answerer:
         yield from _at_once(_from_composed(request, composed, near))
 
     def _openings(self, filters: Filter, limit: int) -> tuple[int, list[Hit]]:
-        """Counts the documents that pass a filter, and returns how the first of them begin."""
+        """Returns the number of documents that match a filter, and the beginnings of the first ones."""
         return self._documents.openings(self._documents.matching(filters), limit, _OPENING)
 
     def _document_meant(self, request: Request, count: int) -> Hit | None:
@@ -171,7 +171,7 @@ class Answerer:
         )
 
     def _summary(self, request: Request, openings: Sequence[Hit]) -> Generator[Event]:
-        """Summarises documents: by the model if there is one, else by their most central sentences."""
+        """Summarises documents with the model if there is one, otherwise by quoting their most central sentences."""
         parts = [self._beginning(hit, _SUMMARISED // len(openings)) for hit in openings]
         if self._generated is None:
             composed = about_documents.summary(parts, self._embedder())
@@ -186,7 +186,7 @@ class Answerer:
 
 
 def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
-    """Returns (what is searched for, number of passages): both sides of a comparison, more passages for a list."""
+    """Returns searches as (query, number of passages): one for each side of a comparison, more passages for a list."""
     both = compared_sides(question) if intent == "comparison" else None
     if both:
         return [(side, -(-k // 2)) for side in both]
@@ -194,7 +194,7 @@ def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
 
 
 def _from_composed(request: Request, composed: ComposedAnswer, near: tuple[Hit, ...] = ()) -> Answer:
-    """Returns the answer of a text that was composed without a search; `near` is what a search finds beside it."""
+    """Turns a text that was composed without a search into an answer; `near` holds related passages from a search."""
     says_nothing = request.intent == "authorship" and not composed.citations
     return Answer(
         question=request.question,
@@ -212,6 +212,6 @@ def _from_composed(request: Request, composed: ComposedAnswer, near: tuple[Hit, 
 
 
 def _at_once(answer: Answer) -> Iterator[Event]:
-    """Yields an answer that comes in one piece."""
+    """Yields the events of an answer that is already complete."""
     yield TextDelta(answer.text)
     yield AnswerDone(answer)

@@ -1,6 +1,6 @@
-"""Explains why an expected passage is not in an answer: finds the stage at which it was lost.
+"""Explains why an expected passage is missing from an answer: finds the stage at which it was lost.
 
-It takes the answer that anyone would get, and then ranks the expected passage at each stage.
+The question is answered as usual; then the expected passage is ranked at each stage.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rag.index.catalog import Catalog
     from rag.retrieval.passage_ranks import PassageRanks
 
-_CANDIDATES = 100  # passages with the words of the expected text whose documents are searched before all others
-_LAST = 10**9  # behind every rank
-_MOST_PLACES = 5  # places of the expected text that are followed
+_CANDIDATES = 100  # passages that share words with the expected text; their documents are searched before all others
+_LAST = 10**9  # sorts after every rank
+_MOST_PLACES = 5  # maximum number of occurrences of the expected text that are examined
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What was asked and answered. `allowed` holds the documents that the filter lets pass; None for all."""
+    """The answer to explain, and its searches. `allowed` holds the ids of documents that match the filter; None for all."""
 
     answer: Answer
     searches: Sequence[tuple[str, int]]
@@ -48,7 +48,7 @@ class _Trial:
 
 
 class Explainer:
-    """Follows an expected text through one library.
+    """Traces an expected text in one library through all stages of answering.
 
     Args:
         catalog: The catalog.
@@ -65,16 +65,16 @@ class Explainer:
         """Finds where an expected text was lost.
 
         Args:
-            expected: Words of a document; white space and quotation marks may differ.
+            expected: Words from a document; differences in white space and quotation marks are ignored.
             answer: The answer to the question.
-            searches: (What was searched for, number of passages wanted) for that answer.
-            filters: Documents that were asked; all if left out.
+            searches: The searches for that answer, as (query, number of passages requested).
+            filters: Which documents were searched; all if left out.
 
         Raises:
             QuestionError: The expected text is empty.
         """
         if not expected.strip():
-            raise QuestionError("no expected text was given", '--expect "words of a document"')
+            raise QuestionError("no expected text was given", 'add: --expect "words from a document"')
         allowed = self._catalog.documents.matching(filters or Filter())
         trial = _Trial(answer, searches, filters, None if allowed is None else frozenset(allowed))
         places = [self._place(occurrence, trial) for occurrence in self._occurrences(expected)]
@@ -92,7 +92,7 @@ class Explainer:
         )
 
     def _occurrences(self, expected: str) -> list[_Occurrence]:
-        """Finds the text, first in documents that have its words, then in all others."""
+        """Finds the text in documents that share words with it or, if it is in none of them, in all others."""
         likely = self._catalog.passages.by_terms(list(dict.fromkeys(terms(expected))), _CANDIDATES, None)
         first = {found.document_id: found.source for found in self._catalog.passages.terms(likely)}
         others = [(id_, source) for id_, source in self._catalog.documents.live() if id_ not in first]
@@ -136,7 +136,7 @@ class Explainer:
         )
 
     def _best(self, passage_ids: Sequence[int], trial: _Trial) -> tuple[PassageRank, int, int]:
-        """Returns (rank, passage id, number of passages wanted) where one of these passages ranked highest."""
+        """Returns (rank, passage id, number of passages requested) for the highest rank that any passage reached."""
         ranked = [
             (rank, id_, k)
             for searched, k in trial.searches
@@ -149,7 +149,7 @@ class Explainer:
         failed = [info.source for info in infos if info.state == "failed"]
         why = f"none of the {len(infos) - len(failed)} documents contains it"
         if failed:
-            return f"{why}; {len(failed)} could not be read", "rag ls --failed lists them, with the reason"
+            return f"{why}; {len(failed)} could not be read", "rag ls --failed lists them with the reasons"
         return why, "rag ls lists the documents; rag search finds similar text" if infos else "add documents: rag add FILE"
 
 
@@ -157,12 +157,12 @@ _UNRANKED = PassageRank(None, None, None, 0)
 
 
 def _order(rank: PassageRank) -> tuple[int, int]:
-    """Sorts first what came furthest on its way into the answer."""
+    """Returns a sort key: the passage that came furthest on its way into the answer sorts first."""
     return rank.rank or _LAST, min(rank.dense_rank or _LAST, rank.lexical_rank or _LAST)
 
 
 def _stage(occurrence: _Occurrence, trial: _Trial, best: PassageRank, spread: int, position: int | None) -> Stage:
-    """Returns where the text was lost; `position` is its place among the hits, 1-based."""
+    """Returns the stage at which the text was lost; `position` is its 1-based position among the hits."""
     answer = trial.answer
     stages: tuple[tuple[Stage, bool], ...] = (
         ("cited", any(_shows(citation, occurrence) for citation in answer.citations)),
@@ -178,48 +178,48 @@ def _stage(occurrence: _Occurrence, trial: _Trial, best: PassageRank, spread: in
 
 
 def _shows(citation: Citation, occurrence: _Occurrence) -> bool:
-    """Whether a citation shows the expected text, here or word for word elsewhere."""
+    """Whether a citation shows the expected text: this occurrence, or the same words somewhere else."""
     if citation.source == occurrence.source and citation.start < occurrence.end and occurrence.start < citation.end:
         return True
     return find_quote(occurrence.text, citation.quote) is not None
 
 
 def _reason(place: ExpectedPlace, trial: _Trial) -> tuple[str, str]:
-    """Returns (why, hint) for people."""
+    """Returns (reason, hint), in words for the user."""
     answer = trial.answer
     extracted = answer.model == EXTRACTION
     most = max((k for _, k in trial.searches), default=0)
     reasons: dict[str, tuple[str, str]] = {
         "cited": ("the answer cites it", ""),
-        "filtered": ("the filter leaves its document out", "ask without --source, --since, --until and --meta"),
+        "filtered": ("the filter excludes its document", "ask without --source, --since, --until and --meta"),
         "not searched": (
-            "the question is understood as one about the documents themselves, which needs no search",
-            "ask for the thing itself, in a complete sentence",
+            "the question was understood to be about the documents themselves, which needs no search",
+            "ask about the subject itself, in a complete sentence",
         ),
         "split": (
-            f"no passage contains all of it: {place.passages} passages share it",
+            f"no passage contains all of it: it is spread over {place.passages} passages",
             "use larger passages (passage_tokens), then run: rag reindex",
         ),
         "not found": (
-            "neither its words nor its meaning are close enough to the question",
-            "ask with words that it contains",
+            "neither its wording nor its meaning is close enough to the question",
+            "use words from it in the question",
         ),
-        "cut by k": (f"it ranks {place.rank}, and an answer rests on {most} passages", f"try -k {place.rank}"),
+        "cut by k": (f"its rank is {place.rank}, but an answer uses only the best {most} passages", f"try -k {place.rank}"),
         "no room": (
-            f"only the first {answer.read} passages were read, and it came later",
-            "a model reads them all, if they fit: --model"
+            f"only the first {answer.read} passages were read, and it ranked lower",
+            "a model reads all of them if they fit: use --model"
             if extracted
-            else "if the model accepts more text than rag assumes, set RAG_CONTEXT_TOKENS",
+            else "if the model accepts more text than rag assumes, increase RAG_CONTEXT_TOKENS",
         ),
         "below the threshold": (
-            f"the evidence for any answer was {answer.evidence:.2f}, below the threshold",
-            "a lower RAG_EVIDENCE answers more questions, and more of them wrongly",
+            f"the evidence that the documents answer the question was {answer.evidence:.2f}, below the threshold",
+            "with a lower RAG_EVIDENCE, rag answers more questions, but also more of them wrongly",
         ),
         "not cited": (
             "other sentences were judged to answer the question better"
             if extracted
-            else f"{answer.model} was shown it, and did not cite it",
-            "RAG_SENTENCES allows more sentences" if extracted else "",
+            else f"{answer.model} was shown it but did not cite it",
+            "to allow more sentences in an answer, increase RAG_SENTENCES" if extracted else "",
         ),
     }
     return reasons[place.stage]

@@ -1,8 +1,8 @@
 """Extracts an answer: chooses the few sentences that contain it, and estimates how well they answer the question.
 
 Two linear models score sentences and evidence. They were fitted on one part of SQuAD 2.0, NQ and ClapNQ and measured on the
-other part (`benchmarks/fit_extraction.py`; figures in benchmarks/README.md). No language model is used and nothing is
-rephrased. Sentences are always compared by the shipped embedder, whichever embedder found the passages.
+other part (`benchmarks/fit_extraction.py`; results in benchmarks/README.md). No language model is used, and nothing is
+rephrased. Sentences are always compared with the shipped embedder, whichever embedder found the passages.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from rag.text.terms import located_terms, terms
 if TYPE_CHECKING:
     from rag.answering.late_interaction import Alignment
 
-_MAX_HITS = 5  # hits whose sentences are candidates; a sixth had the answer in 1.3 % of the fitting questions
-_MAX_ALIGNED = 10  # sentences compared token by token, of about 25; 12 answer no better, 8 worse (benchmarks/README.md)
-_LIST_MARGIN = 3.0  # log-odds below the best sentence from which a sentence is not part of a list
-_COVERAGE = 0.7  # probability that the chosen sentences contain the answer
+_MAX_HITS = 5  # hits with candidate sentences; the sixth contained the answer for 1.3 % of the questions used for fitting
+# Number of sentences, out of about 25, that are compared token by token. Answers are no better with 12, and worse with 8
+# (benchmarks/README.md).
+_MAX_ALIGNED = 10
+_LIST_MARGIN = 3.0  # log-odds; sentences that score further than this below the best one are left out of a list
+_COVERAGE = 0.7  # intended probability that the chosen sentences contain the answer
 
-# Log-odds of one sentence against another that it contains the answer.
+# Weights for the log-odds that one sentence, rather than another, contains the answer.
 _SENTENCE = {
     "mean_match": 6.55,
     "min_match": 3.6,
@@ -37,8 +39,9 @@ _SENTENCE = {
     "passage_score": 7.7,
     "answer_type": 2.08,
 }
-# Log-odds that the documents answer the question at all, by its best sentence. Fitted on whole test sets, on passages that
-# the question is asked of, and on libraries of four paragraphs of one article, where all passages are about the same topic.
+# Weights for the log-odds that the documents answer the question at all, judged by the best sentence. Fitted on whole test
+# sets, on questions asked about their own passages only, and on libraries of four paragraphs from one article, where all
+# passages are about the same topic.
 _EVIDENCE = {
     "mean_match": 8.7,
     "passage_mean_match": 0.99,
@@ -47,13 +50,13 @@ _EVIDENCE = {
     "missing_names": -1.37,
 }
 _EVIDENCE_BASE = -8.71
-_MAX_TITLE = 240  # code points of a title, and of headings, that are embedded with each sentence
+_MAX_TITLE = 240  # code points of the title, and of the headings, that are embedded with each sentence
 _HEADING = re.compile(r"#{1,6} ")
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenSentence:
-    """A sentence of the answer: exact characters [start, end) of the hit's document."""
+    """A sentence chosen for the answer: the exact characters [start, end) in the hit's document."""
 
     hit: Hit
     start: int
@@ -66,7 +69,7 @@ class Extraction:
     """The result of an extraction.
 
     Attributes:
-        chosen: Sentences in reading order.
+        chosen: The chosen sentences, in reading order.
         evidence: Probability that the documents answer the question, in [0, 1].
         hits_read: Number of hits whose sentences were candidates.
     """
@@ -83,7 +86,7 @@ class _Sentence:
     end: int
     features: Mapping[str, float]
     score: float
-    number: int | None  # in the alignment; None if it was not compared token by token
+    number: int | None  # index in the alignment; None if it was not compared token by token
 
     @property
     def quote(self) -> str:
@@ -92,21 +95,21 @@ class _Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _ScoredSentences:
-    """The sentences of some hits, best first, and the alignment of those that were compared token by token."""
+    """The candidate sentences, best first, and the alignment of those that were compared token by token."""
 
     sentences: Sequence[_Sentence]
     alignment: Alignment
 
 
 def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int, *, is_list: bool = False) -> Extraction:
-    """Chooses at most `limit` sentences of the best hits.
+    """Chooses at most `limit` sentences from the best hits.
 
     Args:
-        question: The question as it was searched for.
-        found: The hits of the search.
-        embedder: Embeds the tokens of question and sentences.
-        limit: Most sentences.
-        is_list: The answer is a list, whose parts may be in many places: all hits are considered, and more is chosen.
+        question: The question in the form that was searched for.
+        found: The search result.
+        embedder: Embeds the tokens in the question and the sentences.
+        limit: Maximum number of sentences.
+        is_list: Whether the answer is a list, whose items may be far apart. More sentences are chosen, from all hits.
     """
     hits = found.hits if is_list else found.hits[:_MAX_HITS]
     scored = _score_sentences(question, found.idf, hits, embedder, None if is_list else _MAX_ALIGNED)
@@ -117,12 +120,12 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int
     for sentence in best_first[: _count_within_margin(best_first) if is_list else _credible_set_size(best_first)]:
         if len(chosen) >= limit:
             break
-        # "The issue was raised…" is not understandable without the sentence before it.
+        # "The issue was raised…" cannot be understood without the sentence before it.
         antecedent = _antecedent(sentence, best_first)
         for addition in (antecedent, sentence) if antecedent is not None and len(chosen) + 1 < limit else (sentence,):
             if all(addition.quote != other.quote for other in chosen):
                 chosen.append(addition)
-    # Documents in the order of their best sentence, the sentences of each in reading order.
+    # Documents are in the order of their best sentences; within each document, sentences are in reading order.
     document_rank = {id_: i for i, id_ in reversed(list(enumerate(s.hit.document_id for s in chosen)))}
     chosen.sort(key=lambda s: (document_rank[s.hit.document_id], s.hit.start + s.start))
     return Extraction(
@@ -133,7 +136,7 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int
 
 
 def _credible_set_size(best_first: Sequence[_Sentence]) -> int:
-    """Returns how many of the best sentences contain the answer with probability `_COVERAGE`, if any sentence does."""
+    """Returns how many of the best sentences contain the answer with a probability of `_COVERAGE`, if any sentence does."""
     odds = [math.exp(sentence.score - best_first[0].score) for sentence in best_first]
     required = _COVERAGE * sum(odds)
     cumulative = 0.0
@@ -156,7 +159,7 @@ _ANAPHORIC = re.compile(
 
 
 def _antecedent(sentence: _Sentence, candidates: Sequence[_Sentence]) -> _Sentence | None:
-    """Returns the preceding sentence of the passage if this one begins with a reference to it; else None."""
+    """Returns the preceding sentence in the passage if this one begins with a reference to it; else None."""
     if not _ANAPHORIC.match(sentence.quote):
         return None
     earlier = [s for s in candidates if s.hit is sentence.hit and s.end <= sentence.start]
@@ -166,24 +169,24 @@ def _antecedent(sentence: _Sentence, candidates: Sequence[_Sentence]) -> _Senten
 def _score_sentences(
     question: str, idf: Mapping[str, float], hits: Sequence[Hit], embedder: TokenEmbedder, limit: int | None
 ) -> _ScoredSentences | None:
-    """Scores every sentence of some hits; returns None if there is none.
+    """Scores every sentence in the hits; returns None if they contain no sentences.
 
     Args:
         question: The question.
-        idf: Stem of the question → idf.
-        hits: Best first.
+        idf: Stem in the question → idf.
+        hits: The hits, best first.
         embedder: Embeds tokens.
-        limit: Number of the most likely sentences to compare token by token; None for all.
+        limit: How many of the most likely sentences to compare token by token; None for all.
     """
     from rag.answering.late_interaction import Alignment
 
     places = [(hit, start, end) for hit in hits for start, end in sentences(hit.text) if _has_content(hit.text[start:end])]
-    # A heading is context of the sentences below it; alone it answers nothing.
+    # A heading provides context for the sentences below it, but does not answer a question on its own.
     places = [place for place in places if not _is_heading(*place)] or places
     if not places:
         return None
     features = list(_word_features(question, idf, places))
-    # Comparing tokens takes most of the time; the sentences left out have few words in weak passages.
+    # Comparing tokens takes most of the time, so unlikely sentences are left out: few shared words, a low-ranking passage.
     likely = sorted(range(len(places)), key=lambda i: -_weighted_sum(_SENTENCE, features[i]))[:limit]
     alignment = Alignment(question, [_with_titles(*places[i]) for i in likely], idf, embedder)
     numbers = {i: number for number, i in enumerate(likely)}
@@ -197,7 +200,7 @@ def _score_sentences(
 
 
 def _with_titles(hit: Hit, start: int, end: int) -> str:
-    """Returns a sentence below its title and headings, whose words it need not repeat."""
+    """Returns the sentence with its title and headings prepended, because the sentence may not repeat their words."""
     above = (hit.title[:_MAX_TITLE], hit.heading[-_MAX_TITLE:])
     return "\n".join(part for part in (*above, hit.text[start:end]) if part)
 
@@ -205,10 +208,10 @@ def _with_titles(hit: Hit, start: int, end: int) -> str:
 def _word_features(
     question: str, idf: Mapping[str, float], places: Sequence[tuple[Hit, int, int]]
 ) -> Iterator[dict[str, float]]:
-    """Yields the features of each sentence that need no token vectors; `places` begins with the best hit."""
+    """Yields, for each sentence, the features that need no token vectors; `places` begins with the best hit."""
     answer_type, best_score = expected_type(question), places[0][0].score
     question_words = set(idf)
-    previous: tuple[int, set[str]] = (-1, set())  # (start of its hit, words) of the sentence before
+    previous: tuple[int, set[str]] = (-1, set())  # (start of its hit, words) of the previous sentence
     for hit, start, end in places:
         sentence = hit.text[start:end]
         words = set(terms(sentence))
@@ -236,7 +239,7 @@ def _evidence(question: str, scored: _ScoredSentences) -> float:
 
 
 def _evidence_features(question: str, scored: _ScoredSentences) -> Mapping[str, float]:
-    """Returns the features of the best sentence, and of the aligned sentences of its passage together."""
+    """Returns the best sentence's features, and the combined features of the aligned sentences in its passage."""
     best = scored.sentences[0]
     same_passage = [s.number for s in scored.sentences if s.hit is best.hit and s.number is not None]
     names = named_terms(question)
@@ -254,7 +257,7 @@ def _weighted_sum(weights: Mapping[str, float], features: Mapping[str, float]) -
 
 
 def _idf_share(words: set[str], idf: Mapping[str, float]) -> float:
-    """Returns the share of the question's total idf that some of its words have, in [0, 1]."""
+    """Returns the share of the question's total idf that the given words account for, in [0, 1]."""
     total = sum(idf.values())
     return sum(idf[word] for word in words) / total if total else 0.0
 
@@ -264,7 +267,7 @@ def _has_content(sentence: str) -> bool:
 
 
 def named_terms(question: str) -> set[str]:
-    """Returns the stems of the words that name something: capitalised after the question's first word, or with a digit.
+    """Returns the stems of words that name something: capitalised (not at the very beginning), or starting with a digit.
 
     Example:
         >>> sorted(named_terms("When did Vikram Misri visit in 2020?"))
@@ -297,7 +300,7 @@ _REASON = re.compile(
 
 
 def expected_type(question: str) -> str:
-    """Returns the type of answer that a question asks for: "when", "number", "name", "reason"; "" if it does not say.
+    """Returns the type of answer that a question asks for: "when", "number", "name" or "reason"; "" if unclear.
 
     Example:
         >>> expected_type("Who met Sun Weidong?"), expected_type("How many hives are there?"), expected_type("Is it safe?")
@@ -307,7 +310,7 @@ def expected_type(question: str) -> str:
 
 
 def _answer_type_match(answer_type: str, sentence: str, question_words: set[str]) -> float:
-    """Returns how far a sentence contains something of a type, in [0, 1]; 0.5 if the question asks for no type."""
+    """Returns how well a sentence fits the expected type of answer, in [0, 1]; 0.5 if no type is expected."""
     if answer_type == "when":
         return 1.0 if _DATE.search(sentence) else 0.3 if any(map(str.isdigit, sentence)) else 0.0
     if answer_type == "number":

@@ -1,4 +1,4 @@
-"""Answers by quoting: composes an answer of the sentences that extraction chose, or declines."""
+"""Answers by quoting: composes an answer from the sentences that extraction chose, or declines to answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rag.ports import DocumentStore, TokenEmbedder
 from rag.records import Answer, Status
 from rag.retrieval.search import Retrieval
 
-EXTRACTION = "extraction"  # name of the model of such answers
-_RETRIES = 3  # for documents that change while they are quoted
+EXTRACTION = "extraction"  # given as the model's name in such answers
+_RETRIES = 3  # if documents change while they are being quoted
 _LIST_SENTENCES = 10
-_LIST_THRESHOLD = 0.2  # of the evidence that a single answer needs
-_SIDE_SENTENCES = 2  # of each thing that is compared
+_LIST_THRESHOLD = 0.2  # fraction of the usual evidence threshold that is enough for a list
+_SIDE_SENTENCES = 2  # quoted for each side of a comparison
 _NOTICES = {"list": prompts.QUOTED_LIST, "comparison": prompts.QUOTED_SIDES}
 
 
@@ -25,10 +25,10 @@ class ExtractiveAnswers:
     """Composes extractive answers for one library.
 
     Args:
-        embedder: Returns the embedder that sentences are read with; it may differ from the one that searches.
-        documents: The documents' text, to verify quotations against.
-        sentences: Most sentences of an answer.
-        threshold: Returns the evidence below which an answer abstains, in [0, 1]; called for each question.
+        embedder: Returns the embedder used to compare sentences; it may differ from the one used for searching.
+        documents: Provides the documents' text for checking quotations.
+        sentences: Maximum number of sentences in an answer.
+        threshold: Returns the evidence, in [0, 1], below which rag declines to answer; called for each question.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ExtractiveAnswers:
         self._threshold = threshold
 
     def compose(self, request: Request, evidence: Evidence, search: Callable[[], Evidence]) -> Answer:
-        """Returns the answer; searches again if a document was replaced while it was quoted."""
+        """Returns the answer; searches again if a document was replaced while it was being quoted."""
         answer = self.compose_once(request, evidence)
         for _ in range(_RETRIES):
             if all(self._documents.text(hit.document_id, hit.start, hit.end) == hit.text for hit in evidence.hits):
@@ -55,17 +55,17 @@ class ExtractiveAnswers:
         return answer
 
     def compose_once(self, request: Request, evidence: Evidence, failure: str = "") -> Answer:
-        """Returns the answer from what was found.
+        """Composes the answer from the passages that were found.
 
         Args:
             request: The question.
-            evidence: What was found for it.
-            failure: Why a model did not write the answer, one sentence; empty if none was asked.
+            evidence: The passages that were found for it.
+            failure: Why a model did not write the answer, as a sentence; empty if no model was asked.
         """
         started = time.perf_counter()
         builder = AnswerBuilder()
         confidence, read = 0.0, 0
-        # No single sentence answers "List every …": what comes near is quoted, and the notice says so.
+        # No single sentence answers "List every …", so sentences that come close are quoted, and the notice says so.
         threshold = self._threshold() * (_LIST_THRESHOLD if request.intent == "list" else 1)
         for searched, found in evidence.parts:
             extracted = self._extract(request, searched, found)
@@ -94,7 +94,7 @@ class ExtractiveAnswers:
         return extract(searched, found, self._embedder(), limit, is_list=request.intent == "list")
 
     def _add(self, builder: AnswerBuilder, extracted: Extraction, label: str, threshold: float) -> None:
-        """Adds the chosen sentences under their label, or that there is not enough evidence for any."""
+        """Adds the chosen sentences under their label or, without enough evidence, a statement that nothing was found."""
         sentences = [sentence for sentence in extracted.chosen if self._is_unchanged(sentence)]
         if not sentences or extracted.evidence < threshold:
             if label:

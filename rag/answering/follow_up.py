@@ -1,7 +1,8 @@
-"""Rewrites a follow-up question to stand alone, by rule: fills in what "he", "it", "there" or "and in 2023?" refers to.
+"""Rewrites a follow-up question with rules so that it stands alone: fills in what "he", "it" or "and in 2023?" refers to.
 
-The result is for retrieval: the right words matter more than grammar. A question that stands alone is returned unchanged. No
-model is used: a follow-up always gives the same search, without delay, and no document can influence it.
+The result is used for searching, so the right words matter more than correct grammar. A question that already stands alone is
+returned unchanged. No model is used: the same follow-up always leads to the same search, there is no delay, and no document
+can influence the search.
 """
 
 from __future__ import annotations
@@ -68,14 +69,14 @@ _YEAR = re.compile(r"\b(?:1[5-9]\d\d|20\d\d)\b")
 _PREPOSITION = re.compile(
     r"^(in|on|at|for|with|from|to|by|under|over|between|after|before|during|of|near|without|about)\s+", re.IGNORECASE
 )
-# A determiner and some words, a postmodifier included: "the footbridge over the Morava".
+# A determiner and the words after it, including a postmodifier: "the footbridge over the Morava".
 _PHRASE = re.compile(
     r"\b(?:the|a|an|this|that|these|those|its|their|his|her|our|my|your|any|each|every|some|all)\s+(?P<words>[\w’'-]+(?:\s+[\w’'-]+){0,5})",
     re.IGNORECASE,
 )
 _TITLES = "mr mrs ms dr prof sir lady lord president minister secretary director curator engineer chair captain grandmaster".split()
 _CALENDAR = frozenset(name.lower() for name in (*WEEKDAYS, *MONTHS))
-# Words that end a noun phrase in a question: frequent verbs and the like.
+# Words that end a noun phrase in a question: frequent verbs and similar words.
 _VERBS = frozenset(
     """sail sails cost costs take takes say says said happen happens return returns open opens close closes closed win wins won
     beat beats begin begins start starts end ends move moves hold holds keep keeps sell sells buy pay pays give gives get gets
@@ -101,7 +102,7 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
 
     Args:
         question: The follow-up question.
-        history: Earlier exchanges, latest last.
+        history: Earlier exchanges, most recent last.
 
     Example:
         >>> standalone("When was it closed?", [Turn("Where is the footbridge over the Morava?", "At Lednice.")])
@@ -122,11 +123,11 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     return resolved
 
 
-_MAX_TURNS = 4  # exchanges that a reference may go back
+_MAX_TURNS = 4  # how many exchanges back a reference may go
 
 
 def _complete_ellipsis(question: str, previous: str) -> str:
-    """Completes a follow-up that is not a complete question from the previous question; returns "" if it is one."""
+    """Completes an incomplete follow-up using the previous question; returns "" if it is already a complete question."""
     if _MORE.match(question):
         return previous
     if bare := _BARE_QUESTION_WORD.match(question):
@@ -153,7 +154,7 @@ def _has_verb(question: str) -> bool:
 
 
 def _with_question_word(word: str, previous: str) -> str:
-    """Asks the previous question with another question word: "Why?" after "When was it closed?"."""
+    """Puts a new question word into the previous question, as for "Why?" after "When was it closed?"."""
     start = _QUESTION_WORDS.match(previous)
     word = word[0].upper() + word[1:]
     if start and _AUXILIARY.match(previous[start.end() :]):
@@ -167,7 +168,7 @@ def _without_question_word(previous: str) -> str:
 
 
 def _substituted(new: str, previous: str) -> str:
-    """Replaces the part of the previous question that corresponds to a new phrase; appends the phrase if there is none."""
+    """Puts a new phrase in place of the corresponding part of the previous question; appends it if there is no such part."""
     base = previous.rstrip(" ?.!")
     if preposition := _PREPOSITION.match(new):
         return _with_prepositional(new, base, preposition.group(1))
@@ -191,7 +192,7 @@ def _substituted(new: str, previous: str) -> str:
 
 
 def _with_prepositional(new: str, base: str, preposition: str) -> str:
-    """Replaces the year, or the phrase at the end with the same preposition, by a prepositional phrase; else appends it."""
+    """Puts a prepositional phrase in place of the year or of a final phrase with the same preposition; else appends it."""
     years = list(_YEAR.finditer(base)) if _YEAR.search(new) else []
     if years:
         lead = re.search(r"\b(?:in|of|since|by|from|until)\s*$", base[: years[-1].start()], re.IGNORECASE)
@@ -204,7 +205,7 @@ def _with_prepositional(new: str, base: str, preposition: str) -> str:
 
 
 def _shared_phrase(new: str, base: str) -> tuple[int, int] | None:
-    """Returns the span of the first noun phrase of a question that shares a word with a new phrase."""
+    """Returns the span of the first noun phrase in a question that shares a word with a new phrase."""
     words = set(terms(new))
     return next(((a, b) for a, b in _noun_phrases(base) if words & set(terms(base[a:b]))), None)
 
@@ -222,7 +223,7 @@ def _noun_phrases(text: str) -> list[tuple[int, int]]:
 
 
 def _noun_phrase_end(text: str, start: int, limit: int) -> int:
-    """Returns the end of the noun phrase that begins at `start`; "of the Morava" and "at Lednice" belong to it."""
+    """Returns the end of the noun phrase that begins at `start`, including a modifier such as "of the Morava"."""
     end = start
     words = list(re.finditer(r"[\w’'-]+", text[start:limit]))
     for i, word in enumerate(words):
@@ -246,18 +247,18 @@ _PREPOSITIONS = frozenset(
 
 
 def _has_reference(text: str) -> bool:
-    """Whether a text contains a word that refers to something before it."""
+    """Whether a text contains a word that refers to something mentioned earlier."""
     patterns = (_PERSON_PRONOUN, _PLURAL_PRONOUN, _THING_PRONOUN, _SAME_REFERENCE, _TIME_REFERENCE)
     return any(pattern.search(text) for pattern in patterns) or _refers_to_place(text)
 
 
 def _refers_to_place(text: str) -> bool:
-    """Whether "there" is a place in a text, rather than part of "is there"."""
+    """Whether "there" refers to a place in this text, rather than being part of "is there"."""
     return bool(_PLACE_ADVERB.search(text) and not _EXISTENTIAL.search(text))
 
 
 def _resolve_references(question: str, previous: str, answer: str) -> str:
-    """Replaces the pronouns and adverbs of a question by what they refer to."""
+    """Replaces the pronouns and adverbs in a question with what they refer to."""
     question = (
         re.sub(r"^(?:and|but|so|ok(?:ay)?)[\s,]+(?=\w+\s)", "", question, flags=re.IGNORECASE)
         if _has_reference(question)
@@ -282,13 +283,13 @@ def _resolve_references(question: str, previous: str, answer: str) -> str:
 
 
 def _replace_reference(pronoun: re.Pattern[str], question: str, referent: str) -> str:
-    """Replaces the first such pronoun by its referent; later ones then refer to that."""
+    """Replaces the first matching pronoun with its referent; any later ones then refer to that."""
     if not referent:
         return question
     match = pronoun.search(question)
     assert match
     word = match.group().casefold()
-    # "her" without a word after it is not possessive: "Who met her?"
+    # "her" is not possessive if no word follows it: "Who met her?"
     is_possessive = word in _POSSESSIVE and not (word == "her" and not re.match(r"\s+[a-z]", question[match.end() :]))
     referent = (
         referent + ("’" if referent.endswith("s") and pronoun is _PLURAL_PRONOUN else "’s") if is_possessive else referent
@@ -297,9 +298,9 @@ def _replace_reference(pronoun: re.Pattern[str], question: str, referent: str) -
 
 
 def _person_referent(previous: str, answer: str) -> str:
-    """Returns what "he" or "she" refers to: the person in the question, else the one in the answer, else a description."""
+    """Returns whom "he" or "she" refers to: a person named in the question or the answer, or else a description."""
     people = [name for name in _proper_names(previous) if _is_person(name, previous)]
-    if re.match(r"(?:who|whose|whom|which)\b", previous, re.IGNORECASE):  # the answer says who
+    if re.match(r"(?:who|whose|whom|which)\b", previous, re.IGNORECASE):  # the answer names the person
         people = [name for name in _proper_names(answer) if _is_person(name, answer) and name not in previous][:1] + people
         if people:
             return people[0]
@@ -324,7 +325,7 @@ def _plural_referent(previous: str, answer: str) -> str:
 
 
 def _head_noun(phrase: str) -> str:
-    """Returns the head noun of a phrase: "footbridge" of "the footbridge over the Morava"."""
+    """Returns the head noun of a phrase: "footbridge" in "the footbridge over the Morava"."""
     return re.split(r"\s(?:of|over|at|in|on|between|for|from)\s", phrase)[0].split()[-1].casefold()
 
 
@@ -332,14 +333,14 @@ _FUNCTION_WORDS = "is|are|was|were|do|does|did|can|could|will|would|has|have|had
 
 
 def _thing_referent(previous: str, answer: str) -> str:
-    """Returns what "it" refers to: the thing that the previous question is about, by its description or its name."""
+    """Returns what "it" refers to: the thing that the previous question is about, as a description or a name."""
     phrases = _noun_phrases(previous)
     things = [previous[a:b] for a, b in phrases if _head_noun(previous[a:b]) not in _PEOPLE]
     names = [name for name in _proper_names(previous) if not _is_person(name, previous)]
     loose = [name for name in names if not any(name in thing for thing in things)]
     if things:
         if _is_plural(_head_noun(things[0])) and (of := re.search(r"\sof\s(.+)", things[0])):
-            return of.group(1)  # "it" is singular: aspirin in "the side effects of aspirin"
+            return of.group(1)  # "it" is singular, so it means aspirin in "the side effects of aspirin"
         return _as_definite(things[0] if len(things) == 1 or _has_name(things[0]) else max(things, key=_has_name))
     if loose:
         return loose[-1]
@@ -356,7 +357,7 @@ def _is_plural(noun: str) -> bool:
 
 
 def _bare_noun_phrase(previous: str) -> str:
-    """Returns the thing that a question without names and determiners is about: "How does photosynthesis work?"."""
+    """Returns the subject of a question without names and determiners, such as "How does photosynthesis work?"."""
     start = _QUESTION_WORDS.match(previous)
     words = re.findall(r"[\w’'-]+", previous[start.end() :] if start else "")
     run: list[str] = []
@@ -390,7 +391,7 @@ def _place_referent(previous: str, answer: str) -> str:
 
 
 def _proper_names(text: str) -> list[str]:
-    """Lists the proper names of a text, without words that are capitalised only because they begin a sentence."""
+    """Lists the proper names in a text, except words that are capitalised only because they begin a sentence."""
     found = []
     for match in _NAME.finditer(text):
         name, offset = match.group(), match.start()
@@ -406,7 +407,7 @@ def _proper_names(text: str) -> list[str]:
 
 
 def _is_person(name: str, text: str) -> bool:
-    """Whether a name looks like a person's: two or three words, not after "in", "at", "the" and the like; or with a title."""
+    """Whether a name looks like a person's: two or three words, or a title, and not after "in", "at", "the" or similar."""
     words = name.split()
     offset = text.find(name)
     before = text[:offset].split()[-1:] or [""]
@@ -420,7 +421,7 @@ def _is_person(name: str, text: str) -> bool:
 
 
 def _takes_up_noun(question: str, previous: str, answer: str) -> bool:
-    """Whether a question without names refers to the exchange before by a definite noun: "What does the prize pay for?"."""
+    """Whether a question without names refers back to an exchange with a definite noun: "What does the prize pay for?"."""
     if _proper_names(question) or any(character.isdigit() for character in question):
         return False
     definite_words = {

@@ -1,4 +1,4 @@
-"""Answers by a language model: streams the reply, filters it, and checks it when it is complete."""
+"""Answers with a language model: streams the reply, filters it, and checks it once it is complete."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from rag.text.unicode_text import strip_invisible
 
 _log = logging.getLogger(__name__)
 
-_TURNS = 6  # earlier exchanges that a model is shown
-_LONGEST_ANSWER = 20_000  # code points; a model that goes on is out of control
+_TURNS = 6  # maximum number of earlier exchanges in a prompt
+_LONGEST_ANSWER = 20_000  # code points; a model that writes more is stopped
 _CUT_OFF = {
     "": "The answer was cut off.",
-    "length": "The answer was cut off: it is too long.",
-    "filter": "The answer was cut off: the server filtered it.",
+    "length": "The answer was cut off because it was too long.",
+    "filter": "The answer was cut off by the server’s content filter.",
 }
 
 
 class GeneratedAnswers:
-    """Has a model write answers for one library.
+    """Answers questions about one library with a language model.
 
     Args:
         chat_model: The model.
-        extractive: Answers instead if the model says nothing.
-        documents: The documents' text, to verify citations against.
-        prompt_tokens: Room for the prompt, tokens.
+        extractive: Composes the answer if the model returns no text.
+        documents: Provides the documents' text for checking citations.
+        prompt_tokens: Maximum size of a prompt, in tokens.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class GeneratedAnswers:
         self._prompt_tokens = prompt_tokens
 
     def stream(self, request: Request, evidence: Evidence) -> Generator[Event]:
-        """Yields the answer as it is written; an extractive one if the model says nothing."""
+        """Yields the answer as the model writes it, or an extractive answer if the model returns no text."""
         started = time.perf_counter()
         history = request.history[-_TURNS:]
         hits, turns = prompts.fit(request.question, evidence.hits, history, self._prompt_tokens)
@@ -78,7 +78,7 @@ class GeneratedAnswers:
     def _answer(
         self, request: Request, evidence: Evidence, hits: Sequence[Hit], reply: _Reply, failure: str, started: float
     ) -> Answer:
-        """Checks the complete reply, and makes the answer of it."""
+        """Checks the complete reply, and turns it into an answer."""
         cut_off = f"The answer was cut off: {failure}." if failure else _CUT_OFF.get(reply.finish, "")
         status: Status = "incomplete" if cut_off else "answered"
         text = reply.text.strip()
@@ -99,7 +99,7 @@ class GeneratedAnswers:
             citations=checked.citations,
             flags=checked.flags,
             hits=evidence.hits,
-            evidence=0.0 if status == "abstained" else 1.0,  # a model says only whether the documents answer
+            evidence=0.0 if status == "abstained" else 1.0,  # a model only answers or declines
             model=self._chat_model.name,
             notice=" ".join(part for part in (cut_off, evidence.notice) if part),
             timings_ms=timings,
@@ -114,10 +114,10 @@ def _messages(request: Request, hits: Sequence[Hit], turns: Sequence[Turn]) -> l
 
 
 class _Reply:
-    """What a model has written so far, filtered.
+    """The filtered text that a model has written so far.
 
     Args:
-        known: Texts whose addresses the reply may repeat.
+        known: Texts whose URLs the reply may repeat.
     """
 
     def __init__(self, known: Sequence[str]) -> None:
@@ -128,10 +128,10 @@ class _Reply:
         self.first_ms = 0.0
 
     def receive(self, chat_model: ChatModel, messages: Sequence[tuple[str, str]], started: float) -> Iterator[TextDelta]:
-        """Yields what the model writes, without reasoning, invisible characters and foreign URLs.
+        """Yields the text that the model writes, without reasoning, invisible characters or URLs that are not allowed.
 
         Raises:
-            ModelError: The model failed, before or while writing.
+            ModelError: The model failed before or while it was writing.
         """
         deltas = chat_model.stream(messages)
         try:
@@ -146,12 +146,12 @@ class _Reply:
                     break
         finally:
             if isinstance(deltas, Generator):
-                deltas.close()  # which closes the connection
+                deltas.close()  # this also closes the connection
 
     def flush(self) -> TextDelta:
-        """Returns what was held back of the last word, at the end."""
+        """Returns the part of the last word that was held back; call it after the last delta."""
         return self._append(self._url_filter.flush())
 
     def _append(self, text: str) -> TextDelta:
         self.text += text
-        return TextDelta(text)  # empty while nothing comes, so that the reader can stop it then too
+        return TextDelta(text)  # may be empty; it lets the reader stop the answer while no text arrives

@@ -1,7 +1,7 @@
-"""Recognises the intent of a question: to be answered from the documents, about the documents, or small talk.
+"""Recognises the intent of a question: answered from the documents, about the documents themselves, or small talk.
 
-Patterns match whole sentences, not single words: "Who wrote Faust?" is answered from the documents, "Who wrote this article?"
-is about a document.
+Patterns match whole sentences, not single words: "Who wrote Faust?" is answered from the documents, but "Who wrote this
+article?" is about a document.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _COMPARISONS = tuple(
         r"how (?:do|does|did|is|are)\s+(?P<a>.+?)\s+(?:differ from|compare (?:to|with)|different from)\s+(?P<b>.+?)",
     )
 )
-_MAX_CHARACTERS = 300  # code points; a longer text is a question to the documents
+_MAX_CHARACTERS = 300  # code points; a longer text is always answered from the documents
 
 
 def intent_of(question: str) -> Intent:
@@ -73,7 +73,7 @@ def intent_of(question: str) -> Intent:
 
 
 def authorship_facts(question: str) -> tuple[bool, bool]:
-    """Returns (asks for the author, asks for the date); both are true if the question names neither.
+    """Returns (asks for the author, asks for the date); both are true if the question mentions neither.
 
     Example:
         >>> authorship_facts("Who wrote it and when?"), authorship_facts("When was it published?"), authorship_facts("Where is it from?")
@@ -85,7 +85,7 @@ def authorship_facts(question: str) -> tuple[bool, bool]:
 
 
 def list_subject(question: str) -> str:
-    """Returns what a question wants listed.
+    """Returns the subject of a request for a list.
 
     Example:
         >>> list_subject("List every price in euros."), list_subject("Which documents mention Liguria?")
@@ -111,7 +111,7 @@ def compared_sides(question: str) -> tuple[str, str] | None:
 
 
 def covers_all_documents(question: str) -> bool:
-    """Whether a question asks for a summary of all documents rather than of one."""
+    """Whether a question asks for a summary of all documents rather than one."""
     return bool(
         re.search(
             rf"\b(?:everything|all|these|those)\b|\b{_DOCUMENT}s\b|\b(?:library|collection|corpus|folder)\b",

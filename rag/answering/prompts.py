@@ -1,4 +1,4 @@
-"""All texts that rag sends to a model, and those that it writes into answers in its own name. Text only."""
+"""All texts that rag sends to a model, and all fixed sentences that it puts into answers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from rag.records import Hit, Turn
 from rag.text.unicode_text import plain_punctuation, strip_invisible
 
-# The answer of an extraction without evidence; models are instructed to use it, and it is recognised in replies.
+# The answer if there is not enough evidence. Models are instructed to reply with it too, and it is recognised in replies.
 REFUSAL = "Your documents don't answer this."
 
-GREETING = "Hello. Ask me anything about your {count}; every answer shows its source. For example: {some}."
-NOTHING_HERE = "There are no documents yet. Add some: rag add FILE, or put files into the synced folder."
+GREETING = "Hello. Ask me anything about your {count} (for example, {some}). Every answer shows its sources."
+NOTHING_HERE = "There are no documents yet. To add some, put files into the synced folder or run: rag add FILE"
 WELCOME = "You’re welcome."
 QUOTED_INSTEAD = "Here is what the documents say, word for word."
-QUOTED_SUMMARY = "These are the most central sentences, quoted. A summary in other words needs a language model."
-QUOTED_LIST = "Quoted from the documents; the list may be incomplete. Compiling a list needs a language model."
-QUOTED_SIDES = "Both sides are quoted. A comparison needs a language model."
+QUOTED_SUMMARY = "These are quotations of the most central sentences. A summary in new words requires a language model."
+QUOTED_LIST = "Quoted from the documents; the list may be incomplete. Compiling a list requires a language model."
+QUOTED_SIDES = "Both sides are quoted. Comparing them requires a language model."
 NOTHING_ABOUT = "nothing in your documents is relevant enough to quote."
-WHICH_ONE = "Which document do you mean? There are {count}, for example: {some}."
+WHICH_ONE = "Which document do you mean? There are {count}, for example {some}."
 
 
 SYSTEM = f"""You answer questions from numbered passages of the user's documents, and from nothing else.
@@ -46,19 +46,19 @@ _PASSAGE = """<passage number="{n}" source="{source}"{date}>
 
 _PASSAGE_TAG = re.compile(
     r"<(?=\s*/?\s*passage)", re.IGNORECASE
-)  # replaced in passages, so that none can close its own tag
-_TOKENS_PER_MESSAGE = 8  # for its role and delimiters
-_BYTES_PER_TOKEN = 3  # of UTF-8; English has about 4, scripts that are rarer in training data have 2 to 3
+)  # replaced in passages, so that no passage can close its own tag
+_TOKENS_PER_MESSAGE = 8  # for the role and the delimiters
+_BYTES_PER_TOKEN = 3  # in UTF-8; English has about 4, and scripts that are rarer in training data have 2 to 3
 
 
 def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn], meant: str = "") -> list[tuple[str, str]]:
-    """Returns the (role, content) messages of a question over some passages, numbered from 1.
+    """Returns a question and its passages as (role, content) messages; the passages are numbered from 1.
 
     Args:
         question: The question as the user wrote it.
-        hits: The passages, marker 1 first.
-        history: Earlier exchanges, latest last.
-        meant: The question rewritten to stand alone; empty if it does already.
+        hits: The passages; the marker [1] refers to the first.
+        history: Earlier exchanges, most recent last.
+        meant: The question rewritten to stand alone; empty if it already does.
     """
     passages = "\n\n".join(_passage_block(n, hit) for n, hit in enumerate(hits, start=1))
     earlier = [part for turn in history for part in (("user", turn.question), ("assistant", turn.answer))]
@@ -70,13 +70,13 @@ def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn], meant:
 def fit(
     question: str, hits: Sequence[Hit], history: Sequence[Turn], limit_tokens: int
 ) -> tuple[tuple[Hit, ...], tuple[Turn, ...]]:
-    """Returns the best passages, at least one, and then the latest exchanges that fit into a prompt.
+    """Returns the best passages, at least one, and then the most recent exchanges, as far as they fit into a prompt.
 
     Args:
         question: The question.
-        hits: Best first.
-        history: Earlier exchanges, latest last.
-        limit_tokens: Most tokens of the whole prompt.
+        hits: The passages, best first.
+        history: Earlier exchanges, most recent last.
+        limit_tokens: Maximum size of the whole prompt, in tokens.
     """
     tokens_left = limit_tokens - tokens(SYSTEM) - tokens(QUESTION) - tokens(question)
     chosen: list[Hit] = []
@@ -95,7 +95,7 @@ def fit(
 
 
 def tokens(text: str) -> int:
-    """Estimates the tokens of a text, rather too many than too few. Independent of the model: no tokenizer is used.
+    """Estimates the number of tokens in a text, erring on the high side. It uses no tokenizer, so it suits any model.
 
     Example:
         >>> tokens("India raised the issue with Sun Weidong.")
@@ -105,7 +105,7 @@ def tokens(text: str) -> int:
 
 
 def characters(count: int) -> int:
-    """Returns the least number of code points of English that make this many tokens."""
+    """Returns how many code points of English text are certain to fit into this many tokens."""
     return count * _BYTES_PER_TOKEN
 
 
@@ -116,6 +116,6 @@ def _passage_block(n: int, hit: Hit) -> str:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a reply is the requested refusal; apostrophes, quotation marks, emphasis and case may differ."""
+    """Whether a reply is the refusal that models are instructed to use; punctuation marks, emphasis and case may differ."""
     refusal = plain_punctuation(REFUSAL).rstrip(".").casefold()
     return plain_punctuation(text).strip(" \n\"'*_").casefold().startswith(refusal)

@@ -1,4 +1,4 @@
-"""A question with everything that belongs to it, and what was found for it."""
+"""A question and how it was understood, and the passages that were found for it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Request:
     """A question and how it was understood.
 
     Attributes:
-        standalone: The question rewritten to stand alone; equal to `question` if it does already.
-        started: When it was asked, by time.perf_counter.
+        standalone: The question rewritten to stand alone; equal to `question` if it already does.
+        started: When the question was asked, as a value of time.perf_counter.
     """
 
     question: str
@@ -31,17 +31,17 @@ class Request:
 
     @property
     def searched(self) -> str:
-        """The question as it was searched for, if that differs; else empty."""
+        """The rewritten question that was searched for; empty if it is the same as the original."""
         return "" if self.standalone == self.question else self.standalone
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found for a question; for a comparison of two things, for each of them.
+    """The passages found for a question or, if it compares two things, for each of them.
 
     Attributes:
-        parts: (what was searched for, what was found).
-        hits: All hits, best first, each once.
+        parts: Each search, as (query, result).
+        hits: All hits, best first, without repetition.
     """
 
     parts: tuple[tuple[str, Retrieval], ...]
@@ -49,24 +49,24 @@ class Evidence:
 
     @classmethod
     def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> Evidence:
-        """Merges the hits of several searches in turn."""
+        """Merges the hits from several searches, taking one from each search in turn."""
         in_turn = [hit for row in zip_longest(*(found.hits for _, found in parts)) for hit in row if hit is not None]
-        first: dict[tuple[int, int], Hit] = {}  # (document id, start) → hit, where a search found it first
+        first: dict[tuple[int, int], Hit] = {}  # (document id, start) → the hit from the search that found it first
         for hit in in_turn:
             first.setdefault((hit.document_id, hit.start), hit)
         return cls(tuple(parts), tuple(first.values()))
 
     @property
     def notice(self) -> str:
-        """What the reader must know of the search; empty when all went well."""
+        """What the reader must know about the search; empty if there were no problems."""
         return self.parts[0][1].notice
 
     @property
     def timings_ms(self) -> Mapping[str, float]:
-        """Stage of the search → milliseconds."""
+        """Search stage → milliseconds."""
         return self.parts[0][1].timings_ms
 
 
 def elapsed_ms(since: float) -> float:
-    """Returns the milliseconds since a time of time.perf_counter."""
+    """Returns the milliseconds since `since`, a value of time.perf_counter."""
     return round((time.perf_counter() - since) * 1000, 2)

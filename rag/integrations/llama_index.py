@@ -1,6 +1,6 @@
-"""Connects LlamaIndex and rag: its SentenceSplitter and LLMs in rag; rag's search, answers and embedder in LlamaIndex.
+"""Connects rag and LlamaIndex: rag can use LlamaIndex's splitter and LLMs; LlamaIndex can use rag's search and embedder.
 
-This is the home of llama-index. Everything that LlamaIndex awaits runs in threads, so that its event loop stays free.
+No other module imports llama-index. Everything that LlamaIndex awaits runs in threads, so that its event loop stays free.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 class LlamaSentenceSplitter:
-    """LlamaIndex's SentenceSplitter with exact offsets; sizes are in the embedder's tokens.
+    """LlamaIndex's SentenceSplitter with exact offsets; sizes are measured in the embedder's tokens.
 
     Args:
-        passage_tokens: Largest size of a passage.
-        overlap: Tokens that a passage shares with the one before.
-        token_starts: Text → offset of each token. It must not truncate, or the splitter never returns.
+        passage_tokens: Maximum size of a passage.
+        overlap: Number of tokens that a passage shares with the previous one.
+        token_starts: Text → offset of each token. It must not truncate the text, or the splitter never returns.
     """
 
     def __init__(self, passage_tokens: int, overlap: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -43,7 +43,7 @@ class LlamaSentenceSplitter:
             chunk_size=passage_tokens, chunk_overlap=overlap, tokenizer=lambda text: list(token_starts(text))
         )
 
-    def split(self, text: str, markdown: bool) -> Iterator[Passage]:  # noqa: ARG002  # it ignores headings
+    def split(self, text: str, markdown: bool) -> Iterator[Passage]:  # noqa: ARG002  # this splitter ignores headings
         """Yields the passages in order.
 
         Raises:
@@ -51,19 +51,19 @@ class LlamaSentenceSplitter:
         """
         search_from = end = 0
         for piece in self._splitter.split_text(text):
-            # A piece starts after the start of the piece before, and at its end at the latest, apart from white space.
+            # A piece starts after the start of the previous piece and, apart from white space, at its end at the latest.
             start = text.find(piece, search_from)
             if start < 0 or text[end:start].strip():
-                raise ReadError("LlamaIndex's splitter changed the text", "use the splitter of rag")
+                raise ReadError("LlamaIndex's splitter changed the text", "use rag's own splitter")
             search_from, end = start + 1, start + len(piece)
             yield Passage(start, end)
 
 
 class LlamaIndexChatModel:
-    """A LlamaIndex LLM as the chat model of a library: `Library.open(…, chat_model=LlamaIndexChatModel(llm))`.
+    """Makes a LlamaIndex LLM a library's chat model: `Library.open(…, chat_model=LlamaIndexChatModel(llm))`.
 
     Args:
-        llm: Any LLM of LlamaIndex: an object with `stream_chat` and `metadata.model_name`.
+        llm: Any LlamaIndex LLM: an object with `stream_chat` and `metadata.model_name`.
     """
 
     def __init__(self, llm: Any) -> None:
@@ -75,26 +75,28 @@ class LlamaIndexChatModel:
         """Streams the reply.
 
         Raises:
-            ModelError: The LLM failed. Its message may contain a key and is not repeated.
+            ModelError: The LLM failed. Its own error message is not repeated, because it may contain an API key.
         """
         try:
             for reply in self._llm.stream_chat([ChatMessage(role=role, content=content) for role, content in messages]):
                 if reply.delta:
                     yield Delta(reply.delta)
-        except Exception as error:  # each LLM integration raises errors of its own
-            raise ModelError(f"{self.name} failed ({type(error).__name__})", "ask again, or check its settings") from error
+        except Exception as error:  # each LLM integration raises its own errors
+            raise ModelError(
+                f"{self.name} failed ({type(error).__name__})", "ask again, or check the model's settings"
+            ) from error
         yield Delta(finish="stop")
 
 
 class RagRetriever(BaseRetriever):
-    """A library as a LlamaIndex retriever: `RetrieverQueryEngine(RagRetriever(library))`.
+    """Makes a library a LlamaIndex retriever: `RetrieverQueryEngine(RagRetriever(library))`.
 
-    The metadata of each node has the passage's source, page, start and end: enough to cite exact characters.
+    Each node's metadata contains the passage's source, page, start and end, which is enough to cite exact characters.
 
     Args:
         library: The library to search.
         k: Number of passages; the library's setting if left out.
-        filters: Documents to search; all if left out.
+        filters: Which documents to search; all if left out.
     """
 
     def __init__(self, library: Library, k: int | None = None, filters: Filter | None = None) -> None:
@@ -112,31 +114,31 @@ class RagRetriever(BaseRetriever):
 
 
 class RagQueryEngine(CustomQueryEngine):
-    """A library as a LlamaIndex query engine. The metadata of a response has the answer's status, citations and flags.
+    """Makes a library a LlamaIndex query engine. A response's metadata contains the answer's status, citations and flags.
 
     Args:
         library: The library to ask.
-        k: Passages an answer may rest on; the library's setting if left out.
+        k: Maximum number of passages used for an answer; the library's setting if left out.
     """
 
     library: Any
     k: int | None = None
 
     def custom_query(self, query_str: str) -> Response:
-        """Returns the answer, with the passages it rests on as source nodes."""
+        """Returns the answer, with the passages found for it as source nodes."""
         return _response(self.library.ask(query_str, k=self.k))
 
     async def acustom_query(self, query_str: str) -> Response:
-        """Returns the same without blocking the event loop. Cancelling it stops the model."""
+        """Like `custom_query`, but does not block the event loop. Cancelling the call stops the model."""
         return _response(await AsyncLibrary(self.library).ask(query_str, k=self.k))
 
 
 class RagEmbedding(BaseEmbedding):
-    """An embedder of rag as a LlamaIndex embedding: `VectorStoreIndex(nodes, embed_model=RagEmbedding(MiniLM()))`.
+    """Makes one of rag's embedders a LlamaIndex embedding: `VectorStoreIndex(nodes, embed_model=RagEmbedding(MiniLM()))`.
 
     Args:
         embedder: The embedder, such as `MiniLM()`.
-        settings: Other fields of LlamaIndex's embeddings, such as `embed_batch_size`.
+        settings: Other options for a LlamaIndex embedding, such as `embed_batch_size`.
     """
 
     _embedder: Embedder = PrivateAttr()
@@ -147,7 +149,7 @@ class RagEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """Returns the name under which LlamaIndex serialises it."""
+        """Returns the name under which LlamaIndex serialises this class."""
         return "RagEmbedding"
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
@@ -179,7 +181,7 @@ def _nodes(hits: Sequence[Hit]) -> list[NodeWithScore]:
 
 
 def _node(hit: Hit) -> TextNode:
-    """Returns a passage as a node. Its metadata is not embedded; a model sees only source and date."""
+    """Turns a passage into a node. Its metadata is not embedded, and a model sees only the source and date."""
     about = {name: getattr(hit, name) for name in ("source", "title", "page", "start", "end", "author", "date")}
     return TextNode(
         id_=f"{hit.source}:{hit.start}-{hit.end}",

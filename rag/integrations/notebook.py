@@ -1,7 +1,7 @@
-"""Shows an answer in a notebook: the HTML behind `Answer._repr_html_`.
+"""Renders an answer as HTML for notebooks, which call `Answer._repr_html_`.
 
-Text of documents, file names and models is untrusted: it is escaped, and placed between tags only, never in an attribute.
-The markup loads nothing: no script, stylesheet, image or link.
+Text from documents, file names and models is untrusted: it is escaped, and placed only between tags, never in an attribute.
+The markup loads nothing: it contains no scripts, stylesheets, images or links.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from rag.records import Answer, Citation, Flag
 from rag.text.unicode_text import strip_invisible
 
-# These classes keep MathJax, which notebooks run over their output, away from "$5 to $7" and from formulas in documents.
+# Notebooks process their output with MathJax. These classes make it ignore "$5 to $7" and formulas in documents.
 _NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
 
 
 def answer_html(answer: Answer) -> str:
-    """Returns the answer's text with flagged claims marked, then its notice, flags and citations."""
+    """Returns the answer's text with flagged claims highlighted, followed by its notice, flags and citations."""
     parts = [f'<p style="white-space:pre-wrap">{_marked_text(answer)}</p>']
     if answer.searched:
         parts.insert(0, f"<p><small>understood as: {_escaped(answer.searched)}</small></p>")

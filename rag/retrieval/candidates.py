@@ -1,4 +1,4 @@
-"""The candidates for a question: passages found by its words or near its vector, each scored exactly by both halves."""
+"""The candidates for a question: passages found by wording or by meaning, each with exact scores for both."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_EACH = 50  # candidates from each half, and no fewer than hits are wanted; their union is scored exactly
-_SAME_WORDS = 0.9  # share of words two passages have in common (Jaccard) from which they count as one
-_FEW_WORDS = 5  # below it, sharing words proves nothing
+_EACH = 50  # candidates by wording, and as many by meaning; more if more hits are requested. All are scored exactly
+_SAME_WORDS = 0.9  # passages that share at least this much of their words (Jaccard) count as one
+_FEW_WORDS = 5  # if a passage has fewer words, shared words prove nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Query:
     """A question prepared for searching.
 
     Attributes:
-        vector: The question's, (d,) float32; None if it cannot be compared with the stored ones.
-        notice: Why there is no vector, for the reader; empty if there is one.
-        document_ids: Documents to look in; None for all.
-        idf: Stem of the question → its inverse document frequency, in (0, 1].
-        selective_terms: Stems that are looked up.
+        vector: The question's vector, (d,) float32; None if it cannot be compared with the stored vectors.
+        notice: Why there is no vector, in words for the reader; empty if there is one.
+        document_ids: Documents to search; None for all.
+        idf: Stem in the question → its inverse document frequency, in (0, 1].
+        selective_terms: Stems to look up.
     """
 
     vector: Vector | None
@@ -50,13 +50,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A passage scored by both halves.
+    """A passage with its scores for wording and for meaning.
 
     Attributes:
         terms: Its stems, joined by spaces.
-        dense: Cosine with the question; None while it has no vector.
-        lexical: BM25.
-        score: Both fused; higher is better.
+        dense: Cosine similarity with the question; None while the passage has no vector.
+        lexical: BM25 score.
+        score: Both scores combined; higher is better.
     """
 
     id: int
@@ -74,8 +74,8 @@ class Candidates:
     Args:
         catalog: The catalog.
         vector_search: Finds passages near a vector.
-        embedder: Returns the embedder; called when a question needs it.
-        statistics: Tells which words of a question matter.
+        embedder: Returns the embedder; called only when a question needs it.
+        statistics: Determines which words in a question matter.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Candidates:
         self._statistics = statistics
 
     def embed(self, question: str) -> Vector | EmbedderError:
-        """Embeds a question, (d,) float32; returns the error if the embedder failed, since words alone can be searched."""
+        """Returns a question's vector, (d,) float32, or the error if embedding failed: wording can still be searched."""
         try:
             vector: Vector = self._embedder().embed([question])[0]
         except EmbedderError as error:
@@ -99,7 +99,7 @@ class Candidates:
         return vector
 
     def query(self, question: str, embedded: Vector | EmbedderError, filters: Filter | None) -> Query:
-        """Prepares a question. The caller holds a snapshot of the catalog.
+        """Prepares a question for searching. The caller must hold a snapshot of the catalog.
 
         Raises:
             EmbedderChangedError: The index was built with another embedder.
@@ -115,7 +115,7 @@ class Candidates:
         )
 
     def by_terms(self, query: Query, k: int) -> list[int]:
-        """Returns the ids of the passages that FTS5 ranks first."""
+        """Returns the ids of the passages that FTS5 ranks highest."""
         return self._catalog.passages.by_terms(query.selective_terms, max(_EACH, k), query.document_ids)
 
     def nearest(self, query: Query, k: int) -> list[int]:
@@ -130,14 +130,14 @@ class Candidates:
         while True:
             found = self._vector_search.nearest(vector, asked_for)
             visible = self._catalog.passages.visible_keys([key for key, _ in found])
-            # Keys of removed or not yet visible passages are among them for a while: look further.
+            # Some keys may belong to passages that were removed or are not visible yet: if too few are left, get more.
             passages = [visible[key] for key, _ in found if key in visible]
             if len(passages) >= limit or len(found) < asked_for:
                 return passages[:limit]
             asked_for *= 4
 
     def scored(self, query: Query, by_terms: Sequence[int], nearest: Sequence[int]) -> list[Candidate]:
-        """Scores the union of both halves exactly; best first."""
+        """Scores all passages found by wording or by meaning exactly; returns them best first."""
         passages, words = self._catalog.passages.totals()
         mean_length = words / passages if passages else 0.0
         ids = list(dict.fromkeys([*by_terms, *nearest]))
@@ -163,22 +163,22 @@ class Candidates:
         return sorted(candidates, key=lambda c: (-c.score, c.source, c.id))
 
     def _usable(self, embedded: Vector | EmbedderError) -> tuple[Vector | None, str]:
-        """Returns the question's vector if it can be compared with the stored ones, else why not."""
+        """Returns (vector, "") if the question's vector can be compared with the stored vectors, else (None, reason)."""
         try:
             if isinstance(embedded, EmbedderError):
                 raise embedded
             self._catalog.versions.current().check(self._embedder().name)
             self._catalog.vectors.check_dimension(embedded[None])
         except EmbedderError as error:
-            _log.warning("searching by words only: %s", error)
-            return None, f"Searched by words only: {error}."
+            _log.warning("searching by wording only: %s", error)
+            return None, f"Searched by wording only: {error}."
         return embedded, ""
 
 
 def folded(candidates: Sequence[Candidate], k: int) -> list[tuple[Candidate, list[Candidate]]]:
-    """Returns the first k candidates, each with the near-identical ones that were folded into it."""
+    """Returns the first k candidates, each with the near-identical ones that were merged into it."""
     kept: list[tuple[Candidate, list[Candidate]]] = []
-    vocabularies: list[frozenset[str]] = []  # of those kept
+    vocabularies: list[frozenset[str]] = []  # of the kept candidates
     for candidate in candidates:
         words = frozenset(candidate.terms.split())
         for other, (_, duplicates) in zip(vocabularies, kept, strict=True):
@@ -194,7 +194,7 @@ def folded(candidates: Sequence[Candidate], k: int) -> list[tuple[Candidate, lis
 
 
 def _counts(terms: str, asked: Iterable[str]) -> dict[str, int]:
-    """Returns how often a passage has each of some stems that it has.
+    """Returns stem → number of occurrences in a passage, for those of the given stems that it contains.
 
     Example:
         >>> _counts("buffalo buffalo bill", ["bill", "buffalo", "buff"])
@@ -210,5 +210,5 @@ def _is_near_identical(a: frozenset[str], b: frozenset[str]) -> bool:
     shared = len(a & b)
     if shared < _SAME_WORDS * (len(a) + len(b) - shared):
         return False
-    # Different figures make different facts, however alike the words around them.
+    # Different numbers make different facts, however similar the words around them are.
     return not any(any(c.isdigit() for c in word) for word in a ^ b)

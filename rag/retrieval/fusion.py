@@ -1,7 +1,7 @@
-"""Fuses the scores of words and of meaning into one. Pure arithmetic; it does not search.
+"""Combines a passage's scores for wording and for meaning into one. Pure arithmetic; it does not search.
 
-Scores are added, not ranks: a rank forgets by how much one passage beats the next. Both parts keep their own scale from
-question to question, so one passage or a million are scored alike and nothing is divided by the best of the list.
+Scores are added rather than ranks, because a rank does not show by how much one passage beats the next. Neither score is
+divided by the best one in a list: both keep the same scale for every question, whether one passage is scored or a million.
 """
 
 from __future__ import annotations
@@ -9,25 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-# BM25 (Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, section 3.2). Passages are of similar
-# length and short, so repeats of a word say little: a low k1 was best on every public set tried (benchmarks/README.md).
+# BM25 (Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, section 3.2). Passages are short
+# and similar in length, so repetitions of a word say little: on every public test set tried, a low k1 was best
+# (benchmarks/README.md).
 K1 = 0.8
 B = 0.75
-LEXICAL_WEIGHT = 0.2  # of a word that only one passage has, against a cosine of 1; flat between .15 and .25
-_PRIOR_PASSAGES = 200  # passages of general English that a library is mixed with when idf is estimated
+LEXICAL_WEIGHT = 0.2  # of a word in only one passage, relative to a cosine of 1; 0.15 to 0.25 work equally well
+_PRIOR_PASSAGES = 200  # passages of general English that are added to a library's counts when idf is estimated
 
 
 def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
-    """Returns the inverse document frequency of a word, in (0, 1]: 1 if hardly any passage has it, near 0 if all do.
+    """Returns the inverse document frequency of a word, in (0, 1]: 1 if hardly any passage contains it, near 0 if all do.
 
-    Lucene's idf, which is never negative, divided by its value for a word that no passage has, so that it means the same
-    in a library of ten passages and of a million. A small library says little about which words are common, so some
-    passages of general English are added to its counts (a Dirichlet prior); a large library outweighs them.
+    This is Lucene's idf, which is never negative, divided by its value for a word that no passage contains, so that it
+    means the same in a library of ten passages as in one of a million. A small library says little about which words are
+    common, so some passages of general English are added to its counts (a Dirichlet prior); in a large library, these
+    hardly matter.
 
     Args:
         passages: Number of passages.
-        document_frequency: Number of passages that have the word.
-        prior: Share of passages of general English that have the word, in [0, 1].
+        document_frequency: Number of passages that contain the word.
+        prior: Share of passages in general English that contain the word, in [0, 1].
     """
     n = passages + _PRIOR_PASSAGES
     n_with = document_frequency + _PRIOR_PASSAGES * prior
@@ -35,10 +37,10 @@ def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
 
 
 def prior_share(rank: int) -> float:
-    """Returns the share of passages of general English that have the stem of this frequency rank (1-based).
+    """Returns the share of passages in general English that contain the stem with this frequency rank (1-based).
 
-    Zipf's law with an offset (Mandelbrot, 1953); both constants were fitted on three public collections, where the law
-    holds within a factor of 1.5 from rank 5 to 6,000.
+    Zipf's law with an offset (Mandelbrot, 1953); both constants were fitted on three public collections, for which the law
+    is accurate to within a factor of 1.5 from rank 5 to rank 6,000.
 
     Example:
         >>> round(prior_share(1), 3), round(prior_share(3000), 4)
@@ -51,25 +53,25 @@ def bm25(counts: Mapping[str, int], length: int, mean_length: float, idf: Mappin
     """Returns the BM25 score of one passage.
 
     Args:
-        counts: Word → how often the passage has it.
+        counts: Word → number of occurrences in the passage.
         length: Number of words in the passage.
-        mean_length: Mean number of words in a passage, over the library.
-        idf: Word of the question → `idf`.
+        mean_length: Mean number of words in a passage, across the library.
+        idf: Word in the question → its `idf`.
 
     Returns:
-        Sum over the words, each at most idf × (K1 + 1).
+        The sum of the words' scores, each of which is at most idf × (K1 + 1).
     """
     damping = K1 * (1 - B + B * length / mean_length) if mean_length else K1
     return sum([idf[word] * count * (K1 + 1) / (count + damping) for word, count in counts.items() if word in idf])
 
 
 def fused(dense: float | None, lexical: float) -> float:
-    """Returns one score from both. A passage without a vector yet (`dense` is None) is scored by its words alone."""
+    """Combines both scores into one. A passage that has no vector yet (`dense` is None) is scored by its words alone."""
     return (dense or 0.0) + LEXICAL_WEIGHT * lexical
 
 
 def ranks(scores: Sequence[float | None]) -> list[int | None]:
-    """Returns the 1-based rank of each score, the highest first; None stays None.
+    """Returns the rank of each score, 1 for the highest; None stays None.
 
     Example:
         >>> ranks([0.2, None, 0.9])

@@ -1,6 +1,6 @@
-"""The true rank of given passages for a question, however far behind: what `rag why` reports.
+"""Determines the exact ranks of given passages for a question, however low they are, for `rag why`.
 
-It reads every vector and every passage that has one of the question's words, so it is slower than a search.
+It reads every vector, and every passage that contains a word from the question, so it is slower than a search.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from rag.index.catalog import Catalog
 
-_READ_TOGETHER = 5_000  # vectors: 8 MB
+_READ_TOGETHER = 5_000  # vectors in a batch: 8 MB
 
 
 @dataclass(frozen=True, slots=True)
 class PassageRank:
-    """Where one passage ranks for a question.
+    """The ranks of one passage for a question.
 
     Attributes:
-        dense_rank: 1-based, by meaning, among all passages that the filter lets pass; None while it has no vector.
-        lexical_rank: The same by words; None if it has none of the words that were looked up.
-        rank: Among the candidates, near-identical ones counted once; None if neither half made it a candidate.
-        folded_into: Id of the passage it was folded into; mostly its own.
+        dense_rank: 1-based rank by meaning among all passages that match the filter; None while it has no vector.
+        lexical_rank: The same by wording; None if the passage contains none of the words that were looked up.
+        rank: 1-based rank among the candidates, counting near-identical ones once; None if it is not a candidate.
+        folded_into: Id of the near-identical passage that it was merged with; its own id if there is none.
     """
 
     dense_rank: int | None
@@ -57,10 +57,10 @@ class PassageRanks:
         """Returns passage id → its rank.
 
         Args:
-            passage_ids: Passages of live documents that the filter lets pass.
-            question: The question as it is searched for.
-            k: Number of hits wanted.
-            filters: Documents to look in; all if left out.
+            passage_ids: Passages in current documents that match the filter.
+            question: The question in the form that is searched for.
+            k: Number of hits requested.
+            filters: Which documents to search; all if left out.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -76,7 +76,7 @@ class PassageRanks:
             dense_ranks = self._dense_ranks(passage_ids, query)
             first = self._candidates.by_terms(query, k)
             candidates = self._candidates.scored(query, first, self._candidates.nearest(query, k))
-        ranks: dict[int, tuple[int, int]] = {}  # passage → (rank, id) of what it was folded into
+        ranks: dict[int, tuple[int, int]] = {}  # passage id → (rank, id) of the passage it was merged with
         for rank, (kept, duplicates) in enumerate(folded(candidates, len(candidates)), start=1):
             ranks.update((candidate.id, (rank, kept.id)) for candidate in (kept, *duplicates))
         found = {}
@@ -86,7 +86,7 @@ class PassageRanks:
         return found
 
     def _dense_ranks(self, passage_ids: Sequence[int], query: Query) -> dict[int, int]:
-        """Ranks by meaning those passages that have a vector, by an exact look at all."""
+        """Ranks the passages that have a vector by meaning, comparing the question with every vector."""
         if query.vector is None:
             return {}
         vectors_of = self._catalog.vectors.of_passages(passage_ids)
@@ -95,11 +95,11 @@ class PassageRanks:
         for ids, vectors in self._all_vectors(query.document_ids):
             for id_, score in scores.items():
                 better[id_] += [ids[row] for row in (vectors @ query.vector > score).nonzero()[0]]
-        # subtle: sums in another order round differently, so that a passage may seem nearer than itself.
+        # subtle: sums in a different order are rounded differently, so a passage may seem to rank above itself.
         return {id_: len(set(self._catalog.passages.visible(others)) - {id_}) + 1 for id_, others in better.items()}
 
     def _all_vectors(self, document_ids: list[int] | None) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-        """Yields (passage ids, vectors) of these documents, or of all, some at a time."""
+        """Yields (passage ids, vectors) in batches, for these documents or, if None, for all."""
         if document_ids is not None:
             for document_id in document_ids:
                 ids, vectors = self._catalog.vectors.of_documents([document_id])

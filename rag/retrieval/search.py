@@ -1,6 +1,6 @@
-"""Finds the passages that are relevant to a question, by words and by meaning.
+"""Finds the passages that are relevant to a question, by wording and by meaning.
 
-It does not answer, and it does not decide whether the documents answer the question at all.
+It neither answers the question nor decides whether the documents answer it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
     from rag.index.catalog import Catalog
 
-LONGEST_QUESTION = 8_000  # code points; a longer one is a document
+LONGEST_QUESTION = 8_000  # code points; a longer text should be added as a document
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What was found for a question.
+    """The result of a search.
 
     Attributes:
-        hits: Best first.
-        vector: The question's, (d,) float32; None if the embedder failed.
-        idf: Stem of the question → its inverse document frequency, in (0, 1].
+        hits: The passages found, best first.
+        vector: The question's vector, (d,) float32; None if the embedder failed.
+        idf: Stem in the question → its inverse document frequency, in (0, 1].
         timings_ms: Stage → milliseconds.
-        notice: What the reader must know; empty when all went well.
+        notice: What the reader must know; empty if there were no problems.
     """
 
     hits: tuple[Hit, ...]
@@ -52,7 +52,7 @@ class Search:
         catalog: The catalog.
         candidates: Collects and scores candidates.
         embedder: Returns the embedder.
-        common: The most frequent stems of English.
+        common: The most frequent English stems.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Search:
 
         Args:
             question: The question.
-            k: Number of hits wanted.
-            filters: Documents to look in; all if left out.
+            k: Number of hits requested.
+            filters: Which documents to search; all if left out.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -83,7 +83,7 @@ class Search:
         started = time.perf_counter()
         embedding = self._candidates.embed(question)
         embedded = time.perf_counter()
-        with self._catalog.snapshot():  # every step sees a document as it is before a change, or after it
+        with self._catalog.snapshot():  # if a document changes, all steps see the same version of it
             query = self._candidates.query(question, embedding, filters)
             by_terms = self._candidates.by_terms(query, k)
             lexical = time.perf_counter()
@@ -102,12 +102,12 @@ class Search:
         return Retrieval(tuple(hits), query.vector, query.idf, timings, notice)
 
     def _unfinished(self) -> str:
-        """Says that some documents cannot be found by meaning yet; "" when all can."""
+        """Returns a notice if some documents cannot be found by meaning yet; otherwise ""."""
         documents, passages = self._catalog.documents.waiting()
         if not documents:
             return ""
         those = "1 document is" if documents == 1 else f"{documents:,} documents are"
-        return f"{those} still being indexed: {passages:,} passages are found by words only for now."
+        return f"{those} still being indexed (passages left: {passages:,}). Until then, these are found by wording only."
 
     def _language_notice(self, question: str, hits: Sequence[Hit]) -> str:
         served = self._embedder().languages
@@ -148,15 +148,15 @@ class Search:
 
 
 def checked_question(question: str) -> str:
-    """Returns the question as it is searched for.
+    """Returns the question in the form that is searched for.
 
     Raises:
         QuestionError: It is empty or too long.
     """
-    # What a terminal could not decode arrives as lone surrogates, which no store or model accepts.
+    # Input that a terminal could not decode arrives as lone surrogates, which no database or model accepts.
     question = question.encode("utf-8", "replace").decode().strip()
     if not question or not question.strip("\0 \t\n"):
-        raise QuestionError("the question is empty", 'ask one: rag ask "What is in these documents?"')
+        raise QuestionError("the question is empty", 'ask something, for example: rag ask "What is in these documents?"')
     if len(question) > LONGEST_QUESTION:
         raise QuestionError(
             f"the question has {len(question):,} characters; the limit is {LONGEST_QUESTION:,}",

@@ -1,6 +1,6 @@
-"""Statistics of the words of a question: document frequencies, idf, and the words that are selective enough to look up.
+"""Statistics for the words in a question: document frequency, idf, and whether a word is selective enough to look up.
 
-Counts come from the catalog; those of frequent words are cached, because counting them costs most and they hardly change.
+Counts come from the catalog. Those for frequent words are cached, because they take longest to compute and hardly change.
 """
 
 from __future__ import annotations
@@ -11,40 +11,43 @@ from typing import Protocol
 from rag.retrieval import fusion
 from rag.text.terms import terms
 
-_LOOKED_UP = 4_000  # passages that the looked-up words occur in, added up: the cost of a lookup; or a hundredth of all
-_COMMON = 0.1  # a word in more than this share of the passages finds nothing on its own, and costs most
+# The words that are looked up occur in no more passages than this, added up over the words; in a large library, in no more
+# than a hundredth of all passages. This number determines the cost of a lookup.
+_LOOKED_UP = 4_000
+_COMMON = 0.1  # a word in more than this share of the passages is no use on its own, and costs the most
 _ALWAYS_RARE = 2_000  # … unless it occurs in fewer passages than this
-_STALE = 0.05  # share by which the number of passages may change before cached counts are dropped
+_STALE = 0.05  # cached counts are dropped when the number of passages changes by more than this share
 
 
 class TermCounts(Protocol):
-    """What counts terms: the catalog's passages."""
+    """Counts terms; implemented by the catalog's passages."""
 
     def totals(self) -> tuple[int, int]:
-        """Returns the number of passages, and of their terms together."""
+        """Returns the number of passages and the total number of terms in them."""
         ...
 
     def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
-        """Returns stem → number of passages that have it."""
+        """Returns stem → number of passages that contain it."""
         ...
 
 
 class TermStatistics:
-    """Statistics of question words over one library. Safe to share between threads.
+    """Statistics for the words in questions about one library. Safe to share between threads.
 
     Args:
         counts: Counts terms.
-        common: The most frequent stems of English, most frequent first.
+        common: The most frequent English stems, most frequent first.
     """
 
     def __init__(self, counts: TermCounts, common: Sequence[str]) -> None:
         self._counts = counts
         self._prior = {stem: fusion.prior_share(rank) for rank, stem in enumerate(common, start=1)}
-        # (passages when it was filled, stem → passages that have it); replaced whole, so that threads never see half.
+        # (number of passages at the time, stem → number of passages that contain it). Threads must never see an old number
+        # with new counts, so both are replaced together.
         self._cache: tuple[int, dict[str, int]] = (0, {})
 
     def document_frequency(self, question: str) -> dict[str, int]:
-        """Returns each stem of a question → number of passages that have it; for frequent stems about so many."""
+        """Returns stem → number of passages that contain it, for the stems in a question; approximate for frequent stems."""
         passages, _ = self._counts.totals()
         counted, cache = self._cache
         if abs(passages - counted) > _STALE * counted:
@@ -61,7 +64,7 @@ class TermStatistics:
         return {term: fusion.idf(max(passages, n), n, self._prior.get(term, 0.0)) for term, n in document_frequency.items()}
 
     def selective_terms(self, document_frequency: Mapping[str, int]) -> list[str]:
-        """Returns the stems worth looking up: the rarest, as many as are looked up quickly, and at least one."""
+        """Returns the stems worth looking up: the rarest, as many as can be looked up quickly, but at least one."""
         passages, _ = self._counts.totals()
         limit = max(_ALWAYS_RARE, _COMMON * passages)
         affordable = max(_LOOKED_UP, passages // 100)

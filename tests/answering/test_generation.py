@@ -164,6 +164,6 @@ def test_an_endless_reply_is_cut_off(ask, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("rag.answering.generation._LONGEST_ANSWER", 40)
     answer, server = ask(fake.drips)
 
-    assert ("incomplete", "The answer was cut off: it is too long.") == (answer.status, answer.notice)
+    assert ("incomplete", "The answer was cut off because it was too long.") == (answer.status, answer.notice)
     assert 40 < len(answer.text) < 60
     assert server.closed.wait(5)

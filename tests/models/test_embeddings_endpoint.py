@@ -158,7 +158,7 @@ def test_a_question_goes_by_words(world: World, fault: str) -> None:
     answer = world.library.ask("How many berths has the harbour of Varnes?")
 
     assert "answered" == answer.status
-    assert answer.notice.startswith("Searched by words only")
+    assert answer.notice.startswith("Searched by wording only")
     assert "sk-canary" not in answer.notice
     assert [OLD[c.start : c.end] for c in answer.citations] == [c.quote for c in answer.citations] != []
     assert time.monotonic() - begun < 5

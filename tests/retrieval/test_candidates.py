@@ -119,7 +119,7 @@ def test_without_a_vector(rivers: Library, monkeypatch: pytest.MonkeyPatch) -> N
     query = candidates.query("Danube", candidates.embed("Danube"), None)
     scored = candidates.scored(query, candidates.by_terms(query, 5), candidates.nearest(query, 5))
 
-    assert "Searched by words only: the embedder is away." == query.notice
+    assert "Searched by wording only: the embedder is away." == query.notice
     assert {("danube", None), ("rhine", None)} == {(c.source, c.dense) for c in scored}
     assert all(c.score == pytest.approx(0.2 * c.lexical) for c in scored)
 

@@ -1,7 +1,7 @@
-"""Checks a model's answer against its passages: markers become citations, unsupported claims and quotations are flagged.
+"""Checks a model's answer against its passages: turns markers into citations, and flags unsupported claims and quotations.
 
-A citation consists only of characters that are in the document now. Claims are checked by rules (`claims`), quotations by
-comparison (`quotes`). No model is used.
+The text of each citation is copied from the document as it is now. Claims are checked with rules (`claims`), and quotations
+by comparing them with the documents (`quotes`). No model is used.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from rag.text import quotes
 from rag.text.sentences import sentences
 from rag.text.terms import terms
 
-# [1], [1, 3], [2-4], [^1], [passage 2], 【1†source】: the forms in which models write [1].
+# Models write markers in many forms: [1], [1, 3], [2-4], [^1], [passage 2], 【1†source】.
 _NUMBER_LIST = r"\d{1,3}(?:\s*(?:[,;]|[-–]|and|&)\s*(?:(?:passages?|sources?)\s+)?\d{1,3})*+"
 MARKER = re.compile(
     rf"\[\^?(?:(?:passages?|sources?)\s+)?(?P<list>{_NUMBER_LIST})\]|【(?P<odd>{_NUMBER_LIST})(?:[†:][^】\n]{{0,40}}+)?】",
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"(\d+)\s*[-–]\s*(\d+)|(\d+)")
-_MIN_CLAIM_WORDS = 3  # content words; a sentence with fewer claims nothing ("Yes.")
-_MIN_COMPARED_WORDS = 2  # a claim of fewer words ("Yes, 11 hours.") cannot be compared by words
-_COMPLETE = 0.9  # share of a claim's words from which no better source is looked for
-_SAME_SENTENCE = 0.8  # share of a claim's words in one sentence from which the sentence says it
-_MUCH_CLOSER = 0.25  # difference of such shares from which another passage is the better source
+_MIN_CLAIM_WORDS = 3  # content words; a sentence with fewer ("Yes.") needs no source
+_MIN_COMPARED_WORDS = 2  # a claim with fewer words ("Yes, 11 hours.") is too short to compare by words
+_COMPLETE = 0.9  # no better source is sought for a claim if its source has at least this share of its words
+_SAME_SENTENCE = 0.8  # a sentence with at least this share of a claim's words says the same
+_MUCH_CLOSER = 0.25  # another passage is the better source if its share is at least this much higher
 _TOO_LITTLE = "little of this is in the source"
-_OWN_SHARE = 0.15  # share of a claim's words that each of several sources must add
-_MIN_QUOTATION_WORDS = 3  # fewer words in quotation marks are a term, whose case does not matter
+_OWN_SHARE = 0.15  # each of several sources must add at least this share of the claim's words
+_MIN_QUOTATION_WORDS = 3  # fewer words in quotation marks are taken as a term, and their case is ignored
 _END_OF_TEXT = 1 << 60
 _DOCUMENTS_SILENT = re.compile(
     r"\b(?:passages?|documents?|sources?|articles?|texts?|files?|excerpts?)\b.{0,60}?\b(?:not|n[’']t|no|nothing|neither|silent)\b",
@@ -44,7 +44,7 @@ ReadText = Callable[[int, int, int], str]
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """An answer whose markers have the numbers of its citations; a marker without a passage is "[?]"."""
+    """An answer whose markers carry its citation numbers; a marker that refers to no passage becomes "[?]"."""
 
     text: str
     citations: tuple[Citation, ...]
@@ -52,13 +52,13 @@ class CheckedAnswer:
 
 
 def check_answer(answer: str, passages: Sequence[Hit], read_text: ReadText, question: str) -> CheckedAnswer:
-    """Resolves the markers of an answer, and checks its claims and quotations.
+    """Resolves the markers in an answer, and checks its claims and quotations.
 
     Args:
         answer: The model's reply, with its markers.
-        passages: The passages in the prompt, marker 1 first.
-        read_text: (document id, start, end) → those characters of a document as it is now.
-        question: The question; its words may be quoted.
+        passages: The passages in the prompt; the marker [1] refers to the first.
+        read_text: (document id, start, end) → these characters of the document as it is now.
+        question: The question, from which the answer may quote words.
     """
     return _AnswerCheck(passages, read_text, question).run(answer)
 
@@ -78,13 +78,13 @@ def marker_numbers(marker: re.Match[str]) -> list[int]:
 
 @dataclass(slots=True)
 class _Claim:
-    """A sentence of the answer with its markers."""
+    """A sentence in the answer, with its markers."""
 
     text: str  # without markers
-    start: int  # in the checked text
+    start: int  # offset in the checked text
     end: int
-    numbers: list[int]  # of the passages in its markers
-    support: dict[int, claims.Support] = field(default_factory=dict)  # passage number → its support
+    numbers: list[int]  # passage numbers in its markers
+    support: dict[int, claims.Support] = field(default_factory=dict)  # passage number → how it supports the claim
 
 
 class _AnswerCheck:
@@ -96,7 +96,7 @@ class _AnswerCheck:
         self._flags: list[Flag] = []
 
     def run(self, answer: str) -> CheckedAnswer:
-        output, read_to = "", 0  # the text with its new markers; how much of the reply is in it
+        output, read_to = "", 0  # the text with renumbered markers; the length of the reply read so far
         for start, end in claim_spans(answer):
             sentence = answer[start:end]
             markers = _markers(sentence)
@@ -112,7 +112,7 @@ class _AnswerCheck:
         return CheckedAnswer(output + answer[read_to:], tuple(self._citations), tuple(self._flags))
 
     def _support(self, claim_text: str, n: int) -> claims.Support | None:
-        """Returns how passage n supports a claim; None if there is no such passage, or its document has changed."""
+        """Returns how well passage n supports a claim; None if there is no such passage or its document has changed."""
         if not 1 <= n <= len(self._passages):
             return None
         hit = self._passages[n - 1]
@@ -124,7 +124,7 @@ class _AnswerCheck:
         return claims.support(claim_text, context, start, end, f"{hit.title} {hit.heading} {hit.author} {hit.date}")
 
     def _check_claim(self, claim: _Claim, order: Mapping[int, int], output: str) -> None:
-        """Adds the claim's citations, numbered by `order` (passage number → citation number), and its flags."""
+        """Adds the claim's flags, and its citations, numbered by `order` (passage number → citation number)."""
         for n in claim.numbers:
             if n not in claim.support:
                 self._flag(f"[{n}]", "unknown marker", claim, "there is no such passage")
@@ -149,7 +149,7 @@ class _AnswerCheck:
             self._flag(claim.text, "weak", claim, f"{markers} {note}" if len(claim.support) > 1 else note)
 
     def _weak_passages(self, claim: _Claim, quoted_in: set[int]) -> dict[int, str]:
-        """Returns passage number → note, for the passages that do not support a claim. Each may support a part of it."""
+        """Returns passage number → note for passages that do not support the claim; supporting part of it is enough."""
         support = claim.support
         if not support:
             return {}
@@ -172,13 +172,13 @@ class _AnswerCheck:
             elif s.share >= _COMPLETE:
                 continue
             elif better := self._better_source(claim, s):
-                weak[n] = f"{better} says this, not the cited passage"
+                weak[n] = f"this is in {better}, not in the cited passage"
             elif too_little or (s.share < claims.MIN_SHARE and not adds):
                 weak[n] = _TOO_LITTLE
         return weak
 
     def _better_source(self, claim: _Claim, cited: claims.Support) -> str:
-        """Returns the title of an uncited passage with a sentence much closer to the claim; "" if there is none."""
+        """Returns the title of an uncited passage that has a sentence much closer to the claim; "" if there is none."""
         for n, hit in enumerate(self._passages, start=1):
             if n not in claim.support:
                 share = claims.best_sentence_share(cited.claim_terms, hit.text)
@@ -187,7 +187,7 @@ class _AnswerCheck:
         return ""
 
     def _check_quotations(self, claim: _Claim, output: str) -> dict[int, tuple[int, int, Verdict]]:
-        """Flags quotations that were not found; returns passage number → (start, end, verdict) of its quotation."""
+        """Flags quotations that cannot be found; returns passage number → (start, end, verdict) of the quotation found."""
         found: dict[int, tuple[int, int, Verdict]] = {}
         for start, end in quotes.quotations(output[claim.start : claim.end]):
             quotation = output[claim.start + start : claim.start + end]
@@ -199,7 +199,7 @@ class _AnswerCheck:
                 continue
             elsewhere = any(self._find(quotation, hit) for hit in self._passages)
             if elsewhere and not claim.support:
-                continue  # the claim is flagged as uncited
+                continue  # the claim is already flagged as uncited
             verdict: Verdict = "misattributed" if elsewhere else "not found"
             self._flags.append(Flag(quotation, verdict, claim.start + start, claim.start + end))
         return found
@@ -212,7 +212,7 @@ class _AnswerCheck:
         return any(quotes.find_quotation(folded, text.casefold()) for text in [self._question, *titles, *texts])
 
     def _find(self, quotation: str, hit: Hit) -> tuple[int, int, Verdict] | None:
-        """Finds a quotation in a passage, else in its document: (start, end, verdict); None if it is in neither."""
+        """Finds a quotation in a passage or else in its document; returns (start, end, verdict), or None if absent."""
         found = quotes.find_quotation(quotation, hit.text)
         if found:
             return hit.start + found[0], hit.start + found[1], found[2]
@@ -223,7 +223,7 @@ class _AnswerCheck:
 
 
 def _quoted_sentences(hit: Hit, start: int, end: int) -> tuple[int, int]:
-    """Returns the span of the passage's sentences that contain a quotation; its own span outside the passage."""
+    """Returns the span of the sentences that contain a quotation; its own span if it is outside the passage."""
     if not hit.start <= start <= end <= hit.end:
         return start, end
     spans = [(a, b) for a, b in sentences(hit.text) if hit.start + a < end and start < hit.start + b]
@@ -231,7 +231,7 @@ def _quoted_sentences(hit: Hit, start: int, end: int) -> tuple[int, int]:
 
 
 def claim_spans(text: str) -> list[tuple[int, int]]:
-    """Returns the spans of the sentences of an answer, each with the markers that follow its full stop."""
+    """Returns the spans of an answer's sentences, each including the markers that follow its full stop."""
     quoted = quotes.quotations(text)
     spans: list[tuple[int, int]] = []
     for start, end in sentences(text):
@@ -242,7 +242,7 @@ def claim_spans(text: str) -> list[tuple[int, int]]:
         if spans and not MARKER.sub("", text[start:end]).strip(" .,;"):
             spans[-1] = (spans[-1][0], end)
             continue
-        # "… so. [1] Next …": markers at the beginning of a sentence belong to the sentence before.
+        # "… so. [1] Next …": markers at the beginning of a sentence belong to the previous sentence.
         leading = _LEADING_MARKERS.match(text, start, end)
         if spans and leading:
             spans[-1] = (spans[-1][0], start + len(leading.group().rstrip()))
@@ -256,7 +256,7 @@ _LEADING_MARKERS = re.compile(rf"(?:(?:{re.sub(r'[?]P<[a-z]+>', '?:', MARKER.pat
 
 
 def without_markers(text: str) -> str:
-    """Returns a part of an answer without its markers.
+    """Returns part of an answer with its markers removed.
 
     Example:
         >>> without_markers("It takes 11 hours [1]. [2]")
@@ -266,18 +266,18 @@ def without_markers(text: str) -> str:
 
 
 def _markers(sentence: str) -> list[re.Match[str]]:
-    """Lists the markers of a sentence; those within quotation marks are part of the quotation."""
+    """Lists the markers in a sentence, except any inside quotation marks, which are part of the quotation."""
     quoted = quotes.quotations(sentence)
     return [m for m in MARKER.finditer(sentence) if not any(a <= m.start() < b for a, b in quoted)]
 
 
 def _strip(sentence: str, markers: Sequence[re.Match[str]]) -> str:
-    """Removes the markers of a sentence and the spaces before them."""
+    """Removes markers from a sentence, along with the spaces before them."""
     return _replace_spans(sentence, [(len(sentence[: m.start()].rstrip()), m.end(), "") for m in markers])
 
 
 def _renumbered(sentence: str, markers: Sequence[re.Match[str]], order: Mapping[int, int]) -> str:
-    """Replaces passage numbers by citation numbers: "[1, 3]" → "[1][2]" if passage 3 is the second citation."""
+    """Replaces passage numbers with citation numbers: "[1, 3]" → "[1][2]" if passage 3 is the second citation."""
     return _replace_spans(
         sentence, [(m.start(), m.end(), "".join(f"[{order.get(n, '?')}]" for n in marker_numbers(m))) for m in markers]
     )
@@ -292,7 +292,7 @@ def _replace_spans(text: str, replacements: Sequence[tuple[int, int, str]]) -> s
 
 
 def _needs_source(claim: str) -> bool:
-    """Whether a sentence states something that needs a source: no heading, no question, nothing about the documents."""
+    """Whether a sentence needs a source: it is not a heading, not a question and not a remark about the documents."""
     return len(terms(claim)) >= _MIN_CLAIM_WORDS and not claim.endswith((":", "?")) and not _DOCUMENTS_SILENT.search(claim)
 
 

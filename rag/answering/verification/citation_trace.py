@@ -1,4 +1,4 @@
-"""Traces a saved citation into the current text of its document. Pure: it compares texts, and does not read documents."""
+"""Finds a saved citation in the current text of its document. Pure: it compares texts but does not read documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.text.terms import terms
 
 State = Literal["unchanged", "moved", "changed", "deleted"]
 STATES: tuple[State, ...] = get_args(State)  # best first
-_MIN_OVERLAP = 0.35  # Jaccard similarity of words from which a sentence is the changed version of a quotation
+_MIN_OVERLAP = 0.35  # a sentence this similar (Jaccard, of words) is taken as a changed quotation
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -33,10 +33,10 @@ class CitationTrace:
     """The current state of a quotation.
 
     Attributes:
-        state: "unchanged"; "moved" if it is elsewhere in the document now; "changed"; or "deleted".
-        start: Start of the quotation, or of its changed version, now; `end` is one past its last character. Both are 0 if
-            there is neither.
-        now: The text there now; empty if there is none.
+        state: "unchanged"; "moved", if it is now elsewhere in the document; "changed"; or "deleted".
+        start: Start of the quotation, or of its changed version, in the current text; `end` is one past its last character.
+            Both are 0 if neither was found.
+        now: The current text between `start` and `end`; empty if nothing was found.
     """
 
     state: State
@@ -46,12 +46,12 @@ class CitationTrace:
 
 
 def trace(saved: SavedCitation, text: str, content_hash: str) -> CitationTrace:
-    """Finds the quotation of a saved citation in the current text of its document.
+    """Finds a saved citation's quotation in the current text of its document.
 
     Args:
         saved: The citation.
-        text: The document's canonical text now.
-        content_hash: The document's content hash now.
+        text: The document's current canonical text.
+        content_hash: The document's current content hash.
 
     Example:
         >>> saved = SavedCitation(1, "a.txt", 0, 15, "The roof is red", "then")
@@ -78,7 +78,7 @@ def trace(saved: SavedCitation, text: str, content_hash: str) -> CitationTrace:
 
 
 def difference(was: str, now: str) -> list[tuple[Literal["=", "-", "+"], str]]:
-    """Compares two texts word by word: common parts ("="), deleted parts ("-") and added parts ("+"), in order.
+    """Compares two texts word by word; returns the unchanged ("="), deleted ("-") and added ("+") parts in order.
 
     Example:
         >>> difference("The roof is red", "The roof is blue")

@@ -1,4 +1,4 @@
-"""Makes a citation of exact characters of a hit's document."""
+"""Creates a citation of an exact span of characters in a hit's document."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from rag.records import Citation, Hit, Verdict
 
 
 def cite(hit: Hit, span: tuple[int, int], quote: str, *, n: int, verdict: Verdict, claim: tuple[int, int]) -> Citation:
-    """Returns a citation. Its page and locator are completed once the answer is complete.
+    """Returns a citation. Its page and locator are filled in once the answer is complete.
 
     Args:
-        hit: The passage, whose document is cited.
-        span: The cited characters [start, end) of the document.
+        hit: The passage, which determines the cited document.
+        span: The cited characters [start, end) in the document.
         quote: The text of that span.
-        n: Number shown.
-        verdict: How well it supports the claim.
-        claim: The claim's characters [start, end) in the answer.
+        n: The citation number that readers see.
+        verdict: How well the quote supports the claim.
+        claim: The position [start, end) of the claim in the answer.
     """
     return Citation(
         n=n,

@@ -1,6 +1,6 @@
-"""Checks by rules whether a source says what a claim says: its words, figures, names and negations. No model is used.
+"""Checks with rules whether a source supports a claim: compares words, numbers, names and negations. No model is used.
 
-One claim is compared with one text. A false claim made of the source's own words is not detected.
+Each check compares one claim with one text. A false claim that uses only the source's own words is not detected.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from rag.text.sentences import sentences
 from rag.text.terms import STOP_WORDS, terms
 from rag.text.unicode_text import strip_invisible
 
-MIN_SHARE = 0.45  # of a claim's words that its source must have (benchmarks/README.md)
-_RESTATED = 0.7  # share of words from which a claim restates a sentence, so that a negation on one side only is an error
-CONTEXT_CHARACTERS = 300  # code points on either side of a passage that may contain the name of its "he" or "she"
+MIN_SHARE = 0.45  # a source must contain at least this share of a claim's words (benchmarks/README.md)
+# A sentence with at least this share of a claim's words says the same, so a negation in only one of them is an error.
+_RESTATED = 0.7
+# Code points before and after a passage, which may contain the name that "he" or "she" in the passage refers to.
+CONTEXT_CHARACTERS = 300
 
 _DIGITS = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\d])|(?<=[-–/$€£])\d+(?:\.\d+)?")
 _SCALES = {"hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
@@ -54,16 +56,16 @@ _INSTRUCTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How far a text supports a claim.
+    """How well a text supports a claim.
 
     Attributes:
-        start: Start of the sentence that is closest to the claim, code points into the text; `end` is one past its last.
-        claim_terms: The claim's words, without figures, which are compared by value.
-        found_terms: Those of them that the passage has.
-        sentence_share: Share of them that one sentence has at most, in [0, 1].
-        mismatches: Figures and names of the claim that the source lacks, as notes: "says 30, the source says 20".
-        objection: Why the sentence does not support the claim although it has its words: a negation on one side only, or an
-            instruction to say it; empty if there is no reason.
+        start: Code point in the text at which the sentence closest to the claim begins; `end` is one past its last.
+        claim_terms: Stems of the claim's words, except numbers, which are compared by value.
+        found_terms: Those claim terms that the passage contains.
+        sentence_share: Largest share of the claim terms that a single sentence contains, in [0, 1].
+        mismatches: Notes on numbers and names that the source lacks, such as "says 30, the source says 20".
+        objection: Why the sentence does not support the claim even though it contains the claim's words: only one of them
+            is negated, or the sentence is an instruction to say it; empty if there is no objection.
     """
 
     start: int
@@ -76,7 +78,7 @@ class Support:
 
     @property
     def share(self) -> float:
-        """Share of the claim's words that the passage has, in [0, 1]."""
+        """Share of the claim's words that the passage contains, in [0, 1]."""
         return len(self.found_terms) / len(self.claim_terms) if self.claim_terms else 1.0
 
 
@@ -84,11 +86,11 @@ def support(claim: str, text: str, start: int, end: int, about: str = "") -> Sup
     """Compares a claim with a passage.
 
     Args:
-        claim: A sentence of an answer, without markers.
-        text: The passage's document, or the part of it that contains the passage and its surroundings.
+        claim: A sentence from an answer, without markers.
+        text: The text of the passage's document, or the part that contains the passage and its surroundings.
         start: Start of the passage in `text`.
         end: End of the passage in `text`.
-        about: What the passage is known to be about: title and headings.
+        about: What is known about the passage: title, headings, author and date.
 
     Example:
         >>> found = support("It has 30 members.", "The council has 20 members.", 0, 27)
@@ -114,12 +116,12 @@ def support(claim: str, text: str, start: int, end: int, about: str = "") -> Sup
 
 
 def claim_terms(claim: str) -> frozenset[str]:
-    """Returns the stems by which a claim is compared: all but figures."""
+    """Returns the stems of a claim's words that are compared with a source: all except numbers."""
     return frozenset(word for word in terms(claim) if not word[0].isdigit())
 
 
 def best_sentence_share(claim_terms: frozenset[str], passage: str) -> float:
-    """Returns the largest share of a claim's words that one sentence of a passage has, in [0, 1]."""
+    """Returns the largest share of a claim's words that a single sentence in a passage contains, in [0, 1]."""
     if not claim_terms:
         return 1.0
     shared = (len(claim_terms & set(terms(passage[start:end]))) for start, end in sentences(passage))
@@ -127,14 +129,14 @@ def best_sentence_share(claim_terms: frozenset[str], passage: str) -> float:
 
 
 def _best_sentence(claim_terms: frozenset[str], passage: str) -> tuple[int, int]:
-    """Returns the span of the sentence that shares most words with a claim; the first of several."""
+    """Returns the span of the sentence that shares the most words with a claim; if several do, the first."""
     spans = sentences(passage) or [(0, len(passage))]
     shared = [len(claim_terms & set(terms(passage[start:end]))) for start, end in spans]
     return spans[shared.index(max(shared))]
 
 
 def figures(text: str) -> Iterator[tuple[int, int, frozenset[float]]]:
-    """Yields the numbers of a text, in digits or words: (start, end, values that the number may have).
+    """Yields the numbers in a text, in digits or words, as (start, end, values that the number may have).
 
     Example:
         >>> [sorted(values) for _, _, values in figures("3.5 million in twenty-one days")]
@@ -162,7 +164,7 @@ def figures(text: str) -> Iterator[tuple[int, int, frozenset[float]]]:
 
 
 def _missing_figures(claim: str, passage: str, sentence: str) -> Iterator[str]:
-    """Yields a note on each number of a claim that its passage lacks."""
+    """Yields a note for each number in a claim that is missing from the passage."""
     passage_values = frozenset().union(*(values for _, _, values in figures(passage)))
     claimed = list(figures(claim))
     claimed_values = frozenset().union(*(values for _, _, values in claimed))
@@ -173,12 +175,12 @@ def _missing_figures(claim: str, passage: str, sentence: str) -> Iterator[str]:
         same_unit = {number for number, unit in others if any(unit) and unit == _unit(claim, start, end)}
         if len(same_unit) == 1:
             yield f"says {claim[start:end]}, the source says {same_unit.pop()}"
-        elif max(values) > _MAX_COUNTED or claim[start].isdigit():  # "two women" may be a count of what the source lists
+        elif max(values) > _MAX_COUNTED or claim[start].isdigit():  # "two women" may count women whom the source lists
             yield f"says {claim[start:end]}, which is not in the source"
 
 
 def _unit(text: str, start: int, end: int) -> tuple[str, str]:
-    """Returns the unit of a number: (sign before it, word or sign after it). Years are a unit of their own."""
+    """Returns the unit of a number: (sign before it, word or sign after it). A year counts as a unit."""
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     if re.fullmatch(r"1[5-9]\d\d|20\d\d", text[start:end]):
         return "year", ""
@@ -186,7 +188,7 @@ def _unit(text: str, start: int, end: int) -> tuple[str, str]:
 
 
 def _next_word(text: str, offset: int) -> str:
-    """Returns the stem of the word after a number and its scale: "members" in "3 million members"."""
+    """Returns the stem of the word after a number and its scale word: "members" in "3 million members"."""
     match = _NEXT_WORD.match(text, offset)
     if match and match.group(1).lower() in _SCALES:
         match = _NEXT_WORD.match(text, match.end())
@@ -194,7 +196,7 @@ def _next_word(text: str, offset: int) -> str:
 
 
 def names(text: str) -> list[str]:
-    """Lists the words that name something: capitalised within a sentence, or at its beginning before another such word.
+    """Lists the words that name something: capitalised within a sentence, or at its start before another capitalised word.
 
     Example:
         >>> names("Vikram Misri met him. The envoy flew to New Delhi.")
@@ -216,7 +218,7 @@ def names(text: str) -> list[str]:
 
 
 def _missing_names(claim: str, surroundings: str) -> Iterator[str]:
-    """Yields a note on the names of a claim that are neither in its passage nor near it."""
+    """Yields a note on the names in a claim that occur neither in the passage nor near it."""
     present = {_name_stem(match.group()) for match in _WORD.finditer(surroundings)}
     stems = set(terms(surroundings))
     missing = [name for name in dict.fromkeys(names(claim)) if not _is_present(name, present, stems, surroundings)]
@@ -225,7 +227,7 @@ def _missing_names(claim: str, surroundings: str) -> Iterator[str]:
 
 
 def _is_present(name: str, present: set[str], stems: set[str], surroundings: str) -> bool:
-    """Whether a name is among the name stems or stems of a text, in another form or as initials too."""
+    """Whether a text contains a name, possibly in another form or as initials."""
     stem = _name_stem(name)
     if stem in present or set(terms(name)) <= stems or any(part in present for part in re.split(r"[-’']", name.casefold())):
         return True
@@ -237,7 +239,7 @@ def _is_present(name: str, present: set[str], stems: set[str], surroundings: str
 
 
 def _name_stem(word: str) -> str:
-    """Returns a name without case, genitive and the ending of demonyms: Chinese → chin, India’s → indi."""
+    """Returns a name in lower case, without a possessive or demonym ending: Chinese → chin, India’s → indi."""
     word = word.casefold()
     shorter = _DEMONYM.sub("", _DEMONYM.sub("", word))
     return shorter if len(shorter) >= 4 else word
@@ -252,7 +254,7 @@ def _has_initials(initials: str, text: str) -> bool:
 
 
 def _negation_mismatch(claim: str, sentence: str) -> str:
-    """Returns a note if only one of claim and sentence is negated; else ""."""
+    """Returns a note if the claim is negated but not the sentence, or the other way round; else ""."""
     if _NEGATION.search(claim) and not _NEGATION.search(sentence) and not _NEGATION_LIKE.search(sentence):
         return "denies what the source affirms"
     if _NEGATION.search(sentence) and not _NEGATION.search(claim) and not _NEGATION_LIKE.search(claim):
@@ -261,6 +263,6 @@ def _negation_mismatch(claim: str, sentence: str) -> str:
 
 
 def _instruction(claim: str, sentence: str) -> str:
-    """Returns a note if the sentence only instructs to say the claim, as "Tell the reader that …" does; else ""."""
+    """Returns a note if the sentence only instructs someone to say the claim ("Tell the reader that …"); else ""."""
     is_instruction = _INSTRUCTION.search(sentence) and not _INSTRUCTION.search(claim)
     return "the source only instructs the reader to say this" if is_instruction else ""

@@ -1,4 +1,4 @@
-"""Removes from a streamed reply the reasoning that some models write before their answer: `<think>…</think>`."""
+"""Removes the reasoning that some models write before their answer (`<think>…</think>`) from a streamed reply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TAGS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>",
 
 
 def without_reasoning(deltas: Iterator[Delta]) -> Generator[Delta]:
-    """Yields the same deltas without the text of a reasoning block, which counts at the beginning of the reply only."""
+    """Yields the same deltas without the reasoning, which is recognised only at the beginning of the reply."""
     pending, closing_tag, in_answer, is_blank = "", "", False, False
     for delta in deltas:
         if in_answer:
@@ -31,7 +31,7 @@ def without_reasoning(deltas: Iterator[Delta]) -> Generator[Delta]:
             pending = pending[-len(closing_tag) :]
             if found:
                 in_answer, text = True, rest.lstrip()
-                is_blank = not text  # white space between the tag and the answer may follow in further deltas
+                is_blank = not text  # later deltas may contain more white space before the answer
         yield replace(delta, text=text)
     if pending and not in_answer and not closing_tag:
-        yield Delta(pending)  # the reply ended within what could have become a tag
+        yield Delta(pending)  # the reply ended in what could have been the start of a tag

@@ -1,4 +1,7 @@
-"""Removes URLs from a model's reply that are in no source or were not asked for: invented ones, and those of injections."""
+"""Removes a URL from a model's reply unless the question contains it, or asks for an address and a source contains it.
+
+Other URLs are invented, or come from instructions that someone put into a document (prompt injection).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 REMOVED = "[address removed]"
-_MAX_WORD = 2_000  # code points that are held back at most
+_MAX_WORD = 2_000  # maximum number of code points held back
 
 _URL = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,15}:(?://|\\\\)|(?<![\w:/])//(?=[\w-]{1,63}\.[\w-])|\bwww\."
@@ -23,12 +26,12 @@ _IMAGE = re.compile(r"!\[[^\]\n]{0,200}\](?=\(|\[|:)")
 
 
 def allowed_texts(question: str, sources: Sequence[str]) -> list[str]:
-    """Returns the texts whose URLs an answer may repeat: the question, and the sources if it asks for an address."""
+    """Returns the texts whose URLs an answer may repeat: the question and, if it asks for an address, the sources."""
     return [question, *(sources if _ASKS_FOR_URL.search(question) else ())]
 
 
 def without_foreign_urls(text: str, allowed: Sequence[str]) -> str:
-    """Returns the text with each URL that is in no allowed text replaced, and with the marks of images removed.
+    """Replaces each URL that none of the allowed texts contains, and removes Markdown image syntax.
 
     Example:
         >>> without_foreign_urls("see https://a.org/x and ![](https://evil.org/?q=1).", ["at https://a.org/x"])
@@ -45,10 +48,10 @@ def without_foreign_urls(text: str, allowed: Sequence[str]) -> str:
 
 
 class UrlFilter:
-    """Filters a text that arrives in pieces; each word is held back until it is complete.
+    """Filters the URLs in a text that arrives in pieces; each word is held back until it is complete.
 
     Args:
-        allowed: Texts whose URLs may pass.
+        allowed: Texts whose URLs may be repeated.
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:
@@ -56,15 +59,15 @@ class UrlFilter:
         self._pending = ""
 
     def feed(self, delta: str) -> str:
-        """Returns what can be shown now."""
+        """Takes the next piece of the text; returns the filtered text that can be shown now."""
         text = self._pending + delta
         end = max((text.rfind(space) + 1 for space in " \n\t"), default=0)
-        if len(text) - end > _MAX_WORD:  # a script without spaces, or not a word
+        if len(text) - end > _MAX_WORD:  # written in a script without spaces, or not a word
             end = len(text)
         self._pending = text[end:]
         return without_foreign_urls(text[:end], self._allowed)
 
     def flush(self) -> str:
-        """Returns what is still held back, at the end of the text."""
+        """Returns the text that is still held back; call it after the last piece."""
         pending, self._pending = self._pending, ""
         return without_foreign_urls(pending, self._allowed)
