@@ -1,9 +1,10 @@
-"""Measures parsing: files that are read, share of their words, speed; and imports of folders against the quickstart.
+"""Measures parsing (which files are read, how many of their words, how fast) and compares imports with the quickstart.
 
     uv run python benchmarks/documents.py DATA HOME THEIRS [--rounds 3]
 
-DATA contains formats/{plain,hard}/ and qa/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. THEIRS is
-the Python of a separate environment, because the quickstart's dependencies conflict with pandas 3:
+DATA must contain formats/{plain,hard}/ and qa/. HOME is the folder in which `benchmarks/opponent.py prepare` put Chroma's
+embedder. THEIRS is the Python interpreter in a separate environment, which is needed because the quickstart's dependencies
+conflict with pandas 3. To create it:
 
     uv venv THEIRS-FOLDER
     uv pip install --link-mode copy llama-index-core llama-index-readers-file llama-index-vector-stores-chroma \\
@@ -27,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-# Formats that markitdown converts; it returns other files unchanged, with their markup.
+# Formats that markitdown converts; it returns files in other formats unchanged, including their markup.
 CONVERTED = frozenset(".docx .pptx .xlsx .xls .pdf .html .epub .ipynb .msg .csv".split())
-TEXTS = 150  # SQuAD paragraphs in the mixed folder, each a file
+TEXTS = 150  # number of SQuAD paragraphs in the mixed folder, each in its own file
 
 MARKITDOWN = """
 import json, sys, warnings
@@ -82,7 +83,7 @@ def words(text: str) -> Counter[str]:
 
 
 def word_recall(reference: Counter[str], found: Counter[str]) -> float:
-    """Returns the share of the reference's words that a text has as well; repeated words count repeatedly."""
+    """Returns the share of the reference's words that a text also contains. Each repetition of a word is counted."""
     return sum((reference & found).values()) / max(1, sum(reference.values()))
 
 
@@ -95,7 +96,7 @@ def run_theirs(python: Path, home: Path, script: str, *arguments: object) -> Any
 
 
 def formats(data: Path) -> dict[Path, str]:
-    """Parses every file and prints which ones fail, and why. Returns path → text of all its documents."""
+    """Parses every file, and prints how many fail and why. Returns path → text of all documents in that file."""
     from rag.errors import ReadError
     from rag.sources.parser_process import Parser
 
@@ -133,8 +134,8 @@ def compare_with_markitdown(texts: dict[Path, str], python: Path, home: Path) ->
     their_share = {path: word_recall(ours, others) for path, ours, others in both}
     failed = sum(value is None for value in converted.values())
     shares = (statistics.mean(ours_share.values()), statistics.mean(their_share.values()))
-    print(f"words: {len(paths)} plain files of formats that markitdown converts, it fails on {failed}")
-    print("    rag has {:.3f} of its words, it has {:.3f} of rag's".format(*shares))
+    print(f"words: {len(paths)} ordinary files in formats that markitdown converts; it fails on {failed} of them")
+    print("    rag extracts {:.3f} of markitdown's words, markitdown extracts {:.3f} of rag's".format(*shares))
     for path, share in sorted(ours_share.items(), key=lambda one: one[1])[:12]:
         print(f"    {share:.2f} ({their_share[path]:.2f}) {path.name}")
 
@@ -159,8 +160,8 @@ def filings(data: Path, python: Path, home: Path) -> None:
     read = [path for path in paths if by_pypdf["texts"][str(path)]]
     shares = [word_recall(words(by_pypdf["texts"][str(path)]), words(texts[path])) for path in read]
     rates = (pages / ours, pages / text_only, by_pypdf["pages"] / by_pypdf["seconds"])
-    print(f"filings: {len(paths)}, pypdf reads {len(read)}; rag has {statistics.mean(shares):.3f} of its words")
-    print("pages per second: rag {:.0f}, pypdfium2 text only {:.0f}, pypdf {:.0f}".format(*rates))
+    print(f"filings: {len(paths)}; pypdf reads {len(read)}, and rag extracts {statistics.mean(shares):.3f} of its words")
+    print("pages per second: rag {:.0f}, pypdfium2 (text only) {:.0f}, pypdf {:.0f}".format(*rates))
 
 
 def import_folder(folder: Path) -> dict[str, float]:
@@ -187,7 +188,7 @@ def folders(data: Path, python: Path, home: Path, rounds: int) -> None:
             folder.mkdir()
         reports = sorted((data / "qa" / "kg_rag_sec10q" / "files").glob("*.pdf"))
         for path in [*(data / "formats" / "plain").iterdir(), *reports[:1]]:
-            if path.suffix != ".pptx":  # the quickstart crashes: its store rejects the metadata of its reader
+            if path.suffix != ".pptx":  # the quickstart crashes, because its store rejects its reader's metadata
                 shutil.copy(path, mixed)
         lines = (data / "qa" / "squad20_dev" / "corpus.jsonl").read_text("utf-8").splitlines()[:TEXTS]
         for n, line in enumerate(lines):
@@ -203,8 +204,8 @@ def folders(data: Path, python: Path, home: Path, rounds: int) -> None:
                 pairs.append((ours, other))
             rates = [(a["characters"] / a["seconds"], b["characters"] / b["seconds"]) for a, b in pairs]
             ratio = statistics.median(a / b for a, b in rates)
-            print(f"{folder.name}: characters per second {statistics.median(a for a, _ in rates):,.0f} against"
-                  f" {statistics.median(b for _, b in rates):,.0f}: {ratio:.1f} ×")  # fmt: skip
+            print(f"{folder.name}: characters per second: rag {statistics.median(a for a, _ in rates):,.0f},"
+                  f" quickstart {statistics.median(b for _, b in rates):,.0f}, ratio {ratio:.1f}")  # fmt: skip
 
 
 def import_in_a_process(folder: Path) -> dict[str, float]:

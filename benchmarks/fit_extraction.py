@@ -1,13 +1,18 @@
-"""Fits the models and the threshold of rag/answering/extraction.py on one part of the public sets; reports the other.
+"""Fits the models and the threshold in rag/answering/extraction.py to one part of each public test set.
 
     uv run --group benchmarks python benchmarks/fit_extraction.py DATA [FOLDER]
 
-Sentence model: answerable questions of SQuAD 2.0 and NQ. Among all sentences of the retrieved passages, one that contains
-the gold string and belongs to a gold document should be the most likely (a softmax over the sentences of a question).
-Evidence model: the same questions, SQuAD's unanswerable ones, ClapNQ's on their own passages, questions of one set asked of
-another set's documents, and libraries of four neighbouring paragraphs of one article, asked about these and about other
-paragraphs of the article. Each kind of question has the same weight, the four paragraphs three times as much. Threshold:
-the highest at which 95 % of the answerable questions of every kind are answered. FOLDER keeps the indexes.
+Prints the fitted values, and results for the other part. FOLDER is where the indexes are kept for the next run.
+
+The sentence model is fitted to answerable questions from SQuAD 2.0 and NQ. Of all sentences in a question's retrieved
+passages, the most likely one (by a softmax over them) should contain the gold string and belong to a gold document.
+
+The evidence model is fitted to five kinds of questions: from SQuAD, including unanswerable ones; from NQ; from ClapNQ, each
+restricted to its own passages; from SQuAD and NQ, but asked about the other test set's documents; and from SQuAD, asked in
+small libraries that consist of four neighbouring paragraphs of an article, about these paragraphs and about other
+paragraphs of the article. All kinds have the same weight, except that the last one has three times as much.
+
+The threshold is the highest one at which 95 % of the answerable questions of every kind are answered.
 """
 
 from __future__ import annotations
@@ -31,16 +36,16 @@ from rag.answering import extraction
 from rag.evaluation import metrics
 from rag.evaluation.records import Corpus, Question, QuestionSet
 
-N = 1_000  # questions per part of a set, at most
+N = 1_000  # maximum number of questions from each part of a test set
 SENTENCE, EVIDENCE = list(extraction._SENTENCE), list(extraction._EVIDENCE)
 FOUR, ANOTHER = "four paragraphs", "another set"
-WEIGHTS = {FOUR: 3.0}  # of a kind of question in the fit; 1 by default
+WEIGHTS = {FOUR: 3.0}  # kind of question → its weight in the fit; 1 for other kinds
 ANSWERED = 0.95
 
 
 @dataclass
 class Case:
-    """The features of one question: of its sentences, which of them contain the answer, and of the evidence."""
+    """The features of one question: those of its sentences and of the evidence. `right` marks sentences with the answer."""
 
     kind: str
     answerable: bool
@@ -88,7 +93,7 @@ def whole_sets(data: Path, folder: Path) -> Iterator[Case]:
 
 
 def four_paragraphs(questions: QuestionSet, corpus: Corpus) -> Iterator[Case]:
-    """Asks libraries of four paragraphs of SQuAD about these and about the next four."""
+    """Asks questions in libraries that consist of four SQuAD paragraphs, about these and about the next four."""
     about: dict[str, list[tuple[Question, bool]]] = {}
     for reported in (False, True):
         for question in sets.part(questions, reported=reported).questions:
@@ -111,7 +116,7 @@ def four_paragraphs(questions: QuestionSet, corpus: Corpus) -> Iterator[Case]:
 
 
 def fit_sentence_weights(cases: list[Case]) -> np.ndarray:
-    """Returns the weights that make the right sentences of each question most likely; both sets have the same weight."""
+    """Returns the weights that maximise the likelihood of the right sentences. Both test sets have the same influence."""
     with_answer = [case for case in cases if case.kind in (sets.SQUAD, sets.NQ) and case.right.any() and not case.reported]
     share = {kind: 1 / sum(case.kind == kind for case in with_answer) for kind in (sets.SQUAD, sets.NQ)}
 
@@ -140,7 +145,7 @@ def report_sentences(cases: list[Case], weights: np.ndarray) -> None:
                 n = min(4, int(np.searchsorted(odds.cumsum(), enough * odds.sum())) + 1)
                 contained.append(case.right[order[:n]].any())
                 taken.append(n)
-            print(f"{kind}, up to probability {enough}: contained {np.mean(contained):.3f}, sentences {np.mean(taken):.2f}")
+            print(f"{kind}, probability {enough}: contains gold {np.mean(contained):.3f}, sentences {np.mean(taken):.2f}")
 
 
 def main() -> None:

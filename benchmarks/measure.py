@@ -1,6 +1,8 @@
-"""Makes one measurement in a process of its own and prints JSON. `benchmarks/run.py` calls it for both sides in turn.
+"""Performs one measurement in a separate process and prints the result as JSON.
 
-python benchmarks/measure.py TASK [ARGUMENT …]
+    python benchmarks/measure.py TASK [ARGUMENT …]
+
+`benchmarks/run.py` calls this program, alternating between rag and the quickstart.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ K = 5
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
-    """Returns percentiles in milliseconds."""
+    """Returns the 50th, 90th and 99th percentile in milliseconds."""
     return {f"p{p}": round(float(np.percentile(seconds, p)) * 1000, 2) for p in (50, 90, 99)}
 
 
 def memory_mb(pid: int) -> float:
-    """Returns the memory of a process and its children as proportional set size, MB."""
+    """Returns the memory used by a process and its child processes, as their proportional set size in MB."""
     children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
     smaps = Path(f"/proc/{pid}/smaps_rollup").read_text()
     own = next(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:")) / 1024
@@ -39,7 +41,7 @@ def memory_mb(pid: int) -> float:
 
 
 def ingest(side: str, folder: str, split: str) -> dict[str, Any]:
-    """Measures the import of a folder of text files until Chroma is filled, without the time of Python imports."""
+    """Measures the import of a folder of text files until Chroma is filled. Importing Python modules is not counted."""
     characters = sum(len(path.read_text("utf-8")) for path in Path(folder).iterdir())
     with tempfile.TemporaryDirectory() as database:
         if side == "rag":
@@ -55,7 +57,7 @@ def ingest(side: str, folder: str, split: str) -> dict[str, Any]:
 
 
 def _warm_up_llama_splitter() -> None:
-    """Splits a text, since LlamaIndex's splitter takes 4 s to load nltk and its tokenizer for the first one."""
+    """Splits a text, because LlamaIndex's splitter takes 4 s to load nltk and its tokenizer when it is first used."""
     from llama_index.core.node_parser import SentenceSplitter
 
     SentenceSplitter(chunk_size=32, chunk_overlap=0).split_text("It is a sentence, and not the last of them. " * 20)
@@ -93,7 +95,7 @@ def _ingest_with_rag(folder: Path, database: Path, split: str) -> dict[str, floa
 
 
 def relevance(side: str, data: str, folder: str, count: str) -> dict[str, Any]:
-    """Measures nDCG@10 over documents with each side's defaults, on a folder of SQuAD paragraphs named by number."""
+    """Measures nDCG@10 for documents with default settings. The folder contains SQuAD paragraphs with numbers as names."""
     import sets
 
     from rag.evaluation import metrics
@@ -116,7 +118,7 @@ def relevance(side: str, data: str, folder: str, count: str) -> dict[str, Any]:
 
 @contextmanager
 def _searching(side: str, folder: Path, database: Path) -> Iterator[Callable[[str], list[str]]]:
-    """Imports a folder; yields a function from a question to the file stems of its 30 best passages."""
+    """Imports a folder, and yields a function that returns the file stems of the 30 best passages for a question."""
     if side == "rag":
         from rag import Library
 
@@ -130,7 +132,7 @@ def _searching(side: str, folder: Path, database: Path) -> Iterator[Callable[[st
 
 
 def build(side: str, data: str, passages: str, where: str) -> dict[str, Any]:
-    """Builds a large synthetic library; returns the rate of each tenth of it, in passages per second."""
+    """Builds a large synthetic library. For rag, `rates` is the import rate in each tenth of it, in passages per second."""
     from world import ParagraphSplitter, SyntheticEmbedder, World
 
     world = World(Path(data))
@@ -164,7 +166,7 @@ def _size(folder: Path) -> int:
 
 
 def retrieve(side: str, data: str, where: str, count: str) -> dict[str, Any]:
-    """Measures the retrieval of K passages when warm, including the embedding of the question."""
+    """Measures the time to retrieve K passages after a warm-up, including the time to embed the question."""
     from world import questions
 
     every = questions(Path(data), int(count) + 20)
@@ -187,11 +189,11 @@ def _timed(ask: Callable[[str], Any], every: list[str]) -> list[float]:
         started = time.perf_counter()
         ask(question)
         times.append(time.perf_counter() - started)
-    return times[20:]  # the first questions warm the caches
+    return times[20:]  # the first 20 questions only warm the caches
 
 
 def answer(side: str, data: str, where: str, count: str) -> dict[str, Any]:
-    """Measures a complete, verified, extracted answer when warm."""
+    """Measures the time for a complete, verified, extracted answer after a warm-up."""
     from world import questions
 
     from rag import Library
@@ -220,7 +222,7 @@ _WATCH = """() => {
 
 
 def enter(side: str, data: str, where: str, count: str) -> dict[str, Any]:
-    """Measures the time from Enter to the extracted answer on the page, in a real browser, when warm."""
+    """Measures the time from pressing Enter until a real browser displays the extracted answer, after a warm-up."""
     from playwright.sync_api import sync_playwright
     from world import questions
 
@@ -231,13 +233,13 @@ def enter(side: str, data: str, where: str, count: str) -> dict[str, Any]:
     with _served(where) as address, sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for n, question in enumerate(questions(Path(data), int(count) + 20)):
-            if n % 10 == 0:  # conversations of ten questions
+            if n % 10 == 0:  # each conversation has ten questions
                 page = opened(chromium.new_context(), address)
             page.fill("#question textarea", question)
             page.evaluate(_WATCH)
             page.keyboard.press("Enter")
             times.append(page.evaluate("async () => (await window.shown) - window.pressed") / 1000)
-            page.wait_for_timeout(500)  # readers do not ask while the page is still drawing
+            page.wait_for_timeout(500)  # users do not ask while the browser is still drawing the page
         chromium.close()
     return percentiles(times[20:])
 
@@ -255,7 +257,7 @@ def _served(where: str) -> Iterator[str]:
 
 
 def recall(side: str, data: str, where: str, count: str) -> dict[str, Any]:
-    """Measures the share of the 10 exactly nearest passages that Chroma finds."""
+    """Measures how many of the 10 passages that an exact search finds are found by Chroma, as a share."""
     from world import questions
 
     from rag import Library
@@ -277,7 +279,7 @@ def recall(side: str, data: str, where: str, count: str) -> dict[str, Any]:
 
 
 def cold(side: str, where: str, question: str) -> dict[str, Any]:
-    """Measures a process from start to end: a cited answer with `rag ask`, a retrieval with the quickstart's script."""
+    """Measures how long a process takes: `rag ask` for a cited answer, or the quickstart's script for a retrieval."""
     if side == "rag":
         command = [sys.executable, "-m", "rag.cli", "--index", where, "ask", question, "--no-sync"]
     else:
@@ -288,7 +290,7 @@ def cold(side: str, where: str, question: str) -> dict[str, Any]:
 
 
 def page(side: str, where: str) -> dict[str, Any]:
-    """Measures the time from the start of `rag ui` to the first page, and how long gradio takes to import."""
+    """Measures the time from the start of `rag ui` until its web page is served, and how long importing gradio takes."""
     import urllib.request
 
     del side
@@ -304,14 +306,14 @@ def page(side: str, where: str) -> dict[str, Any]:
 
 
 def unchanged(side: str, folder: str) -> dict[str, Any]:
-    """Measures a sync of an unchanged folder."""
+    """Measures how long it takes to sync a folder in which nothing has changed."""
     from rag import Library
 
     del side
     with tempfile.TemporaryDirectory() as database, Library.open(Path(database) / "index", short_lived=True) as library:
         library.sync(folder)
         library._imports.changed = False
-        time.sleep(2.5)  # files changed within the last seconds are read again
+        time.sleep(2.5)  # a sync reads files again that changed within the last few seconds
         library.sync(folder)
         started = time.perf_counter()
         report = library.sync(folder)

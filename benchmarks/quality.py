@@ -1,11 +1,12 @@
-"""Measures quality on public question sets with `rag`'s own evaluation, against the LlamaIndex + Chroma quickstart.
+"""Measures the quality of rag and of the LlamaIndex + Chroma quickstart on public test sets, with rag's own evaluation.
 
     uv run --group benchmarks python benchmarks/quality.py DATA HOME [SET …] [--most 600] [--keep DIR] [--write]
 
-DATA contains qa/<set>/; HOME is where `benchmarks/opponent.py prepare` put Chroma's embedder. Only the reported part of
-each set is asked (`benchmarks/sets.py`), at most 600 questions of it, evenly spaced; sets on which nothing is fitted are
-asked in full. ClapNQ's questions are asked of their own passages. --keep DIR keeps the indexes of both sides and the runs
-(DIR/<set>.json, for `rag eval --compare`); --write writes the tables into benchmarks/README.md.
+DATA must contain qa/<set>/. HOME is the folder in which `benchmarks/opponent.py prepare` put Chroma's embedder. Of each
+test set, only the reported part is used (`benchmarks/sets.py`), with at most 600 questions, evenly spaced; test sets on
+which nothing is fitted are used in full. ClapNQ's questions are restricted to their own passages. --keep DIR keeps both
+systems' indexes, and rag's runs as DIR/<set>.json for `rag eval --compare`. --write writes the tables to
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "benchmarks" / "README.md"
 BEGIN, END = "<!-- quality: written by benchmarks/quality.py -->", "<!-- end of quality -->"
 SEED = "seed"
-WHOLE = (sets.MULTIHOP_NEWS, sets.MULTIHOP_WIKI)  # nothing is fitted on any part of these
-WITHIN = (sets.CLAPNQ,)  # each question is asked of its own passages
+WHOLE = (sets.MULTIHOP_NEWS, sets.MULTIHOP_WIKI)  # nothing is fitted on these test sets
+WITHIN = (sets.CLAPNQ,)  # each question is restricted to its own passages
 ANSWERED = (sets.SQUAD, sets.NQ, sets.CLAPNQ, SEED)
 _CANDIDATES = 200
 HALVES: dict[str, Callable] = {"words": lambda hit: hit.ranks.lexical, "meaning": lambda hit: hit.ranks.dense or 0.0}
@@ -41,27 +42,27 @@ HALVES: dict[str, Callable] = {"words": lambda hit: hit.ranks.lexical, "meaning"
 
 @dataclass(frozen=True)
 class SetResult:
-    """The results of both sides on the same questions of one set."""
+    """The results of both systems on the same questions from one test set."""
 
     name: str
     run: RunJSON
     quickstart: Sequence[RowJSON]
 
     def ours(self, name: str) -> str:
-        """Returns a metric of rag, with its interval."""
+        """Returns rag's value for a metric, with its interval."""
         return _format(self.run["figures"].get(name), self.run["intervals"].get(name))
 
     def theirs(self, name: str) -> str:
-        """Returns a metric of the quickstart, with its interval."""
+        """Returns the quickstart's value for a metric, with its interval."""
         found = aggregate(self.quickstart)
         return _format(found.values.get(name), found.intervals.get(name))
 
     def lead(self, name: str) -> str:
-        """Returns the paired difference of rag and the quickstart."""
+        """Returns rag's value for a metric minus the quickstart's, paired by question."""
         return _difference(self.quickstart, self.run["questions"], name, name)
 
     def lead_over_half(self) -> str:
-        """Returns the paired difference of both halves together and the better half."""
+        """Returns the nDCG@10 with both scores minus that with the better score alone, paired by question."""
         rows = self.run["questions"]
         better = max(HALVES, key=lambda half: self.run["figures"][f"doc_ndcg@10.{half}"] or 0.0)
         return _difference(rows, rows, f"doc_ndcg@10.{better}", "doc_ndcg@10")
@@ -83,13 +84,13 @@ def _format(value: float | None, interval: tuple[float, float] | None, sign: str
 
 
 class Halves:
-    """Adds to a run how the documents rank by words alone and by meaning alone, among the same candidates."""
+    """Adds to a run how well the documents are ranked by wording alone and by meaning alone, for the same candidates."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
 
     def judge_row(self, row: RowJSON) -> None:
-        """Adds both measures to a question that has gold."""
+        """Adds both measurements to a question that has gold."""
         gold = {one["source"]: 1.0 for one in row["gold"]}
         if not gold:
             return
@@ -101,7 +102,7 @@ class Halves:
 
 
 def measure_set(data: Path, name: str, folder: Path, most: int) -> SetResult:
-    """Asks both sides the questions of one set."""
+    """Asks both systems the questions in one test set."""
     if name == SEED:
         questions, corpus = test_sets.read_set(ROOT / "tests" / "sets" / "seed.yaml"), None
     else:
@@ -119,7 +120,7 @@ def measure_set(data: Path, name: str, folder: Path, most: int) -> SetResult:
         documents = [library.document(info.source) for info in library.documents()]
     quickstart = opponent.Quickstart(documents, folder / f"{name}-quickstart")
     rows = list(scoring.score_questions(quickstart, questions.questions, within=within, on_defect=lambda _: None))
-    print(f"\r{name}: {len(rows)} questions asked of both", flush=True)
+    print(f"\r{name}: both systems answered {len(rows)} questions", flush=True)
     return SetResult(name, run, rows)
 
 
@@ -128,8 +129,8 @@ def _progress(name: str) -> Callable[[int, int], None]:
 
 
 def retrieval(every: Sequence[SetResult]) -> Iterator[str]:
-    """Yields the table of nDCG@10 over documents."""
-    yield "| set | questions | words | meaning | both | both − better half | quickstart | rag − quickstart |"
+    """Yields a table with nDCG@10 for documents."""
+    yield "| test set | questions | wording | meaning | both | both − better of the two | quickstart | rag − quickstart |"
     yield "|---|---|---|---|---|---|---|---|"
     for one in every:
         if "doc_ndcg@10.words" in one.run["figures"] and one.name != sets.CHUNKING:
@@ -141,7 +142,7 @@ def retrieval(every: Sequence[SetResult]) -> Iterator[str]:
 
 
 def passages(every: Sequence[SetResult]) -> Iterator[str]:
-    """Yields the table of passages as spans of characters."""
+    """Yields a table with the overlap between passages and gold quotes in characters."""
     for one in every:
         if one.name == sets.CHUNKING:
             names = ("span_recall@5", "span_precision@5", "span_iou@5")
@@ -153,13 +154,13 @@ def passages(every: Sequence[SetResult]) -> Iterator[str]:
 
 
 def answers(every: Sequence[SetResult]) -> Iterator[str]:
-    """Yields the table of extracted answers and their citations."""
-    yield "| set | gold contained | sentences | characters | citations exact | citations that touch gold | gold that citations touch | quickstart: gold contained | characters |"  # fmt: skip  # noqa: E501
+    """Yields a table about extracted answers and their citations."""
+    yield "| test set | contains gold | sentences | characters | exact citations | citations that overlap gold | gold quotes that citations overlap | quickstart: contains gold | quickstart: characters |"  # fmt: skip  # noqa: E501
     yield "|---|---|---|---|---|---|---|---|---|"
     for one in every:
         if one.name in ANSWERED:
             lengths = [f"{_characters(rows):.0f}" for rows in (one.run["questions"], one.quickstart)]
-            # Long gold answers are not repeated word for word: for ClapNQ, only the citations are compared.
+            # Answers do not repeat long gold answers word for word, so for ClapNQ only the citations are compared.
             said = ("", "") if one.name == sets.CLAPNQ else (one.ours("gold_contained"), one.theirs("gold_contained"))
             cells = (one.name, said[0], one.ours("sentences"), lengths[0], one.ours("citation_exact"),
                      one.ours("citation_precision"), one.ours("citation_recall"), said[1], lengths[1])  # fmt: skip
@@ -173,8 +174,8 @@ def _characters(rows: Sequence[RowJSON]) -> float:
 
 
 def declining(every: Sequence[SetResult]) -> Iterator[str]:
-    """Yields the table of answering and declining."""
-    yield "| set | answerable, not | AUROC of the evidence | unanswerable declined | answerable declined | right | AUROC of the quickstart's similarity |"  # fmt: skip  # noqa: E501
+    """Yields a table about answering and declining."""
+    yield "| test set | answerable, unanswerable questions | AUROC of the evidence score | unanswerable questions declined | answerable questions declined | right | AUROC of the quickstart's similarity |"  # fmt: skip  # noqa: E501
     yield "|---|---|---|---|---|---|---|"
     for one in every:
         answerable = sum(row["question"]["answerable"] for row in one.quickstart)
@@ -188,20 +189,24 @@ def declining(every: Sequence[SetResult]) -> Iterator[str]:
 def report(every: Sequence[SetResult]) -> str:
     """Returns all tables as Markdown."""
     sections = (
-        ("nDCG@10 over documents. Words, meaning and both rank the same candidates.", retrieval),
-        ("Retrieved passages as spans of characters (`chunking_eval`).", passages),
         (
-            "Extracted answers to the answerable questions; a declined question counts as missed. The quickstart has no "
-            "model: its answer is its best passage.",
+            "nDCG@10 for documents when the same candidates are ranked by their wording, by their meaning, and by both.",
+            retrieval,
+        ),
+        ("Overlap between the retrieved passages and the gold quotes, in characters (`chunking_eval`).", passages),
+        (
+            "Extracted answers to the answerable questions; a declined question counts as a miss. The quickstart has no "
+            "chat model, so its best passage is taken as its answer.",
             answers,
         ),
         (
-            "Declining, at the built-in threshold. The quickstart's evidence is the similarity of its best passage.",
+            "Declining at the built-in threshold. The quickstart has no evidence score, so the similarity of its best "
+            "passage is used instead.",
             declining,
         ),
     )
     version = every[0].run["versions"]["rag"]
-    text = f"{date.today().isoformat()}, rag {version}. 95 % intervals in brackets.\n"
+    text = f"{date.today().isoformat()}, rag {version}. 95 % intervals are in parentheses.\n"
     for words, table in sections:
         lines = list(table(every))
         if lines:
@@ -218,7 +223,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    os.environ["HOME"] = str(arguments.home)  # before Chroma looks for its embedder
+    os.environ["HOME"] = str(arguments.home)  # must be set before Chroma looks for its embedder
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Extracts the test sets of the quality gate (tests/sets/README.md) from the reported parts of the public sets.
+"""Extracts the test sets for the quality tests (tests/sets/README.md) from the reported parts of the public test sets.
 
     uv run python benchmarks/slices.py DATA
 
-SQuAD contributes whole articles, so that neighbouring paragraphs compete with the right one; the other sets contribute the
-passages of the chosen questions. `tests/sets/baselines.py` writes the baselines.
+From SQuAD, it takes whole articles, so that the right paragraph competes with its neighbours; from the other test sets, it
+takes only the passages that belong to the chosen questions. `tests/sets/baselines.py` writes the baselines.
 """
 
 from __future__ import annotations

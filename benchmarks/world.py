@@ -1,8 +1,9 @@
-"""Large synthetic libraries: text of real sentences, vectors in clusters around those of real passages.
+"""Generates large synthetic libraries whose text consists of real sentences and whose vectors are clustered like real ones.
 
-Independent random vectors have no near neighbours, which is the worst case of any index and unlike real documents. Here a
-few thousand real passages are embedded, and each synthetic passage gets a vector near one of them (cosine .74 to it, .55 to
-each other). Some words are made-up names, so that the vocabulary grows like that of real libraries.
+Independent random vectors have no near neighbours, which is the worst case for any index and does not occur with real
+documents. Therefore, a few thousand real passages are embedded, and each synthetic passage gets a vector near one of
+these. The cosine between a synthetic vector and the real one is .74, and that between two synthetic vectors near the same
+real one is .55. Some words are replaced by made-up names, so that the vocabulary grows as it does in real libraries.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rag.text.sentences import sentences
 
 SETS = ("squad20_dev", "nq_litm_oracle", "multihop_wiki_200")
 CLUSTERS = 3_000
-SPREAD = 0.9  # length of the noise relative to the centre
+SPREAD = 0.9  # length of the noise vector relative to the cluster's centre
 PASSAGES = 8  # per document
 SENTENCES = 5  # per passage: about 700 characters, 140 tokens
 NAMES = 0.03  # share of words replaced by made-up names
@@ -29,11 +30,11 @@ _SYLLABLES = "ba ko ri tan mel dro vi sul ner phi gar lo zen qua tir mon".split(
 
 
 class World:
-    """Makes documents and their vectors.
+    """Generates documents and their vectors.
 
     Args:
-        data: Folder with qa/<set>/corpus.jsonl.
-        seed: Of everything random.
+        data: Folder that contains qa/<set>/corpus.jsonl.
+        seed: Seed for all random choices.
     """
 
     def __init__(self, data: Path, seed: int = 20261125) -> None:
@@ -44,7 +45,7 @@ class World:
         self._centres = MiniLM().embed([texts[i][:700] for i in generator.choice(len(texts), CLUSTERS, replace=False)])
 
     def documents(self, passages: int) -> Iterator[Document]:
-        """Yields documents with that many passages in all; the same for the same seed."""
+        """Yields documents that contain `passages` passages in total. The same seed gives the same documents."""
         for n in range(passages // PASSAGES):
             generator = random.Random(f"{self._seed} {n}")
             parts = [self._passage(generator) for _ in range(PASSAGES)]
@@ -60,7 +61,7 @@ class World:
         return " ".join(words)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """Returns (n, 384) float32 unit rows, each near a centre; the same for the same text."""
+        """Returns (n, 384) float32 unit rows, each near a cluster's centre. The same text always gets the same row."""
         vectors = np.empty((len(texts), self._centres.shape[1]), np.float32)
         for row, text in enumerate(texts):
             generator = np.random.default_rng(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()))
@@ -71,7 +72,7 @@ class World:
 
 
 class SyntheticEmbedder:
-    """An embedder with the name of the shipped one that draws vectors instead of computing them."""
+    """An embedder that draws random vectors instead of computing them. It has the name of rag's default embedder."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -84,7 +85,7 @@ class SyntheticEmbedder:
 
 
 class ParagraphSplitter:
-    """A splitter that splits a synthetic document into the passages it was made of."""
+    """A splitter that splits a synthetic document into the passages that it was generated from."""
 
     name = "whole-passages"
 
