@@ -119,7 +119,7 @@ class Ingest:
         return self._finish(tally, started, (), ignored)
 
     def add_documents(self, root_id: int, documents: Iterable[Document], on_progress: OnProgress) -> SyncReport:
-        """Adds documents that are not files, such as text that a program has in memory.
+        """Adds documents that do not come from files, such as text that a program has in memory.
 
         Raises:
             EmbedderError: The embedder failed; the documents can be found only by their wording.
@@ -169,7 +169,7 @@ class Ingest:
             tally.start(one.source)
             self._catalog.files.allow_again(root_id, [one.source])
             content_hash = hashlib.sha256(one.data).hexdigest()
-            seen = FileSeen(one.source, len(one.data), 0, 0, time.time_ns(), content_hash)
+            seen = _not_a_file(one.source, content_hash, size=len(one.data), scanned_ns=time.time_ns())
             try:
                 if one.error:
                     raise ReadError(one.error, one.hint)
@@ -193,7 +193,7 @@ class Ingest:
             if older and older[-1].content_hash == content_hash:
                 tally.unchanged += 1
                 continue
-            outcome = FileOutcome((FileSeen(document.source, 0, 0, 0, 0, content_hash),))
+            outcome = FileOutcome((_not_a_file(document.source, content_hash),))
             prepared = self._split(root_id, replace(document, content_hash=content_hash), document.source)
             yield replace(prepared, outcome=outcome, older=older[-1] if older else None)
 
@@ -265,7 +265,10 @@ class Ingest:
         tally.failed += failed
         sources = {document.source for document in documents}
         failed_parts = [
-            FileSeen(part.source, 0, 0, 0, seen.scanned_ns, seen.content_hash, part.error, part.hint) for part in failed
+            replace(
+                _not_a_file(part.source, seen.content_hash, scanned_ns=seen.scanned_ns), error=part.error, hint=part.hint
+            )
+            for part in failed
         ]
         outcome = replace(
             outcome,
@@ -298,7 +301,7 @@ class Ingest:
         )
 
     def _remove_vanished(self, root_id: int, root: Path, walk: FolderListing, prune: bool, tally: Tally) -> tuple[str, ...]:
-        """Removes documents whose files are gone; returns the files of documents kept because too many are gone."""
+        """Removes documents whose files are gone; returns the files whose documents were kept because too many are gone."""
         there = {file.source for file in walk.files}
         if not walk.unreadable:
             self._catalog.files.prune_removed(root_id, there)
@@ -307,7 +310,7 @@ class Ingest:
         # A file that was added by name may still exist although the folder's listing leaves it out.
         missing = (file for file in set(files) - there if not file.startswith(unread))
         gone = sorted(file for file in missing if file in walk.excluded or not os.path.lexists(root / file))
-        # A file that exists under another name was moved, not lost; nor is a file lost that the patterns exclude.
+        # A file that exists under another name was moved, not lost; a file that the patterns exclude is not lost either.
         contents = {revision.content_hash for file in set(files) & there for revision in files[file].values()}
         lost = [
             file
@@ -382,3 +385,8 @@ def _seen(file: FoundFile, scanned_ns: int, content_hash: str) -> FileSeen:
         scanned_ns=scanned_ns,
         content_hash=content_hash,
     )
+
+
+def _not_a_file(source: str, content_hash: str, *, size: int = 0, scanned_ns: int = 0) -> FileSeen:
+    """Returns the scan entry for data that is not a file of its own, and so has no times."""
+    return FileSeen(source=source, size=size, mtime_ns=0, ctime_ns=0, scanned_ns=scanned_ns, content_hash=content_hash)
