@@ -110,7 +110,7 @@ class Imports:
         return self.add(paths, on_progress)
 
     def refresh(self, on_progress: OnProgress) -> SyncReport:
-        """Fetches the web pages again that have changed; see `Library.refresh`."""
+        """Checks all web pages for changes, and imports changed pages again; see `Library.refresh`."""
         return self.add(self._catalog.documents.files_of_kind("url"), on_progress)
 
     def remove(self, sources: Iterable[str]) -> int:

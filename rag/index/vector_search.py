@@ -1,7 +1,7 @@
-"""Finds the passages nearest to a vector: with Chroma in the process that has it open, with an exact scan in all others.
+"""Finds the passages nearest to a vector, using Chroma in the process that has it open and an exact scan elsewhere.
 
 Both get their vectors from the catalog. A new Chroma index (a generation) is first filled with all vectors, then applies
-the catalog's change log, and stores how far it has come. Vectors that Chroma has not confirmed yet are scanned exactly.
+the catalog's change log, and stores its position in the log. Vectors that Chroma has not confirmed yet are scanned exactly.
 Therefore an answer never waits for Chroma, never depends on Chroma alone, and never misses an acknowledged document.
 """
 

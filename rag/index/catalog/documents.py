@@ -150,7 +150,7 @@ class Documents:
         )
 
     def without_text(self, document_id: int) -> Document | None:
-        """Returns what passages are made from, but without the text; None if the document was removed in the meantime."""
+        """Returns a document without its text, author and metadata; None if it was removed in the meantime."""
         rows = self._db.query(
             "SELECT title, media_type, source, content_hash FROM documents WHERE id = ? AND state IN ('live', 'worded')",
             (document_id,),

@@ -85,7 +85,7 @@ class IndexVersions:
         return [row[0] for row in rows]
 
     def last_start(self, version: IndexVersion, document_id: int) -> int:
-        """Returns the start of the last passage that a version has from a document; -1 if it has none."""
+        """Returns the start offset of the last passage from a document in a version; -1 if there is none."""
         rows = self._db.query(
             "SELECT coalesce(max(start), -1) FROM passages WHERE edition = ? AND document_id = ?", (version.id, document_id)
         )
@@ -112,7 +112,7 @@ class IndexVersions:
                 " WHERE e.state = 'current' AND d.state IN ('live', 'worded')"
             )
             self._db.run("DELETE FROM cuts WHERE edition = ?", (version.id,))
-            # Only one version may have each state, so the two versions change state one after the other.
+            # Each state can belong to only one version at a time, so the two versions change state one after the other.
             self._db.run("UPDATE editions SET state = 'moving' WHERE id = ?", (version.id,))
             self._db.run("UPDATE editions SET state = 'former' WHERE state = 'current'")
             self._db.run("UPDATE editions SET state = 'current' WHERE id = ?", (version.id,))

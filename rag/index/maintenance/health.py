@@ -59,7 +59,7 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
     """
     problems, repaired = catalog.problems(), []
     if catalog.lost:
-        repaired.append(f"{catalog.lost}; the remaining data is kept: sync your documents again")
+        repaired.append(f"{catalog.lost}; the remaining data was kept; sync your documents again")
     if repair:
         with import_turn(folder):
             catalog.sweep(unfinished_too=True)

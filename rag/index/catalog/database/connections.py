@@ -64,7 +64,7 @@ class Connections:
             if acknowledged and exists and (acknowledged[0] != self.catalog_id or acknowledged[1] > commits):
                 missing = f"{self.path} has lost its latest changes, or was replaced with another file"
         if missing and not accept_data_loss:
-            raise IndexDamagedError(missing, f"{RESTORE_HINT}, or keep the remaining data: rag doctor --repair")
+            raise IndexDamagedError(missing, f"{RESTORE_HINT}, or run `rag doctor --repair` to keep the remaining data")
         if missing:
             self._receipt.reset()
         return missing

@@ -62,7 +62,7 @@ def open_file(path: Path) -> apsw.Connection:
             "secure_delete = ON",  # overwrite a removed document's text
             "cache_size = -32768",  # 32 MiB
             f"journal_size_limit = {_LARGEST_WAL}",
-            "trusted_schema = OFF",  # do not run SQL functions embedded in a catalog from elsewhere
+            "trusted_schema = OFF",  # do not run SQL functions embedded in a catalog from an untrusted source
             "cell_size_check = ON",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()

@@ -10,7 +10,7 @@ import apsw
 
 from rag.errors import IndexBusyError, IndexDamagedError, RagError, StorageError
 
-WAIT_S = 30  # how long a transaction waits for those of other processes, which are short
+WAIT_S = 30  # how long a transaction waits for transactions in other processes, which are short
 RESTORE_HINT = "restore a backup with `rag restore FILE`, or move the index folder away and sync your documents again"
 _DAMAGED_READS = {apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_SHORT_READ}
 
