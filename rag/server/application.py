@@ -53,8 +53,8 @@ def serve(
         key: The certificate's private key file in PEM format; if empty, the certificate file also contains the key.
 
     Raises:
-        SettingsError: The address is in use or does not belong to this machine; other machines could reach the page but there
-            is no account; or the certificate cannot be loaded.
+        SettingsError: The address is in use or does not belong to this machine; other machines could reach the page, but
+            there is no account; or the certificate cannot be loaded.
     """
     account = _required_account(Path(settings.index), host, names)
     _check_certificate(certificate, key)

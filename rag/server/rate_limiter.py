@@ -26,9 +26,7 @@ class RateLimiter:
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._per_second, self._clock = burst, per_second, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = (
-            OrderedDict()
-        )  # client → (tokens, time when they were counted)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client → (tokens, when counted)
         self._lock = threading.Lock()
 
     def wait_s(self, client: str) -> float:

@@ -42,7 +42,7 @@ ChatMessages = list[dict[str, str]]
 
 
 class ChatTab:
-    """The components and handlers of the tab. Construct it within a `gr.Blocks`.
+    """The tab's components and event handlers. Construct it within a `gr.Blocks`.
 
     Args:
         library: The library that answers questions.
@@ -100,7 +100,7 @@ class ChatTab:
         )
 
     def wire(self, version: gr.State) -> None:
-        """Connects the components.
+        """Connects the components to their event handlers.
 
         Args:
             version: The most recent version of the library that this page has seen.
@@ -239,8 +239,7 @@ class ChatTab:
         exchange = conversation.exchanges[turn - 1]
         if action == "edit":
             has_later = turn < len(conversation.exchanges)
-            note = f"Editing question {turn}. When you send it, all later questions and answers will be removed."
-            note = note if has_later else ""
+            note = f"Editing question {turn}: sending it removes all later questions and answers." if has_later else ""
             return {self._question: exchange.question, self._editing: turn, self._note: escaped(note)}
         if action in ("good", "bad"):
             rated = conversation.with_rating(turn, action)
@@ -305,9 +304,8 @@ _SHORTCUTS = (
 
 
 def _digest(folder: str) -> str:
-    return hashlib.sha256(folder.encode()).hexdigest()[
-        :16
-    ]  # hashed, because the page must not disclose the paths of folders
+    # Hashed, because the page must not disclose the paths of folders.
+    return hashlib.sha256(folder.encode()).hexdigest()[:16]
 
 
 def _messages(conversation: Conversation) -> ChatMessages:

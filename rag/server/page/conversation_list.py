@@ -77,7 +77,7 @@ class ConversationList:
         unfinished: gr.State,
         answering: list[Any],
     ) -> None:
-        """Connects the components.
+        """Connects the components to their event handlers.
 
         Args:
             outputs: The Ask tab's components, including those of this list.

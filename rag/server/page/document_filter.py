@@ -15,7 +15,7 @@ from rag.server.page.gradio_options import QUIET, Updates
 from rag.server.page.views import document_table
 
 _NO_FILTER = "Search all documents"
-_MAX_CHOICES = 1_000  # documents to choose from; every change of the library sends all of them to every open page
+_MAX_CHOICES = 1_000  # documents to choose from; every change to the library sends all of them to every open page
 
 
 class DocumentFilter:
@@ -45,7 +45,7 @@ class DocumentFilter:
         return [self._sources, self._fields, self._since, self._until]
 
     def wire(self, version: gr.State) -> None:
-        """Connects the components.
+        """Connects the components to their event handlers.
 
         Args:
             version: The most recent version of the library that this page has seen; when it changes, so do the choices.
@@ -57,7 +57,7 @@ class DocumentFilter:
             component.change(self.label, self.inputs, self._panel, **QUIET)
 
     def refresh(self, sources: object, fields: object) -> Updates:
-        """Returns the current choices. Deselects values that no longer exist, with which Gradio would reject questions."""
+        """Returns the current choices, with vanished values deselected: Gradio would reject questions that use them."""
         return {
             self._sources: _dropdown(self._source_choices(), sources, accepts_others=True),
             self._fields: _dropdown(self._field_choices(), fields, accepts_others=False),

@@ -27,7 +27,7 @@ Import = Callable[[OnProgress], SyncReport]
 
 
 class DocumentsTab:
-    """The components and handlers of the tab. Construct it within a `gr.Blocks`.
+    """The tab's components and event handlers. Construct it within a `gr.Blocks`.
 
     Args:
         library: The library whose documents are shown.
@@ -84,7 +84,7 @@ class DocumentsTab:
         return self._count.change
 
     def wire(self, version: gr.State) -> None:
-        """Connects the components.
+        """Connects the components to their event handlers.
 
         Args:
             version: The most recent version of the library that this page has seen; a change refreshes the table.

@@ -21,7 +21,7 @@ _MAX_SETS = 200
 
 
 class EvaluationTab:
-    """The components and handlers of the tab. Construct it within a `gr.Blocks`.
+    """The tab's components and event handlers. Construct it within a `gr.Blocks`.
 
     Args:
         library: The library to evaluate.
@@ -47,7 +47,7 @@ class EvaluationTab:
         self._comparison = gr.Markdown("", elem_id="compared", **MARKUP)
 
     def wire(self, page: gr.Blocks) -> None:
-        """Connects the components."""
+        """Connects the components to their event handlers."""
         running = self._start.click(self.run, [self._set_name, self._set_file], self._result, concurrency_limit=2, **QUIET)
         cancelled = self._cancel.click(None, cancels=running, api_visibility="private")
         cancelled.then(lambda: note_markup("The run was cancelled."), None, self._result, **QUIET)

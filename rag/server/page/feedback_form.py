@@ -50,7 +50,7 @@ class FeedbackForm:
         return {self._form: gr.Column(visible=False)}
 
     def wire(self, conversation: gr.State, note: gr.Markdown) -> None:
-        """Connects the components.
+        """Connects the components to their event handlers.
 
         Args:
             conversation: The open conversation.

@@ -39,9 +39,7 @@ def exchange_sources(library: Library, turn: int, exchange: Exchange) -> str:
 
     for citation in answer.citations:
         document_id, highlight = citation.document_id, source_view.citation_highlight(turn, citation)
-        if not documents.has(
-            document_id
-        ):  # it was replaced or deleted after the answer, or the answer comes from a browser
+        if not documents.has(document_id):  # it was replaced or deleted later, or the answer comes from a browser
             trace = _trace(library, citation)
             document_id = library.id_of(citation.source)
             highlight = replace(highlight, start=trace.start, end=trace.end)

@@ -179,7 +179,7 @@ def header_markup(summary: str, addresses: Mapping[str, str], user: str = "") ->
 
     Args:
         summary: How many documents the library contains.
-        addresses: What is sent away from this machine → the address that it is sent to.
+        addresses: Kind of text that is sent to another machine → the address that it is sent to.
         user: The logged-in user; empty if no login is required.
     """
     sent = [f"{what} sent to {address}" for what, address in addresses.items()]

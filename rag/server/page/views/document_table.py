@@ -81,7 +81,7 @@ def _state_markup(info: DocumentInfo) -> str:
     if info.state == "failed":
         return f'<span class="flag">✗ {one_line(info.error)}</span> <span class="about">{one_line(info.hint)}</span>'
     if info.state == "embedding":
-        return "◐ being embedded; until then, found by keyword only"
+        return "◐ being embedded; for now, found by keyword only"
     if not info.unread_pages:
         return "✓ ready"
     return f'✓ ready<br><span class="about">scanned pages without text: {one_line(info.unread_pages)}</span>'
