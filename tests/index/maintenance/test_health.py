@@ -100,8 +100,8 @@ def test_a_repair_deletes_unfinished_work(filled: Catalog, tmp_path: Path) -> No
 
 def test_lost_changes_are_reported(filled: Catalog, tmp_path: Path) -> None:
     """After the catalog was opened in spite of them."""
-    filled.lost = "catalog.sqlite3 lost its last changes"
+    filled.lost = "catalog.sqlite3 has lost its latest changes"
     (repaired,) = check(tmp_path, filled, FakeSearch(), repair=False).repaired
 
-    assert repaired.startswith("catalog.sqlite3 lost its last changes")
-    assert "sync the documents again" in repaired
+    assert repaired.startswith("catalog.sqlite3 has lost its latest changes")
+    assert "sync your documents again" in repaired
