@@ -1,7 +1,8 @@
-"""Runs a module in a supervised child process: frames over two pipes, one deadline per reply. Does not know the messages.
+"""Runs a Python module in a supervised child process and exchanges frames with it, with a deadline for each reply.
 
-A frame is a JSON object followed by raw bytes; nothing that is received is ever executed. `SupervisedChild` is the parent's
-side, `ParentConnection` the child's. A child that hangs, crashes or runs out of memory costs its parent one exception.
+Frames are sent over two pipes. A frame is a JSON object followed by raw bytes. This module does not interpret frames, and
+nothing received is ever executed. `SupervisedChild` is the parent's side, `ParentConnection` the child's. If the child
+hangs, crashes or runs out of memory, the parent only gets an exception.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, cast
 
 _LENGTH_BYTES = 4  # big-endian, before each JSON object
-_HEARTBEAT = "busy"  # the key of a frame that means: still at work on the same request
-_EXIT_S = 1.0  # a process that exits closes its pipes a moment before its exit code is there
+_HEARTBEAT = "busy"  # a frame with this key means that the child is still working on the request
+_EXIT_S = 1.0  # an exiting process closes its pipes shortly before its exit code is available
 
 
 class ChildTimeoutError(Exception):
     """No reply came before the deadline. The child has been killed.
 
     Attributes:
-        limit_s: The time limit that passed, seconds.
+        limit_s: The time limit that was exceeded, in seconds.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -35,10 +36,10 @@ class ChildTimeoutError(Exception):
 
 
 class ChildCrashError(Exception):
-    """The child ended before it replied, or what it sent is not a frame.
+    """The child ended before it replied, or sent something that is not a frame.
 
     Attributes:
-        returncode: Its exit code; negative: the signal that ended it.
+        returncode: The child's exit code; if negative, minus the number of the signal that ended the child.
     """
 
     def __init__(self, returncode: int) -> None:
@@ -62,7 +63,7 @@ def send_frame(pipe: BinaryIO, message: Mapping[str, Any], payload: bytes = b"")
 
 
 def receive_frame(pipe: BinaryIO) -> Frame | None:
-    """Reads one frame. Returns None at the end of the pipe and where the bytes are not a frame."""
+    """Reads one frame. Returns None at the end of the pipe, or if the bytes are not a frame."""
     length = pipe.read(_LENGTH_BYTES)
     if len(length) < _LENGTH_BYTES:
         return None
@@ -76,18 +77,18 @@ def receive_frame(pipe: BinaryIO) -> Frame | None:
 
 
 class SupervisedChild:
-    """A child process that answers requests. One request at a time: the caller serializes them.
+    """A child process that answers requests. Callers must send one request at a time.
 
-    `kill` may be called from another thread; a thread that waits for a reply then gets `ChildCrashError`.
+    `kill` may be called from another thread; a thread that is waiting for a reply then gets a `ChildCrashError`.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._requests = cast("BinaryIO", process.stdin)
         self._replies = cast("BinaryIO", process.stdout)
-        self._deadline: float | None = None  # by time.monotonic
+        self._deadline: float | None = None  # on the clock of time.monotonic
         self._timed_out = False
-        self._changed = threading.Condition()  # of _deadline and _ended
+        self._changed = threading.Condition()  # notified when _deadline or _ended changes
         self._ended = False
         threading.Thread(target=self._enforce_deadlines, name=f"child-{process.pid}-deadlines", daemon=True).start()
 
@@ -97,11 +98,11 @@ class SupervisedChild:
 
         Args:
             module: A module that opens a `ParentConnection`.
-            arguments: Its command line.
-            inherit: File descriptors that the child gets too. The child holds a lock it inherits until it has ended.
+            arguments: Command-line arguments for the module.
+            inherit: File descriptors that the child inherits. The child keeps a lock inherited this way until it ends.
         """
         process = subprocess.Popen(
-            # -P: no module of the current folder is imported by mistake.
+            # -P keeps Python from importing a module in the current folder by mistake.
             [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -112,11 +113,11 @@ class SupervisedChild:
 
     @property
     def pid(self) -> int:
-        """Process id."""
+        """The child's process id."""
         return self._process.pid
 
     def is_alive(self) -> bool:
-        """Whether the process is running."""
+        """Returns whether the process is running."""
         return self._process.poll() is None
 
     def request(self, message: Mapping[str, Any], payload: bytes = b"", *, limit_s: float) -> Frame:
@@ -124,21 +125,21 @@ class SupervisedChild:
 
         Args:
             message: A JSON object.
-            payload: Bytes that follow it.
-            limit_s: Seconds until the child is killed; each heartbeat of the child starts them again.
+            payload: Bytes that follow the JSON object.
+            limit_s: Seconds until the child is killed; each heartbeat from the child restarts the countdown.
 
         Raises:
-            ChildTimeoutError: Neither a reply nor a heartbeat came in time.
-            ChildCrashError: The child ended first.
+            ChildTimeoutError: Neither a reply nor a heartbeat arrived in time.
+            ChildCrashError: The child ended before it replied.
         """
         return self._exchange(message, payload, limit_s)
 
     def receive(self, *, limit_s: float) -> Frame:
-        """Returns a reply that needs no request: the greeting of a child that has started. Raises as `request` does."""
+        """Returns a frame sent without a request: the greeting of a child that has started. Raises as `request` does."""
         return self._exchange(None, b"", limit_s)
 
     def close(self, grace_s: float) -> None:
-        """Closes the request pipe, lets the child finish for at most `grace_s` seconds, then ends it."""
+        """Closes the request pipe, gives the child up to `grace_s` seconds to finish, then ends it."""
         with contextlib.suppress(OSError):
             self._requests.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -146,11 +147,11 @@ class SupervisedChild:
         self.end()
 
     def kill(self) -> None:
-        """Kills the process and leaves the rest to `end`, so that a thread waiting for a reply can be woken up first."""
+        """Kills the process but leaves the cleanup to `end`, so that a thread waiting for a reply can wake up first."""
         self._process.kill()
 
     def end(self) -> int:
-        """Kills the process if it is running, closes the pipes, and returns the exit code. Harmless when repeated."""
+        """Kills the process if it is running, closes the pipes, and returns the exit code. May be called more than once."""
         self._process.kill()
         returncode = self._process.wait()
         with self._changed:
@@ -171,7 +172,7 @@ class SupervisedChild:
             while frame is not None and _HEARTBEAT in frame.message:
                 self._set_deadline(limit_s)
                 frame = receive_frame(self._replies)
-        except (OSError, ValueError):  # a broken pipe; ValueError: a pipe that was closed before
+        except (OSError, ValueError):  # OSError: the pipe is broken; ValueError: it was already closed
             frame = None
         finally:
             self._set_deadline(None)
@@ -191,7 +192,7 @@ class SupervisedChild:
             self._changed.notify()
 
     def _enforce_deadlines(self) -> None:
-        """Kills the child when a deadline passes; the thread that waits for a reply then reads the end of the pipe."""
+        """Kills the child when a deadline passes; the thread waiting for a reply then reaches the end of the pipe."""
         with self._changed:
             while not self._ended:
                 left_s = None if self._deadline is None else self._deadline - time.monotonic()
@@ -204,7 +205,7 @@ class SupervisedChild:
 
 
 class ParentConnection:
-    """The child's side: requests in, replies out. The child serves until its parent closes the pipe or ends."""
+    """The child's side: receives requests and sends replies until the parent closes the pipe or ends."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         self._requests = requests
@@ -212,8 +213,8 @@ class ParentConnection:
 
     @classmethod
     def open(cls) -> ParentConnection:
-        """Prepares this process: stop signals are ignored, and standard output is kept free of what libraries print."""
-        for stop in (signal.SIGINT, signal.SIGTERM):  # meant for the parent; this process ends when its pipe does
+        """Prepares this process: ignores stop signals, and redirects what libraries print to standard error."""
+        for stop in (signal.SIGINT, signal.SIGTERM):  # meant for the parent; this process ends when its pipe is closed
             signal.signal(stop, signal.SIG_IGN)
         replies = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
@@ -225,13 +226,13 @@ class ParentConnection:
             yield frame
 
     def reply(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
-        """Sends the reply to the last request.
+        """Sends the reply to the latest request.
 
         Raises:
-            BrokenPipeError: The parent is gone.
+            BrokenPipeError: The parent has ended or closed the pipe.
         """
         send_frame(self._replies, message, payload)
 
     def heartbeat(self) -> None:
-        """Tells the parent that the last request is still being worked on: its time limit starts again."""
+        """Tells the parent that the latest request is still being processed, which restarts its time limit."""
         send_frame(self._replies, {_HEARTBEAT: True})

@@ -1,4 +1,4 @@
-"""Loads the settings from rag.toml, the environment and flags, and keeps the hosts a user has accepted."""
+"""Loads the settings from rag.toml, the environment and flags, and stores which hosts the user has accepted."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from rag.settings import ResolvedSettings, resolve
 FILE = Path("rag.toml")
 _COMMON_VARIABLES = {"OPENAI_API_KEY": "api_key", "OPENAI_BASE_URL": "base_url"}  # variable → setting
 _NOT_SETTINGS = {"RAG_DEBUG", "RAG_STATE"}
-_REMOTE_SETTINGS = {"model", "base_url", "embedder", "embedder_url"}  # that decide where text is sent
+_REMOTE_SETTINGS = {"model", "base_url", "embedder", "embedder_url"}  # settings that determine where text is sent
 
 
 def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> ResolvedSettings:
-    """Returns the settings in force: defaults, then rag.toml of the working folder, then the environment, then flags.
+    """Returns the settings in force, merged from several origins.
+
+    The origins, in rising order of precedence: defaults, rag.toml in the working folder, environment variables, flags.
 
     Args:
-        flags: Setting → value given on the command line; None if it was not given.
-        environment: Environment variables; those of the process if None.
+        flags: Setting → value given on the command line, or None if the flag was not given.
+        environment: Environment variables; None for those of this process.
 
     Raises:
         SettingsError: A name is unknown, a value is invalid, or rag.toml cannot be read.
@@ -40,20 +42,20 @@ def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | 
 
 
 def _read_file() -> Mapping[str, object]:
-    """Returns the settings of rag.toml; none if there is no such file."""
+    """Returns the settings in rag.toml; empty if there is no such file."""
     try:
         values = tomllib.loads(FILE.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"cannot read {FILE}: {error}", "fix it or move it away") from None
+        raise SettingsError(f"cannot read {FILE}: {error}", "correct the file, or move it to another folder") from None
     if "api_key" in values:
-        raise SettingsError(f"{FILE} contains an api_key", "keep keys in the environment: OPENAI_API_KEY")
+        raise SettingsError(f"{FILE} contains an api_key", "keep it in an environment variable instead: OPENAI_API_KEY")
     return values
 
 
 def untrusted_hosts(resolved: ResolvedSettings) -> list[str]:
-    """Returns the hosts, sorted, that receive text because of rag.toml and that the user has not accepted."""
+    """Returns, in sorted order, the hosts that rag.toml would send text to and that the user has not accepted yet."""
     from_file = {name for name, origin in resolved.origins.items() if origin == str(FILE)}
     if not from_file & _REMOTE_SETTINGS:
         return []
@@ -62,7 +64,7 @@ def untrusted_hosts(resolved: ResolvedSettings) -> list[str]:
 
 
 def trust_hosts(hosts: list[str]) -> None:
-    """Stores that the user lets the rag.toml of this folder send text to these hosts."""
+    """Records that the user allows the rag.toml in this folder to send text to these hosts."""
     trusted = _trusted_hosts()
     file = str(FILE.resolve())
     trusted[file] = sorted({*trusted.get(file, []), *hosts})
@@ -72,7 +74,7 @@ def trust_hosts(hosts: list[str]) -> None:
 
 
 def _trusted_hosts() -> dict[str, list[str]]:
-    """Returns the accepted hosts: path of a rag.toml → hosts. An unreadable file counts as empty."""
+    """Returns the accepted hosts, path of a rag.toml → hosts; empty if the file that stores them is unreadable."""
     try:
         trusted = json.loads(_trust_path().read_text(encoding="utf-8"))
         return trusted if isinstance(trusted, dict) else {}

@@ -1,4 +1,4 @@
-"""Settings from rag.toml, the environment and flags; the hosts that a user has accepted."""
+"""Settings from rag.toml, the environment and flags, and the hosts that the user has accepted."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rag.errors import SettingsError
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder, and a place for what the user has accepted."""
+    """A working folder, and a folder in which to store the accepted hosts."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAG_STATE", str(tmp_path / "state"))
     return tmp_path
 
 
 def test_the_order_of_origins(folder: Path) -> None:
-    """Defaults, rag.toml, the usual names of the ecosystem, RAG_*, flags: the later ones win."""
+    """Precedence rises from defaults to rag.toml, common variables such as OPENAI_API_KEY, RAG_* variables, and flags."""
     (folder / "rag.toml").write_text('k = 3\nsentences = 2\nbase_url = "http://a/v1"\nmodel = "m"\n', "utf-8")
     environment = {"OPENAI_BASE_URL": "http://b/v1", "OPENAI_API_KEY": "sk-1", "RAG_K": "4", "RAG_MODEL": "n"}
     resolved = load_settings({"model": "o", "index": None}, environment)
@@ -41,7 +41,7 @@ def test_the_order_of_origins(folder: Path) -> None:
 
 
 def test_variables_that_are_no_settings() -> None:
-    """RAG_DEBUG and RAG_STATE are for other things; an unknown RAG_ name is an error."""
+    """RAG_DEBUG and RAG_STATE are not settings; any other unknown RAG_ variable is an error."""
     assert 8 == load_settings({}, {"RAG_DEBUG": "1", "RAG_STATE": "/tmp", "HOME": "/root"}).settings.k
     with pytest.raises(SettingsError, match="RAG_KK"):
         load_settings({}, {"RAG_KK": "1"})
@@ -50,13 +50,13 @@ def test_variables_that_are_no_settings() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        (b"k = ", "cannot read rag.toml: ", "fix it or move it away"),
-        (b'k = "\xff"', "cannot read rag.toml: ", "fix it or move it away"),
-        (b'api_key = "sk-1"', "rag.toml contains an api_key", "keep keys in the environment: OPENAI_API_KEY"),
+        (b"k = ", "cannot read rag.toml: ", "correct the file, or move it to another folder"),
+        (b'k = "\xff"', "cannot read rag.toml: ", "correct the file, or move it to another folder"),
+        (b'api_key = "sk-1"', "rag.toml contains an api_key", "keep it in an environment variable instead: OPENAI_API_KEY"),
     ],
 )
 def test_a_file_that_cannot_be_used(folder: Path, text: bytes, message: str, hint: str) -> None:
-    """Is named, with what to do."""
+    """An unusable rag.toml is reported with a hint about what to do."""
     (folder / "rag.toml").write_bytes(text)
     with pytest.raises(SettingsError, match=message) as caught:
         load_settings({}, {})
@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_used(folder: Path, text: bytes, message: str, hin
 
 
 def test_hosts_of_the_file_are_accepted_once(folder: Path) -> None:
-    """By folder: the same hosts, named by the rag.toml of another folder, are not accepted."""
+    """The hosts that a rag.toml names must be accepted once; hosts added later must be accepted, too."""
     text = 'model = "m"\nbase_url = "http://127.0.0.1:9/v1"\nembedder = "openai:e"\nembedder_url = "https://b.example/v1"\n'
     (folder / "rag.toml").write_text(text, "utf-8")
     assert ["127.0.0.1:9", "b.example"] == untrusted_hosts(load_settings({}, {}))
@@ -76,7 +76,7 @@ def test_hosts_of_the_file_are_accepted_once(folder: Path) -> None:
 
 
 def test_another_folder_is_asked_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was accepted belongs to the path of the file."""
+    """Acceptance applies to one rag.toml: the same host in another folder's rag.toml must be accepted again."""
     for name in ("one", "two"):
         (folder / name).mkdir()
         (folder / name / "rag.toml").write_text('model = "m"\nbase_url = "http://127.0.0.1:9/v1"\n', "utf-8")
@@ -88,14 +88,14 @@ def test_another_folder_is_asked_again(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_host_of_a_flag_needs_no_acceptance(folder: Path) -> None:
-    """Who names a model on the command line has accepted its host; the file has only settings of this machine."""
+    """A host given on the command line counts as accepted if rag.toml has no settings that send text elsewhere."""
     (folder / "rag.toml").write_text("k = 5\n", "utf-8")
 
     assert [] == untrusted_hosts(load_settings({"model": "m", "base_url": "http://127.0.0.1:9/v1"}, {}))
 
 
 def test_a_broken_list_of_hosts_counts_as_empty(folder: Path) -> None:
-    """Everything is asked again, and the list is written anew."""
+    """If the list of accepted hosts is broken, the hosts must be accepted again, and the list is rewritten."""
     (folder / "rag.toml").write_text('model = "m"\nbase_url = "http://127.0.0.1:9/v1"\n', "utf-8")
     (folder / "state").mkdir()
     for broken in ("{", "[]"):

@@ -1,1 +1,1 @@
-"""The command line: `rag.cli.app.run` is the `rag` script."""
+"""The command line; the `rag` script runs `rag.cli.app.run`."""

@@ -1,4 +1,4 @@
-"""`python -m rag.cli` is `rag`."""
+"""Makes `python -m rag.cli` run the `rag` script."""
 
 from rag.cli.app import run
 

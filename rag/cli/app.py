@@ -1,4 +1,4 @@
-"""The Typer application: its commands and global options, and what every error ends in."""
+"""The Typer application: the commands, the global options, and the message and exit code for every error."""
 
 from __future__ import annotations
 
@@ -29,19 +29,21 @@ app = typer.Typer(
 @app.callback(epilog='Start with: rag ask "What did India raise with Sun Weidong?"')
 def main(
     context: typer.Context,
-    index: Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the index [default: ./index].")] = None,
+    index: Annotated[str | None, typer.Option(metavar="DIR", help="Index folder [default: ./index].")] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model that writes answers; 'none' quotes the documents.")
+        str | None,
+        typer.Option(metavar="NAME", help="Model that writes the answers; 'none' quotes your documents instead."),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Server of the model, if not OpenAI: http://127.0.0.1:11434/v1")
+        str | None,
+        typer.Option(metavar="URL", help="Model server to use instead of OpenAI, such as http://127.0.0.1:11434/v1."),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Let the rag.toml of this folder send text to the hosts it names.")
+        bool, typer.Option("--trust", help="Allow the rag.toml in this folder to send text to the hosts that it names.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on standard error but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to standard error.")] = False,
 ) -> None:
-    """Answer questions from your own documents, with citations exact to the character."""
+    """Answer questions from your own documents, with citations that are exact to the character."""
     context.obj = Session({"index": index, "model": model, "base_url": base_url}, trust=trust, quiet=quiet)
 
 
@@ -50,13 +52,13 @@ for group in (asking, documents, index, evaluation, settings, serving):
 
 
 def run() -> NoReturn:
-    """Runs the `rag` script; every error ends as one line and a hint on standard error, and an exit code."""
+    """Runs the `rag` script. Reports every error as one line and a hint on standard error, and sets the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # an old locale cannot show every character
+            stream.reconfigure(errors="backslashreplace")  # some encodings cannot represent every character
     try:
         result = app(standalone_mode=False)
-        code = result if isinstance(result, int) else 0  # typer.Exit comes back as a value, Ctrl-C as 130
+        code = result if isinstance(result, int) else 0  # typer.Exit is returned as its code, and Ctrl-C as 130
     except RagError as error:
         code = _report(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -67,7 +69,7 @@ def run() -> NoReturn:
     except Exception as error:
         code = _report_unexpected(error)
     if code == _INTERRUPTED:
-        print_error("interrupted; everything committed so far is kept")
+        print_error("interrupted; everything saved so far is kept")
     sys.exit(code)
 
 
@@ -79,19 +81,21 @@ def _report(error: RagError) -> int:
 
 
 def _report_unexpected(error: Exception) -> int:
-    # typer's usage errors carry their own text and exit code; it bundles click, so they are recognised by shape.
+    # Typer's usage errors have their own text and exit code. Their class is internal to Typer, hence the attribute check.
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         print_error(f"rag: {error.format_message()}\n     `rag --help` lists the commands")
         return int(error.exit_code)
     if os.environ.get("RAG_DEBUG"):
         traceback.print_exc()
     if isinstance(error, UnicodeError):
-        print_error("rag: an argument is not valid text in this terminal's encoding\n     use UTF-8")
+        print_error("rag: an argument is not valid text in this terminal's encoding\n     set the terminal to UTF-8")
         return 1
     if isinstance(error, OSError):
-        print_error(f"rag: {error.strerror or error}: {error.filename or ''}\n     check the disk and the permissions")
+        print_error(f"rag: {error.strerror or error}: {error.filename or ''}\n     check the disk and the file permissions")
         return _FAILED
-    print_error(f"Internal error: {type(error).__name__}. Run again with RAG_DEBUG=1 and please report it.")
+    print_error(
+        f"Internal error: {type(error).__name__}. Please run the command again with RAG_DEBUG=1 and report the output."
+    )
     return _FAILED
 
 

@@ -1,4 +1,4 @@
-"""The commands that ask: `rag ask`, `rag chat`, `rag search`, `rag why`."""
+"""The commands for asking and searching: `rag ask`, `rag chat`, `rag search`, `rag why`."""
 
 from __future__ import annotations
 
@@ -25,21 +25,29 @@ from rag.records import Answer, AnswerDone, Event, Filter, TextDelta
 
 commands = typer.Typer()
 
-_Question = Annotated[str, typer.Argument(metavar="QUESTION", help="The question.")]
+_Question = Annotated[str, typer.Argument(metavar="QUESTION", help="The question to answer.")]
 _K = Annotated[
-    int | None, typer.Option("-k", metavar="N", min=1, max=100, help="Number of passages [default: the setting k].")
+    int | None,
+    typer.Option("-k", metavar="N", min=1, max=100, help="Number of passages to retrieve [default: the `k` setting]."),
 ]
 _Source = Annotated[
     list[str] | None,
-    typer.Option("--source", metavar="PATTERN", help="Only documents whose source matches this pattern (*, ?)."),
+    typer.Option(
+        "--source",
+        metavar="PATTERN",
+        help="Use only documents whose source matches PATTERN, such as '*.pdf'; can be repeated.",
+    ),
 ]
 _Since = Annotated[
-    str, typer.Option(metavar="DATE", help="Only documents of this date or later: 2025-06-13, 2025-06 or 2025.")
+    str,
+    typer.Option(metavar="DATE", help="Use only documents dated on or after DATE: 2025-06-13, 2025-06 or 2025."),
 ]
-_Until = Annotated[str, typer.Option(metavar="DATE", help="Only documents of this date or earlier.")]
+_Until = Annotated[str, typer.Option(metavar="DATE", help="Use only documents dated on or before DATE.")]
 _Meta = Annotated[
     list[str] | None,
-    typer.Option("--meta", metavar="FIELD=VALUE", help="Only documents with this field: author='Jane Doe'."),
+    typer.Option(
+        "--meta", metavar="FIELD=VALUE", help="Use only documents whose FIELD has this VALUE, such as author='Jane Doe'."
+    ),
 ]
 
 
@@ -55,9 +63,9 @@ def ask(
     no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
-    """Answer a question from the documents, with citations.
+    """Answer a question from your documents, with citations.
 
-    First syncs the folder of the setting `documents`, if one is set.
+    First syncs the folder in the `documents` setting, if there is one.
     """
     from rag.retrieval.search import checked_question
 
@@ -70,7 +78,7 @@ def ask(
             print_json(ask_json(library.ask(question, k=k, filters=filters)))
         else:
             _print_answer(session, library.stream(question, k=k, filters=filters))
-        sys.stdout.flush()  # closing the library may take a moment
+        sys.stdout.flush()  # show the answer at once, because closing the library can take a moment
 
 
 @commands.command(epilog="Example: rag chat --source '*.txt'")
@@ -83,9 +91,9 @@ def chat(
     meta: _Meta = None,
     no_sync: NoSync = False,
 ) -> None:
-    """Ask in a conversation; follow-up questions are understood.
+    """Ask questions and follow-up questions in a conversation.
 
-    Ctrl-C stops an answer, Ctrl-D ends the conversation. Nothing is saved.
+    Ctrl-C stops an answer, and Ctrl-D ends the conversation. The conversation is not saved.
     """
     from rag.cli.chat import Chat
 
@@ -97,7 +105,7 @@ def chat(
 @commands.command(epilog="Example: rag search 'rare earth magnets' -k 3 --json")
 def search(
     context: typer.Context,
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to search for.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question or the words to search for.")],
     k: _K = None,
     source: _Source = None,
     since: _Since = "",
@@ -107,9 +115,9 @@ def search(
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
-    """List the passages relevant to a question, best first.
+    """List the passages most relevant to a question, best first.
 
-    Each with its score, and its rank by meaning and by words.
+    Shows each passage's score, and its rank by meaning and by wording.
     """
     from rag.retrieval.search import checked_question
 
@@ -124,7 +132,7 @@ def search(
         return
     print_lines(rendering.hit(n, hit) for n, hit in enumerate(found.hits, start=1))
     session.note(
-        found.notice or ("" if found.hits else "nothing found: the index is empty, or no document passes the filter")
+        found.notice or ("" if found.hits else "nothing found: the index is empty, or no document matches the filters")
     )
 
 
@@ -132,7 +140,9 @@ def search(
 def why(
     context: typer.Context,
     question: _Question,
-    expect: Annotated[str, typer.Option("--expect", metavar="TEXT", help="Exact words of a document.")],
+    expect: Annotated[
+        str, typer.Option("--expect", metavar="TEXT", help="Text of the passage you expect, copied from a document.")
+    ],
     k: _K = None,
     source: _Source = None,
     since: _Since = "",
@@ -141,9 +151,9 @@ def why(
     no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
-    """Show why a passage is, or is not, in the answer to a question.
+    """Explain why a passage is or is not in the answer to a question.
 
-    Asks the question and names the stage at which the expected passage was lost.
+    Asks the question, then reports the stage at which the expected passage was dropped.
     """
     session, filters = session_of(context), _filters(source, since, until, meta)
     with session.library(sync_first=not no_sync, as_json=as_json) as library:
@@ -159,7 +169,7 @@ def why(
 def _filters(source: list[str] | None, since: str, until: str, meta: list[str] | None) -> Filter:
     pairs = [field.partition("=") for field in meta or []]
     if any(not equals for _, equals, _ in pairs):
-        raise SettingsError("--meta must be FIELD=VALUE", "for example --meta author='Jane Doe'")
+        raise SettingsError("--meta needs the form FIELD=VALUE", "for example: --meta author='Jane Doe'")
     return Filter(
         sources=tuple(source or ()),
         since=since,
@@ -169,7 +179,7 @@ def _filters(source: list[str] | None, since: str, until: str, meta: list[str] |
 
 
 def _print_answer(session: Session, events: Iterable[Event]) -> None:
-    """Prints an answer: on a terminal while it is written, otherwise when it is complete."""
+    """Prints an answer: on a terminal as it is being written, otherwise once it is complete."""
     live = rendering.LiveText() if sys.stdout.isatty() else None
     for event in events:
         if isinstance(event, TextDelta) and live:
@@ -180,6 +190,6 @@ def _print_answer(session: Session, events: Iterable[Event]) -> None:
 
 
 def _print_footnotes(session: Session, answer: Answer, *, was_live: bool) -> None:
-    sys.stdout.flush()  # before standard error, where both are one terminal
+    sys.stdout.flush()  # the answer must come before the notice if both streams go to the same terminal
     session.note(answer.notice)
     print_lines(rendering.footnotes(answer, with_claims=was_live))

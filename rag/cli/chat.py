@@ -1,6 +1,6 @@
-"""A conversation in the terminal: one question a line, answers printed while they are written.
+"""A conversation in the terminal: one question per line, with answers printed as they are being written.
 
-Ctrl-C stops an answer, not the conversation; Ctrl-D, or the end of piped input, ends it. Nothing is saved.
+Ctrl-C stops an answer, not the conversation. Ctrl-D, or the end of piped input, ends the conversation, which is not saved.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from rag.records import Answer, AnswerDone, Filter, TextDelta, Turn
 if TYPE_CHECKING:
     from rag.library import Library
 
-_HELP = """Ask a question; a follow-up may refer to what came before.
-/new starts a new conversation, /passages lists the passages behind the last answer, /quit (or Ctrl-D) ends."""
+_HELP = """Ask a question. Follow-up questions can refer to earlier questions and answers.
+/new starts a new conversation, /passages lists the passages behind the last answer, /quit (or Ctrl-D) exits."""
 
 
 class Chat:
     """One conversation.
 
     Args:
-        library: The documents to ask.
-        k: Passages an answer may rest on; None for the setting.
-        filters: Which documents to ask.
-        note: Prints a line that is not part of an answer.
+        library: The library to ask.
+        k: Number of passages to retrieve for each answer; None to use the setting.
+        filters: Restricts which documents are used.
+        note: Prints a line that is not part of an answer, such as a notice.
     """
 
     def __init__(self, library: Library, k: int | None, filters: Filter, note: Callable[[str], None]) -> None:
@@ -59,7 +59,7 @@ class Chat:
                 self._handle(line.strip())
 
     def _read_line(self) -> str | None:
-        """Returns the next line; None at the end of the input."""
+        """Returns the next line, or None at the end of the input."""
         if not sys.stdin.isatty():
             return sys.stdin.readline() or None
         try:
@@ -72,7 +72,7 @@ class Chat:
         """Runs a command or answers a question."""
         if line == "/new":
             self._turns, self._last = [], None
-            self._note("new conversation")
+            self._note("started a new conversation")
         elif line == "/passages":
             for n, hit in enumerate(self._last.hits if self._last else (), start=1):
                 print(rendering.hit(n, hit))
@@ -100,7 +100,7 @@ class Chat:
                     self._print_answer(event.answer)
                     text = event.answer.text
         except KeyboardInterrupt:
-            self._note("\nstopped")
+            self._note("\nanswer stopped")
         finally:
             events.close()  # also closes the connection to the model
         self._turns.append(Turn(question, text))

@@ -1,4 +1,4 @@
-"""The commands for documents: `rag add`, `sync`, `watch`, `refresh`, `ls`, `show`, `rm`, `verify`."""
+"""The commands for managing documents: `rag add`, `sync`, `watch`, `refresh`, `ls`, `show`, `rm`, `verify`."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-_Folder = Annotated[str | None, typer.Argument(metavar="FOLDER", help="The folder [default: the setting documents].")]
+_Folder = Annotated[str | None, typer.Argument(metavar="FOLDER", help="The folder [default: the `documents` setting].")]
 
 
 @commands.command(epilog="Example: rag add report.pdf notes/")
 def add(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, URLs, or - for standard input.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, URLs, or - to read standard input.")],
     name: Annotated[
-        str, typer.Option("--name", metavar="NAME", help="Name for standard input; its extension gives the file type.")
+        str,
+        typer.Option("--name", metavar="NAME", help="Document name for standard input; its extension sets the file type."),
     ] = "standard input.txt",
     as_json: Json = False,
 ) -> None:
-    """Add files, folders or web pages.
+    """Add files, folders or web pages to the index.
 
-    Nothing is removed. A document that is already in the index is updated.
+    Documents that are already in the index are updated. No documents are removed.
     """
     session = session_of(context)
     with session.library() as library, session.import_progress(as_json) as progress:
@@ -59,12 +60,12 @@ def add(
 def sync(
     context: typer.Context,
     folder: _Folder = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove missing documents even if many are missing.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove missing documents, however many there are.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Sync the index with a folder: added, changed, renamed and deleted files.
+    """Update the index with a folder's added, changed, renamed and deleted files.
 
-    If more than a fifth of the documents are missing, they are kept until `--prune` confirms.
+    If more than a fifth of the documents are missing from the folder, they are kept unless you use `--prune`.
     """
     session = session_of(context)
     with session.library() as library, session.import_progress(as_json) as progress:
@@ -77,7 +78,7 @@ def sync(
 def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False) -> None:
     """Sync the index with a folder whenever the folder changes.
 
-    Runs until Ctrl-C.
+    Runs until you press Ctrl-C.
     """
     import threading
 
@@ -94,7 +95,7 @@ def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False)
                 if is_first and isinstance(error, SourceError):
                     raise
                 if str(error) != problem:
-                    print_error(f"waiting: {error}")
+                    print_error(f"cannot sync yet, will try again: {error}")
                 problem = str(error)
                 continue
             if is_first or problem or report.added or report.updated or report.removed or report.held:
@@ -104,7 +105,7 @@ def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False)
 
 @commands.command(epilog="Example: rag refresh")
 def refresh(context: typer.Context, as_json: Json = False) -> None:
-    """Fetch web pages again and update those that changed."""
+    """Fetch all web pages again and update those that changed."""
     session = session_of(context)
     with session.library() as library, session.import_progress(as_json) as progress:
         report = library.refresh(on_progress=progress)
@@ -115,11 +116,13 @@ def refresh(context: typer.Context, as_json: Json = False) -> None:
 @commands.command(name="ls", epilog="Example: rag ls --failed")
 def list_documents(
     context: typer.Context,
-    failed: Annotated[bool, typer.Option("--failed", help="Only files that could not be read, with the reason.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List only files that could not be read, with the reason.")
+    ] = False,
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
-    """List the documents."""
+    """List the documents in the index."""
     one_format(as_json, as_jsonl)
     session = session_of(context)
     with session.library() as library:
@@ -140,12 +143,12 @@ def list_documents(
 @commands.command(epilog="Example: rag show india-raises-rare-earth-curbs-with-china.txt")
 def show(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The document, as `rag ls` names it.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The document's name, as listed by `rag ls`.")],
     as_json: Json = False,
 ) -> None:
-    """Print the text of a document.
+    """Print a document's text.
 
-    The offsets of citations count the characters of this text.
+    The character positions in citations refer to this text.
     """
     with session_of(context).library() as library:
         document = library.document(source)
@@ -154,7 +157,7 @@ def show(
 
         print_json(show_json(document))
         return
-    # Bytes, so that nothing is added or translated on the way; on a terminal, without control characters.
+    # Written as bytes, so that Python adds and translates no line breaks. On a terminal, control characters are replaced.
     text = rendering.plain(document.text) if sys.stdout.isatty() else document.text
     sys.stdout.buffer.write(text.encode("utf-8"))
     sys.stdout.buffer.flush()
@@ -163,12 +166,12 @@ def show(
 @commands.command(name="rm", epilog="Example: rag rm old-notes.md")
 def remove(
     context: typer.Context,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Documents, as `rag ls` names them.")],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="The documents' names, as listed by `rag ls`.")],
     as_json: Json = False,
 ) -> None:
     """Remove documents from the index.
 
-    The files stay. A file in a synced folder is not added again by `rag sync`, only by `rag add`.
+    The files themselves are not deleted. To add a removed file again, use `rag add`; `rag sync` skips it.
     """
     with session_of(context).library() as library:
         removed = library.remove(*sources)
@@ -184,13 +187,13 @@ def remove(
 def verify(
     context: typer.Context,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A file with the output of `rag ask --json`, or - for standard input.")
+        str, typer.Argument(metavar="FILE", help="Output of `rag ask --json` in a file, or - to read standard input.")
     ],
     as_json: Json = False,
 ) -> None:
-    """Check the citations of a saved answer against the documents.
+    """Check the citations in a saved answer against the documents.
 
-    Says of each citation whether its text is unchanged, moved, changed or deleted. Exits with 1 for the last two.
+    Reports whether each cited text is unchanged, moved, changed or deleted. Exits with code 1 if any is changed or deleted.
     """
     from rag.schemas.answers import saved_answer, verify_json
 
@@ -205,18 +208,18 @@ def verify(
 
 
 def _read(file: str) -> str:
-    """Returns the text of a file, or of standard input for "-"."""
+    """Returns the text in a file, or on standard input if the name is "-"."""
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"cannot read {file!r}: {error}", "check the path") from None
+        raise SourceError(f"cannot read {file!r}: {error}", "check the path; the file must be UTF-8 text") from None
 
 
 def _chosen_folder(named: str | None, library: Library, command: str) -> str:
-    """Returns the folder named on the command line, or that of the setting `documents`."""
+    """Returns the folder given on the command line, or else the one in the `documents` setting."""
     folder = named or library.settings.documents
     if not folder:
-        raise SourceError("no folder given", f"rag {command} FOLDER, or set documents in rag.toml")
+        raise SourceError("no folder given", f"use: rag {command} FOLDER, or set documents in rag.toml")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The commands that evaluate: `rag eval`, `rag runs`, `rag calibrate`, `rag judge`."""
+"""The commands for evaluation: `rag eval`, `rag runs`, `rag calibrate`, `rag judge`."""
 
 from __future__ import annotations
 
@@ -35,14 +35,21 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-_INSTRUCTION_TOKENS = 1000  # of a judge's prompt, left for its instructions and its reply
+_INSTRUCTION_TOKENS = 1000  # part of a judge's prompt that is reserved for its instructions and its reply
 
-_Set = Annotated[str, typer.Argument(metavar="SET", help="The test set: YAML, JSON, JSONL, SQuAD, or a folder.")]
+_Set = Annotated[str, typer.Argument(metavar="SET", help="Test set: a YAML, JSON, JSONL or SQuAD file, or a folder.")]
 _Corpus = Annotated[
-    str, typer.Option(metavar="PATH", help="The test set's own documents: a folder, or JSONL of {id, title, text}.")
+    str,
+    typer.Option(
+        metavar="PATH", help="Documents to use instead of the index: a folder, or a JSONL file of {id, title, text}."
+    ),
 ]
-_Within = Annotated[bool, typer.Option("--within", help="Ask each question only of the documents the set names for it.")]
-_Repeats = Annotated[int, typer.Option(metavar="N", min=1, max=9, help="How often the judge is asked for each verdict.")]
+_Within = Annotated[
+    bool, typer.Option("--within", help="For each question, use only the documents that the test set names for it.")
+]
+_Repeats = Annotated[
+    int, typer.Option(metavar="N", min=1, max=9, help="Number of times to ask the judge for each verdict.")
+]
 
 
 @commands.command(name="eval", epilog='Example: rag eval questions.yaml --gate "citation_exact>=1.0" --report report.html')
@@ -51,35 +58,48 @@ def evaluate(
     test_set: _Set = "",
     corpus: _Corpus = "",
     within: _Within = False,
-    out: Annotated[str, typer.Option(metavar="FILE", help="Write the complete run to this file, JSON.")] = "",
-    report: Annotated[str, typer.Option(metavar="FILE", help="Write a report to this file, HTML.")] = "",
-    markdown: Annotated[str, typer.Option(metavar="FILE", help="Write figures and gates to this file, Markdown.")] = "",
-    junit: Annotated[str, typer.Option(metavar="FILE", help="Write the gates to this file, JUnit XML.")] = "",
+    out: Annotated[str, typer.Option(metavar="FILE", help="Write the complete run to this file as JSON.")] = "",
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write a report to this file as HTML.")] = "",
+    markdown: Annotated[
+        str, typer.Option(metavar="FILE", help="Write the metrics and the gate results to this file as Markdown.")
+    ] = "",
+    junit: Annotated[str, typer.Option(metavar="FILE", help="Write the gate results to this file as JUnit XML.")] = "",
     gate: Annotated[
         list[str] | None,
-        typer.Option("--gate", metavar="BOUND", help='Exit with 1 unless the figure meets the bound: "hit@5>=0.95".'),
+        typer.Option(
+            "--gate",
+            metavar="BOUND",
+            help='Exit with code 1 unless a metric meets this bound, such as "hit@5>=0.95"; can be repeated.',
+        ),
     ] = None,
     no_worse_than: Annotated[
-        str, typer.Option(metavar="RUN", help="Exit with 1 if a figure is worse than in this run: a file, or a number.")
+        str,
+        typer.Option(metavar="RUN", help="Exit with code 1 if a metric is worse than in RUN (a file or a run number)."),
     ] = "",
-    margin: Annotated[float, typer.Option(metavar="X", min=0, max=1, help="How much worse a figure may be.")] = 0.02,
+    margin: Annotated[
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="How much worse a metric may be before `--no-worse-than` fails."),
+    ] = 0.02,
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="A B", help="Compare two runs instead: files, or numbers from `rag runs`."),
+        typer.Option(
+            metavar="A B", help="Run no evaluation; compare two earlier runs (files, or numbers from `rag runs`)."
+        ),
     ] = None,
-    judged: Annotated[bool, typer.Option("--judge", help="Let the model judge the answers as well.")] = False,
+    judged: Annotated[bool, typer.Option("--judge", help="Have the model judge the answers, too.")] = False,
     repeats: _Repeats = 1,
     price: Annotated[
-        str, typer.Option(metavar="IN,OUT", help="Price of the model, US dollars per million tokens sent and written.")
+        str,
+        typer.Option(metavar="IN,OUT", help="The model's price per million input and output tokens, in US dollars."),
     ] = "",
-    no_keep: Annotated[bool, typer.Option("--no-keep", help="Do not store the run with the index.")] = False,
+    no_keep: Annotated[bool, typer.Option("--no-keep", help="Do not store the run in the index.")] = False,
     no_sync: NoSync = False,
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
-    """Measure answers, citations and refusals on a test set.
+    """Evaluate answers, citations and refusals on a test set.
 
-    Compares runs, checks gates, writes reports. `--jsonl` prints one line per question.
+    Can also compare runs, check gates and write reports. With `--jsonl`, prints one line per question.
     """
     from rag.evaluation.comparison import check_gate, check_no_worse, parse_gate
 
@@ -111,13 +131,13 @@ def evaluate(
 @commands.command(epilog="Example: rag runs 1 --out run.json")
 def runs(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", show_default=False, help="A run of the list.")] = 0,
-    out: Annotated[str, typer.Option(metavar="FILE", help="Write the run to this file, JSON.")] = "",
-    report: Annotated[str, typer.Option(metavar="FILE", help="Write its report to this file, HTML.")] = "",
+    number: Annotated[int, typer.Argument(metavar="NUMBER", show_default=False, help="Number of a stored run.")] = 0,
+    out: Annotated[str, typer.Option(metavar="FILE", help="Write the run to this file as JSON.")] = "",
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write a report on the run to this file as HTML.")] = "",
     drop: Annotated[bool, typer.Option("--drop", help="Delete the run.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the stored evaluation runs, or show, write or delete one."""
+    """List the stored evaluation runs, or show, export or delete one."""
     session = session_of(context)
     if not number:
         _list_runs(session, as_json)
@@ -135,25 +155,31 @@ def calibrate(
     context: typer.Context,
     test_set: _Set = "",
     error_rate: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=1, help="Wrong answers allowed among the answers given.")
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Largest acceptable share of wrong answers among the answers given."
+        ),
     ] = 0.1,
-    least_cost: Annotated[bool, typer.Option("--least-cost", help="Minimise the cost instead.")] = False,
+    least_cost: Annotated[
+        bool, typer.Option("--least-cost", help="Minimise the average cost per question instead of limiting wrong answers.")
+    ] = False,
     abstain_cost: Annotated[
         float,
         typer.Option(
-            metavar="COST", min=0, max=1, help="Cost of declining an answerable question; a wrong answer costs 1."
+            metavar="COST", min=0, max=1, help="Cost of declining an answerable question, if a wrong answer costs 1."
         ),
     ] = 0.25,
     corpus: _Corpus = "",
     within: _Within = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the threshold, but do not store it.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Go back to the built-in threshold.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the threshold without storing it.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Restore the built-in threshold.")] = False,
     no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
     """Tune the abstention threshold on your own questions.
 
-    Below this evidence score, an extracted answer abstains. The test set needs questions that the documents do not answer.
+    When rag quotes your documents instead of using a model, it declines questions whose evidence score is below this
+    threshold. The test set must include questions that your documents do not answer.
     """
     session = session_of(context)
     if forget:
@@ -177,23 +203,25 @@ def calibrate(
 
         print_lines(evaluation_rendering.calibration(fitted))
     if not dry_run and session.settings.evidence != Settings().evidence:
-        session.note("the setting evidence overrides the fitted threshold; remove the setting to use it")
+        session.note("the `evidence` setting overrides the fitted threshold; to use the fitted one, remove the setting")
 
 
 @commands.command(epilog="Example: rag judge claims.jsonl --corpus corpus.jsonl --limit 200")
 def judge(
     context: typer.Context,
     test_set: Annotated[
-        str, typer.Argument(metavar="SET", help="Claims with a label: 1 if their document supports them, else 0.")
+        str, typer.Argument(metavar="SET", help="Test set of claims, each labelled 1 if its document supports it, else 0.")
     ],
     corpus: _Corpus = "",
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Number of claims to judge, evenly spaced.")] = 200,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Judge at most this many claims, picked at even intervals.")
+    ] = 200,
     repeats: _Repeats = 1,
     as_json: Json = False,
 ) -> None:
     """Measure how well a model judges labelled claims.
 
-    Do this before you rely on `rag eval --judge`.
+    Run this before you rely on `rag eval --judge`.
     """
     from rag.evaluation.judge import measure_agreement
 
@@ -216,21 +244,22 @@ def judge(
 
 
 def _read_set(test_set: str, corpus: str) -> QuestionSet:
-    """Returns the test set, with the documents of `--corpus` if it was given."""
+    """Returns the test set, with the documents from `--corpus` if that option was given."""
     from rag.evaluation import test_sets
 
     if not test_set:
-        raise SetError("no test set given", "name a file or a folder; the README describes the format under Evaluate")
+        raise SetError("no test set given", "name a file or a folder; docs/using.md describes the format under Evaluation")
     questions = test_sets.read_set(Path(test_set))
     return replace(questions, corpus=test_sets.read_corpus(Path(corpus))) if corpus else questions
 
 
 def _labelled_claims(questions: QuestionSet, limit: int) -> Sequence[Question]:
-    """Returns up to `limit` labelled claims of a test set, evenly spaced."""
+    """Returns up to `limit` labelled claims from a test set, picked at even intervals."""
     claims = [one for one in questions.questions if one.label is not None and (one.evidence or one.within)]
     if not claims:
         raise SetError(
-            f"no labelled claims in {questions.name}", "each needs label: 0 or 1, and evidence with its document"
+            f"no labelled claims in {questions.name}",
+            "each claim needs a label (0 or 1), and evidence that names its document",
         )
     return claims[:: max(1, len(claims) // limit)][:limit]
 
@@ -247,7 +276,7 @@ def _list_runs(session: Session, as_json: bool) -> None:
 
     print_lines(evaluation_rendering.runs(infos))
     if not infos:
-        session.note("no evaluation runs yet; make one with: rag eval SET")
+        session.note("no evaluation runs yet; start one with: rag eval SET")
 
 
 def _drop_run(session: Session, number: int, as_json: bool) -> None:
@@ -289,11 +318,11 @@ def _compare(session: Session, named: tuple[str, str], report: str, as_json: boo
         return
     print_lines(evaluation_rendering.comparison(compared))
     if first["set"]["sha256"] != second["set"]["sha256"]:
-        session.note("the runs have different test sets; only questions in both are compared")
+        session.note("the runs used different test sets; only the questions in both are compared")
 
 
 def _load_run(session: Session, name: str) -> RunJSON:
-    """Returns a run by the name of its file, or by its number in the index."""
+    """Returns a run, given the name of its file or its number in the index."""
     from rag.evaluation.records import parse_run
 
     path = Path(name)
@@ -305,14 +334,15 @@ def _load_run(session: Session, name: str) -> RunJSON:
     except OSError as error:
         raise SetError(f"cannot read the run {name!r}: {error.strerror}", "check the path") from None
     except (ValueError, RecursionError):
-        raise SetError(f"{name!r} is not JSON", "write a run with: rag eval SET --out RUN.json") from None
+        raise SetError(f"{name!r} is not JSON", "create a run file with: rag eval SET --out RUN.json") from None
 
 
 @contextmanager
 def _corpus_library(session: Session, library: Library, questions: QuestionSet) -> Iterator[Library]:
-    """Yields the library to ask: the open one, or one over the test set's own documents.
+    """Yields the library to ask: the open one, or one built from the test set's own documents.
 
-    The latter is kept below the index folder, named by the documents and the settings that shape an index.
+    The index of the latter is kept for reuse in a subfolder of the index folder. The name of the subfolder is a hash of the
+    documents and of the settings that affect how they are indexed.
     """
     if questions.corpus is None:
         yield library
@@ -337,18 +367,18 @@ def _judge(library: Library, repeats: int) -> Judge:
     from rag.evaluation.judge import Judge
 
     if library.chat_model is None:
-        raise SettingsError("a judge needs a model, and none is set", "set OPENAI_API_KEY, or --base-url and --model")
+        raise SettingsError("a judge needs a model, but none is set", "set OPENAI_API_KEY, or use --base-url and --model")
     return Judge(library.chat_model, repeats)
 
 
 def _prices(words: str) -> tuple[float, float] | None:
-    """Parses the option --price: "0.25,2" → (0.25, 2.0)."""
+    """Parses the `--price` option: "0.25,2" → (0.25, 2.0)."""
     if not words:
         return None
     try:
         sent, written = map(float, words.split(","))
     except ValueError:
-        raise SettingsError(f"{words!r} is not a price", "write --price 0.25,2.00") from None
+        raise SettingsError(f"invalid price {words!r}", "use the form --price 0.25,2.00") from None
     return sent, written
 
 
@@ -365,7 +395,7 @@ def _print_run(run: RunJSON, results: Sequence[GateResult], number: int | None, 
 
 
 def _finish(session: Session, run: RunJSON, results: Iterable[GateResult]) -> None:
-    """Notes the defects of the test set and the failed gates, and exits with 1 if there are any of the latter."""
+    """Prints the test set's defects and the failed gates, then exits with code 1 if any gate failed, else with 0."""
     for defect in run["defects"]:
         session.note(f"defect in the test set: {defect}")
     failed = [result for result in results if not result.passed]
@@ -375,7 +405,7 @@ def _finish(session: Session, run: RunJSON, results: Iterable[GateResult]) -> No
 
 
 def _write_files(run: RunJSON, results: Sequence[GateResult], files: dict[str, str]) -> None:
-    """Writes a run in the formats whose file is named."""
+    """Writes a run in each format for which a file name was given."""
     from rag.evaluation.reports import html_report, junit_report, markdown_report
 
     if files.get("out"):
@@ -393,4 +423,6 @@ def _write(path: str, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
-        raise SetError(f"cannot write {path!r}: {error.strerror}", "check the path; the run is stored anyway") from None
+        raise SetError(
+            f"cannot write {path!r}: {error.strerror}", "check the path; to write a stored run again, see: rag runs --help"
+        ) from None

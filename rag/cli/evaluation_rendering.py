@@ -1,4 +1,4 @@
-"""Evaluations as lines of text for the terminal."""
+"""Renders evaluations as lines of text for the terminal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rag.evaluation.records import RunJSON
 from rag.evaluation.reports.wording import OUTCOMES, count_outcomes, format_value, outcome
 from rag.index.records import RunInfo
 
-_MAX_FLIPPED = 20  # questions of a comparison that are listed
-_MAX_POINTS = 12  # of a curve
-_LISTED = ("gold_contained", "hit@5", "doc_ndcg@10", "citation_exact", "refusal_recall")  # in the list of runs
+_MAX_FLIPPED = 20  # longest list of questions shown with a comparison
+_MAX_POINTS = 12  # about how many points of a calibration's curve are shown
+_LISTED = ("gold_contained", "hit@5", "doc_ndcg@10", "citation_exact", "refusal_recall")  # shown in the list of runs
 
 
 def figures(run: RunJSON) -> Iterator[str]:
-    """Yields a table of the figures with 95 % intervals and numbers of questions, then the outcomes."""
+    """Yields a table of metrics with their 95 % intervals and numbers of questions, then the number of each outcome."""
     width = max(map(len, run["figures"]))
     section = ""
     for name, value in run["figures"].items():
@@ -34,14 +34,14 @@ def figures(run: RunJSON) -> Iterator[str]:
 
 
 def gates(results: Sequence[GateResult]) -> Iterator[str]:
-    """Yields a line per gate."""
+    """Yields one line per gate."""
     for result in results:
         yield f"{'passed' if result.passed else 'FAILED'}  {result.words:40} {result.detail}"
 
 
 def comparison(compared: Comparison) -> Iterator[str]:
-    """Yields a table of the differences, then the questions that only one run got right."""
-    yield f"{'figure':28} {'A':>7} {'B':>7} {'change':>8}  {'95 %':18} {'p':>7} {'Holm':>7} {'n':>6}  detectable"
+    """Yields a table of the differences, then the questions that only one of the runs got right."""
+    yield f"{'metric':28} {'A':>7} {'B':>7} {'change':>8}  {'95 % interval':18} {'p':>7} {'Holm p':>7} {'n':>6}  detectable"
     for one in compared.differences:
         interval = f"{one.low:+.3f} to {one.high:+.3f}"
         detectable = "—" if one.detectable is None else f"{one.detectable:.3f}"
@@ -49,28 +49,28 @@ def comparison(compared: Comparison) -> Iterator[str]:
             f"{one.name:28} {one.first:7.3f} {one.second:7.3f} {one.change:+8.3f}  {interval:18} {one.p:7.3g}"
             f" {one.p_adjusted:7.3g} {one.cases:6}  {detectable}"
         )
-    yield f"{compared.common} questions in both runs; {len(compared.flipped)} changed outcome"
+    yield f"{compared.common} questions in both runs; {len(compared.flipped)} correct in only one of them"
     for before, after in compared.flipped[:_MAX_FLIPPED]:
         yield ""
         yield f"{one_line(before['question']['id'])}: {one_line(before['question']['question'])}"
         yield f"  A, {OUTCOMES[outcome(before)]}: {one_line(before['answer'])[:300]}"
         yield f"  B, {OUTCOMES[outcome(after)]}: {one_line(after['answer'])[:300]}"
     if len(compared.flipped) > _MAX_FLIPPED:
-        yield f"… and {len(compared.flipped) - _MAX_FLIPPED} more; --report shows all"
+        yield f"… and {len(compared.flipped) - _MAX_FLIPPED} more; to see all of them, use --report"
 
 
 def runs(infos: Sequence[RunInfo]) -> Iterator[str]:
-    """Yields a line per stored run."""
+    """Yields one line per stored run."""
     for info in infos:
         values = (f"{name} {info.figures[name]:.3f}" for name in _LISTED if info.figures.get(name) is not None)
-        missing = "" if info.whole else "  (figures only: a document that it quotes was removed)"
+        missing = "" if info.whole else "  (metrics only: a document that the run quotes was removed)"
         model = one_line(str(info.settings.get("model", "")))
         about = f"{info.questions:,} questions, {model}: {', '.join(values)}"
         yield f"{info.number:4}  {info.made[:16]}  {one_line(info.set_name)}  {about}{missing}"
 
 
 def calibration(fitted: Calibration) -> Iterator[str]:
-    """Yields a fitted threshold and its effect."""
+    """Yields lines that show a fitted threshold and its effect."""
     target = (
         "the lowest cost" if fitted.target_error_rate is None else f"at most {fitted.target_error_rate:.0%} wrong answers"
     )
@@ -82,8 +82,10 @@ def calibration(fitted: Calibration) -> Iterator[str]:
     yield _point("fitted, on the same questions", fitted.fitted)
     yield _point("cross-validated, on held-out questions", fitted.held_out)
     for name, (low, high) in fitted.intervals.items():
-        yield f"  … {name}, 95 %: {low:.3f} to {high:.3f}"
-    yield f"(declined: of the answerable questions. A wrong answer costs 1, a declined one {fitted.abstain_cost:g}.)"
+        yield f"  95 % interval for {name}: {low:.3f} to {high:.3f}"
+    yield "answered: share of all questions (coverage); wrong: share of the answers given (risk);"
+    yield "declined: share of the answerable questions;"
+    yield f"cost: mean per question, if a wrong answer costs 1 and declining an answerable question {fitted.abstain_cost:g}"
     step = max(1, len(fitted.curve) // _MAX_POINTS)
     for point in fitted.curve[step::step]:
         yield _point("", point)
@@ -97,10 +99,10 @@ def _point(words: str, point: Point) -> str:
 
 
 def agreement(found: Agreement) -> Iterator[str]:
-    """Yields how well a judge agrees with labels."""
+    """Yields lines that show how well a judge agrees with labels."""
     interval = f" ({found.interval[0]:.3f} to {found.interval[1]:.3f})" if found.interval else ""
     yield f"balanced accuracy  {found.balanced_accuracy:.3f}{interval}, {found.claims} claims, prompts {PROMPT_VERSION}"
     yield f"Cohen's kappa      {'—' if found.kappa is None else f'{found.kappa:.3f}'}"
-    yield f"without a verdict  {found.failed} (count as wrong)"
+    yield f"without a verdict  {found.failed} (counted as wrong)"
     if found.repeats is not None:
         yield f"repeats that agree {found.repeats:.3f}"

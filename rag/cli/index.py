@@ -1,4 +1,4 @@
-"""The commands for the index: `rag doctor`, `reindex`, `backup`, `restore`, `compact`."""
+"""The commands for maintaining the index: `rag doctor`, `reindex`, `backup`, `restore`, `compact`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ commands = typer.Typer()
 @commands.command(epilog="Example: rag doctor --repair")
 def doctor(
     context: typer.Context,
-    repair: Annotated[bool, typer.Option("--repair", help="Rebuild what can be rebuilt.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair all problems that can be repaired.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check the index; `--repair` rebuilds what can be rebuilt.
+    """Check the index for problems, and repair it with `--repair`.
 
-    Exits with 4 if there are problems.
+    Exits with code 4 if there are problems.
     """
     with session_of(context).library(accept_data_loss=repair) as library:
         health = library.check(repair=repair)
@@ -34,12 +34,13 @@ def doctor(
 
 
 @commands.command(
-    short_help="Re-split and re-embed everything, without downtime.", epilog="Example: RAG_PASSAGE_TOKENS=128 rag reindex"
+    short_help="Re-split and re-embed all documents, without downtime.",
+    epilog="Example: RAG_PASSAGE_TOKENS=128 rag reindex",
 )
 def reindex(context: typer.Context, as_json: Json = False) -> None:
-    """Re-split and re-embed everything with the current settings, without downtime; can be rolled back.
+    """Re-split and re-embed all documents with the current settings, without downtime.
 
-    Until `rag compact`, running it again with the old settings switches back at once.
+    The previous version is kept until you run `rag compact`; to switch back to it at once, reindex with the old settings.
     """
     session = session_of(context)
     with session.library() as library, session.import_progress() as progress:
@@ -55,10 +56,10 @@ def reindex(context: typer.Context, as_json: Json = False) -> None:
 @commands.command(epilog="Example: rag backup papers.sqlite3")
 def backup(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The backup file; must not exist yet.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Backup file to create; it must not exist yet.")],
     as_json: Json = False,
 ) -> None:
-    """Copy the index into one file, while it is in use."""
+    """Copy the index into one file, even while it is in use."""
     with session_of(context).library() as library:
         size = library.back_up(file)
     if as_json:
@@ -66,18 +67,18 @@ def backup(
 
         print_json(backup_json(file, size))
     else:
-        print(rendering.plain(f"{file}: {size:,} bytes; restore it with: rag restore {file}"))
+        print(rendering.plain(f"created {file} ({size:,} bytes); restore it with: rag restore {file}"))
 
 
 @commands.command(epilog="Example: rag restore papers.sqlite3")
 def restore(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A file made by `rag backup`.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Backup file created by `rag backup`.")],
     as_json: Json = False,
 ) -> None:
     """Replace the index with a backup.
 
-    The replaced index is kept until `rag compact`.
+    The previous index is kept until you run `rag compact`.
     """
     from rag.library import Library
 
@@ -87,14 +88,14 @@ def restore(
 
         print_json(restore_json(file, old))
     else:
-        print(rendering.plain(f"restored {file}" + (f"; the old index is in {old}" if old else "")))
+        print(rendering.plain(f"restored {file}" + (f"; the previous index was moved to {old}" if old else "")))
 
 
 @commands.command(epilog="Example: rag rm old-notes.md && rag compact")
 def compact(context: typer.Context, as_json: Json = False) -> None:
     """Erase all traces of removed documents from disk.
 
-    Also deletes what `rag reindex` and `rag restore` keep for rolling back.
+    Also deletes the previous versions of the index that `rag reindex` and `rag restore` keep.
     """
     with session_of(context).library() as library:
         before, after = library.compact()
@@ -103,4 +104,4 @@ def compact(context: typer.Context, as_json: Json = False) -> None:
 
         print_json(compact_json(before, after))
     else:
-        print(f"{before:,} bytes before, {after:,} after; all traces of removed documents are erased")
+        print(f"erased all traces of removed documents; the index took up {before:,} bytes and now takes up {after:,}")

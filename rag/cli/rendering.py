@@ -1,7 +1,7 @@
-"""Records as lines of text for the terminal.
+"""Renders records as lines of text for the terminal.
 
-Control characters and reordering marks are replaced in everything that comes from documents, questions or models, so that a
-document cannot steer a terminal.
+Control characters and marks that reorder text are replaced in everything that comes from documents, questions or models, so
+that none of them can manipulate the terminal.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from rag.text.unicode_text import TERMINAL_CONTROLS
 
 _CONTROLS = re.compile(f"[{re.escape(''.join(sorted(TERMINAL_CONTROLS)))}]")
 _UNFINISHED_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
-_VERDICTS = {"exact": "", "supported": "", "weak": " ≈ the source does not quite say this"}
-_STATES = {"ready": "ready", "embedding": "without vectors yet, found by words", "failed": "unreadable"}
+_VERDICTS = {"exact": "", "supported": "", "weak": " ≈ not fully supported by the source"}
+_STATES = {"ready": "ready", "embedding": "waiting for vectors (until then found by wording only)", "failed": "unreadable"}
 
 
 def plain(text: str) -> str:
-    """Returns text in which every character that could steer a terminal is replaced by U+FFFD."""
+    """Returns text with every character that could manipulate a terminal replaced by U+FFFD."""
     return _CONTROLS.sub("\ufffd", text)
 
 
 def one_line(text: str) -> str:
-    """Returns such text on one line, white space collapsed."""
+    """Returns text on one line, with white space collapsed and unsafe characters replaced as by `plain`."""
     return plain(" ".join(text.split()))
 
 
 def counted(number: int, noun: str) -> str:
-    """Returns a number with its noun.
+    """Returns a number followed by its noun.
 
     Example:
         >>> counted(1, "document"), counted(1200, "passage")
@@ -45,30 +45,30 @@ def counted(number: int, noun: str) -> str:
 
 
 class LiveText:
-    """The text of an answer while it is written. Its markers are not checked yet, so each is shown as `[·]`."""
+    """The text of an answer as it is being written. Its citation markers are not checked yet, so each is shown as `[·]`."""
 
     def __init__(self) -> None:
-        self._held_back = ""  # the start of what may become a marker
+        self._held_back = ""  # text that may be the start of a marker
 
     def feed(self, delta: str) -> str:
-        """Returns what to print now, given the next piece of the text."""
+        """Takes the next piece of the answer and returns the text to print now."""
         text = self._held_back + delta
         unfinished = _UNFINISHED_MARKER.search(text)
         self._held_back = text[unfinished.start() :] if unfinished else ""
         return plain(MARKER.sub("[·]", text[: unfinished.start()] if unfinished else text))
 
     def flush(self) -> str:
-        """Returns what was held back, at the end of the text."""
+        """Returns the text held back so far; call this at the end of the answer."""
         last, self._held_back = self._held_back, ""
         return plain(last)
 
 
 def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
-    """Yields the lines below an answer: citations and flags, or the closest passages if it abstained.
+    """Yields the lines below an answer: its citations and flags, or the closest passages if it abstained.
 
     Args:
         answer: The answer.
-        with_claims: Quote the claim of each citation; for an answer that was printed without numbers.
+        with_claims: Quote the claim that each citation supports, because the answer was printed without citation numbers.
     """
     if answer.status == "abstained" and answer.hits:
         yield "\nClosest passages:"
@@ -92,25 +92,25 @@ def _citation(answer: Answer, citation: Citation, with_claim: bool) -> Iterator[
 
 
 def hit(n: int, found: Hit) -> str:
-    """Returns a passage with its place, its score and its text."""
+    """Returns a numbered passage with its source, its scores and its text."""
     ranks = found.ranks
     meaning = "no vector yet" if ranks.dense is None else f"meaning {ranks.dense:.2f} (rank {ranks.dense_rank})"
-    words = f"words {ranks.lexical:.2f}" + (f" (rank {ranks.lexical_rank})" if ranks.lexical_rank else "")
+    words = f"wording {ranks.lexical:.2f}" + (f" (rank {ranks.lexical_rank})" if ranks.lexical_rank else "")
     also = f"\n   also in {', '.join(map(one_line, found.also_in))}" if found.also_in else ""
     place = f"{_place(found.source, found.locator)} [{found.start}:{found.end}]"
     return f"{n}. {place}  {found.score:.3f}: {meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
 
 
 def explanation(found: Explanation) -> Iterator[str]:
-    """Yields why an expected text is, or is not, in an answer."""
+    """Yields lines that explain why an expected text is or is not in an answer."""
     yield f"{found.stage}: {found.why}" + (f" ({found.hint})" if found.hint else "")
     for place in found.places:
-        passages = f", over {place.passages} passages" if place.passages > 1 else ""
+        passages = f", across {place.passages} passages" if place.passages > 1 else ""
         yield f"  {_place(place.source, place.locator)} [{place.start}:{place.end}]{passages}  {place.stage}"
         if found.searched and place.stage != "filtered":
             meaning = f"meaning {_rank(place.dense_rank, 'no vector yet')}"
-            words = f"words {_rank(place.lexical_rank, 'no match')}"
-            merged = f"; merged with {one_line(place.stands_in)}, a near-duplicate" if place.stands_in else ""
+            words = f"wording {_rank(place.lexical_rank, 'no match')}"
+            merged = f"; represented by a near-duplicate in {one_line(place.stands_in)}" if place.stands_in else ""
             yield f"    {_rank(place.rank, 'not a candidate')}: {meaning}, {words}{merged}"
 
 
@@ -119,7 +119,7 @@ def _rank(rank: int | None, otherwise: str) -> str:
 
 
 def trace(saved: SavedCitation, found: CitationTrace) -> Iterator[str]:
-    """Yields what became of a saved citation; in a changed text, removed words are in [-…-] and new ones in {+…+}."""
+    """Yields the state of a saved citation. In changed text, removed words are shown as [-…-] and added words as {+…+}."""
     where = f", characters {found.start}–{found.end}" if found.now else ""
     yield f"[{saved.n}] {one_line(saved.source)}{where}: {found.state}"
     if found.state == "changed" and found.now:
@@ -129,7 +129,7 @@ def trace(saved: SavedCitation, found: CitationTrace) -> Iterator[str]:
 
 
 def _marked(kind: Literal["=", "-", "+"], words: str) -> str:
-    """A part of a difference: ("-", "red") → "[-red-]"."""
+    """Marks one piece of a difference, such as ("-", "red") → "[-red-]"."""
     if kind == "=":
         return plain(words).replace("\n", " ")
     inner = one_line(words) if words.strip() else " "
@@ -137,25 +137,25 @@ def _marked(kind: Literal["=", "-", "+"], words: str) -> str:
 
 
 def pace(now: Progress, seconds: float) -> tuple[float, float | None]:
-    """Returns the pace of an import.
+    """Returns an import's speed and its estimated remaining time.
 
     Args:
-        now: Its progress.
-        seconds: How long it has taken.
+        now: The import's progress so far.
+        seconds: Time since the import started.
 
     Returns:
-        Passages a second, and the seconds left at this pace; None while the number of files is unknown.
+        Passages per second, and the seconds left at this speed, or None while they cannot be estimated.
     """
     left = seconds * (now.total - now.done) / now.done if now.total > now.done > 0 else None
     return now.passages / seconds if seconds else 0.0, left
 
 
 def progress(now: Progress, seconds: float) -> str:
-    """Returns the progress of an import as one line.
+    """Returns an import's progress as one line.
 
     Args:
-        now: The progress.
-        seconds: How long the import has taken.
+        now: The import's progress so far.
+        seconds: Time since the import started.
     """
     rate, seconds_left = pace(now, seconds)
     of = f" of {now.found:,}" if now.found else ""
@@ -169,7 +169,7 @@ def _duration(seconds: float) -> str:
 
 
 def document(info: DocumentInfo) -> str:
-    """Returns a row of the document list."""
+    """Returns a document's line in the list of documents."""
     if info.state == "failed":
         return f"{one_line(info.source)}  ✗ {one_line(info.error)}" + (f" ({info.hint})" if info.hint else "")
     about = f"{info.date or '—':10}  {info.passages:6,} passages  {info.state}"
@@ -178,7 +178,7 @@ def document(info: DocumentInfo) -> str:
 
 
 def documents_total(infos: Sequence[DocumentInfo]) -> str:
-    """Returns how many documents are in which state.
+    """Returns the total number of documents and the number in each state.
 
     Example:
         >>> documents_total([])
@@ -190,53 +190,53 @@ def documents_total(infos: Sequence[DocumentInfo]) -> str:
 
 
 def report(done: SyncReport) -> Iterator[str]:
-    """Yields what an import changed."""
+    """Yields lines that summarize what an import changed."""
     counts = {"added": done.added, "updated": done.updated, "unchanged": done.unchanged, "removed": done.removed}
     changes = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
     yield f"{changes}; {counted(done.passages, 'passage')} embedded in {done.seconds:.1f} s"
     if done.ignored:
-        yield f"{counted(done.ignored, 'file')} without text skipped (pictures, archives, programs)"
+        yield f"skipped {counted(done.ignored, 'file')} without text (images, archives, programs)"
 
 
 def failures(done: SyncReport) -> Iterator[str]:
-    """Yields the files that an import could not read, with the reason, and the documents it kept."""
+    """Yields the files that an import could not read, with reasons, and the number of missing documents that it kept."""
     for failure in done.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
         yield f"✗ {one_line(failure.source)}: {one_line(failure.error)}{hint}"
     if done.held:
         missing = counted(len(done.held), "document")
-        yield f"kept although missing from the folder: {missing}; `rag sync --prune` removes missing documents"
+        yield f"kept {missing} missing from the folder; to remove missing documents, run: rag sync --prune"
 
 
 def reindexed(done: ReindexReport) -> str:
-    """Returns what a reindexing did."""
+    """Returns a line that summarizes what reindexing did."""
     made_with = f"{one_line(done.embedder)}, {one_line(done.splitter)}"
     if not done.switched:
         return f"nothing to do: the index already uses {made_with}"
     documents, passages = counted(done.documents, "document"), counted(done.passages, "passage")
     counts = f"{documents}, {passages} embedded in {done.seconds:.1f} s"
-    return f"{counts}; the index now uses {made_with}. `rag compact` deletes the previous version"
+    return f"{counts}; the index now uses {made_with}; to delete the previous version, run: rag compact"
 
 
 def local_servers(found: Sequence[LocalServer]) -> Iterator[str]:
-    """Yields the model servers of this machine, with the command to use each model."""
+    """Yields the model servers on this machine, with a command for using each model."""
     for server in found:
         yield f"{server.name} at {server.base_url}" + ("" if server.models else ": no models yet")
         for model in server.models:
             yield f"  rag --base-url {server.base_url} --model {shlex.quote(one_line(model))} ask …"
     if not found:
-        yield "no model server on the default ports of Ollama and LM Studio; name another with --base-url and --model"
+        yield "no model server found on the default ports of Ollama and LM Studio; name another with --base-url and --model"
 
 
 def health(found: Health) -> Iterator[str]:
-    """Yields the state of an index."""
+    """Yields lines that describe the state of an index."""
     vectors = (
         f"{found.vectors_in_chroma:,} vectors"
         if found.vectors_in_chroma is not None
         else f"in use by another process ({found.chroma_holder})"
     )
     documents, passages = counted(found.documents, "document"), counted(found.passages, "passage")
-    counts = f"{documents}, {passages}, {found.waiting:,} waiting for vectors"
+    counts = f"{documents}, {passages} ({found.waiting:,} waiting for vectors)"
     yield f"{found.index}: {counts}; Chroma: {vectors}; embedder {found.embedder}"
     yield "  ".join(f"{name} {version}" for name, version in found.versions.items())
     yield from (f"repaired: {line}" for line in found.repaired)
@@ -249,17 +249,17 @@ def settings(values: Mapping[str, str | int | float], origins: Mapping[str, str]
     """Yields a table of the settings in force.
 
     Args:
-        values: Setting → value, keys masked.
-        origins: Setting → where the value comes from.
+        values: Setting → value, with keys masked.
+        origins: Setting → where its value comes from.
     """
     for name, value in values.items():
         yield plain(f"{name:16} {value!s:32} {origins[name]}")
 
 
 def destinations(addresses: Mapping[str, str]) -> str:
-    """Returns where text is sent, given purpose → address."""
+    """Returns a line that tells where text is sent, given what is sent → address."""
     return plain(
-        "; ".join(f"{what} go to {address}" for what, address in addresses.items()) or "nothing leaves this machine"
+        "; ".join(f"sends {what} to {address}" for what, address in addresses.items()) or "nothing leaves this machine"
     )
 
 

@@ -1,4 +1,4 @@
-"""The commands that serve the page: `rag ui` and `rag account`."""
+"""The commands for the web interface: `rag ui` and `rag account`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ commands = typer.Typer()
 def ui(
     context: typer.Context,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 picks a free one.")] = 7860,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 7860,
     name: Annotated[
-        list[str] | None, typer.Option(metavar="HOST", help="Another host name of the page, such as that of a proxy.")
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Additional host name, such as the name of a reverse proxy; can be repeated."),
     ] = None,
-    certificate: Annotated[str, typer.Option(metavar="FILE", help="Certificate file for HTTPS, PEM.")] = "",
-    key: Annotated[str, typer.Option(metavar="FILE", help="Key file of the certificate.")] = "",
+    certificate: Annotated[str, typer.Option(metavar="FILE", help="Certificate file for HTTPS, in PEM format.")] = "",
+    key: Annotated[str, typer.Option(metavar="FILE", help="Private key file for the certificate.")] = "",
 ) -> None:
-    """Serve the page: a chat with its sources beside it.
+    """Serve the web interface: a chat with its sources beside it.
 
-    The page is for this machine only. With `--host` or `--name`, it requires the account made by `rag account`.
+    By default, only this machine can reach it. With `--host` or `--name`, users must log in with the account created by
+    `rag account`.
     """
     from rag.server.application import serve
 
@@ -37,12 +41,12 @@ def ui(
 @commands.command(epilog="Example: rag account jane")
 def account(
     context: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with.")],
+    user: Annotated[str, typer.Argument(metavar="NAME", help="User name to log in with.")],
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
 ) -> None:
-    """Create the account for the page, or change its password."""
+    """Create the account for `rag ui`, or change its password."""
     from rag.server.accounts import create
 
     index = session_of(context).settings.index
@@ -51,4 +55,4 @@ def account(
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     create(Path(index), user, password)
-    print(rendering.plain(f"account {user!r} of {index}; restart a running page to use it"))
+    print(rendering.plain(f"saved account {user!r} in {index}; if `rag ui` is running, restart it"))

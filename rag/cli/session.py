@@ -1,4 +1,4 @@
-"""What the commands share: settings and the open library, notes and progress, printing."""
+"""Code shared by all commands: settings, opening the library, notes, progress and printing."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from rag.records import Progress
     from rag.schemas.contract import JSONObject
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print JSON, one object a line.")]
-NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not sync the folder of the setting documents first.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print the results as JSON, one object per line.")]
+NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not sync the folder in the `documents` setting first.")]
 
 _PROGRESS_INTERVAL_S = 0.2
-_PROGRESS_DELAY_S = 1.0  # a command that ends sooner shows no progress line
+_PROGRESS_DELAY_S = 1.0  # a command that finishes sooner shows no progress line
 
 
 class Session:
@@ -37,7 +37,7 @@ class Session:
     Args:
         flags: Setting → value of its global option; None if the option was not given.
         trust: Accept the hosts that `rag.toml` names.
-        quiet: Print nothing on standard error but errors.
+        quiet: Print only errors to standard error.
     """
 
     def __init__(self, flags: Mapping[str, str | None], *, trust: bool, quiet: bool) -> None:
@@ -47,7 +47,7 @@ class Session:
 
     @cached_property
     def resolved(self) -> ResolvedSettings:
-        """The settings in force with their origins, loaded at first use.
+        """The settings in force and their origins, loaded on first use.
 
         Raises:
             SettingsError: A setting is invalid, or `rag.toml` names a host that the user has not accepted.
@@ -67,9 +67,11 @@ class Session:
         names = ", ".join(hosts)
         trust = self._trust
         if not trust and sys.stdin.isatty() and sys.stderr.isatty():
-            trust = typer.confirm(f"The rag.toml of this folder sends your text to {names}. Allow it?", err=True)
+            trust = typer.confirm(f"The rag.toml in this folder sends your text to {names}. Allow this?", err=True)
         if not trust:
-            raise SettingsError(f"the rag.toml of this folder sends text to {names}", "allow it once with: rag --trust …")
+            raise SettingsError(
+                f"the rag.toml in this folder sends text to {names}", "to allow this, run once: rag --trust …"
+            )
         trust_hosts(hosts)
 
     @contextmanager
@@ -79,9 +81,9 @@ class Session:
         """Opens the library for the duration of a command.
 
         Args:
-            sync_first: Sync the folder of the setting `documents` first, if one is set.
-            as_json: The command prints JSON: files that could not be read are not noted.
-            accept_data_loss: Open a catalog that lost committed changes.
+            sync_first: First sync the folder in the `documents` setting, if there is one.
+            as_json: Whether the command prints JSON. If so, no note is printed about files that could not be read.
+            accept_data_loss: Open the catalog even if it has lost committed changes.
         """
         from rag.library import Library
 
@@ -94,29 +96,29 @@ class Session:
             yield library
 
     def _sync_first(self, library: Library, as_json: bool) -> None:
-        """Syncs before a question. A failure is noted; the question is answered from the index as it is."""
+        """Syncs before a question. If this fails, prints a note, and the question is answered from the index as it is."""
         folder = self.settings.documents
         try:
             with self.import_progress() as progress:
                 report = library.sync(folder, on_progress=progress, timeout_s=0)
         except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
-            self.note(f"not synced, answering from the index as it is: {error}")
+            self.note(f"could not sync, so the index may be out of date: {error}")
             return
         if report.held:
             missing = rendering.counted(len(report.held), "document")
-            self.note(f"kept although missing from {folder}: {missing}; `rag sync --prune` removes missing documents")
+            self.note(f"kept {missing} missing from {folder}; to remove missing documents, run: rag sync --prune")
         if report.failed and not as_json and (report.added or report.updated):
             failed = rendering.counted(len(report.failed), "file")
-            self.note(f"{failed} of {folder} could not be read; see `rag ls --failed`")
+            self.note(f"{failed} in {folder} could not be read; list them with: rag ls --failed")
 
     def note(self, line: str) -> None:
-        """Prints a line for people on standard error, unless it is empty or the session is quiet."""
+        """Prints a note to standard error, unless the note is empty or the session is quiet."""
         if line and not self._quiet:
             print_error(line)
 
     @contextmanager
     def import_progress(self, as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
-        """Shows the progress of an import: a line on a terminal, or JSON lines on standard error."""
+        """Shows the progress of an import: one line on a terminal, or JSON lines on standard error."""
         with self._progress(as_json) as show:
 
             def report(progress: Progress) -> None:
@@ -131,7 +133,7 @@ class Session:
 
     @contextmanager
     def question_progress(self, as_json: bool = False) -> Iterator[Callable[[int, int], None]]:
-        """Shows how many questions of how many are done, in the same way."""
+        """Shows the progress of an evaluation, counted in questions, in the same way."""
         with self._progress(as_json) as show:
 
             def report(done: int, total: int) -> None:
@@ -149,13 +151,14 @@ class Session:
 
     @contextmanager
     def _progress(self, as_json: bool) -> Iterator[Callable[[Callable[[float], JSONObject], Callable[[float], str]], None]]:
-        """Yields a function that shows progress at most five times a second.
+        """Yields a function that shows progress at most five times per second.
 
-        The function takes two functions, of which it calls one: elapsed seconds → JSON object, and → line. The line is
-        rewritten with carriage returns and spaces: rag prints no escape sequences.
+        That function takes two functions and calls one of them with the elapsed seconds: the first to get a JSON object, or
+        the second to get a line of text. The line is overwritten with carriage returns and spaces, because rag prints no
+        escape sequences.
         """
         started = last = time.monotonic()
-        width = 0  # of the line on the screen
+        width = 0  # of the line currently on the screen
 
         def show(as_object: Callable[[float], JSONObject], as_line: Callable[[float], str]) -> None:
             nonlocal last, width
@@ -184,12 +187,12 @@ def session_of(context: typer.Context) -> Session:
     """Returns the session of a command."""
     session = context.find_object(Session)
     if session is None:
-        raise RuntimeError("a command runs below the application's callback, which makes the session")
+        raise RuntimeError("no session: commands must be run through the application's callback, which creates it")
     return session
 
 
 def one_format(as_json: bool, as_jsonl: bool) -> None:
-    """Refuses two output formats at once.
+    """Checks that at most one output format was requested.
 
     Raises:
         typer.BadParameter: Both were given.
@@ -199,12 +202,12 @@ def one_format(as_json: bool, as_jsonl: bool) -> None:
 
 
 def print_error(line: str) -> None:
-    """Prints a line on standard error."""
+    """Prints a line to standard error."""
     sys.stderr.write(f"{rendering.plain(line)}\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Prints lines."""
+    """Prints lines to standard output."""
     for line in lines:
         sys.stdout.write(f"{line}\n")
 
@@ -216,5 +219,5 @@ def print_json(value: object) -> None:
 
 
 def print_json_lines(values: Iterable[object]) -> None:
-    """Prints values as JSON, one a line."""
+    """Prints values as JSON, one per line."""
     print_lines(json.dumps(value, ensure_ascii=False) for value in values)

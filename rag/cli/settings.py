@@ -1,4 +1,4 @@
-"""The commands for the settings: `rag config` and `rag models`."""
+"""The commands for settings and model servers: `rag config` and `rag models`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ commands = typer.Typer()
 
 @commands.command(epilog="Example: RAG_K=5 rag config")
 def config(context: typer.Context, as_json: Json = False) -> None:
-    """Print the settings in force and where each comes from."""
+    """Show every setting, its value and where it comes from."""
     resolved = session_of(context).resolved
     values: dict[str, str | int | float] = asdict(resolved.settings)
     values["api_key"] = masked(resolved.settings.api_key)
@@ -32,7 +32,7 @@ def config(context: typer.Context, as_json: Json = False) -> None:
 def models(as_json: Json = False) -> None:
     """List the model servers running on this machine.
 
-    Looks for Ollama and LM Studio, and prints the command to use each model. No text is sent to a server until you name it.
+    Looks for Ollama and LM Studio, and prints a command for using each model. Your text is sent only to a server you name.
     """
     from rag.models.local_servers import find_local_servers
 

@@ -1,1 +1,1 @@
-"""The JSON contracts: the shape of every `--json` output, derived from the records. Fields are added, never renamed."""
+"""The JSON contracts: the shape of every `--json` output, derived from the records. Fields may be added, never renamed."""

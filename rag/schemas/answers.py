@@ -1,4 +1,4 @@
-"""The JSON of `rag ask`, `rag search`, `rag why` and `rag verify`."""
+"""The JSON output of `rag ask`, `rag search`, `rag why` and `rag verify`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag.errors import SourceError
 from rag.records import Answer, Citation, Explanation, Hit, SearchResult
 from rag.schemas.contract import Contract, JSONObject, Versioned, derive, to_json
 
-# Document ids are left out everywhere: they hold within one index only.
+# Document ids are left out everywhere, because they are valid only within one index.
 HitJSON = derive(
     Hit,
     "source title page start end score text heading author date also_in locator"
@@ -35,7 +35,7 @@ SearchJSON = derive(SearchResult, "notice hits timings_ms", nested={Hit: HitJSON
 
 
 class TraceJSON(Contract):
-    """A saved citation, and the text in its place now."""
+    """A saved citation, and the text that is now in its place."""
 
     n: int
     source: str
@@ -47,7 +47,7 @@ class TraceJSON(Contract):
 
 
 class VerifyJSON(Versioned):
-    """The citations of a saved answer, checked against the documents as they are now."""
+    """The citations in a saved answer, checked against the documents as they are now."""
 
     question: str
     citations: tuple[TraceJSON, ...]
@@ -59,7 +59,7 @@ def ask_json(answer: Answer) -> JSONObject:
 
 
 def search_json(question: str, found: SearchResult) -> JSONObject:
-    """Returns the result of a search as JSON."""
+    """Returns a search result as JSON."""
     return to_json(SearchJSON, found, question=question)
 
 
@@ -69,7 +69,7 @@ def why_json(explanation: Explanation) -> JSONObject:
 
 
 def hit_json(hit: Hit) -> JSONObject:
-    """Returns a hit as JSON: its ranks are fields of the hit."""
+    """Returns a hit as JSON, with its ranks as fields of the hit itself."""
     return to_json(HitJSON, hit)
 
 
@@ -79,7 +79,7 @@ def citation_json(citation: Citation) -> JSONObject:
 
 
 def verify_json(question: str, traces: Sequence[tuple[SavedCitation, CitationTrace]]) -> JSONObject:
-    """Returns the traces of saved citations as JSON."""
+    """Returns saved citations and their current state as JSON."""
     citations = tuple(
         TraceJSON(
             n=saved.n,
@@ -96,10 +96,10 @@ def verify_json(question: str, traces: Sequence[tuple[SavedCitation, CitationTra
 
 
 def saved_answer(printed: str) -> tuple[str, list[SavedCitation]]:
-    """Returns the question and the citations of an answer that `rag ask --json` printed.
+    """Returns the question and the citations in an answer that `rag ask --json` printed.
 
     Raises:
-        SourceError: The text is no such answer.
+        SourceError: The text is not such an answer.
     """
     try:
         saved = json.loads(printed)
@@ -115,4 +115,6 @@ def saved_answer(printed: str) -> tuple[str, list[SavedCitation]]:
             for c in saved["citations"]
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise SourceError("not an answer of `rag ask --json`", "save one with: rag ask … --json > FILE") from None
+        raise SourceError(
+            "not an answer printed by `rag ask --json`", "save an answer with: rag ask … --json > FILE"
+        ) from None

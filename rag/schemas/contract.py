@@ -1,6 +1,6 @@
-"""How a JSON contract is derived from a record. The home of pydantic.
+"""Derives JSON contracts from records, using pydantic.
 
-Contracts are built when their module is imported, which takes 0.1 s: commands import these modules only to print JSON.
+Contracts are built when their module is imported, which takes 0.1 s, so commands import these modules only to print JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field, TypeAdapter, WithJ
 
 SCHEMA_VERSION = 1
 JSONObject = dict[str, Any]
-# A number as it is: pydantic would print the integer 28 of a float field as 28.0.
+# A number printed unchanged: pydantic would print the integer 28 in a float field as 28.0.
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
 
@@ -26,7 +26,7 @@ class Contract(BaseModel):
 
 
 class Versioned(Contract):
-    """A JSON object that starts with the version of its schema."""
+    """A JSON object whose first field is the version of its schema."""
 
     schema_version: int = SCHEMA_VERSION
 
@@ -39,17 +39,17 @@ def derive(
     nested: Mapping[type, type[Contract]] | None = None,
     base: type[Contract] = Contract,
 ) -> type[Contract]:
-    """Returns the contract of a record; types come from the record.
+    """Derives the contract for a record; field types come from the record.
 
     Args:
         record: A dataclass.
         spec: The JSON fields in order, separated by spaces: `name`, or `name=path.to.attribute`. Empty means all fields.
         without: Fields of the record that the JSON leaves out, separated by spaces.
-        nested: Record → contract, for records inside this one that have a contract of their own.
-        base: The contract whose fields come first.
+        nested: Record → contract, for nested records that have their own contract.
+        base: The contract to extend; its fields come first.
 
     Raises:
-        TypeError: A field of the record is neither in `spec` nor in `without`.
+        TypeError: A field of the record is in neither `spec` nor `without`.
 
     Example:
         >>> from rag.records import Turn
@@ -61,7 +61,7 @@ def derive(
     paths = dict(_path(part) for part in spec.split()) or {name: (name,) for name in names if name not in left_out}
     undecided = set(names) - {path[0] for path in paths.values()} - set(left_out)
     if undecided:
-        raise TypeError(f"the contract of {record.__name__} says nothing of {', '.join(sorted(undecided))}")
+        raise TypeError(f"the contract for {record.__name__} neither includes nor omits {', '.join(sorted(undecided))}")
     types = {name: _as_json_type(_type_at(record, path), nested or {}) for name, path in paths.items()}
     found: dict[str, Any] = {
         name: (types[name], Field(validation_alias=AliasPath(*path)) if path != (name,) else ...)
@@ -72,13 +72,13 @@ def derive(
 
 
 def _path(part: str) -> tuple[str, tuple[str, ...]]:
-    """A field of a spec: "dense=ranks.dense" → ("dense", ("ranks", "dense"))."""
+    """Parses one field of a spec, such as "dense=ranks.dense" → ("dense", ("ranks", "dense"))."""
     name, _, path = part.partition("=")
     return name, tuple((path or name).split("."))
 
 
 def _type_at(record: type, path: tuple[str, ...]) -> Any:
-    """The annotated type of an attribute of a record, or of a record in it."""
+    """Returns the annotated type of an attribute of a record or of a nested record."""
     found: Any = record
     for name in path:
         found = get_type_hints(found)[name]
@@ -102,7 +102,7 @@ def _as_json_type(hint: Any, nested: Mapping[type, type[Contract]]) -> Any:
 
 @cache
 def adapter(contract: Any) -> TypeAdapter[Any]:
-    """Returns pydantic's adapter of a contract, or of a record that is printed as it is."""
+    """Returns pydantic's adapter for a contract, or for a record that is printed unchanged."""
     return TypeAdapter(contract)
 
 
@@ -111,7 +111,7 @@ def to_json(contract: type, record: object, **more: object) -> JSONObject:
 
     Args:
         contract: A contract, or the record's own class.
-        record: The record, or a dict with the values of a contract.
+        record: The record, or a dict with the values for the contract.
         more: Fields of the contract that the record does not have.
     """
     value = record if is_dataclass(contract) else adapter(contract).validate_python(record)

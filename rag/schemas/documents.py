@@ -1,11 +1,11 @@
-"""The JSON of the commands that add, list, show and remove documents, and of an import's progress."""
+"""The JSON output of the commands that add, list, show and remove documents, and of an import's progress."""
 
 from __future__ import annotations
 
 from rag.records import Document, DocumentInfo, Progress, SyncReport
 from rag.schemas.contract import Contract, JSONObject, Versioned, derive, to_json
 
-DocumentJSON = derive(DocumentInfo, without="id")  # a document gets another id with each change
+DocumentJSON = derive(DocumentInfo, without="id")  # a document gets a new id each time it changes
 ShowJSON = derive(Document)
 SyncJSON = derive(SyncReport, base=Versioned)
 
@@ -17,7 +17,7 @@ class RemoveJSON(Contract):
 
 
 class ImportProgressJSON(Contract):
-    """The progress of an import; `of` is null until files are counted, `rate` is passages a second."""
+    """An import's progress; `of` is null until the files have been counted, and `rate` is in passages per second."""
 
     source: str
     files: int
@@ -29,12 +29,12 @@ class ImportProgressJSON(Contract):
 
 
 def sync_json(report: SyncReport) -> JSONObject:
-    """Returns the report of an import as JSON."""
+    """Returns the report on an import as JSON."""
     return to_json(SyncJSON, report)
 
 
 def document_json(info: DocumentInfo) -> JSONObject:
-    """Returns a row of the document list as JSON."""
+    """Returns an entry in the list of documents as JSON."""
     return to_json(DocumentJSON, info)
 
 
@@ -49,12 +49,12 @@ def remove_json(removed: int) -> JSONObject:
 
 
 def import_progress_json(progress: Progress, rate: float, seconds_left: float | None) -> JSONObject:
-    """Returns the progress of an import as JSON.
+    """Returns an import's progress as JSON.
 
     Args:
-        progress: The progress.
-        rate: Passages embedded a second.
-        seconds_left: Time until the import ends, if it goes on at this pace; None if unknown.
+        progress: The import's progress.
+        rate: Passages embedded per second.
+        seconds_left: Estimated time until the import ends, if it continues at this speed; None if unknown.
     """
     values = {
         "source": progress.source,

@@ -1,4 +1,4 @@
-"""The JSON of `rag eval`, `rag runs`, `rag calibrate` and `rag judge`; that of a whole run is `RunJSON` itself."""
+"""The JSON output of `rag eval`, `rag runs`, `rag calibrate` and `rag judge`; complete runs are printed as `RunJSON`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.schemas.contract import Contract, JSONObject, Number, Versioned, derive
 
 
 class EvalJSON(Versioned):
-    """The figures of a run. A figure without questions is null; `run` is its number in the index, null if not kept."""
+    """A run's metrics, null if no question measures them. `run` is the run's number in the index, or null if not stored."""
 
     run: int | None
     figures: dict[str, Number | None]
@@ -51,7 +51,7 @@ class _JudgePrompts(Versioned):
 
 
 class EvalProgressJSON(Contract):
-    """The progress of an evaluation, in questions."""
+    """The progress of an evaluation, counted in questions."""
 
     done: int
     total: int
@@ -81,12 +81,12 @@ RunInfoJSON = derive(RunInfo)
 
 
 def eval_json(run: RunJSON, results: Sequence[GateResult], number: int | None) -> JSONObject:
-    """Returns the figures of a run and the results of its gates as JSON.
+    """Returns a run's metrics and gate results as JSON.
 
     Args:
         run: The run.
-        results: Of the gates.
-        number: Under which the index keeps the run; None if it does not.
+        results: Results of the gates.
+        number: The run's number in the index; None if the run was not stored.
     """
     values = {name: run[name] for name in ("figures", "intervals", "cases", "defects")}
     failed = [gate.words for gate in results if not gate.passed]
@@ -121,7 +121,10 @@ def calibrate_json(calibration: Calibration) -> JSONObject:
 
 
 def judge_json(agreement: Agreement) -> JSONObject:
-    """Returns the agreement of a judge with labels as JSON. `repeats` is the share of repeats that agree; null with one."""
+    """Returns a judge's agreement with labels as JSON.
+
+    `repeats` is the share of repeats that agree, or null if the judge was asked only once for each verdict.
+    """
     return to_json(JudgeJSON, agreement)
 
 

@@ -1,4 +1,4 @@
-"""The JSON of the commands for the index and the settings."""
+"""The JSON output of the commands for the index and the settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BackupJSON(Contract):
 
 
 class RestoreJSON(Contract):
-    """The backup that was restored; `old` is the copy of the index before, null if there was none."""
+    """The backup that was restored; `old` is where the previous index is now, or null if there was none."""
 
     restored: str
     old: str | None
@@ -37,14 +37,14 @@ class CompactJSON(Contract):
 
 
 class SettingJSON(Contract):
-    """A setting in force; `from` is "default", a file, a variable or an option."""
+    """The current value of a setting; `from` is "default", a file, an environment variable or an option."""
 
     value: str | int | float
     origin: str = Field(alias="from")
 
 
 class ConfigJSON(RootModel[dict[str, SettingJSON]]):
-    """The settings in force, name → setting; keys are masked."""
+    """The settings in force, name → setting, with keys masked."""
 
 
 def doctor_json(health: Health) -> JSONObject:
@@ -53,22 +53,22 @@ def doctor_json(health: Health) -> JSONObject:
 
 
 def reindex_json(report: ReindexReport) -> JSONObject:
-    """Returns the report of a reindexing as JSON."""
+    """Returns the report on reindexing as JSON."""
     return to_json(ReindexJSON, report)
 
 
 def backup_json(file: str, size: int) -> JSONObject:
-    """Returns a backup and its size in bytes as JSON."""
+    """Returns a backup file and its size in bytes as JSON."""
     return to_json(BackupJSON, {"file": file, "bytes": size})
 
 
 def restore_json(file: str, old: Path | None) -> JSONObject:
-    """Returns a restored backup as JSON."""
+    """Returns the restored backup and the location of the previous index as JSON."""
     return to_json(RestoreJSON, {"restored": file, "old": str(old) if old else None})
 
 
 def compact_json(before: int, after: int) -> JSONObject:
-    """Returns the size of an index before and after, in bytes, as JSON."""
+    """Returns the size of an index before and after compaction, in bytes, as JSON."""
     return to_json(CompactJSON, {"bytes_before": before, "bytes_after": after})
 
 
@@ -81,7 +81,7 @@ def config_json(values: Mapping[str, str | int | float], origins: Mapping[str, s
     """Returns settings as JSON.
 
     Args:
-        values: Setting → value, keys masked.
-        origins: Setting → where the value comes from.
+        values: Setting → value, with keys masked.
+        origins: Setting → where its value comes from.
     """
     return {name: {"value": value, "from": origins[name]} for name, value in values.items()}

@@ -1,6 +1,6 @@
-"""The list of published JSON schemas: one file in docs/schemas for each output of the command line.
+"""Lists the published JSON Schemas: one file in docs/schemas for each kind of JSON that the command line prints.
 
-`python -m rag.schemas.published docs/schemas` writes the files; a test compares them.
+`python -m rag.schemas.published docs/schemas` writes the files; a test checks that they are up to date.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A kind of JSON that the command line prints.
+    """One kind of JSON that the command line prints.
 
     Attributes:
-        schema: Name of its file in docs/schemas, without ".json".
-        contract: The type that it is made from.
-        commands: The command lines that print it, options included.
-        note: What else a reader must know; may be empty.
+        schema: Name of its schema file in docs/schemas, without ".json".
+        contract: The type from which the schema is generated.
+        commands: The command lines that print it, including options.
+        note: Additional information for readers; may be empty.
         is_array: Whether the output is an array of that type.
     """
 
@@ -39,15 +39,15 @@ class Output:
     is_array: bool = False
 
     def json_schema(self) -> dict[str, Any]:
-        """Returns the JSON Schema. Docstrings of nested records are left out: they describe the Python side."""
+        """Returns the JSON Schema, without the docstrings of nested records, which describe the Python side."""
         contract = list.__class_getitem__(self.contract) if self.is_array else self.contract
         made = _without_descriptions(adapter(contract).json_schema(mode="serialization"))
         about = ", ".join(f"`{command}`" for command in self.commands) + (f": {self.note}" if self.note else "")
         return {"$schema": _DIALECT, "description": about, **made}
 
 
-_LINES = "one object a line"
-_PROGRESS = "on standard error, one object a line"
+_LINES = "one object per line"
+_PROGRESS = "on standard error, one object per line"
 OUTPUTS = (
     Output("ask", answers.AskJSON, ("rag ask --json",)),
     Output("search", answers.SearchJSON, ("rag search --json",)),
@@ -92,7 +92,7 @@ OUTPUTS = (
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """Yields the name and the text of each file of docs/schemas."""
+    """Yields the name and the contents of each file in docs/schemas."""
     for output in OUTPUTS:
         yield f"{output.schema}.json", json.dumps(output.json_schema(), ensure_ascii=False, indent=2) + "\n"
 

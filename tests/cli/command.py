@@ -1,4 +1,4 @@
-"""Runs `rag` as a process in a working folder, and validates what it prints."""
+"""Runs `rag` as a process in a working folder, and validates its output."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ QUESTION = "What did India raise with Sun Weidong?"
 
 
 def environment(room: Path, **more: str) -> dict[str, str]:
-    """The environment of a command: no settings of the developer's own."""
+    """Returns the environment for a command, without the developer's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "OPENAI_"))}
     return {**kept, "RAG_STATE": str(room / "state"), "PYTHONWARNINGS": "ignore", **more}
 
 
 def rag(room: Path, *words: str, stdin: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command; no traceback may reach the user."""
+    """Runs a command and checks that it prints no traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "rag.cli", *words],
         cwd=room,
@@ -39,12 +39,12 @@ def rag(room: Path, *words: str, stdin: str | None = None, **more: str) -> subpr
 
 
 def schema(name: str) -> dict[str, Any]:
-    """A published schema."""
+    """Returns a published schema."""
     return json.loads((SCHEMAS / f"{name}.json").read_text("utf-8"))
 
 
 def valid(value: Any, name: str) -> Any:
-    """A value, after it was validated; no field that the schema does not name is let through."""
+    """Returns a value after validating it; fields that the schema does not name are not allowed."""
     found = schema(name)
     closed = json.loads(json.dumps(found), object_hook=_closed)
     jsonschema.validate(value, closed)
@@ -56,10 +56,10 @@ def _closed(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def checked(done: subprocess.CompletedProcess[str], name: str) -> Any:
-    """The JSON that a command printed."""
+    """Returns the JSON that a command printed, validated."""
     return valid(json.loads(done.stdout), name)
 
 
 def checked_lines(text: str, name: str) -> list[Any]:
-    """JSON lines that a command printed."""
+    """Returns the JSON lines that a command printed, validated."""
     return [valid(json.loads(line), name) for line in text.splitlines()]

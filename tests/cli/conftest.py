@@ -1,4 +1,4 @@
-"""A working folder for commands."""
+"""A working folder in which to run commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application: global options, exit codes, one clear line for every mistake."""
+"""The application: global options, exit codes, and one clear line for every mistake."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.process
         (["verify", "nowhere.json"], 1, "cannot read 'nowhere.json'"),
         (["eval", "nowhere.yaml"], 1, "cannot read"),
         (["ask", "x", "--since", "yesterday"], 1, "not a date"),
-        (["ask", "x", "--meta", "author"], 1, "--meta must be FIELD=VALUE"),
+        (["ask", "x", "--meta", "author"], 1, "--meta needs the form FIELD=VALUE"),
         (["frobnicate"], 2, "No such command"),
         (["ask"], 2, "Missing argument"),
         (["ask", "x", "-k", "0"], 2, "-k"),
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.process
     ],
 )
 def test_mistakes(room: Path, words: list[str], code: int, message: str) -> None:
-    """One clear line and a hint on stderr, nothing on stdout, the right exit code."""
+    """A mistake causes one clear line and a hint on stderr, nothing on stdout, and the right exit code."""
     done = rag(room, *words)
 
     assert code == done.returncode
@@ -51,7 +51,7 @@ def test_mistakes(room: Path, words: list[str], code: int, message: str) -> None
 
 
 def test_an_internal_error_is_one_line(room: Path) -> None:
-    """With its type, and what to do; RAG_DEBUG shows where."""
+    """An internal error is reported with its type and what to do; RAG_DEBUG adds the traceback."""
     script = (
         "import sys, rag.cli.app, rag.models.local_servers\n"
         "def fails(): raise TypeError('secret')\n"
@@ -64,12 +64,14 @@ def test_an_internal_error_is_one_line(room: Path) -> None:
     debugged = subprocess.run([sys.executable, "-c", script], env=environment(room, RAG_DEBUG="1"), **run)
 
     assert (4, "") == (done.returncode, done.stdout)
-    assert "Internal error: TypeError. Run again with RAG_DEBUG=1 and please report it.\n" == done.stderr
+    assert (
+        "Internal error: TypeError. Please run the command again with RAG_DEBUG=1 and report the output.\n" == done.stderr
+    )
     assert "Traceback" in debugged.stderr
 
 
 def test_contracts_are_built_for_json_only(room: Path) -> None:
-    """No command waits for them that prints text."""
+    """A command that prints text does not wait for the JSON contracts to be built."""
     script = (
         "import sys, rag.cli.app\n"
         "sys.argv = ['rag', 'ls']\n"
@@ -84,7 +86,7 @@ def test_contracts_are_built_for_json_only(room: Path) -> None:
 
 
 def test_terminal_escapes_do_not_pass(room: Path) -> None:
-    """A document cannot steer the terminal."""
+    """A document cannot manipulate the terminal."""
     (room / "seeds" / "evil\x1b[2J.txt").write_text(
         "The password of the vault\x1b]0;owned\x07 is \x9b31mswordfish.", "utf-8"
     )
@@ -95,7 +97,7 @@ def test_terminal_escapes_do_not_pass(room: Path) -> None:
 
 
 def test_a_found_file_sends_nothing_unasked(room: Path) -> None:
-    """A rag.toml that names a host is asked about once."""
+    """A host named in a rag.toml must be accepted once before any text is sent there."""
     with fake.model_server(fake.says("India raised rare earths [1].")) as server:
         (room / "rag.toml").write_text(f'documents = "seeds"\nmodel = "m"\nbase_url = "{server.url}"\n', "utf-8")
         refused = rag(room, "ask", QUESTION)
@@ -108,7 +110,7 @@ def test_a_found_file_sends_nothing_unasked(room: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_was_acknowledged(room: Path) -> None:
-    """Exit code 130; the next sync goes on."""
+    """After Ctrl-C, the exit code is 130, and the next sync resumes where this one left off."""
     for n in range(400):
         (room / "seeds" / f"{n}.txt").write_text(f"Note {n}. " + f"It tells of thing {n} and of much else. " * 30, "utf-8")
     command = [sys.executable, "-m", "rag.cli", "sync"]
@@ -129,7 +131,7 @@ def test_ctrl_c_keeps_what_was_acknowledged(room: Path) -> None:
 
 
 def test_quiet_leaves_errors_only(room: Path) -> None:
-    """Notes and progress are left out; files that could not be read, failed commands and results are not."""
+    """--quiet hides notes and progress, but not results, unreadable files or failed commands."""
     assert "no documents yet" in rag(room, "ask", "Who?", RAG_DOCUMENTS="").stderr
     assert "" == rag(room, "-q", "ask", "Who?", RAG_DOCUMENTS="").stderr
     (room / "seeds" / "empty.txt").touch()
@@ -142,7 +144,7 @@ def test_quiet_leaves_errors_only(room: Path) -> None:
 
 @pytest.mark.parametrize("color", [{}, {"NO_COLOR": "1"}])
 def test_nothing_is_coloured(room: Path, color: dict[str, str]) -> None:
-    """Neither on a terminal nor elsewhere, with or without NO_COLOR, does rag print an escape sequence."""
+    """The command line never prints an escape sequence, whether on a terminal or not, and with or without NO_COLOR."""
     for n in range(150):
         (room / "seeds" / f"{n}.txt").write_text(f"The ferry number {n} carries {n * 3} people to Hven. " * 20, "utf-8")
     for words in (["--help"], ["sync"], ["ask", QUESTION], ["ls"], ["doctor"], ["frobnicate"]):
@@ -152,7 +154,7 @@ def test_nothing_is_coloured(room: Path, color: dict[str, str]) -> None:
 
 
 def test_progress_on_a_terminal(room: Path) -> None:
-    """A line that is rewritten in place and gone at the end."""
+    """Progress is shown as a line that is rewritten in place and erased at the end."""
     for n in range(400):
         (room / "seeds" / f"{n}.txt").write_text(f"The ferry number {n} carries {n * 3} people to Hven. " * 30, "utf-8")
     printed = on_terminal(room, "sync", TERM="xterm")
@@ -164,7 +166,7 @@ def test_progress_on_a_terminal(room: Path) -> None:
 
 
 def on_terminal(room: Path, *words: str, **more: str) -> str:
-    """What a command prints on a terminal of its own."""
+    """Returns what a command prints when it runs on its own terminal."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(room)

@@ -1,4 +1,4 @@
-"""`rag ask`, `rag search` and `rag why`, as processes."""
+"""`rag ask`, `rag search` and `rag why`, run as processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.process
 
 
 def test_ask(room: Path, article: str) -> None:
-    """The first user's question: answered at once, with citations right to the character."""
+    """A new user's first question is answered at once, with citations that are exact to the character."""
     done = rag(room, "ask", QUESTION)
     assert 0 == done.returncode
     assert "rare earth restrictions" in done.stdout
@@ -28,7 +28,7 @@ def test_ask(room: Path, article: str) -> None:
 
 
 def test_abstaining_is_no_failure(room: Path) -> None:
-    """Exit code 0, the refusal, and what comes closest."""
+    """An abstention has exit code 0 and prints the refusal and the closest passages."""
     done = rag(room, "ask", "Who is the president of Brazil?")
 
     assert 0 == done.returncode
@@ -36,7 +36,7 @@ def test_abstaining_is_no_failure(room: Path) -> None:
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    """It says so, and abstains."""
+    """With no documents, the command says so and abstains."""
     (tmp_path / "seeds").mkdir()
     (tmp_path / "rag.toml").write_text('documents = "seeds"\n', "utf-8")
     done = rag(tmp_path, "ask", QUESTION)
@@ -47,7 +47,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder(room: Path) -> None:
-    """Answers from what is there, and says that it could not look."""
+    """If the folder is missing, the answer comes from the index, with a note that the folder could not be synced."""
     rag(room, "sync")
     (room / "seeds").rename(room / "moved")
     done = rag(room, "ask", QUESTION)
@@ -57,19 +57,19 @@ def test_a_missing_folder(room: Path) -> None:
 
 
 def test_a_wrong_key_degrades(room: Path) -> None:
-    """The answer is quoted instead, with a plain notice, and the key is not repeated."""
+    """If the model refuses the key, rag quotes the documents and says why, without printing the key."""
     key = "sk-canary0123456789abc"
     with fake.model_server(fake.fails(401, f"bad key {key}")) as server:
         done = rag(room, "--model", "m", "--base-url", server.url, "ask", QUESTION, OPENAI_API_KEY=key)
 
     assert 0 == done.returncode
-    assert "refused the key" in done.stderr
+    assert "rejected the API key" in done.stderr
     assert "rare earth restrictions" in done.stdout
     assert key not in done.stdout + done.stderr
 
 
 def test_search(room: Path) -> None:
-    """As text, as one JSON object, and as a line for each hit: the same hits in the same order."""
+    """Text, JSON and JSON lines show the same hits in the same order."""
     found = checked(rag(room, "search", "magnets", "--json"), "search")
     lines = rag(room, "search", "magnets", "--jsonl").stdout
     text = rag(room, "search", "magnets").stdout
@@ -80,7 +80,7 @@ def test_search(room: Path) -> None:
 
 
 def test_search_that_finds_nothing(room: Path) -> None:
-    """A note, and no hits."""
+    """A search without results prints a note and no hits."""
     done = rag(room, "search", "magnets", "--source", "*.pdf")
 
     assert ("", 0) == (done.stdout, done.returncode)
@@ -88,7 +88,7 @@ def test_search_that_finds_nothing(room: Path) -> None:
 
 
 def test_why(room: Path) -> None:
-    """As JSON, and for people."""
+    """The explanation is printed as JSON or as text."""
     words = ("why", "Who met Sun Weidong?", "--expect", "Foreign Secretary Vikram Misri")
 
     assert "cited" == checked(rag(room, *words, "--json"), "why")["stage"]

@@ -1,4 +1,4 @@
-"""`rag chat`, as a process: piped, and in a real terminal."""
+"""`rag chat`, run as a process: with piped input, and in a real terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def environment(room: Path, **more: str) -> dict[str, str]:
 
 
 def test_piped(room: Path) -> None:
-    """A line, an answer; follow-ups, kinds and commands; the end of the input ends it."""
+    """Each line gets an answer, including follow-ups, greetings and commands; the end of the input ends the chat."""
     lines = "Why was the footbridge over the Morava closed?\nWhen?\n\n/new\nhello\n/nonsense\n"
     done = subprocess.run([sys.executable, "-m", "rag.cli", "chat"], input=lines, cwd=room, env=environment(room),
                           capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
@@ -52,7 +52,7 @@ def test_piped(room: Path) -> None:
 
 
 class Terminal:
-    """A program in a terminal of its own."""
+    """A program running in its own terminal."""
 
     def __init__(self, room: Path, *words: str, **more: str) -> None:
         self.pid, self.fd = pty.fork()
@@ -60,7 +60,9 @@ class Terminal:
             os.chdir(room)
             os.execve(sys.executable, [sys.executable, "-m", "rag.cli", *words], environment(room, **more))
         self.seen = ""
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a letter may come in two pieces
+        self._decoder = codecs.getincrementaldecoder("utf-8")(
+            "replace"
+        )  # the bytes of one character may arrive in two reads
 
     def wait_for(self, words: str, timeout_s: float = 30) -> None:
         begun = time.monotonic()
@@ -86,7 +88,7 @@ class Terminal:
 
 
 def test_ctrl_c_stops_the_answer_and_not_the_program(room: Path) -> None:
-    """The connection to the model is closed within a second, and the next question is answered."""
+    """Ctrl-C closes the connection to the model within a second, and the next question is answered."""
     with fake.model_server(fake.drips, fake.says("It takes 11 hours [1].")) as server:
         terminal = Terminal(room, "--base-url", server.url, "--model", "m", "chat")
         terminal.wait_for("› ")
@@ -112,7 +114,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(room: Path) -> None:
 
 
 def test_a_signal_ends_it(room: Path) -> None:
-    """SIGTERM is not Ctrl-C."""
+    """SIGTERM ends the program, unlike Ctrl-C."""
     terminal = Terminal(room, "chat")
     terminal.wait_for("› ")
     os.kill(terminal.pid, signal.SIGTERM)

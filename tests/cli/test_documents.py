@@ -1,4 +1,4 @@
-"""The commands for documents, as processes."""
+"""The commands for managing documents, run as processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.process
 
 
 def test_add_sync_refresh_and_remove(room: Path) -> None:
-    """Each says what it changed, for people and as JSON."""
+    """Each command reports what it changed, as text and as JSON."""
     assert 1 == checked(rag(room, "sync", "--json"), "sync")["added"]
     (room / "note.txt").write_text("A note.", "utf-8")
     assert 1 == checked(rag(room, "add", "note.txt", "--json"), "sync")["added"]
@@ -38,7 +38,7 @@ def test_add_sync_refresh_and_remove(room: Path) -> None:
 
 
 def test_ls(room: Path) -> None:
-    """As text, as one JSON array, and as a line for each document."""
+    """The list is printed as text, as one JSON array, or as one JSON line per document."""
     (room / "seeds" / "empty.txt").touch()
     rag(room, "sync")
     rows = checked(rag(room, "ls", "--json"), "ls")
@@ -50,7 +50,7 @@ def test_ls(room: Path) -> None:
 
 
 def test_show_is_byte_for_byte(room: Path) -> None:
-    """What offsets count in."""
+    """`rag show` prints exactly the text that offsets refer to."""
     rag(room, "sync")
     done = rag(room, "show", ARTICLE.name)
 
@@ -66,7 +66,7 @@ def test_show_is_byte_for_byte(room: Path) -> None:
     ],
 )
 def test_show_as_json(room: Path, name: str, anchor: dict | None) -> None:
-    """With the anchors of pages and sheets; an anchor's offset is where its part begins."""
+    """The JSON includes anchors for pages and sheets, each with the offset at which its page or sheet begins."""
     if anchor:
         shutil.copy(FORMATS / name, room / "seeds")
     rag(room, "sync")
@@ -81,7 +81,7 @@ def test_show_as_json(room: Path, name: str, anchor: dict | None) -> None:
 
 
 def test_verify(room: Path) -> None:
-    """Each citation of a saved answer, with its state."""
+    """Each citation in a saved answer is reported with its state."""
     (room / "answer.json").write_text(rag(room, "ask", QUESTION, "--json").stdout, "utf-8")
     done = rag(room, "verify", "answer.json", "--json")
     piped = rag(room, "verify", "-", stdin=(room / "answer.json").read_text("utf-8"))
@@ -91,7 +91,7 @@ def test_verify(room: Path) -> None:
 
 
 def test_bad_files_are_listed(room: Path) -> None:
-    """Exit code 3: the rest is in."""
+    """Unreadable files are listed, and the exit code is 3; the other files are added."""
     (room / "seeds" / "junk.txt").write_bytes(bytes(range(256)) * 40)
     (room / "seeds" / "empty.txt").touch()
     (room / "seeds" / "with\nnewline 🙂.txt").write_text("Newlines in names are odd.", "utf-8")
@@ -111,7 +111,7 @@ def test_bad_files_are_listed(room: Path) -> None:
 
 
 def test_removed_documents_are_not_found(room: Path) -> None:
-    """A document that was removed is found no more, though its file is still in the folder."""
+    """A removed document is no longer found, even though its file is still in the folder."""
     rag(room, "sync")
     assert 0 == rag(room, "rm", ARTICLE.name).returncode
     done = rag(room, "ask", QUESTION)
@@ -125,10 +125,10 @@ from pathlib import Path
 from rag import Library
 room = Path(sys.argv[1])
 with Library.open(room / "warm", short_lived=True) as library:
-    library.sync(room / "open")  # loads all modules while they can still be read
+    library.sync(room / "open")  # loads all modules while this process can still read them
     library.check()
 locked = room / "seeds" / "locked.txt"
-if os.geteuid() == 0:  # root may read everything, so be somebody who may not
+if os.geteuid() == 0:  # root may read everything, so continue as a user who may not
     for path in [room, *room.rglob("*")]:
         os.chown(path, 65534, 65534)
     os.setuid(65534)
@@ -142,11 +142,11 @@ with Library.open(room / "index", short_lived=True) as library:
 
 
 def test_no_permission(tmp_path: Path) -> None:
-    """A file that may not be read is listed, and stops no other; once it may, it is taken in."""
+    """A file without read permission is listed and does not stop the others; once it is readable, it is added."""
     for name in ("seeds/locked.txt", "seeds/plain.txt", "open/any.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"The text of {name}.", "utf-8")
-    # Not below pytest's own folder, which only its owner may enter.
+    # Not inside pytest's own folder, which only its owner may enter.
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder) / "room"
         shutil.copytree(tmp_path, room)
@@ -159,7 +159,7 @@ def test_no_permission(tmp_path: Path) -> None:
 
 
 def test_progress_as_json(tmp_path: Path) -> None:
-    """With --json, how far an import is goes to stderr, a JSON object a line; stdout has the report alone."""
+    """With --json, progress goes to stderr, one JSON object per line, and only the report goes to stdout."""
     folder = tmp_path / "documents"
     folder.mkdir()
     for n in range(300):
@@ -176,7 +176,7 @@ def test_progress_as_json(tmp_path: Path) -> None:
 
 
 def test_watch_prints_a_line_for_each_change(room: Path) -> None:
-    """The first sync, then each change of the folder; Ctrl-C ends it."""
+    """A line is printed for the first sync and for each later change in the folder; Ctrl-C ends the command."""
     command = [sys.executable, "-m", "rag.cli", "watch", "--json"]
     child = subprocess.Popen(
         command, cwd=room, env=environment(room), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -194,7 +194,7 @@ def test_watch_prints_a_line_for_each_change(room: Path) -> None:
 
 
 def test_other_addresses_are_named_as_such(tmp_path: Path) -> None:
-    """An address that is not fetched is no missing file."""
+    """An address that rag cannot fetch is reported as unsupported, not as a missing file."""
     with Library.open(tmp_path / "index", short_lived=True) as library:
         for address in ("ftp://example.org/a.txt", "file:///etc/passwd", "s3://bucket/key"):
             with pytest.raises(SourceError, match="not supported"):

@@ -1,4 +1,4 @@
-"""The commands that measure, as processes: files, gates, exit codes, schemas."""
+"""The commands for evaluation, run as processes: files, gates, exit codes, schemas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEED = Path(__file__).parent.parent / "sets" / "seed.yaml"
 
 @pytest.fixture
 def few(room: Path) -> str:
-    """A set of the seed's first twelve questions and its unanswerable ones."""
+    """A test set with the first twelve questions about the seed article, and all unanswerable ones."""
     text = SEED.read_text("utf-8").split("\n- id: ")
     kept = [part for n, part in enumerate(text[1:]) if n < 12 or "answerable: false" in part]
     (room / "few.yaml").write_text("".join(f"- id: {part}\n" for part in kept), "utf-8")
@@ -25,7 +25,7 @@ def few(room: Path) -> str:
 
 
 def test_from_a_folder_and_questions_to_report_and_gate(room: Path, few: str) -> None:
-    """What the README's section does."""
+    """The steps described under Evaluation in docs/using.md work."""
     files = ("--out", "before.json", "--report", "r.html", "--junit", "g.xml", "--markdown", "s.md")
     done = rag(room, "eval", few, *files, "--gate", "citation_exact>=1.0", "--gate", "hit@5>=0.9")
     assert 0 == done.returncode, done.stderr
@@ -50,7 +50,7 @@ def test_from_a_folder_and_questions_to_report_and_gate(room: Path, few: str) ->
 
 
 def test_a_set_with_its_own_documents(room: Path) -> None:
-    """They get an index of their own, which is made once; the library at hand stays as it is."""
+    """The test set's documents get their own index, which is built once; the open library does not change."""
     (room / "set").mkdir()
     corpus = [
         {"id": "a", "title": "Cranes", "text": "The new crane can lift forty-two tonnes."},
@@ -71,7 +71,7 @@ def test_a_set_with_its_own_documents(room: Path) -> None:
 
 
 def test_calibrate(room: Path, few: str) -> None:
-    """A fitted threshold is shown with what it costs, kept, and forgotten."""
+    """A fitted threshold is shown with its cost, stored, and deleted on request."""
     fitted = checked(rag(room, "calibrate", few, "--error-rate", "0.05", "--json"), "calibrate")
     assert 0 < fitted["threshold"] < 1
     assert "cross-validated, on held-out questions" in rag(room, "calibrate", few, "--least-cost", "--dry-run").stdout
@@ -80,7 +80,7 @@ def test_calibrate(room: Path, few: str) -> None:
 
 
 def test_a_line_for_each_question(room: Path, few: str) -> None:
-    """What a run holds of each question; progress is JSON, too."""
+    """Each line has what the run records about one question; progress is printed as JSON, too."""
     done = rag(room, "eval", few, "--jsonl", "--out", "run.json")
     run = json.loads((room / "run.json").read_text("utf-8"))
 
@@ -89,7 +89,7 @@ def test_a_line_for_each_question(room: Path, few: str) -> None:
 
 
 def test_judge(room: Path) -> None:
-    """Labelled claims through a server; without a model, one line."""
+    """Labelled claims are judged by a model on a server; without a model, the command fails with one line."""
     claims = [
         {"id": str(n), "question": f"Claim {n}.", "answers": ["x"], "label": n % 2, "evidence": [{"doc_id": "a"}]}
         for n in range(4)
@@ -110,13 +110,13 @@ def test_judge(room: Path) -> None:
     [
         (["eval"], "no test set given"), (["eval", "nowhere.yaml"], "cannot read"), (["eval", "seeds"], "contains no test set"),
         (["eval", "few.yaml", "--no-worse-than", "nowhere.json"], "cannot read"), (["eval", "--compare", "9", "8"], "no complete run 9"),
-        (["eval", "few.yaml", "--price", "cheap"], "not a price"), (["eval", "few.yaml", "--gate", "good"], "not a gate"),
+        (["eval", "few.yaml", "--price", "cheap"], "invalid price"), (["eval", "few.yaml", "--gate", "good"], "invalid gate"),
         (["calibrate"], "no test set given"), (["judge", "few.yaml"], "no labelled claims"),
         (["eval", "few.yaml", "--out", "no/such/folder.json"], "cannot write"),
     ],
 )  # fmt: skip
 def test_mistakes(room: Path, few: str, words: list[str], said: str) -> None:
-    """One line, a hint, exit code 1."""
+    """A mistake causes one line, a hint and exit code 1."""
     done = rag(room, *words)
 
     assert (1, True) == (done.returncode, said in done.stderr), done.stderr

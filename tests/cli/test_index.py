@@ -1,4 +1,4 @@
-"""The commands for the index, as processes."""
+"""The commands for maintaining the index, run as processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.process
 
 
 def test_doctor(room: Path) -> None:
-    """Exit code 0 and no problems."""
+    """A sound index has no problems and exit code 0."""
     rag(room, "sync")
     done = rag(room, "doctor")
 
@@ -23,7 +23,7 @@ def test_doctor(room: Path) -> None:
 
 
 def test_reindex(room: Path) -> None:
-    """With another passage size it switches; again, there is nothing to do."""
+    """Reindexing with another passage size switches the index; reindexing with the same one has nothing to do."""
     rag(room, "sync")
     assert "nothing to do: the index already uses" in rag(room, "reindex").stdout
     switched = checked(rag(room, "reindex", "--json", RAG_PASSAGE_TOKENS="64"), "reindex")
@@ -32,7 +32,7 @@ def test_reindex(room: Path) -> None:
 
 
 def test_backup_restore_and_compact(room: Path) -> None:
-    """What was removed after the backup is back, and the replaced index is erased by compact."""
+    """Restoring brings back a document removed after the backup, and `rag compact` erases the replaced index."""
     rag(room, "sync")
     kept = checked(rag(room, "backup", "papers.sqlite3", "--json"), "backup")
     assert {"file": "papers.sqlite3", "bytes": (room / "papers.sqlite3").stat().st_size} == kept
@@ -41,16 +41,16 @@ def test_backup_restore_and_compact(room: Path) -> None:
     restored = checked(rag(room, "restore", "papers.sqlite3", "--json"), "restore")
     assert (room / restored["old"]).exists()
     assert [ARTICLE.name] == [row["source"] for row in checked(rag(room, "ls", "--json"), "ls")]
-    assert "the old index is in" in rag(room, "restore", "papers.sqlite3").stdout
+    assert "the previous index was moved to" in rag(room, "restore", "papers.sqlite3").stdout
 
     sizes = checked(rag(room, "compact", "--json"), "compact")
     assert sizes["bytes_after"] < sizes["bytes_before"]
     assert not (room / restored["old"]).exists()
-    assert "all traces of removed documents are erased" in rag(room, "compact").stdout
+    assert "erased all traces of removed documents" in rag(room, "compact").stdout
 
 
 def test_restore_into_no_index(room: Path) -> None:
-    """There is no old index to keep."""
+    """Restoring works if there is no index to replace."""
     rag(room, "sync")
     rag(room, "backup", "papers.sqlite3")
 

@@ -1,4 +1,4 @@
-"""The command reference as Markdown; tests/test_docs.py compares the page with it."""
+"""The command reference in Markdown; tests/test_docs.py compares docs/commands.md with it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from rag.cli.reference import reference
 
 
 def test_a_section() -> None:
-    """Help, usage, arguments and options with defaults, example, schemas."""
+    """A section has the help text, usage, arguments and options with defaults, an example, and links to schemas."""
     section = reference().split("## `rag backup`")[1].split("\n## ")[0]
     expected = """
 
-Copy the index into one file, while it is in use.
+Copy the index into one file, even while it is in use.
 
 ```
 rag backup [OPTIONS] FILE
@@ -18,8 +18,8 @@ rag backup [OPTIONS] FILE
 
 | argument or option | meaning |
 |---|---|
-| `FILE` | The backup file; must not exist yet. [required] |
-| `--json` | Print JSON. |
+| `FILE` | Backup file to create; it must not exist yet. [required] |
+| `--json` | Print the result as JSON. |
 
 Example:
 
@@ -27,7 +27,7 @@ Example:
 rag backup papers.sqlite3
 ```
 
-JSON:
+JSON output:
 
 * `rag backup --json`: [backup.json](schemas/backup.json)
 """
@@ -36,8 +36,8 @@ JSON:
 
 
 def test_global_options_come_first() -> None:
-    """In a table of their own."""
+    """The global options are in their own table, before the commands."""
     head = reference().split("\n## ")[0]
 
-    assert "| `-q, --quiet` | Print nothing on standard error but errors. |" in head
-    assert "| `--index DIR` | Folder of the index [default: ./index]. |" in head
+    assert "| `-q, --quiet` | Print only errors to standard error. |" in head
+    assert "| `--index DIR` | Index folder [default: ./index]. |" in head

@@ -1,4 +1,4 @@
-"""What is printed: nothing that steers a terminal, and no marker before it is checked."""
+"""Printed text contains nothing that manipulates a terminal, and no citation marker before it has been checked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rag.records import Answer, Citation, Failure, Flag, Hit, Progress, Ranks, S
     "text", ["\x1b[31mred", "a\x07b", "\x9b2J", "x\u202egpj.exe", "\r overwritten", "\u2066hidden\u2069"]
 )
 def test_plain(text: str) -> None:
-    """Escapes, bells and reordering marks are shown as a sign that something was there."""
+    """Escapes, bells and marks that reorder text are each replaced by a visible character."""
     shown = rendering.plain(text)
 
     assert "\ufffd" in shown
@@ -23,12 +23,12 @@ def test_plain(text: str) -> None:
 
 
 def test_tabs_and_lines_stay() -> None:
-    """Layout is no danger."""
+    """Tabs and line breaks are harmless and stay unchanged."""
     assert rendering.plain("a\tb\nc") == "a\tb\nc"
 
 
 def test_markers_are_neutral_while_they_come() -> None:
-    """Also when a marker arrives in pieces; brackets that are none are kept."""
+    """Markers are masked even if they arrive in pieces; other brackets are kept."""
     live = rendering.LiveText()
     pieces = ["It is so [", "1", "]. And [2, 3", "] that [sic] was all", " [1"]
 
@@ -36,7 +36,7 @@ def test_markers_are_neutral_while_they_come() -> None:
 
 
 def answer(**changed: object) -> Answer:
-    """An extracted answer with one citation."""
+    """Returns an extracted answer with one citation."""
     citation = Citation(
         n=1,
         source="a.txt",
@@ -83,7 +83,7 @@ HIT = Hit(
 
 
 def test_footnotes() -> None:
-    """A citation's place and quote; the claim only where the answer was printed without numbers; flags below."""
+    """A citation shows its place and quote, and its claim only if the answer was printed without numbers; flags follow."""
     flag = Flag(said="It is red.", verdict="not found", answer_start=0, answer_end=3, note="no source says so")
 
     assert ["", "[1] a.txt, p. 3, characters 10–21", "    “The sea is green.”"] == list(
@@ -96,24 +96,24 @@ def test_footnotes() -> None:
 
 
 def test_closest_passages_of_an_abstention() -> None:
-    """What comes closest, without control characters."""
+    """An abstention lists the closest passages, without control characters."""
     lines = list(rendering.footnotes(answer(status="abstained", citations=()), with_claims=False))
 
     assert ["\nClosest passages:", "  a\ufffd.txt, p. 3: It says: the sea is green.…"] == lines
 
 
 def test_hit() -> None:
-    """Place, score, both ranks, near-duplicates, text."""
-    expected = """1. a\ufffd.txt, p. 3 [5:40]  0.750: meaning 0.50 (rank 1), words 2.25 (rank 2)
+    """A hit shows its place, score, both ranks, near-duplicates and text."""
+    expected = """1. a\ufffd.txt, p. 3 [5:40]  0.750: meaning 0.50 (rank 1), wording 2.25 (rank 2)
    also in b.txt
    It says: the sea is green."""
 
     assert expected == rendering.hit(1, HIT)
-    assert "no vector yet, words 0.00\n" in rendering.hit(1, replace(HIT, ranks=Ranks(None, 0.0, None, None), also_in=()))
+    assert "no vector yet, wording 0.00\n" in rendering.hit(1, replace(HIT, ranks=Ranks(None, 0.0, None, None), also_in=()))
 
 
 def test_trace() -> None:
-    """Changed words are marked; a text that is gone is quoted."""
+    """Changed words are marked; a text that is no longer there is quoted."""
     saved = SavedCitation(n=2, source="a.txt", start=0, end=15, quote="The roof is red", content_hash="")
 
     assert ["[2] a.txt, characters 3–19: changed", "    The roof is [-red-]{+blue+}"] == list(
@@ -134,35 +134,35 @@ def test_trace() -> None:
     ],
 )
 def test_progress(seconds: float, line: str) -> None:
-    """A quarter took 10 s: 30 s are left."""
+    """If a quarter of the files took 10 s, 30 s are left."""
     assert line == rendering.progress(Progress(source="e.txt", done=5, total=20, passages=100), seconds)
 
 
 def test_progress_of_unknown_length() -> None:
-    """Without the time that is left."""
+    """Without a known number of files, no remaining time is shown."""
     now = Progress(source="e.txt", done=5, total=0, passages=100, found=300)
 
     assert "5 files, 100 of 300 passages embedded, 10/s  e.txt" == rendering.progress(now, 10)
 
 
 def test_report() -> None:
-    """What changed; what could not be read, and why; what is kept."""
+    """The report shows what changed, what could not be read and why, and what was kept."""
     done = SyncReport(
         added=2, unchanged=1, failed=(Failure("x.txt", "it is empty", "fill it"),), held=("y.txt",), ignored=3, passages=9
     )
 
     assert [
         "2 added, 1 unchanged; 9 passages embedded in 0.0 s",
-        "3 files without text skipped (pictures, archives, programs)",
+        "skipped 3 files without text (images, archives, programs)",
     ] == list(rendering.report(done))
     assert [
         "✗ x.txt: it is empty (fill it)",
-        "kept although missing from the folder: 1 document; `rag sync --prune` removes missing documents",
+        "kept 1 document missing from the folder; to remove missing documents, run: rag sync --prune",
     ] == list(rendering.failures(done))
     assert ["nothing to do; 0 passages embedded in 0.0 s"] == list(rendering.report(SyncReport()))
 
 
 def test_destinations() -> None:
-    """Where text goes, or that it goes nowhere."""
+    """The line names where text is sent, or states that nothing is sent."""
     assert "nothing leaves this machine" == rendering.destinations({})
-    assert "a go to http://x; b go to http://y" == rendering.destinations({"a": "http://x", "b": "http://y"})
+    assert "sends a to http://x; sends b to http://y" == rendering.destinations({"a": "http://x", "b": "http://y"})

@@ -1,4 +1,4 @@
-"""What commands share: notes, output formats, progress."""
+"""Code shared by commands: notes, output formats, progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag.records import Progress
 
 
 class Clock:
-    """A clock that moves half a second with each look at it."""
+    """A clock that advances half a second each time it is read."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Screen(io.StringIO):
-    """A stream that is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -35,9 +35,9 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def stderr(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    """Standard error as a terminal, and a clock that moves with each look."""
+    """Standard error as a terminal, and a clock that advances each time it is read."""
     screen = Screen()
-    monkeypatch.setattr(module, "sys", SimpleNamespace(stderr=screen))  # pytest would put its own back
+    monkeypatch.setattr(module, "sys", SimpleNamespace(stderr=screen))  # pytest would replace sys.stderr itself
     monkeypatch.setattr(module, "time", Clock())
     return screen
 
@@ -53,7 +53,7 @@ def import_steps(quiet: bool = False, as_json: bool = False) -> None:
 
 
 def test_notes(capsys: pytest.CaptureFixture[str]) -> None:
-    """On standard error, without control characters; none when quiet, none for an empty line."""
+    """Notes go to standard error without control characters; empty notes, and notes in quiet sessions, are not printed."""
     session().note("a\x1bb")
     session().note("")
     session(quiet=True).note("c")
@@ -62,7 +62,7 @@ def test_notes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_progress_line(stderr: Screen) -> None:
-    """From the first second on, rewritten in place, erased with spaces at the end."""
+    """The line appears after the first second, is rewritten in place, and is erased with spaces at the end."""
     import_steps()
     first, *_, last = stderr.getvalue().split("\r")[1:]
 
@@ -71,7 +71,7 @@ def test_progress_line(stderr: Screen) -> None:
 
 
 def test_progress_as_json(stderr: Screen) -> None:
-    """Lines from the beginning on, with the time that is left."""
+    """JSON lines are printed from the start, with the remaining time."""
     import_steps(as_json=True)
     lines = [json.loads(line) for line in stderr.getvalue().splitlines()]
 
@@ -82,7 +82,7 @@ def test_progress_as_json(stderr: Screen) -> None:
 
 
 def test_quiet_shows_no_progress(stderr: Screen) -> None:
-    """Neither as a line nor as JSON."""
+    """A quiet session shows progress neither as a line nor as JSON."""
     import_steps(quiet=True)
     import_steps(quiet=True, as_json=True)
 
@@ -90,7 +90,7 @@ def test_quiet_shows_no_progress(stderr: Screen) -> None:
 
 
 def test_question_progress(stderr: Screen) -> None:
-    """Questions done, of how many, and the time that is left."""
+    """Progress shows the questions done, their total number, and the remaining time."""
     with session().question_progress(as_json=True) as report:
         report(1, 3)
 
@@ -98,14 +98,14 @@ def test_question_progress(stderr: Screen) -> None:
 
 
 def test_settings_are_those_of_the_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flag that was not given does not count."""
+    """A flag that was not given does not override a setting."""
     monkeypatch.chdir(tmp_path)
 
     assert "elsewhere" == Session({"index": "elsewhere", "model": None}, trust=False, quiet=False).settings.index
 
 
 def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
-    """Indented, or one object a line; letters as they are; not both."""
+    """JSON is indented or has one object per line, with letters unescaped; both formats at once are refused."""
     print_json({"a": "é"})
     print_json_lines([{"a": 1}, {"a": 2}])
     with pytest.raises(typer.BadParameter):

@@ -1,4 +1,4 @@
-"""`rag config` and `rag models`, as processes."""
+"""`rag config` and `rag models`, run as processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.process
 
 
 def test_settings_and_where_they_come_from(room: Path) -> None:
-    """Flags over environment over rag.toml; keys masked."""
+    """Flags take precedence over the environment, and the environment over rag.toml; keys are masked."""
     done = rag(room, "--model", "none", "config", "--json", RAG_K="5", OPENAI_API_KEY="sk-canary0123456789")
     value = checked(done, "config")
 
@@ -25,11 +25,11 @@ def test_settings_and_where_they_come_from(room: Path) -> None:
 
 
 def test_where_text_goes(room: Path) -> None:
-    """Below the table: the hosts that receive text, or that none does."""
+    """The line below the table names the hosts that receive text, or states that none does."""
     sent = rag(room, "--model", "m", "--base-url", "http://127.0.0.1:9/v1", "config").stdout
 
     assert rag(room, "config").stdout.endswith("\n\nnothing leaves this machine\n")
-    assert sent.endswith("\n\nquestions and passages go to http://127.0.0.1:9/v1\n")
+    assert sent.endswith("\n\nsends questions and passages to http://127.0.0.1:9/v1\n")
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_where_text_goes(room: Path) -> None:
         ("k = 0", "at least 1"),
         ('k = "many"', "must be a whole number"),
         ("not toml", "cannot read rag.toml: "),
-        ('api_key = "sk-x"', "keep keys in the environment"),
+        ('api_key = "sk-x"', "keep it in an environment variable"),
         ('base_url = "file:///etc/passwd"', "http"),
     ],
 )
 def test_bad_settings(room: Path, toml: str, message: str) -> None:
-    """Named, with what would be right."""
+    """A bad setting is named, with a hint about how to correct it."""
     (room / "rag.toml").write_text(toml, "utf-8")
     done = rag(room, "ask", "x")
 
@@ -53,12 +53,12 @@ def test_bad_settings(room: Path, toml: str, message: str) -> None:
 
 
 def test_models(room: Path) -> None:
-    """An array, also where no server runs."""
+    """The output is an array, even if no server is running."""
     assert isinstance(checked(rag(room, "models", "--json"), "models"), list)
 
 
 def test_settings_table() -> None:
-    """Control characters of a value do not reach the terminal."""
+    """Control characters in a value do not reach the terminal."""
     assert ["model            a\ufffdb                              --model"] == list(
         rendering.settings({"model": "a\x1bb"}, {"model": "--model"})
     )

@@ -1,4 +1,4 @@
-"""The JSON of answers: what differs from the records."""
+"""The JSON output of answers, where it differs from the records."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ CITATION_JSON = {
 
 
 def test_hit() -> None:
-    """Its ranks are fields of its own, and the document's id is left out."""
+    """A hit's ranks become fields of the hit itself, and the document id is left out."""
     assert list(HIT_JSON.items()) == list(hit_json(HIT).items())
 
 
 def test_citation() -> None:
-    """The document's id is left out."""
+    """A citation's document id is left out."""
     assert list(CITATION_JSON.items()) == list(citation_json(CITATION).items())
 
 
 def test_answer() -> None:
-    """Its text is called answer; the order is that of the first release."""
+    """The answer's text is called `answer`, and the order of the fields is that of the first release."""
     answer = Answer(
         question="Q?",
         text="Text [1]",
@@ -81,14 +81,14 @@ def test_answer() -> None:
 
 
 def test_search() -> None:
-    """The question is named with what was found."""
+    """The search result includes the question."""
     found = search_json("Q?", SearchResult(hits=(HIT,), timings_ms={}, notice="n"))
 
     assert {"schema_version": 1, "question": "Q?", "notice": "n", "hits": [HIT_JSON], "timings_ms": {}} == found
 
 
 def test_verify() -> None:
-    """What was cited, and what is there now."""
+    """The result shows the cited text and the text that is there now."""
     saved = SavedCitation(n=1, source="a.txt", start=0, end=4, quote="Text", content_hash="")
     trace = CitationTrace("changed", 2, 6, "Test")
 

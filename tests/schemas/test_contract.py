@@ -34,7 +34,7 @@ RECORD = Outer("t", Inner(7, "a"), (Inner(8, "b"),), 1, MappingProxyType({"x": 2
 
 
 def test_all_fields_as_they_are() -> None:
-    """Nested records, tuples and mappings become JSON; an integer stays one."""
+    """Nested records, tuples and mappings become JSON, and integers stay integers."""
     made = to_json(derive(Outer), RECORD)
 
     assert made == {
@@ -48,7 +48,7 @@ def test_all_fields_as_they_are() -> None:
 
 
 def test_renamed_flattened_reordered_left_out() -> None:
-    """As the spec says, in its order; a nested contract is used wherever its record occurs."""
+    """Fields follow the spec and its order, and a nested contract is used wherever its record occurs."""
     inner = derive(Inner, without="id")
     outer = derive(
         Outer, "many first=inner.name heading=title", without="share facts", nested={Inner: inner}, base=Versioned
@@ -59,13 +59,13 @@ def test_renamed_flattened_reordered_left_out() -> None:
 
 
 def test_a_new_field_must_be_decided_upon() -> None:
-    """A record that grew is refused until the contract names the field, or leaves it out."""
-    with pytest.raises(TypeError, match="says nothing of facts, share"):
+    """A record with a new field is refused until its contract either includes or omits that field."""
+    with pytest.raises(TypeError, match="neither includes nor omits facts, share"):
         derive(Outer, "title inner many")
 
 
 def test_fields_that_no_record_has() -> None:
-    """Are given with the record."""
+    """Fields that the record does not have are passed along with it."""
 
     class Asked(Versioned):
         question: str = ""
@@ -76,7 +76,7 @@ def test_fields_that_no_record_has() -> None:
 
 
 def test_schema() -> None:
-    """Types come from the record, every field is required, and a number is a number."""
+    """Types come from the record, every field is required, and floats are published as numbers."""
     made = adapter(derive(Outer)).json_schema(mode="serialization")
 
     assert ["title", "inner", "many", "share", "facts"] == made["required"]

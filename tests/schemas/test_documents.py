@@ -1,4 +1,4 @@
-"""The JSON of documents: what differs from the records."""
+"""The JSON output of documents, where it differs from the records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rag.schemas.documents import document_json, import_progress_json, show_json
 
 
 def test_document() -> None:
-    """Without its id, which is another after each change."""
+    """A document's id is left out, because it changes whenever the document does."""
     info = DocumentInfo(
         source="a.txt",
         title="A",
@@ -30,7 +30,7 @@ def test_document() -> None:
 
 
 def test_show() -> None:
-    """With its anchors and further fields."""
+    """A document is printed with its anchors and metadata."""
     document = Document(
         text="One\nTwo", title="T", anchors=(Anchor(4, "p. 2", 2),), metadata={"language": "en"}, source="a.pdf"
     )
@@ -41,7 +41,7 @@ def test_show() -> None:
 
 
 def test_sync() -> None:
-    """The version of the schema comes first."""
+    """The schema version comes first."""
     made = sync_json(SyncReport(added=1, failed=(Failure("x", "e", "h"),), held=("y",)))
 
     assert ("schema_version", [{"source": "x", "error": "e", "hint": "h"}], ["y"]) == (
@@ -52,7 +52,7 @@ def test_sync() -> None:
 
 
 def test_import_progress() -> None:
-    """`of` is null until files are counted; numbers are rounded."""
+    """`of` is null until the files have been counted; numbers are rounded."""
     made = import_progress_json(Progress(source="a", done=1, total=0, passages=5), 1.26, None)
 
     assert {"source": "a", "files": 1, "of": None, "passages": 5, "found": 0, "rate": 1.3, "seconds_left": None} == made

@@ -1,4 +1,4 @@
-"""The JSON of evaluations: what differs from the records."""
+"""The JSON output of evaluations, where it differs from the records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag.schemas.evaluation import eval_json, eval_progress_json, judge_json, ru
 
 
 def test_eval() -> None:
-    """Figures of a run with its gates; the questions are left out."""
+    """A run is printed with its metrics and gate results, but without its questions."""
     run: RunJSON = {
         "schema_version": 2,
         "made": "",
@@ -40,14 +40,14 @@ def test_eval() -> None:
 
 
 def test_judge() -> None:
-    """The version of the prompts is named before the figures."""
+    """The version of the prompts comes before the results."""
     made = judge_json(Agreement(claims=4, balanced_accuracy=0.5, interval=None, kappa=None, failed=0, repeats=None))
 
     assert [1, PROMPT_VERSION, 4, 0.5, None, None, 0, None] == list(made.values())
 
 
 def test_runs() -> None:
-    """All fields of each run."""
+    """Every field of a run is printed."""
     info = RunInfo(
         number=3, made="m", set_name="s", set_sha256="0", settings={"k": 8}, figures={"em": None}, questions=2, whole=True
     )
@@ -57,5 +57,5 @@ def test_runs() -> None:
 
 
 def test_progress() -> None:
-    """In questions."""
+    """Progress is counted in questions."""
     assert {"done": 1, "total": 4, "seconds_left": 0.5} == eval_progress_json(1, 4, 0.5)

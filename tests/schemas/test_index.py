@@ -1,4 +1,4 @@
-"""The JSON of the commands for the index and the settings."""
+"""The JSON output of the commands for the index and the settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag.schemas.index import config_json, doctor_json, models_json, reindex_jso
 
 
 def test_doctor() -> None:
-    """Problems as an array; null while another process has Chroma."""
+    """Problems are an array; the number of vectors is null while another process is using Chroma."""
     health = Health(
         index="i",
         documents=1,
@@ -27,23 +27,23 @@ def test_doctor() -> None:
 
 
 def test_reindex() -> None:
-    """All fields, after the version of the schema."""
+    """The schema version comes first, then every field."""
     report = ReindexReport(documents=1, passages=2, embedder="e", splitter="s", switched=True, seconds=0.5)
 
     assert [1, 1, 2, "e", "s", True, 0.5] == list(reindex_json(report).values())
 
 
 def test_restore() -> None:
-    """The replaced index, if there was one."""
+    """`old` names the replaced index, or is null if there was none."""
     assert {"restored": "f", "old": None} == restore_json("f", None)
     assert {"restored": "f", "old": "i/replaced-1"} == restore_json("f", Path("i/replaced-1"))
 
 
 def test_models() -> None:
-    """Servers with their models."""
+    """Servers are listed with their models."""
     assert [{"name": "Ollama", "base_url": "u", "models": ["m"]}] == models_json([LocalServer("Ollama", "u", ("m",))])
 
 
 def test_config() -> None:
-    """Each setting with its value and where it comes from."""
+    """Each setting has its value and the origin of that value."""
     assert {"k": {"value": 5, "from": "RAG_K"}} == config_json({"k": 5}, {"k": "RAG_K"})
