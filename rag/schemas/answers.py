@@ -73,11 +73,6 @@ def hit_json(hit: Hit) -> JSONObject:
     return to_json(HitJSON, hit)
 
 
-def citation_json(citation: Citation) -> JSONObject:
-    """Returns a citation as JSON."""
-    return to_json(CitationJSON, citation)
-
-
 def verify_json(question: str, traces: Sequence[tuple[SavedCitation, CitationTrace]]) -> JSONObject:
     """Returns saved citations and their current state as JSON."""
     citations = tuple(

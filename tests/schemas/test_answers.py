@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rag.answering.verification.citation_trace import CitationTrace, SavedCitation
 from rag.records import Answer, Citation, Hit, Ranks, SearchResult
-from rag.schemas.answers import ask_json, citation_json, hit_json, search_json, verify_json
+from rag.schemas.answers import CitationJSON, ask_json, hit_json, search_json, verify_json
+from rag.schemas.contract import to_json
 
 HIT = Hit(
     source="a.txt",
@@ -55,7 +56,7 @@ def test_hit() -> None:
 
 def test_citation() -> None:
     """A citation's document id is left out."""
-    assert list(CITATION_JSON.items()) == list(citation_json(CITATION).items())
+    assert list(CITATION_JSON.items()) == list(to_json(CitationJSON, CITATION).items())
 
 
 def test_answer() -> None:
