@@ -186,7 +186,7 @@ def test_the_lock_outlives_its_process(tmp_path: Path, folder: Path) -> None:
     parent.communicate()
     with Library.open(tmp_path / "index", short_lived=True) as library:
         assert not library._vector_search.try_open()
-        assert "being finished" in library.check().chroma_holder
+        assert "still finishing" in library.check().chroma_holder
         os.kill(child, signal.SIGCONT)
         deadline = time.monotonic() + 20
         while not library._vector_search.try_open() and time.monotonic() < deadline:
