@@ -47,7 +47,7 @@ class TermStatistics:
         self._cache: tuple[int, dict[str, int]] = (0, {})
 
     def document_frequency(self, question: str) -> dict[str, int]:
-        """Returns stem → number of passages that contain it, for the stems in a question; approximate for frequent stems."""
+        """Returns stem → number of passages that contain it, for a question's stems; approximate for frequent stems."""
         passages, _ = self._counts.totals()
         counted, cache = self._cache
         if abs(passages - counted) > _STALE * counted:
