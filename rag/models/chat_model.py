@@ -1,8 +1,8 @@
-"""A language model on an OpenAI-compatible server. The home of the openai SDK, whose errors are translated here.
+"""A language model on an OpenAI-compatible server. Translates the openai SDK's errors into rag's own.
 
-Chat completions only: every compatible server has them. The SDK accepts a truncated stream as complete and waits without
-limit while data trickles in, so this module checks the finish reason and the deadlines. A request runs in an event loop of
-its own, where it can be cancelled at any moment, even before the server has sent anything.
+Uses only chat completions, which every compatible server offers. The SDK accepts a truncated stream as complete and waits
+indefinitely while data trickles in, so this module checks the finish reason and enforces the deadlines. Each request runs
+in its own event loop, where it can be cancelled at any time, even before the server has sent anything.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _FINISH = {"stop": "stop", "length": "length", "content_filter": "filter"}
 _CONNECT_S = 5.0
 _PAUSES_S = (0.5, 2.0)  # before the second and the third try
 _POLL_S = 0.2  # how often the caller gets a chance to stop while the server is silent
-_SLOW = "ask again, raise total_s and first_token_s, or use a faster model"
-_CHECK_ADDRESS = "check the address; it usually ends in /v1"
+_SLOW = "ask again, increase total_s and first_token_s, or use a faster model"
+_CHECK_ADDRESS = "check the server's address, which usually ends in /v1"
 _TOO_LONG = re.compile(
     r"context[ _](?:length|window|size)|maximum context|too (?:long|many tokens)|exceeds?.{0,40}token", re.IGNORECASE
 )
@@ -42,8 +42,8 @@ class OpenAIChatModel:
         model: The model's name on the server.
         base_url: For example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
         api_key: Sent as the bearer token; never shown.
-        first_token_s: Seconds until the first word, and longest pause afterwards.
-        total_s: Seconds for the whole reply.
+        first_token_s: Time limit in seconds for the first token, and for each pause after it.
+        total_s: Time limit in seconds for the whole reply.
     """
 
     def __init__(self, model: str, base_url: str, api_key: str, *, first_token_s: float, total_s: float) -> None:
@@ -55,11 +55,11 @@ class OpenAIChatModel:
         self.address = openai.OpenAI(base_url=self._base_url, api_key=self._api_key).base_url.netloc.decode()
 
     def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
-        """Streams the reply, with empty deltas while nothing arrives. Closing the iterator cancels the request.
+        """Streams the reply, and yields empty deltas while nothing arrives. Closing the iterator cancels the request.
 
         Raises:
-            PromptTooLongError: The prompt is longer than the model accepts; nothing was written.
-            ModelError: The server did not reply, refused, or broke off. The message has no API key.
+            PromptTooLongError: The prompt is longer than the model accepts; the model wrote nothing.
+            ModelError: The server did not reply, refused the request, or broke off. The message never contains the API key.
         """
         deltas: queue.SimpleQueue[Delta | ModelError | None] = queue.SimpleQueue()
         request = _BackgroundTask(self._produce(messages, deltas.put))
@@ -79,7 +79,7 @@ class OpenAIChatModel:
             request.cancel()
 
     async def _produce(self, messages: Sequence[tuple[str, str]], put: Callable[[Delta | ModelError | None], None]) -> None:
-        """Puts each delta as it arrives; last None, or the error that ended the reply."""
+        """Passes each delta to `put` as it arrives, and finally None or the error that ended the reply."""
         first, total = asyncio.timeout(self._first_token_s), asyncio.timeout(self._total_s)
         try:
             async with total, first, self._client() as client:
@@ -138,7 +138,7 @@ class OpenAIChatModel:
     async def _deltas(self, stream: Any) -> AsyncIterator[Delta]:
         kind = stream.response.headers.get("content-type", "")
         if "text/html" in kind:
-            raise ModelError(f"{self.address} sent a web page, not a reply", _CHECK_ADDRESS)
+            raise ModelError(f"{self.address} sent a web page instead of a model's reply", _CHECK_ADDRESS)
         if "application/json" in kind:  # a server that does not stream
             yield self._unstreamed(json.loads(await stream.response.aread()))
             return
@@ -159,7 +159,7 @@ class OpenAIChatModel:
         """Returns a reply that was not streamed as one delta."""
         choices = reply.get("choices") if isinstance(reply, dict) else None
         if not choices:
-            raise ModelError(f"{self.address} sent something that is not a reply", _CHECK_ADDRESS)
+            raise ModelError(f"{self.address} sent data that is not a model's reply", _CHECK_ADDRESS)
         message = choices[0].get("message") or {}
         finish = _FINISH.get(choices[0].get("finish_reason") or "", "")
         if not finish:
@@ -170,30 +170,38 @@ class OpenAIChatModel:
         model = f"{self.name} at {self.address}"
         match error:
             case openai.AuthenticationError() | openai.PermissionDeniedError():
-                return ModelError(f"{self.address} refused the key", "check OPENAI_API_KEY; `rag config` shows it masked")
+                return ModelError(
+                    f"{self.address} rejected the API key", "check OPENAI_API_KEY; `rag config` shows it masked"
+                )
             case openai.NotFoundError():
                 return ModelError(f"{self.address} has no model {self.name!r}", "check the model's name and the address")
             case openai.RateLimitError(code="insufficient_quota"):
-                return ModelError(f"the account at {self.address} has no quota left", "check its billing")
+                return ModelError(f"the account at {self.address} has no quota left", "check the account's billing")
             case openai.RateLimitError():
-                return ModelError(f"{self.address} is limiting the rate of requests", "wait a little and ask again")
+                return ModelError(f"{self.address} is limiting the rate of requests", "wait a moment, then ask again")
             case openai.APITimeoutError():
                 return ModelError(f"{model} {self._sent_nothing()}", _SLOW)
             case openai.APIConnectionError():
-                return ModelError(f"{self.address} cannot be reached", "check that the server runs, and its address")
+                return ModelError(
+                    f"{self.address} cannot be reached", "check that the server is running and that its address is right"
+                )
             case openai.APIStatusError():
                 return self._status_error(error)
             case json.JSONDecodeError():
-                return ModelError(f"{self.address} sent something that is not a reply", _CHECK_ADDRESS)
+                return ModelError(f"{self.address} sent data that is not a model's reply", _CHECK_ADDRESS)
         return ModelError(f"{model} broke off ({type(error).__name__})", "ask again")
 
     def _status_error(self, error: openai.APIStatusError) -> ModelError:
         if error.status_code < 400:
             return ModelError(
-                f"{self.address} redirects to another address ({error.status_code}); rag does not follow it", _CHECK_ADDRESS
+                f"{self.address} redirects to another address ({error.status_code}), which rag does not follow",
+                _CHECK_ADDRESS,
             )
         if error.status_code in (400, 413) and _TOO_LONG.search(str(error)):
-            return PromptTooLongError(f"{self.name} accepts less text than this question needs", "set context_tokens")
+            return PromptTooLongError(
+                f"{self.name} accepts less text than this question needs",
+                "set context_tokens to the model's context window",
+            )
         reason = self._without_keys(error.message)
         return ModelError(f"{self.name} at {self.address} failed ({error.status_code}): {reason}", "ask again later")
 
@@ -210,7 +218,7 @@ def _counts(usage: Mapping[str, object]) -> tuple[tuple[str, int], ...]:
 
 
 def _retry_after_s(error: openai.APIStatusError) -> float:
-    """Returns the seconds in the server's Retry-After header; 0 if there is none that can be parsed."""
+    """Returns the seconds from the server's Retry-After header; 0 if it is missing or cannot be parsed."""
     value = error.response.headers.get("retry-after", "")
     with contextlib.suppress(ValueError):
         return float(value)
@@ -220,12 +228,12 @@ def _retry_after_s(error: openai.APIStatusError) -> float:
 
 
 class _BackgroundTask:
-    """Runs a coroutine in a thread of its own until it ends or is cancelled."""
+    """Runs a coroutine in its own thread until the coroutine ends or is cancelled."""
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
         self._work = work
         self._started = threading.Event()
-        # A daemon that is never joined: a host name lookup cannot be interrupted.
+        # A daemon thread that is never joined, because a host name lookup cannot be interrupted.
         threading.Thread(target=asyncio.run, args=(self._main(),), name="model", daemon=True).start()
 
     async def _main(self) -> None:
@@ -238,5 +246,5 @@ class _BackgroundTask:
         """Cancels the coroutine, which closes its connection."""
         self._started.wait()
         if not self._task.done():
-            with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+            with contextlib.suppress(RuntimeError):  # the loop has ended in the meantime
                 self._loop.call_soon_threadsafe(self._task.cancel)

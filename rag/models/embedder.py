@@ -1,6 +1,6 @@
-"""Turns texts into vectors with the embedder shipped with rag.
+"""Turns texts into vectors with the embedder that is shipped with rag.
 
-The only home of onnxruntime and tokenizers. Does not know documents, passages or storage.
+The only module that imports onnxruntime and tokenizers. Does not know documents, passages or storage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-# From 1.29 on, onnxruntime sends telemetry and keeps a device id, unless this is set before it is loaded.
+# From version 1.29, onnxruntime sends telemetry and stores a device id unless this is set before it is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 import onnxruntime
 from numpy.typing import NDArray
@@ -23,16 +23,16 @@ from tokenizers import Tokenizer
 from rag.ports import Tokens
 
 WEIGHTS = Path(__file__).parent / "weights"
-_POSITIONS = 512  # the model's limit; longer texts are truncated, which passages never are
-_BATCH_TOKENS = 1024  # more gains nothing and costs cache (benchmarks/README.md)
-_MIN_BATCH_TOKENS = 64  # with fewer, the threads cost more than they gain
-_PADDED = 1.35  # padded to unpadded tokens of few texts: else the last short texts make a batch of their own
-_SHORT_WORK = 4  # batches per core: up to that many are work for a question, more are an import
-_TEXTS_PER_PASS = 4096  # bounds memory when one call has all texts of a library
+_POSITIONS = 512  # the model's limit in tokens; longer texts are truncated, but passages are never longer
+_BATCH_TOKENS = 1024  # larger batches are no faster and need more cache (benchmarks/README.md)
+_MIN_BATCH_TOKENS = 64  # with fewer tokens, threads cost more time than they save
+_PADDED = 1.35  # ratio of padded to unpadded tokens in few texts; without it, the last short texts need another batch
+_SHORT_WORK = 4  # batches per core: up to this many are work for a question, more are an import
+_TEXTS_PER_PASS = 4096  # limits memory when one call passes all texts in a library
 _POOLED_OUTPUT, _TOKEN_OUTPUT = "embedding", "encoder.layer.5.output.LayerNorm"  # per text; per token
-# Declares the last layer as a second output of the model. In Protocol Buffers, a message appended to another is merged into
-# it: ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. So the shipped file,
-# whose hash names the vectors, stays unchanged.
+# Declares the last layer as the model's second output. In Protocol Buffers, a message appended to another is merged into
+# it: ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. The shipped file,
+# whose hash is part of the embedder's name, therefore stays unchanged.
 _OUTPUT_PROTO = b"\x0a%c%b\x12\x04\x0a\x02\x08\x01" % (len(_TOKEN_OUTPUT), _TOKEN_OUTPUT.encode())
 _SECOND_OUTPUT = b"\x3a%c\x62%c%b" % (len(_OUTPUT_PROTO) + 2, len(_OUTPUT_PROTO), _OUTPUT_PROTO)
 
@@ -42,7 +42,7 @@ class MiniLM:
 
     Args:
         folder: The folder with `minilm-int8.onnx` and `tokenizer.json`.
-        cores: How many cores to use; None for all.
+        cores: Number of cores to use; None for all.
     """
 
     dimension = 384
@@ -55,7 +55,7 @@ class MiniLM:
 
     @cached_property
     def name(self) -> str:
-        """The model's name and the first digits of its weights' hash."""
+        """The model's name, followed by the first digits of the weights' hash."""
         digest = (self._folder / "SHA256SUMS").read_text(encoding="utf-8").split()[0]
         return f"minilm-int8-{digest[:12]}"
 
@@ -63,7 +63,7 @@ class MiniLM:
     def _session(self) -> onnxruntime.InferenceSession:
         # Loaded on first use: counting tokens needs only the tokenizer.
         options = onnxruntime.SessionOptions()
-        # One thread per batch and one batch per core: for small batches faster than all cores on one batch.
+        # One thread per batch and one batch per core: for small batches, faster than using all cores for one batch.
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         if not _multiplies_int8_exactly():
@@ -77,15 +77,15 @@ class MiniLM:
 
     @cached_property
     def _short_pool(self) -> ThreadPoolExecutor:
-        # A question must not wait behind the hundreds of batches of an import.
+        # A question must not wait for an import's hundreds of batches.
         return ThreadPoolExecutor(self._cores, thread_name_prefix="embed-short")
 
     def token_starts(self, text: str) -> list[int]:
-        """Returns the offset in `text` (code points) of each token."""
+        """Returns the offset of each token in `text`, in code points."""
         return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeds texts: (n, 384) float32, unit rows, in order."""
+        """Embeds texts. Returns an (n, 384) float32 array of unit vectors, in the order of the texts."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for begin in range(0, len(texts), _TEXTS_PER_PASS):
             part = vectors[begin : begin + _TEXTS_PER_PASS]
@@ -98,7 +98,7 @@ class MiniLM:
         return vectors
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
-        """Embeds the tokens of texts in context: the model's last layer, before pooling. Unit rows."""
+        """Embeds each token in its context. Returns unit vectors from the model's last layer, before pooling."""
         encoded = self._tokenizer.encode_batch(list(texts))
         found = [Tokens((), np.empty((0, self.dimension), np.float32))] * len(texts)
 
@@ -113,7 +113,7 @@ class MiniLM:
         return found
 
     def _infer(self, ids: list[list[int]], output: str, keep: Callable[[list[int], NDArray[np.float32]], None]) -> None:
-        """Runs the model on batches of texts on all cores; calls `keep` with (indices of texts, output) per batch."""
+        """Runs the model on batches of texts, using all cores. Calls `keep` with each batch's text indices and output."""
         ids = [tokens if len(tokens) <= _POSITIONS else [*tokens[: _POSITIONS - 1], tokens[-1]] for tokens in ids]
 
         def run(rows: list[int]) -> None:
@@ -125,7 +125,7 @@ class MiniLM:
             inputs = {"input_ids": tokens[0], "attention_mask": tokens[1]}
             keep(rows, self._session.run([output], inputs)[0])
 
-        # A few short texts (the sentences of some passages) still make one batch per core.
+        # Even a few short texts, such as the sentences in some passages, make one batch per core.
         budget = max(_MIN_BATCH_TOKENS, min(_BATCH_TOKENS, int(_PADDED * sum(map(len, ids)) / self._cores)))
         batches = list(_batches([len(tokens) for tokens in ids], budget))
         if len(batches) == 1:
@@ -136,7 +136,7 @@ class MiniLM:
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Groups texts of similar length, longest first, to pad little. Each group has at most `budget` tokens, padded.
+    """Groups texts of similar length, longest first, so that padding is short. A group has at most `budget` padded tokens.
 
     Example:
         >>> list(_batches([3, 600, 500], 1024))
@@ -159,8 +159,8 @@ def _cores() -> int:
 def _multiplies_int8_exactly() -> bool:
     """Whether the fast int8 kernel is exact on this processor.
 
-    On x86-64 without VNNI it adds pairs of products in 16 bits, which can overflow. onnxruntime has a slower exact kernel
-    for that case, so that vectors are the same on every machine. Where the processor is unknown, the exact kernel is used.
+    On x86-64 without VNNI, it adds pairs of products in 16 bits, which can overflow. onnxruntime has a slower exact kernel
+    for that case, so that vectors are the same on every machine. If the processor is unknown, the exact kernel is used.
     Source: onnxruntime_session_options_config_keys.h, kOrtSessionOptionsAvx2PrecisionMode.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):

@@ -1,6 +1,6 @@
-"""Turns texts into vectors with an embeddings endpoint that speaks OpenAI's protocol.
+"""Turns texts into vectors with an OpenAI-compatible embeddings endpoint.
 
-Replies are checked before they become vectors. Requests run in an event loop in a thread of its own, where they can be
+Replies are checked before their vectors are used. Requests run in an event loop in a separate thread, where they can be
 cancelled while a reply trickles in.
 """
 
@@ -29,12 +29,12 @@ class EndpointEmbedder:
         model: The model's name on the server.
         base_url: For example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
         api_key: Sent as the bearer token.
-        question_s: Seconds for one text; after that, a question is searched by its words only.
-        batch_s: Seconds for each try of a call with many texts.
-        tries: Tries of a call with many texts, if the server is busy, fails, or cannot be reached.
+        question_s: Time limit in seconds for a single text; after that, a question's search uses only its words.
+        batch_s: Time limit in seconds for each try of a call with many texts.
+        tries: Number of tries for a call with many texts if the server is busy, fails, or cannot be reached.
     """
 
-    languages: frozenset[str] = frozenset()  # depends on the model, which does not say
+    languages: frozenset[str] = frozenset()  # unknown, because the server does not report which languages a model supports
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class EndpointEmbedder:
 
     @cached_property
     def dimension(self) -> int:
-        """The dimension of the vectors, found by embedding one word."""
+        """The dimension of the vectors, determined by embedding one word."""
         return int(self._call(["dimension"]).shape[1])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeds texts: (n, d) float32, unit rows, in order.
+        """Embeds texts. Returns an (n, d) float32 array of unit vectors, in the order of the texts.
 
         Raises:
             EmbedderError: The endpoint failed, took too long, or did not send one finite vector per text.
@@ -75,7 +75,9 @@ class EndpointEmbedder:
         parts = [self._call(texts[i : i + _TEXTS_PER_CALL]) for i in range(0, len(texts), _TEXTS_PER_CALL)]
         dimensions = {part.shape[1] for part in parts}
         if len(dimensions) > 1:
-            raise EmbedderError(f"{self._host} sent vectors of different lengths: {sorted(dimensions)}")
+            raise EmbedderError(
+                f"{self._host} sent vectors with different dimensions: {sorted(dimensions)}", "check the embeddings server"
+            )
         return np.concatenate(parts)
 
     def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -85,24 +87,26 @@ class EndpointEmbedder:
             vectors = asyncio.run_coroutine_threadsafe(request, self._loop).result()
         except openai.AuthenticationError:
             raise EmbedderError(
-                f"{self._host} refused the key", "set OPENAI_API_KEY, or use the shipped embedder"
+                f"{self._host} rejected the API key", "check OPENAI_API_KEY, or use the shipped embedder"
             ) from None
         except (TimeoutError, openai.APITimeoutError):
             raise EmbedderError(
-                f"no embeddings from {self._host} within {limit_s * tries:g} s",
+                f"{self._host} sent no embeddings within {limit_s * tries:g} s",
                 "use a faster server, or the shipped embedder",
             ) from None
         except Exception as error:  # a server may send replies of any shape; its message may contain the key
             raise EmbedderError(
-                f"no embeddings from {self._host}: {type(error).__name__}", f"check that it runs and serves {self._model!r}"
+                f"{self._host} sent no embeddings ({type(error).__name__})",
+                f"check that the server is running and offers the model {self._model!r}",
             ) from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             raise EmbedderError(
-                f"{self._host} sent an array of shape {vectors.shape} for {len(texts)} texts, or values that are not finite"
+                f"{self._host} sent an array of shape {vectors.shape} for {len(texts)} texts, or non-finite values",
+                "check the embeddings server",
             )
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not lengths.all():
-            raise EmbedderError(f"{self._host} sent a vector of length 0")
+            raise EmbedderError(f"{self._host} sent a vector of length 0", "check the embeddings server")
         return np.asarray(vectors / lengths, np.float32)
 
     async def _request(self, texts: Sequence[str], limit_s: float, retries: int) -> NDArray[np.float32]:

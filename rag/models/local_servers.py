@@ -1,6 +1,6 @@
-"""Finds model servers that run on this machine, by their default ports. Never uses one without being configured.
+"""Finds model servers that run on this machine, by their default ports. Using one requires configuring it.
 
-One request for the list of models is sent to each; it has no text of the user.
+Each server receives one request, for its list of models, which contains none of the user's text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that is running, and its models."""
+    """A running server and its models."""
 
     name: str
     base_url: str
@@ -27,7 +27,7 @@ class LocalServer:
 
 
 def find_local_servers(candidates: Sequence[tuple[str, str]] = DEFAULT_SERVERS) -> list[LocalServer]:
-    """Returns the servers that are running.
+    """Returns the model servers that are running.
 
     Args:
         candidates: (name, address) of each server to look for.
@@ -54,4 +54,4 @@ def _probe(candidate: tuple[str, str]) -> LocalServer | None:
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
-        """Follows no redirect."""
+        """Does not follow the redirect."""

@@ -1,4 +1,4 @@
-"""Lists folders and reads files, never outside the folder that the user named. It does not know what is in the files."""
+"""Lists folders and reads files, never outside the folder that the user named. Does not know what the files contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from rag.errors import ReadError, SourceError
 from rag.sources.records import FolderListing, FoundFile, storable_name
 
-# Files without text: skipped in a folder, and counted. Every other file is tried.
+# Extensions of files without text, which are skipped and counted in a folder. Parsing is tried on all other files.
 _NOT_DOCUMENTS = frozenset(
     """.png .jpg .jpeg .gif .bmp .tif .tiff .webp .ico .svg .heic .psd .mp3 .wav .ogg .flac .m4a .mp4 .mov .avi .mkv .webm
     .zip .tar .gz .bz2 .xz .7z .rar .jar .exe .dll .so .dylib .o .a .class .pyc .pyo .wasm .bin .iso .dmg .ttf .otf .woff
@@ -24,13 +24,13 @@ _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
 def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> FolderListing:
-    """Lists the files below a folder, sorted by path. Hidden files and links that lead out of the folder are skipped.
+    """Lists the files in a folder and its subfolders, sorted by path. Skips hidden files and links that lead outside.
 
     Args:
-        root: The folder. A file `.ragignore` in it has patterns to exclude, in the syntax of `.gitignore`.
-        index: The index's own folder, which may lie inside and is skipped.
-        include: Patterns to include, same syntax; without any, everything is included.
-        exclude: Patterns to exclude.
+        root: The folder. A `.ragignore` file in it may list patterns to exclude, in `.gitignore`'s syntax.
+        index: The index's own folder, which is skipped if it is inside `root`.
+        include: Patterns to include, in the same syntax; if there are none, everything is included.
+        exclude: Further patterns to exclude.
 
     Raises:
         SourceError: The folder does not exist or cannot be read.
@@ -39,9 +39,11 @@ def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: S
         with os.scandir(root):
             pass
     except FileNotFoundError:
-        raise SourceError(f"no folder {str(root)!r}", "check the path; nothing was removed from the index") from None
+        raise SourceError(
+            f"there is no folder {str(root)!r}", "check the path; nothing was removed from the index"
+        ) from None
     except NotADirectoryError:
-        raise SourceError(f"{str(root)!r} is a file, not a folder", "`rag add` takes a single file") from None
+        raise SourceError(f"{str(root)!r} is a file, not a folder", "to add a single file, use `rag add`") from None
     except OSError as error:
         raise SourceError(
             f"{str(root)!r} cannot be read ({error.strerror})", "check its permissions; nothing was removed from the index"
@@ -71,13 +73,13 @@ def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: S
 
 
 def _exclusion(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
-    """Returns a predicate: whether the file with this path below the folder is excluded."""
+    """Returns a function that decides whether a file is excluded, from the file's path relative to the folder."""
     lines = list(exclude)
     try:
         lines += (root / IGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         pass
-    except OSError as error:  # without it, files would be imported that the user excluded
+    except OSError as error:  # without the patterns, rag would import files that the user excluded
         raise SourceError(
             f"{IGNORE} in {str(root)!r} cannot be read ({error.strerror})", "check its permissions, or remove it"
         ) from error
@@ -89,12 +91,15 @@ def _exclusion(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Ca
         excluded = GitIgnoreSpec.from_lines(lines)
         included = GitIgnoreSpec.from_lines(include) if include else None
     except ValueError as error:
-        raise SourceError(f"invalid pattern ({error})", f"check {IGNORE}, include and exclude") from error
+        raise SourceError(f"invalid pattern ({error})", f"correct it in {IGNORE}, include or exclude") from error
     return lambda source: excluded.match_file(source) or (included is not None and not included.match_file(source))
 
 
 def _entries(folder: Path, index: str, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:
-    """Yields every file below a folder. Linked folders are not entered: no loops. Appends what cannot be listed."""
+    """Yields every file in a folder and its subfolders, and appends subfolders that cannot be listed to `unreadable`.
+
+    Linked folders are not entered, which avoids loops.
+    """
     folders = [os.fspath(folder)]
     while folders:
         current = folders.pop()
@@ -122,7 +127,7 @@ def _as_file(entry: os.DirEntry[str], source: str, real_root: str) -> FoundFile 
         if entry.is_symlink() and not os.path.realpath(entry.path).startswith(real_root + os.sep):
             return None
         status = entry.stat()
-    except OSError as error:  # a link to nothing, or to itself
+    except OSError as error:  # a link that leads nowhere or to itself
         return None if entry.is_symlink() else FoundFile(source, Path(entry.path), 0, 0, 0, str(error.strerror))
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -142,14 +147,14 @@ def find_file(path: Path, source: str) -> FoundFile:
     """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", source)
     if scheme:
-        raise SourceError(f"{scheme.group(1)} addresses are not supported", "use http, https or a file path")
+        raise SourceError(f"{scheme.group(1)} addresses are not supported", "use an http or https address, or a file path")
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"{str(path)!r} cannot be read ({reason})", "check the path") from None
+        raise SourceError(f"{str(path)!r} cannot be read ({reason})", "check the path and its permissions") from None
     if not stat.S_ISREG(status.st_mode):
-        raise SourceError(f"{str(path)!r} is neither a file nor a folder", "name a file or a folder")
+        raise SourceError(f"{str(path)!r} is neither a file nor a folder", "give the path of a file or a folder")
     return FoundFile(source, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -160,14 +165,17 @@ def read_bytes(found: FoundFile, max_mb: int) -> bytes:
         ReadError: The file cannot be read, or is larger than `max_mb` megabytes.
     """
     if found.problem:
-        raise ReadError(found.problem)
+        raise ReadError(f"it cannot be read ({found.problem})", "check the file's permissions")
     if found.size > max_mb * 1_000_000:
         raise ReadError(
-            f"it has {found.size / 1e6:.0f} MB, more than the {max_mb} MB allowed", "raise max_file_mb, or split the file"
+            f"its size is {found.size / 1e6:.0f} MB, more than the {max_mb} MB allowed",
+            "increase the setting max_file_mb, or split the file",
         )
     try:
         return found.path.read_bytes()
     except PermissionError:
         raise ReadError("no permission to read it", "check the file's permissions") from None
     except OSError as error:
-        raise ReadError(f"it cannot be read ({error.strerror})", "check the file") from error
+        raise ReadError(
+            f"it cannot be read ({error.strerror})", "check that the file is still there and can be opened"
+        ) from error

@@ -1,9 +1,9 @@
-"""The process that parses files: bytes arrive over a pipe, documents or pictures go back. Its memory is limited.
+"""The process that parses files: it receives bytes over a pipe and returns documents or pictures. Its memory is limited.
 
     python -P -m rag.sources.parser_child [--ocr]
 
-It cannot write files. With --ocr it recognises the text of scanned pages and sends a heartbeat after each page. It ends
-when its pipe does.
+It cannot write files. With --ocr, it recognises the text on scanned pages and sends a heartbeat after each page. It ends
+when the pipe is closed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from rag.sources.parsers import parse
 _MEMORY = 1_200_000_000  # bytes of address space, a third of them for libraries
 _MEMORY_PER_BYTE = 8  # added for each byte of the file
 _MEMORY_OCR = 2_500_000_000  # added for the recognition engine
-_OUT_OF_MEMORY = {"error": "parsing it takes too much memory", "hint": "save it in parts, or as text"}
+_OUT_OF_MEMORY = {
+    "error": "parsing it takes too much memory",
+    "hint": "split it into smaller files, or save it as plain text",
+}
 
 
 def main(parent: ParentConnection) -> None:
@@ -47,7 +50,7 @@ def _picture(message: dict[str, Any], data: bytes) -> bytes:
 
 
 def _limit_memory(size: int) -> None:
-    """Limits memory according to the size of a file in bytes. On Windows, which has no such limit, only time is limited."""
+    """Limits memory according to a file's size in bytes. Windows offers no such limit, so only time is limited there."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,7 +1,7 @@
-"""Parses files that could break a parser in a child process with limits on time and memory.
+"""Uses a child process with limits on time and memory to parse files that could crash a parser.
 
-A file that makes a parser crash, loop or exhaust memory costs only its own line in the report: the next file gets a new
-child.
+If a file makes a parser crash, loop or exhaust memory, only that file is reported as failed: the next file is parsed in a
+new child process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rag.sources.parsers import parse
 from rag.sources.records import ParsedFile
 
 _LIMIT_S = 30.0  # for a file of ordinary size
-_BYTES_PER_S = 1_000_000  # extra time for what a file has beyond that size
+_BYTES_PER_S = 1_000_000  # above the ordinary size, a file gets one extra second per so many bytes
 _ORDINARY_BYTES = 20_000_000
 _CHILD = "rag.sources.parser_child"
 
@@ -27,8 +27,8 @@ class Parser:
     """Parses files. Safe to share between threads; close it when done.
 
     Args:
-        limit_s: Seconds one file of ordinary size may take; with OCR, seconds each page may take.
-        ocr: Whether the text of scanned pages is recognised.
+        limit_s: Time limit in seconds for one file of ordinary size; with OCR, for each page.
+        ocr: Whether to recognise the text on scanned pages.
     """
 
     def __init__(self, limit_s: float = _LIMIT_S, *, ocr: bool = False) -> None:
@@ -43,28 +43,28 @@ class Parser:
 
         Raises:
             ReadError: The file has no text that rag can read, or parsing took too much time or memory.
-            RagError: The parser was closed meanwhile, which says nothing about the file.
+            RagError: The parser was closed in the meantime; the file itself may be fine.
         """
         if not data or data.isspace() or is_plain_text(data, name):
             return parse(data, name)
         return _decoded(self._request({"name": name}, data))
 
     def picture(self, data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
-        """Returns a page of a PDF as a PNG with the lines of some spans marked; see `rag.sources.parsers.pdf.picture`.
+        """Returns a page of a PDF as a PNG with the given spans highlighted; see `rag.sources.parsers.pdf.picture`.
 
         Raises:
             ReadError: The page cannot be drawn, or drawing took too much time or memory.
-            RagError: The parser was closed meanwhile.
+            RagError: The parser was closed in the meantime.
         """
         page_starts = [(anchor.start, anchor.page) for anchor in anchors]
         return self._request({"page": page, "spans": list(spans), "anchors": page_starts}, data).payload
 
     def close(self) -> None:
-        """Ends the child, even while it is parsing."""
+        """Ends the child process, even while it is parsing."""
         self._closed = True
         child = self._child
         if child is not None:
-            child.kill()  # subtle: without the lock, which the thread that waits for the child holds until then
+            child.kill()  # subtle: without the lock, which a thread that waits for the child holds until the child ends
         with self._lock:
             self._end_child()
 
@@ -77,7 +77,7 @@ class Parser:
             except (ChildTimeoutError, ChildCrashError) as error:
                 raise self._translated(error) from None
             if len(data) > _ORDINARY_BYTES:
-                self._end_child()  # it would keep the memory that it took
+                self._end_child()  # otherwise it would keep the memory that it allocated
         if "error" in reply.message:
             raise ReadError(str(reply.message["error"]), str(reply.message["hint"]))
         return reply
@@ -86,8 +86,13 @@ class Parser:
         if self._closed:
             return RagError("parsing was stopped")
         if isinstance(error, ChildTimeoutError):
-            return ReadError(f"parsing it took more than {error.limit_s:.0f} s", "save it again, or in parts, or as text")
-        return ReadError("its parser crashed (or ran out of memory)", "save it again, or as text")
+            return ReadError(
+                f"parsing it took more than {error.limit_s:.0f} s", "split it into smaller files, or save it as plain text"
+            )
+        return ReadError(
+            "its parser crashed or ran out of memory",
+            "open it in the application that created it and save it again, or save it as plain text",
+        )
 
     def _running_child(self) -> SupervisedChild:
         if self._closed:
@@ -104,8 +109,8 @@ class Parser:
 
 
 def encode_reply(parsed: ParsedFile) -> Frame:
-    """Packs documents into a frame: their fields as JSON, their texts as the payload."""
-    # A lone surrogate, which JSON can spell and nothing can store, becomes a question mark: lengths stay.
+    """Packs documents into a frame, with their fields as JSON and their texts as the payload."""
+    # A lone surrogate, which JSON can express but UTF-8 cannot, becomes a question mark, so that lengths stay the same.
     texts = [document.text.encode("utf-8", "replace") for document in parsed.documents]
     documents = [
         {

@@ -1,4 +1,4 @@
-"""What passes between sources and the import: files that were found, and the documents in them."""
+"""The records that sources hand to the import: the files that were found and the documents parsed from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag.records import Document, Failure
 
 
 def storable_name(name: str) -> str:
-    r"""Returns a file name as valid Unicode: bytes that are not UTF-8, which Python keeps as lone surrogates, are escaped.
+    r"""Returns a file name as valid Unicode. Escapes bytes that are not UTF-8, which Python turns into lone surrogates.
 
     Example:
         >>> storable_name("caf\udce9.txt")
@@ -21,15 +21,15 @@ def storable_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file on disk, not read yet.
+    """A file on disk that has not been read yet.
 
     Attributes:
-        source: Path relative to the listed folder, parts joined by "/".
-        path: Where to read it.
-        size: Bytes.
-        mtime_ns: Time of the last change of its content, nanoseconds since 1970.
-        ctime_ns: Time of the last change of its directory entry, nanoseconds since 1970.
-        problem: Why it cannot be read; empty if it may be readable.
+        source: Path relative to the listed folder, with "/" between folder names.
+        path: Path from which to read the file.
+        size: Size in bytes.
+        mtime_ns: Time of the last change to its content, in nanoseconds since 1970.
+        ctime_ns: Time of the last change to its directory entry, in nanoseconds since 1970.
+        problem: Why the file cannot be read; empty if no reason is known.
     """
 
     source: str
@@ -42,11 +42,11 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """The documents in a file: mostly one; of mail, each message and each attachment.
+    """The documents in a file: usually one; in an email file, one for each message and each attachment.
 
     Attributes:
-        documents: The `source` of each is its name inside the file; "" for the file itself.
-        failed: Parts that could not be parsed; `source` as above.
+        documents: Each document's `source` is its name inside the file, or "" if it is the file itself.
+        failed: Messages and attachments that could not be parsed, with `source` as above.
     """
 
     documents: tuple[Document, ...]
@@ -55,14 +55,15 @@ class ParsedFile:
 
 @dataclass(frozen=True, slots=True)
 class InMemoryFile:
-    """Bytes that do not come from a file on disk: a fetched page, standard input.
+    """Bytes that do not come from a file on disk, for example from a web page or from standard input.
 
     Attributes:
-        source: Its address.
-        name: A file name for it; the suffix gives its declared type.
+        source: The web address, or the name that the user gave.
+        name: A file name for the bytes, whose extension shows their declared type.
         data: The bytes.
-        metadata: Further metadata of its documents.
-        error: Why there are no bytes; empty if there are. `hint` says what to do.
+        metadata: Additional metadata for the documents.
+        error: Why the bytes could not be obtained; empty if they were.
+        hint: What the user can do about the error.
     """
 
     source: str
@@ -75,13 +76,13 @@ class InMemoryFile:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """The files below a folder.
+    """The files in a folder and its subfolders.
 
     Attributes:
         files: Files to read.
-        ignored: How many others were skipped.
-        unreadable: Sources of subfolders that could not be listed. Documents from them count as still there.
-        excluded: Sources of files that the user's patterns exclude. Their documents are removed.
+        ignored: Number of other files, which were skipped.
+        unreadable: Sources of subfolders that could not be listed. Documents imported from them earlier are kept.
+        excluded: Sources of files that the user's patterns exclude. Their documents are removed from the index.
     """
 
     files: tuple[FoundFile, ...]

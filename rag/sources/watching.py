@@ -1,4 +1,4 @@
-"""Reports when something in a folder changes. The home of watchfiles."""
+"""Reports when something in a folder changes. The only module that imports watchfiles."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from pathlib import Path
 
 import watchfiles
 
-_STEP_MS, _DEBOUNCE_MS = 200, 1_600  # editors write a new file, rename and touch it: changes close together are one
-_CHECK_MS = 1_000  # how often it is checked that the folder is still the one being watched
-_AT_LEAST_S = 30.0  # network disks report no changes; a check now and then costs little
+_STEP_MS, _DEBOUNCE_MS = (
+    200,
+    1_600,
+)  # editors write, rename and touch a file in quick succession, which counts as one change
+_CHECK_MS = 1_000  # how often rag checks that the path still leads to the folder that is being watched
+_AT_LEAST_S = 30.0  # network drives do not report changes, and an occasional check costs little
 
 
 def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
-    """Yields at once, then whenever something in a folder changes, and at least every 30 s.
+    """Yields immediately, then whenever something in a folder changes, and at least every 30 s.
 
-    When the folder disappears and comes back, that counts as a change.
+    A folder that disappears and comes back counts as changed.
 
     Args:
         folder: The folder to watch, with everything below it.
-        stop: Ends the watch within a second after it is set.
+        stop: Ends the watch within a second of being set.
     """
     yield
     last = time.monotonic()
@@ -47,7 +50,7 @@ def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
             if changes or was_replaced or time.monotonic() - last > _AT_LEAST_S:
                 yield
                 last = time.monotonic()
-            if was_replaced:  # a new folder of the same name needs a new watch
+            if was_replaced:  # a new folder with the same name needs a new watch
                 break
 
 

@@ -1,8 +1,8 @@
-"""Fetches a web page that the user named, protected against server-side request forgery.
+"""Fetches a web page that the user named, with protection against server-side request forgery.
 
-Only http and https. The host is resolved once, all its addresses must be public, and the connection goes to the address
-that was checked: a name that resolves differently the second time (DNS rebinding) gains nothing. The same holds for each
-redirect. Size, time and redirects are limited; robots.txt is obeyed. The home of http.client.
+Only http and https are allowed. The host is resolved once, all its addresses must be public, and the connection goes to the
+address that was checked, so a name that resolves differently the second time (DNS rebinding) achieves nothing. The same
+applies to each redirect. Size, time and the number of redirects are limited, and robots.txt is obeyed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from urllib.robotparser import RobotFileParser
 from rag.errors import ReadError, SourceError
 from rag.text.unicode_text import ASCII_CONTROLS
 
-AGENT = "rag"  # as robots.txt calls it
+AGENT = "rag"  # rag's name in robots.txt
 _MAX_REDIRECTS = 5
 _MAX_ROBOTS_BYTES = 500_000  # the rest of robots.txt is ignored
 _READ_BYTES = 65_536
-_TOLERANCE_S = 0.05  # another thread shuts the connection down, a moment off the deadline
-_PORTS = frozenset({80, 443})  # and those above 1023: the others belong to other services
+_TOLERANCE_S = 0.05  # another thread shuts the connection down, slightly before or after the deadline
+_PORTS = frozenset({80, 443})  # allowed, as are those above 1023; the others belong to other services
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # the last 32 bits are an IPv4 address
 _HEADERS = {
@@ -49,11 +49,11 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A fetched page.
+    """A web page that was fetched.
 
     Attributes:
         url: The address after all redirects.
-        name: A file name for the page; the suffix follows the declared content type.
+        name: A file name for the page, with an extension that matches the declared content type.
         data: The body. Text in a declared encoding other than UTF-8 is converted to UTF-8.
         etag: The ETag header; empty if there is none.
         modified: The Last-Modified header; empty if there is none.
@@ -71,8 +71,8 @@ class Fetcher:
 
     Args:
         allow_private: Whether hosts on this machine and on private networks are allowed.
-        max_bytes: Limit for one page, decompressed.
-        limit_s: Seconds for one page, with all its redirects and robots.txt.
+        max_bytes: Size limit for one page after decompression.
+        limit_s: Time limit in seconds for one page, including its redirects and robots.txt.
     """
 
     def __init__(self, *, allow_private: bool = False, max_bytes: int = 20_000_000, limit_s: float = 30.0) -> None:
@@ -86,10 +86,10 @@ class Fetcher:
         return ssl.create_default_context()
 
     def fetch(self, url: str, etag: str = "", modified: str = "") -> FetchedPage | None:
-        """Fetches a page. Returns None where the page has not changed since the version with this etag or date.
+        """Fetches a page. Returns None if the page has not changed since the version with this ETag or date.
 
         Raises:
-            SourceError: The address is not that of a web page.
+            SourceError: The address is not a web page's address.
             ReadError: The page cannot be fetched.
         """
         deadline = time.monotonic() + self._limit_s
@@ -108,8 +108,13 @@ class Fetcher:
             try:
                 current = normalized_url(urljoin(current, target))
             except SourceError as error:
-                raise ReadError(f"it redirects to an address that rag does not fetch ({error})") from None
-        raise ReadError(f"it redirects more than {_MAX_REDIRECTS} times", "open it in a browser and save what it shows")
+                raise ReadError(
+                    f"it redirects to an address that rag does not fetch ({error})",
+                    "open the page in a browser, save it, then add the file",
+                ) from None
+        raise ReadError(
+            f"it redirects more than {_MAX_REDIRECTS} times", "open the page in a browser, save it, then add the file"
+        )
 
     def _check_robots(self, url: str, deadline: float) -> None:
         parts = urlsplit(url)
@@ -126,15 +131,18 @@ class Fetcher:
                     rules.parse([])
             self._robots[host] = rules
         if not self._robots[host].can_fetch(AGENT, url):
-            raise ReadError("its robots.txt forbids programs to fetch it", "save the page from a browser and add the file")
+            raise ReadError(
+                "the site's robots.txt does not allow programs to fetch it",
+                "open the page in a browser, save it, then add the file",
+            )
 
     @contextlib.contextmanager
     def _response(self, url: str, headers: Mapping[str, str], deadline: float) -> Iterator[http.client.HTTPResponse]:
-        """Yields a response whose body is still unread. Another thread shuts the connection down at the deadline."""
+        """Yields a response whose body has not been read. Another thread shuts the connection down at the deadline."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         address = self._resolve(host, port, deadline)
-        sockets: list[socket.socket] = []  # the current one: TLS wraps the first into a second
+        sockets: list[socket.socket] = []  # the current socket: TLS wraps the first one in a second
         watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), _shut_down, (sockets,))
         watchdog.daemon = True
         try:
@@ -151,7 +159,7 @@ class Fetcher:
                 yield reply
         except (OSError, http.client.HTTPException, ValueError) as error:
             if time.monotonic() >= deadline - _TOLERANCE_S:
-                raise ReadError(f"it took more than {self._limit_s:.0f} s", "try again later") from None
+                raise ReadError(f"fetching it took more than {self._limit_s:.0f} s", "try again later") from None
             raise ReadError(f"{host} cannot be reached ({_short(error)})", "check the address and the network") from error
         finally:
             watchdog.cancel()
@@ -159,7 +167,7 @@ class Fetcher:
                 connection_socket.close()
 
     def _resolve(self, host: str, port: int, deadline: float) -> str:
-        """Returns one address of a host, all of whose addresses must be public."""
+        """Returns one of a host's addresses after checking that all of them are public."""
         resolver = ThreadPoolExecutor(1)  # the system's resolver has no time limit
         try:
             lookup = resolver.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
@@ -174,20 +182,23 @@ class Fetcher:
         if not self._allow_private and not all(map(is_public, addresses)):
             raise ReadError(
                 f"{host} is on this machine or a private network",
-                "rag fetches public pages only; to allow others: RAG_PRIVATE_URLS=allow",
+                "rag fetches only public pages; to allow private ones, set RAG_PRIVATE_URLS=allow",
             )
         return addresses[0]
 
     def _body(self, reply: http.client.HTTPResponse, limit: int, deadline: float, *, truncate: bool = False) -> bytes:
         encoding = reply.headers.get("Content-Encoding", "identity").lower()
         if encoding not in ("identity", "", "gzip", "x-gzip"):
-            raise ReadError(f"its compression is not supported ({encoding[:20]!r})")
+            raise ReadError(
+                f"its compression is not supported ({encoding[:20]!r})",
+                "open the page in a browser, save it, then add the file",
+            )
         decompressor = zlib.decompressobj(31) if "gzip" in encoding else None
         body = bytearray()
         while time.monotonic() < deadline:
             part = reply.read1(_READ_BYTES)
             if not part:
-                missing = reply.length or 0  # what Content-Length promised
+                missing = reply.length or 0  # bytes that Content-Length announced but that have not arrived
                 if truncate or not missing:
                     return bytes(body)
                 if time.monotonic() >= deadline - _TOLERANCE_S:
@@ -196,27 +207,30 @@ class Fetcher:
             try:
                 body += decompressor.decompress(part, limit + 1 - len(body)) if decompressor else part
             except zlib.error:
-                raise ReadError("the data received is damaged", "try again later") from None
+                raise ReadError("the server sent damaged data", "try again later") from None
             if len(body) > limit or (decompressor and decompressor.unconsumed_tail):
                 if truncate:
                     return bytes(body[:limit])
                 raise ReadError(
-                    f"it has more than {limit // 1_000_000} MB", "save the page from a browser and add the file"
+                    f"its size is more than {limit // 1_000_000} MB",
+                    "open the page in a browser, save it, then add the file",
                 )
-        raise ReadError(f"it took more than {self._limit_s:.0f} s", "try again later")
+        raise ReadError(f"fetching it took more than {self._limit_s:.0f} s", "try again later")
 
 
 def normalized_url(url: str) -> str:
-    """Returns the address to fetch and to remember: without fragment, the host in ASCII, the path quoted.
+    """Returns the address to fetch and store: without its fragment, with the host in ASCII and the path percent-encoded.
 
     Raises:
-        SourceError: The address is not that of a web page.
+        SourceError: The address is not a web page's address.
 
     Example:
         >>> normalized_url("HTTPS://Example.ORG/a b#part")
         'https://example.org/a%20b'
     """
-    invalid = SourceError(f"{url[:200]!r} is not the address of a web page", "an address begins with http:// or https://")
+    invalid = SourceError(
+        f"{url[:200]!r} is not the address of a web page", "use an address of the form https://example.org/page"
+    )
     if any(character in ASCII_CONTROLS or character == "\\" for character in url):
         raise invalid
     try:
@@ -229,9 +243,11 @@ def normalized_url(url: str) -> str:
     if parts.scheme.lower() not in ("http", "https") or not ascii_host:
         raise invalid
     if "@" in parts.netloc:
-        raise SourceError("an address with a user name is not fetched", "leave out the part before the @")
+        raise SourceError(
+            "rag does not fetch an address that contains a user name", "remove the user name, the password and the @"
+        )
     if port is not None and port not in _PORTS and port < 1024:
-        raise SourceError(f"port {port} is not a port of web pages", "check the address")
+        raise SourceError(f"rag does not fetch pages from port {port}", "use port 80, 443, or one above 1023")
     netloc = f"[{ascii_host}]" if ":" in ascii_host else ascii_host
     netloc += f":{port}" if port is not None and port != {"http": 80, "https": 443}[parts.scheme.lower()] else ""
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
@@ -240,7 +256,7 @@ def normalized_url(url: str) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is public. An IPv4 address inside an IPv6 address must be public too.
+    """Whether an IP address is public. An IPv4 address embedded in an IPv6 address must be public too.
 
     Example:
         >>> [is_public(a) for a in ("8.8.8.8", "10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::")]
@@ -261,7 +277,9 @@ def is_public(address: str) -> bool:
 
 def _check_status(reply: http.client.HTTPResponse) -> None:
     if reply.status in (401, 402, 403, 407):
-        raise ReadError(f"the server requires a login ({reply.status})", "save the page from a browser and add the file")
+        raise ReadError(
+            f"the server requires a login ({reply.status})", "log in with a browser, save the page, then add the file"
+        )
     if reply.status in (404, 410):
         raise ReadError(f"the server has no such page ({reply.status})", "check the address")
     if reply.status != 200:

@@ -1,4 +1,4 @@
-"""Detects the language of a text. The only home of py3langid, which is loaded only for text that is not clearly English."""
+"""Detects a text's language. The only module that uses py3langid, which is loaded only if a text is not clearly English."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 _UNSUPPORTED = (
-    "{what} in {language}, and the shipped embedder was made for English: passages are found by their words more than by"
-    " their meaning. A multilingual embedder finds both: set embedder to 'openai:<model>', then run `rag reindex`."
+    "{what} in {language}, but the shipped embedder was made for English, so passages are found more by their wording than"
+    " by their meaning. To search by both, set embedder to a multilingual model, 'openai:<model>', then run `rag reindex`."
 )
 
 ENGLISH = "en"
-_PART = 2_000  # code points examined of the beginning, the middle and the end
-_MIN_LETTERS = 60  # with fewer, the language of a document in a shared alphabet stays unknown
-_ENGLISH_SHARE = 0.25  # of English function words: 95 % of English paragraphs have more, none in other languages does
-_MIN_PROBABILITY = 0.9  # of a detected language
-_MIN_WORDS = 3  # of a question
+_PART = 2_000  # code points examined at the beginning, in the middle and at the end
+_MIN_LETTERS = 60  # with fewer, the language of a document in an alphabet that languages share stays unknown
+_ENGLISH_SHARE = 0.25  # share of English function words: 95 % of English paragraphs have more, but no others do
+_MIN_PROBABILITY = 0.9  # for a detected language
+_MIN_WORDS = 3  # in a question
 _NO_LANGUAGE = "zxx"  # py3langid's code for "no language"
 _WORD = re.compile(r"[^\W\d_]+")
-# Scripts that only one language uses: code, characters, least share of the letters. Japanese has Han characters too, but
-# never without Kana.
+# Scripts that only one language uses: its code, its characters, and their smallest share of the letters. Japanese also uses
+# Han characters, but never without Kana.
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]"), 0.05),
     ("ko", re.compile("[\uac00-\ud7af]"), 0.5),
@@ -38,7 +38,7 @@ _SCRIPTS = (
 
 
 def language_of(text: str) -> str:
-    """Returns the language of a document as an ISO 639-1 code; empty if unknown.
+    """Returns a document's language as an ISO 639-1 code; empty if unknown.
 
     Example:
         >>> language_of("The ferry was laid up in 2020 after a fire in the engine room, and the crew was sent home.")
@@ -57,11 +57,11 @@ def language_of(text: str) -> str:
 
 
 def language_of_question(question: str, common: Container[str]) -> str:
-    """Returns the language of a question as an ISO 639-1 code; empty if it is English or unknown.
+    """Returns a question's language as an ISO 639-1 code; empty if it is English or unknown.
 
     Args:
         question: The question as asked.
-        common: The most common stems of English; where they prevail, py3langid is not loaded.
+        common: The most common English stems; if most of the question's stems are among them, py3langid is not loaded.
 
     Example:
         >>> language_of_question("What did India raise?", ()), language_of_question("印度提出了什么？", ())
@@ -80,13 +80,13 @@ def language_of_question(question: str, common: Container[str]) -> str:
 
 
 def language_notice(question: str, documents: Sequence[str], supported: frozenset[str], common: Container[str]) -> str:
-    """Returns a notice if the question or most passages are in a language that the embedder was not made for; else "".
+    """Returns a notice if the question or most passages are in a language that the embedder was not made for; otherwise "".
 
     Args:
         question: The question as asked.
-        documents: The language of each passage found; "" if unknown.
+        documents: The language of each passage that was found; "" if unknown.
         supported: The languages that the embedder was made for.
-        common: The most common stems of English.
+        common: The most common English stems.
     """
     foreign = Counter(code for code in documents if code and code not in supported)
     of_question = language_of_question(question, common)
@@ -97,9 +97,9 @@ def language_notice(question: str, documents: Sequence[str], supported: frozense
     code = foreign.most_common(1)[0][0] if are_passages_foreign else of_question
     is_same = are_passages_foreign and is_question_foreign and code == of_question
     what = (
-        "The question and what was found are"
+        "The question and the passages found are"
         if is_same
-        else "What was found is"
+        else "The passages found are"
         if are_passages_foreign
         else "The question is"
     )
@@ -107,7 +107,7 @@ def language_notice(question: str, documents: Sequence[str], supported: frozense
 
 
 def language_name(code: str) -> str:
-    """Returns the English name of a language; its code if the name is unknown.
+    """Returns a language's English name, or its code if the name is unknown.
 
     Example:
         >>> language_name("de"), language_name("q?")

@@ -1,7 +1,7 @@
-"""Finds quoted words in a text, to the character. Pure; no model.
+"""Finds quoted words in a text and their exact position. Pure; uses no model.
 
-A quotation matches exactly, or with differences in white space, quotation marks, dashes and invisible characters only.
-There is no fuzzy matching.
+A quotation must match exactly, or differ only in white space, quotation marks, dashes and invisible characters. There is no
+fuzzy matching.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from rag.text.unicode_text import plain_punctuation
 QuoteMatch = tuple[int, int, Literal["exact", "normalised"]]
 
 _SPACES = re.compile(r"\s+")
-# An opening mark does not follow a word, a closing mark does not precede one: 27" is not a quotation. A quotation may span
-# a line break but not a paragraph.
+# An opening mark must not follow a word, and a closing mark must not precede one, so 27" starts no quotation. A quotation
+# may span a line break but not a paragraph break.
 _QUOTATION = re.compile(
     r'(?<![\w"])"(?=\S)((?:[^"\n]|\n(?![^\S\n]*\n)){2,2000}?)(?<=\S)"(?!\w)'
     r"|“((?:[^“”\n]|\n(?![^\S\n]*\n)){2,2000})”"
@@ -35,7 +35,7 @@ def find_quote(quote: str, text: str) -> QuoteMatch | None:
         text: The text to search.
 
     Returns:
-        (start, end, verdict) of the first match, offsets into `text`; None if there is none.
+        (start, end, verdict) for the first match, with offsets into `text`; None if there is no match.
 
     Example:
         >>> find_quote('the "new"  plan', "So “the “new” plan” it is")
@@ -58,7 +58,7 @@ def find_quote(quote: str, text: str) -> QuoteMatch | None:
 
 
 def _normalised(text: str) -> tuple[str, list[int]]:
-    """Returns the text with plain marks and single spaces, and for each character its offset in the original."""
+    """Returns the text with plain punctuation and single spaces, and each character's offset in the original."""
     kept: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
@@ -74,7 +74,7 @@ def _normalised(text: str) -> tuple[str, list[int]]:
 
 
 def quotations(text: str) -> list[tuple[int, int]]:
-    """Returns (start, end) of the words inside each pair of quotation marks.
+    """Returns (start, end) for the words inside each pair of quotation marks.
 
     Example:
         >>> [text[a:b] for text in ['a 27" screen, "as it is"'] for a, b in quotations(text)]
@@ -88,10 +88,10 @@ def find_quotation(quotation: str, text: str) -> QuoteMatch | None:
 
     Args:
         quotation: The words between quotation marks.
-        text: The text to search, which must have all parts of the quotation in order.
+        text: The text to search, which must contain all parts of the quotation in order.
 
     Returns:
-        (start, end, verdict) from the first character to the last; None if the text does not have them.
+        (start, end, verdict) for the span from the first part to the last; None if the text does not contain them all.
 
     Example:
         >>> find_quotation("we agreed … on rules,", "There we agreed, at last, on rules of trade.")

@@ -1,8 +1,8 @@
-"""Splits text into sentences with exact offsets: the unit of an extracted answer and of a citation.
+"""Splits text into sentences, the units of extracted answers and citations, with exact offsets.
 
-Rules, not a model: linear in the length of the text, the same on every machine, independent of the language. A line break
-ends a sentence only where the layout shows it (blank line, list item, heading, table row, a short line), since text from
-PDF pages breaks its lines anywhere. Does not know passages.
+The rules need no model: they take time linear in the length of the text, give the same result on every machine, and do not
+depend on the language. A line break ends a sentence only if the layout shows it (a blank line, a list item, a heading, a
+table row, a short line), because lines on PDF pages may break anywhere. Does not know passages.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 from rag.text.dates import MONTH_ABBREVIATIONS
 
-# A full stop after one of these does not end a sentence (lower case, without the stop).
+# A full stop after one of these (listed in lower case, without the stop) does not end a sentence.
 _ABBREVIATIONS = frozenset(
     """mr mrs ms dr prof sr jr st gen col lt sgt capt cmdr gov sen rep pres hon rev fr messrs mt ft
     sept mon tue tues wed thu thur thurs fri sat sun
     inc ltd co corp plc bros dept univ assn est no nos vol vols pp pg fig figs eq eqs sec ch ed eds al cf ca vs viz
     approx e.g i.e etc a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.c a.d""".split()
 ) | {month for month in MONTH_ABBREVIATIONS if month != "may"}
-# These often do end a sentence: a capital letter after them decides.
+# These often do end a sentence: they do if a capital letter follows.
 _OFTEN_LAST = frozenset(
     {"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n", "e.u", "d.c", "ph.d", "jr", "sr", "al"}
 )
@@ -31,7 +31,9 @@ _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
 _LINE_BREAK = re.compile(r"\n\s*+")
 _LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
-_LABEL = re.compile(r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: ")  # "Subject: …": each such line is a sentence
+_LABEL = re.compile(
+    r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: "
+)  # "Subject: …": consecutive lines like this are separate sentences
 _LOOK_AHEAD = 240  # code points of the next line that are examined
 _LOOK_BACK = 24  # code points before a full stop that are examined: no abbreviation is longer
 _SHORT_LINE = 0.66  # a line shorter than this share of its paragraph's widest line ends on purpose
@@ -46,8 +48,8 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
         end: Code point to stop at; None for the end of the text.
 
     Returns:
-        (start, end) of each sentence, in order, without overlap and surrounding white space. Together they cover every
-        character of the range that is not white space.
+        (start, end) of each sentence, in order, without overlaps or surrounding white space. Together they cover every
+        character in the range that is not white space.
 
     Example:
         >>> sentences("Dr. Wu left at 3 p.m. today. Why?")
@@ -74,7 +76,7 @@ def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> No
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits at line breaks that end a sentence whatever precedes them."""
+    """Splits at line breaks that end a sentence even without a full stop."""
     begin, line, widest = start, start, 0
     for match in _LINE_BREAK.finditer(text, start, end):
         length = match.start() - line

@@ -1,7 +1,7 @@
-"""Splits text into search terms: the same rule for indexing, questions and the verification of answers.
+"""Splits text into search terms, in the same way for indexing, for questions and for verifying answers.
 
-Words are case-folded, stripped of accents and stemmed; function words are dropped. Runs of a script written without spaces
-become overlapping pairs of characters. Does not know files, scores or storage.
+Words are case-folded, stripped of accents and stemmed; function words are dropped. Text in scripts without spaces becomes
+overlapping pairs of characters. Does not know files, scores or storage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import cast
 
 import Stemmer
 
-# Question words are stop words too: they show the type of the answer, not its topic.
+# Question words are stop words too, because they show the type of the answer, not its topic.
 STOP_WORDS = frozenset(
     """a about after again all also am an and any are as at be became because been before being between both but by can
     could did do does doing done down during each either else ever few for from further get got had has have having he
@@ -31,7 +31,7 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u
 _WORD = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)"
     r"|(?P<initials>\b(?:[^\W\d_]\.){2,})"  # U.S. → us
-    r"|(?P<number>\d+(?:[.,]\d+)+)"  # 98,024 → 98024; 3.5 → 3p5, since the index would split at the point
+    r"|(?P<number>\d+(?:[.,]\d+)+)"  # 98,024 → 98024; 3.5 → 3p5, because the index would split it at the point
     rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_]|[\u0300-\u036f])+)"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -47,7 +47,7 @@ def terms(text: str) -> list[str]:
         text: Any text.
 
     Returns:
-        Lower-case stems of letters and digits only; repeats are kept.
+        Lower-case stems containing only letters and digits; repeats are kept.
 
     Example:
         >>> terms("The U.S. raised 1,250 tariffs on Curaçao's exports")
@@ -57,7 +57,7 @@ def terms(text: str) -> list[str]:
 
 
 def located_terms(text: str) -> Iterator[tuple[int, str]]:
-    """Yields terms as `terms` does, each with the offset (code points) of its word in `text`."""
+    """Yields the same terms as `terms`, each with the offset of its word in `text`, in code points."""
     stem = _stemmer()
     for match in _WORD.finditer(text):
         kind, found, start = match.lastgroup, match.group(), match.start()

@@ -1,4 +1,4 @@
-"""The one list of control, invisible and look-alike characters for prompts, quotations, terminals, reports and the page."""
+"""Control, invisible and look-alike characters, for prompts, quotations, terminals, reports and the web interface."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ SOFT_HYPHEN = "\xad"
 ZERO_WIDTH_SPACE = "\u200b"
 ASCII_CONTROLS = frozenset(map(chr, (*range(0x20), 0x7F)))
 CONTROLS = ASCII_CONTROLS | frozenset(map(chr, range(0x80, 0xA0)))
-# Marks, embeddings, overrides and isolates: they change the order in which the text after them is shown.
+# Direction marks, embeddings, overrides and isolates, which change the order in which the text after them is shown.
 DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-TERMINAL_CONTROLS = CONTROLS - {"\t", "\n"} | DIRECTION_MARKS  # what can steer a terminal
-# Controls, and joiners, fillers, variation selectors, overrides and tags, with which words can be hidden from people.
+TERMINAL_CONTROLS = CONTROLS - {"\t", "\n"} | DIRECTION_MARKS  # characters that can control a terminal
+# Controls, joiners, fillers, variation selectors, overrides and tags, which can be used to hide words from people.
 INVISIBLE = (CONTROLS - {"\t", "\n"}) | frozenset(
     map(
         chr,
@@ -23,7 +23,7 @@ INVISIBLE = (CONTROLS - {"\t", "\n"}) | frozenset(
 _PLAIN = {"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'",
           "´": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "―": "-", "−": "-"}  # fmt: skip
 _WITHOUT_INVISIBLE = str.maketrans(dict.fromkeys(INVISIBLE))
-# White space stays, controls included: callers that compare texts collapse it.
+# White space stays, including control characters: callers that compare texts collapse it.
 _WITH_PLAIN_PUNCTUATION = str.maketrans({**{c: None for c in INVISIBLE if not c.isspace()}, **_PLAIN})
 
 

@@ -34,17 +34,17 @@ def test_streams() -> None:
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (fake.fails(401, f"Incorrect API key provided: {KEY}"), "refused the key"),
+        (fake.fails(401, f"Incorrect API key provided: {KEY}"), "rejected the API key"),
         (fake.fails(404, "no such model"), "has no model 'm'"),
         (fake.fails(429, "quota", code="insufficient_quota"), "no quota"),
         (fake.fails(429, "slow down", retry_after="200"), "limiting the rate"),
         (fake.fails(500, f"secret {KEY} inside"), "failed"),
-        (fake.page, "not a reply"),
+        (fake.page, "a web page instead of"),
         (fake.trickles, "sent nothing for 1 s"),
         (fake.drips, "took longer than 2 s"),
         (fake.says("It is", finish=None, done=False), "broke off"),
         (fake.says("It is", finish=None), "broke off"),
-        (fake.broken_json, "not a reply"),
+        (fake.broken_json, "not a model.s reply"),
     ],
 )
 def test_failures_are_named(reply: fake.Reply, words: str) -> None:

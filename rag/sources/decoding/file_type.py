@@ -1,4 +1,4 @@
-"""Detects the type of a file by its content, then by its extension."""
+"""Detects a file's type from its content or, if the content does not show it, from its extension."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import olefile
 
 from rag.errors import ReadError
 
-# Suffix → file type, for types that the bytes do not show.
+# Extension → file type, for types that cannot be recognised from the bytes.
 _BY_SUFFIX = {
     ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
     ".csv": "separated", ".tsv": "separated", ".tab": "separated",
@@ -42,26 +42,26 @@ _HEADER = re.compile(
     rb"(?:[ \t][^\r\n]*\r?\n)*){3}",
     re.IGNORECASE,
 )
-# Stream of an old Office file → what the file is, and the format to convert it to.
+# Name of a stream in an old Office file → what the file is, and the format to convert it to.
 _OLD = {
     "worddocument": ("an old Word file (.doc)", "docx"),
     "powerpoint document": ("an old PowerPoint file (.ppt)", "pptx"),
 }
-_LOCKED = ("it is locked with a password", "save a copy without the password")
+_LOCKED = ("it is password-protected", "save a copy without a password, then add the copy")
 
 
 def file_type(data: bytes, name: str) -> str:
-    """Returns the type of a file: by its bytes where they show it, else by its name, else "text".
+    """Returns a file's type: from its bytes if they show it, otherwise from its name, otherwise "text".
 
     Raises:
-        ReadError: The file is of a type that rag cannot parse.
+        ReadError: rag cannot parse files of this type.
     """
     start = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n")
     return _kind_by_first_bytes(data, start) or _kind_by_name(name, start) or _kind_by_content(data, name, start)
 
 
 def is_plain_text(data: bytes, name: str) -> bool:
-    """Whether a file is text that needs no real parsing, so that nothing in it can break a parser."""
+    """Whether a file is text that needs hardly any parsing, so that nothing in it can crash a parser."""
     if data.startswith((*_ZIP, _OLE)) or b"%PDF-" in data[:1024]:
         return False
     try:
@@ -71,10 +71,12 @@ def is_plain_text(data: bytes, name: str) -> bool:
 
 
 def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
-    """Returns the type that the bytes show; "" if they show none."""
+    """Returns the type that the first bytes show; "" if they do not show any."""
     for first, what in _UNSUPPORTED.items():
         if data.startswith(first):
-            raise ReadError(f"it is {what}, which rag does not support", "save it as PDF, HTML, Markdown or text")
+            raise ReadError(
+                f"it is {what}, which rag does not support", "save its text as PDF, HTML, Markdown or plain text"
+            )
     if b"%PDF-" in data[:1024]:
         return "pdf"
     if data.startswith(_ZIP):
@@ -86,15 +88,18 @@ def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
 
 def _kind_by_name(name: str, start: bytes) -> str:
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _KNOWN_BY_BYTES and b"\0" in start:  # text under such a name is parsed as text
-        raise ReadError(f"it is named {suffix} but is not such a file", "open it in its program and save it again")
+    if suffix in _KNOWN_BY_BYTES and b"\0" in start:  # a text file with such an extension is parsed as text
+        raise ReadError(
+            f"it has the extension {suffix}, but its content is not in that format",
+            "open it in the application that created it and save it again",
+        )
     if suffix in _BY_SUFFIX:
         return "html" if suffix == ".xml" and _HTML.match(start) else _BY_SUFFIX[suffix]
     return "code" if suffix in _SOURCE_CODE else ""
 
 
 def _kind_by_content(data: bytes, name: str, start: bytes) -> str:
-    """Returns the type of text whose name says nothing."""
+    """Returns the type of a text whose name does not show its type."""
     if _HTML.match(start):
         return "html"
     if _XML.match(start):
@@ -111,20 +116,22 @@ def _kind_of_zip(data: bytes) -> str:
             names = archive.namelist()[:2000]
             mimetype = archive.read("mimetype")[:200].decode("latin-1") if "mimetype" in names else ""
     except Exception as error:  # zipfile raises many kinds of errors on damaged or malicious files
-        raise ReadError("it is damaged or incomplete", "open it in its program and save it again") from error
+        raise ReadError(
+            "it is damaged or incomplete", "open it in the application that created it and save it again"
+        ) from error
     if "epub" in mimetype or "META-INF/container.xml" in names:
         return "epub"
     if "opendocument" in mimetype:
         for word, kind in _OPEN_DOCUMENT.items():
             if mimetype.split("opendocument.")[-1].startswith(word):
                 return kind
-        raise ReadError("it is an OpenDocument drawing or formula, which rag does not support", "save it as PDF")
+        raise ReadError("it is an OpenDocument drawing or formula, which rag does not support", "export it as PDF")
     for folder, kind in _ARCHIVES.items():
         if any(name.replace("\\", "/").startswith(folder) for name in names):
             return kind
     if "content.xml" in names:
         return "open document"
-    raise ReadError("it is an archive, which rag does not open", "unpack it and add the files in it")
+    raise ReadError("it is an archive, which rag does not open", "unpack it, then add the unpacked files")
 
 
 def _kind_of_ole(data: bytes) -> str:
@@ -132,7 +139,9 @@ def _kind_of_ole(data: bytes) -> str:
         with olefile.OleFileIO(io.BytesIO(data)) as ole:
             names = {entry[0].lower() for entry in ole.listdir()}
     except Exception as error:  # olefile raises many kinds of errors on damaged or malicious files
-        raise ReadError("it is damaged or incomplete", "open it in its program and save it again") from error
+        raise ReadError(
+            "it is damaged or incomplete", "open it in the application that created it and save it again"
+        ) from error
     if "encryptedpackage" in names:
         raise ReadError(*_LOCKED)
     if "__properties_version1.0" in names:
@@ -142,5 +151,8 @@ def _kind_of_ole(data: bytes) -> str:
     for stream, (what, newer) in _OLD.items():
         if stream in names:
             command = f"soffice --headless --convert-to {newer} FILE"
-            raise ReadError(f"it is {what}", f"save it as {newer.upper()} or PDF; with LibreOffice: {command}")
-    raise ReadError("it is an old Office file that rag does not support", "save it as DOCX, XLSX, PPTX or PDF")
+            raise ReadError(
+                f"it is {what}, which rag does not support",
+                f"save it as {newer.upper()} or PDF, or convert it with LibreOffice: {command}",
+            )
+    raise ReadError("it is an old Office file, which rag does not support", "save it as DOCX, XLSX, PPTX or PDF")

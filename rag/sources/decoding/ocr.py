@@ -1,7 +1,8 @@
-"""The words on scanned pages, by optical character recognition. The home of rapidocr; off unless turned on.
+"""Recognises the words on scanned pages (optical character recognition). Off unless turned on.
 
-The engine comes with the `ocr` extra, its models with that package: nothing is downloaded. It is turned on for a whole
-process, since the process that parses files does nothing else (`rag.sources.parser_child`).
+The only module that imports rapidocr, which the `ocr` extra installs together with its models: nothing is downloaded later.
+Recognition is turned on for a whole process, because the process that parses files does nothing else
+(`rag.sources.parser_child`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 from rag.errors import ReadError
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
-HINT = "run OCR over it first, or let rag do it: pip install 'rag[ocr]' and the setting ocr = \"on\""
+HINT = "run OCR on it first, or let rag do that: pip install 'rag[ocr]', then set ocr = \"on\""
 
-_LEAST_SCORE = 0.6  # below it, a line is mostly a drawing mistaken for letters
-_SAME_LINE = 0.5  # of the lower height: pieces that overlap vertically by more are on one line
+_LEAST_SCORE = 0.6  # a line with a lower score is usually a drawing mistaken for letters
+_SAME_LINE = 0.5  # share of the smaller height: pieces whose vertical overlap is larger are on the same line
 
 
 @dataclass
@@ -39,7 +40,7 @@ def turn_on(after_page: Callable[[], None]) -> None:
     """Turns recognition on in this process.
 
     Args:
-        after_page: Called after each page, which takes seconds.
+        after_page: Called after each page; recognising a page takes seconds.
     """
     _switch.on, _switch.after_page = True, after_page
 
@@ -50,11 +51,11 @@ def is_on() -> bool:
 
 
 def recognised_rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
-    """Recognises the words of a page: rows from the top, the pieces of each row from the left.
+    """Recognises the words on a page. Returns rows from top to bottom, and in each row its pieces from left to right.
 
     Args:
-        picture: Pixels, an array of shape (height, width, 3), blue before red.
-        scale: Pixels per unit of the boxes, which count from the lower left corner.
+        picture: The page's pixels: an array of shape (height, width, 3), blue before red.
+        scale: Pixels per unit of the boxes, whose coordinates start at the lower left corner.
 
     Raises:
         ReadError: The engine is not installed.
@@ -88,5 +89,7 @@ def _engine() -> Any:
     try:
         from rapidocr import RapidOCR
     except ImportError:
-        raise ReadError("it is a scan, and OCR is on but not installed", "pip install 'rag[ocr]'") from None
+        raise ReadError(
+            "it is a scan, and OCR is turned on but not installed", "to install it: pip install 'rag[ocr]'"
+        ) from None
     return RapidOCR(params={"Global.log_level": "critical"})

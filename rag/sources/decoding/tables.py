@@ -1,4 +1,4 @@
-"""Turns rows of cells into lines in which each cell follows its column's name, so that search finds it. Pure."""
+"""Turns rows of cells into lines with the column's name before each cell, so that a search can match both. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from itertools import islice, takewhile
 
 _MAX_NAME = 80  # code points of a column's name
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*\d[\d.,'’ ]*\)?\s*%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
-_SAMPLE_ROWS = 20  # rows below the first, to tell column names from values
+_SAMPLE_ROWS = 20  # rows below the first that are examined to distinguish column names from values
 
 
 def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
     """Yields one line per row, "Name: value | Name: value". Empty cells are dropped; an empty row is an empty line.
 
-    The first row that looks like column names names the columns below it, until an empty row. No more than twenty rows are
-    in memory at once.
+    The first row that looks like column names provides the names for the rows below it, up to the next empty row. At most
+    twenty rows are in memory at once.
 
     Args:
         rows: The cells of each row.
-        named: Whether the first row is known to be column names.
+        named: Whether the first row is known to contain column names.
 
     Example:
         >>> list(table_lines([["Region", "2023", "2024"], ["North", "1,200", "1,350"]]))
@@ -44,7 +44,7 @@ def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterat
 
 def _line(cells: Iterable[str]) -> str:
     line = " | ".join(cells)
-    return f"| {line}" if line.startswith("#") else line  # else it would look like a heading
+    return f"| {line}" if line.startswith("#") else line  # otherwise it would look like a heading
 
 
 def cell_text(cell: str) -> str:
@@ -60,9 +60,9 @@ def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
-    """Whether a row has column names: words, all different, over as many columns as are filled below.
+    """Whether a row contains column names: different words, above as many columns as are filled in the rows below.
 
-    Two columns of words alone are more often names and values side by side than a table with a header row.
+    A table with just two columns of words usually has a name and a value in each row, and no header row.
     """
     below = list(takewhile(any, following))
     filled = [i for i, cell in enumerate(row) if cell]
@@ -81,7 +81,7 @@ def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell holds a number, an amount, a share or a date.
+    """Whether a cell contains a number, an amount of money, a percentage or a date.
 
     Example:
         >>> [is_number(cell) for cell in ("(1,200)", "$3.5", "45 %", "2024-01-31", "Q1", "")]

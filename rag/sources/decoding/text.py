@@ -1,6 +1,6 @@
-"""Bytes into canonical text in any encoding, and the author, date and title of a text.
+"""Decodes bytes in any encoding to canonical text, and finds a text's author, date and title.
 
-The home of charset-normalizer.
+The only module that imports charset-normalizer.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _BYTE_ORDER_MARKS = (
 )  # fmt: skip
 _VALID_PER_INVALID = 10  # valid non-ASCII characters per invalid one in text that still counts as UTF-8
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
-_MAX_ACCENTED = 0.3  # share of all letters in languages that use this code page
+_MAX_ACCENTED = 0.3  # of all letters, the largest share in languages that use this code page
 _GUESS_BYTES = 64_000  # enough to detect an encoding; guessing is slow
 _NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
-_MAX_CONTROLS = 0.02  # share of the characters; more means that the file is not text
+_MAX_CONTROLS = 0.02  # share of control characters; with more, a file is not text
 
 _DATE_LINE = re.compile(
     r"^[^\w\n]{0,20}(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
@@ -33,18 +33,18 @@ _DATE_LINE = re.compile(
 _AUTHOR_LINE = re.compile(
     r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n\[\]{}<>|]{2,60})$", re.IGNORECASE | re.MULTILINE
 )
-EDGE = 1500  # code points at either end of a text where date and author are looked for
+EDGE = 1500  # code points at each end of a text in which to look for a date and an author
 
 
 def canonical(text: str) -> str:
-    """Returns the canonical text, in which all offsets count: NFC, lines end in a line feed, nothing else changed."""
+    """Returns the canonical text, which all offsets refer to: NFC, with line feeds as line ends, otherwise unchanged."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 def decode(data: bytes) -> str:
-    """Decodes text of unknown encoding.
+    """Decodes text in an unknown encoding.
 
     Raises:
         ReadError: The bytes are not text.
@@ -64,16 +64,16 @@ def decode(data: bytes) -> str:
     sample = data[around : around + _GUESS_BYTES]
     guess = charset_normalizer.from_bytes(sample).best()
     if guess is None or b"\0" in data[:_GUESS_BYTES]:
-        raise ReadError("it is not text in any known encoding", "if it is, save it as UTF-8")
+        raise ReadError("it is not text in any known encoding", "if it is a text file, save it as UTF-8")
     encoding = "cp1252" if _is_western(sample) else guess.encoding
     return _checked(data.decode(encoding, errors="replace"))
 
 
 def _is_western(data: bytes) -> bool:
-    """Whether bytes are ordinary text in the code page of Western Europe, which charset-normalizer guesses too rarely.
+    """Whether bytes are ordinary text in the Western European code page, which charset-normalizer guesses too rarely.
 
-    Of several code pages that fit, it returns the first by name, and "à" becomes "ŕ". Hungarian looks Western except for
-    two letters.
+    If several code pages fit, charset-normalizer returns the one whose name comes first, and "à" becomes "ŕ". Hungarian
+    looks like a Western European language except for two letters.
     """
     text = data.decode("cp1252", errors="replace")
     unusual = [character for character in text if character > "\x7f"]
@@ -87,12 +87,12 @@ def _checked(text: str) -> str:
     sample = text[:_GUESS_BYTES]
     controls = sum(c in _NOT_IN_TEXT for c in sample)
     if controls > max(4, _MAX_CONTROLS * len(sample)):
-        raise ReadError("it is not text (too many control characters)", "if it is, save it as UTF-8")
+        raise ReadError("it is not text (too many control characters)", "if it is a text file, save it as UTF-8")
     return text
 
 
 def find_date(text: str) -> str:
-    """Returns the date that a text declares ("Published on June 13, 2025"), ISO 8601; empty if there is none.
+    """Returns the date that a text declares ("Published on June 13, 2025") as ISO 8601; empty if there is none.
 
     Example:
         >>> find_date("Published on June 13, 2025")
@@ -105,7 +105,7 @@ def find_date(text: str) -> str:
 
 
 def find_author(text: str) -> str:
-    """Returns the name in a byline on a line of its own; empty if there is none."""
+    """Returns the name from a byline on a line of its own; empty if there is none."""
     match = _AUTHOR_LINE.search(text)
     if not match or match.group(1).rstrip().endswith((".", ":", ",")):
         return ""

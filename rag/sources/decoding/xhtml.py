@@ -1,4 +1,4 @@
-"""(X)HTML into Markdown-like text, all of it: menus are not removed. For book chapters, mail and odd web pages. Pure."""
+"""Converts all of an (X)HTML page, menus included, to Markdown-like text: book chapters, email, unusual web pages. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADING = re.compile(r"h([1-6])$")
 
 
 def html_tree(data: bytes | str) -> etree._Element:
-    """Parses a page. The encoding is UTF-8 where the bytes are valid UTF-8, else the declared one, else it is guessed.
+    """Parses a page. Its encoding is UTF-8 if the bytes are valid UTF-8, otherwise the declared one, otherwise a guess.
 
     Raises:
         ReadError: The page has no elements.
@@ -40,7 +40,7 @@ def html_tree(data: bytes | str) -> etree._Element:
         parser = html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, encoding=encoding)
         root = html.document_fromstring(data, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
-        raise ReadError("the page cannot be parsed", "save it again from a browser") from error
+        raise ReadError("the web page cannot be parsed", "open it in a browser and save it again") from error
     return root
 
 
@@ -53,7 +53,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def text_of(root: etree._Element, without: Sequence[str] = ()) -> str:
-    """Returns all text below an element: blocks separated, headings marked with `#`, tables one row per line.
+    """Returns all text in an element: blocks separated by blank lines, headings marked with `#`, one line per table row.
 
     Args:
         root: The element.
@@ -63,17 +63,17 @@ def text_of(root: etree._Element, without: Sequence[str] = ()) -> str:
 
 
 class _TextBlocks:
-    """Collects blocks of text from a tree without recursion: pages may be nested to any depth."""
+    """Collects blocks of text from a tree without recursion, because pages may be nested to any depth."""
 
     def __init__(self, without: Sequence[str]) -> None:
         self._passed_over = _SKIPPED.union(without)
-        self._inline: list[str] = []  # of the current block
-        self._prefix = ""  # of the current block: heading marks or a bullet
-        self._pre_depth = 0  # depth of <pre> elements
+        self._inline: list[str] = []  # the current block's pieces of text
+        self._prefix = ""  # the current block's heading marks or bullet
+        self._pre_depth = 0  # number of <pre> elements around the current one
         self._depth = 0
 
     def blocks(self, root: etree._Element) -> Iterator[str]:
-        """Yields the blocks of a tree in order; some are empty."""
+        """Yields a tree's blocks in order; some are empty."""
         skipped: etree._Element | None = None
         for event, element in etree.iterwalk(root, events=("start", "end")):
             if skipped is not None:
@@ -125,10 +125,10 @@ class _TextBlocks:
 
 
 def simplify_tables(root: etree._Element) -> None:
-    """Simplifies, in place, tables whose cells span rows or whose columns are named by several rows.
+    """Simplifies tables, in place, if their cells span rows or their column names fill several rows.
 
-    A cell that spans rows is repeated in each. Column names above each other become one, "Sales 2023". Tables that contain
-    tables are page layout and stay as they are.
+    A cell that spans rows is repeated in each row. Column names above one another are joined, as in "Sales 2023".
+    Tables that contain other tables are used for page layout and are left unchanged.
     """
     for table in list(root.iter("table")):
         if next(table.iterdescendants("table"), None) is not None:
@@ -156,9 +156,9 @@ def simplify_tables(root: etree._Element) -> None:
 
 
 def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
-    """Returns the text of each cell in every row it covers; in the first `heads` rows, in every column too."""
+    """Returns rows of cells. A cell's text is in all rows that it spans; in the first `heads` rows, in all columns too."""
     grid: list[list[str]] = []
-    reaching: dict[int, tuple[int, str]] = {}  # column → how many more rows a cell covers, and its text
+    reaching: dict[int, tuple[int, str]] = {}  # column → number of further rows that a cell spans, and its text
     for n, row in enumerate(rows):
         cells: list[str] = []
         for cell in _cells(row):
@@ -175,7 +175,7 @@ def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
 
 
 def _reach(cells: list[str], reaching: dict[int, tuple[int, str]]) -> None:
-    """Appends the cells that extend into this row from rows above, from the end of the row on."""
+    """Appends the cells that extend from rows above into this row, starting at the row's current end."""
     while (found := reaching.pop(len(cells), None)) is not None:
         more, text = found
         if more > 1:
@@ -198,7 +198,7 @@ def _cells(row: etree._Element) -> list[etree._Element]:
 
 
 def _is_head(row: etree._Element) -> bool:
-    """Whether a row has column names: all cells are header cells, or it is in the table's head."""
+    """Whether a row contains column names: all its cells are header cells, or it is in the table's head."""
     cells = _cells(row)
     parent = row.getparent()
     is_in_head = parent is not None and local_name(parent).lower() == "thead"

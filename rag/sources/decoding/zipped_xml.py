@@ -1,7 +1,7 @@
-"""Files that are zips of XML: Office, OpenDocument, EPUB. Guards against zip bombs and XML external entities.
+"""Reads ZIP archives of XML: Office, OpenDocument and EPUB files. Guards against zip bombs and XML external entities.
 
-A zip declares the size of its parts: parts that declare an absurd size are not unpacked. Entities are never resolved,
-nothing is fetched.
+A ZIP archive declares the size of each of its parts; a part that declares an absurd size is not unpacked. Entities are
+never resolved, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from lxml import etree
 from rag.errors import ReadError
 
 _MAX_PARTS = 20_000
-_MOST_BYTES = 400_000_000  # of one part, unpacked
-_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part that is compressed more than this is a bomb
-_DAMAGED = "open it in its program and save it again"
+_MOST_BYTES = 400_000_000  # in one unpacked part
+_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part that is compressed by a higher factor is a zip bomb
+_DAMAGED = "open it in the application that created it and save it again"
 
 
 class XmlPackage:
-    """A zip of XML parts.
+    """A ZIP archive of XML parts.
 
     Raises:
         ReadError: The file is damaged, or a zip bomb.
@@ -36,25 +36,25 @@ class XmlPackage:
             raise ReadError("it is damaged or incomplete", _DAMAGED) from error
         parts = self._zip.infolist()
         if len(parts) > _MAX_PARTS:
-            raise ReadError(f"it has {len(parts):,} parts, more than any document", _DAMAGED)
+            raise ReadError(f"it has {len(parts):,} parts, more than any real document", _DAMAGED)
         for part in parts:
             packed = max(1, part.compress_size)
             if part.file_size > _MOST_BYTES or (part.file_size > _BOMB_BYTES and part.file_size / packed > _BOMB_RATIO):
-                raise ReadError(f"a part of it unpacks to {part.file_size / 1e6:,.0f} MB (a zip bomb?)", _DAMAGED)
+                raise ReadError(f"one of its parts unpacks to {part.file_size / 1e6:,.0f} MB (a zip bomb?)", _DAMAGED)
         self.names = frozenset(part.filename for part in parts)
 
     def read(self, name: str) -> bytes:
         """Reads a part.
 
         Raises:
-            ReadError: The part is missing, damaged or locked.
+            ReadError: The part is missing, damaged or password-protected.
         """
         try:
             return self._zip.read(name)
         except KeyError:
             raise ReadError(f"its part {posixpath.basename(name)!r} is missing", _DAMAGED) from None
-        except RuntimeError:  # zipfile raises it where a password is needed
-            raise ReadError("it is locked with a password", "save a copy without the password") from None
+        except RuntimeError:  # zipfile raises it if a password is needed
+            raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
         except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
             raise ReadError("it is damaged or incomplete", _DAMAGED) from error
         except Exception as error:  # zlib and lzma raise their own errors
@@ -69,11 +69,11 @@ class XmlPackage:
         return xml_tree(self.read(name))
 
     def find(self, name: str) -> etree._Element | None:
-        """Parses an optional part; None if the file has none."""
+        """Parses an optional part. Returns None if the file does not have it."""
         return self.xml(name) if name in self.names else None
 
     def embedded(self) -> Iterator[tuple[str, bytes]]:
-        """Yields (name, bytes) of the documents that are embedded in an Office file."""
+        """Yields (name, bytes) for each document that is embedded in an Office file."""
         for name in sorted(self.names):
             if "/embeddings/" not in name or name.endswith(("/", ".rels", ".vml")):
                 continue
@@ -84,7 +84,7 @@ class XmlPackage:
                 yield f"{base[:-4]}.pdf" if inner.startswith(b"%PDF-") else base[:-4], inner
 
     def related(self, name: str) -> dict[str, tuple[str, str]]:
-        """Returns the relationships of a part: id → (last segment of the type, name of the target part)."""
+        """Returns a part's relationships: id → (last segment of the type, name of the target part)."""
         folder, base = posixpath.split(name)
         links = self.find(posixpath.join(folder, "_rels", f"{base}.rels"))
         found = {}
@@ -96,17 +96,17 @@ class XmlPackage:
 
 
 def _inside_ole(data: bytes) -> bytes | None:
-    """Returns the document in an OLE object; None where the object has none that other programs read."""
+    """Returns the document in an OLE object; None if it contains none in a format that other applications read."""
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as ole:
             stream = next((name for name in ("CONTENTS", "XmlPackage") if ole.exists(name)), "")
             return bytes(ole.openstream(stream).read()) if stream else None
-    except Exception:  # olefile raises many kinds of errors; a bad object must not lose its container
+    except Exception:  # olefile raises many kinds of errors; a bad object must not make its container unreadable
         return None
 
 
 def xml_tree(data: bytes) -> etree._Element:
-    """Parses XML, as far as it is valid.
+    """Parses XML and skips what is not valid.
 
     Raises:
         ReadError: The bytes are not XML.
@@ -126,12 +126,12 @@ def xml_tree(data: bytes) -> etree._Element:
 
 
 def local_name(element: etree._Element) -> str:
-    """Returns an element's name without its namespace; "" for comments and the like."""
+    """Returns an element's name without its namespace; "" for comments and processing instructions."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
 def attribute(element: etree._Element, name: str) -> str:
-    """Returns an attribute by its name without namespace; "" if it is missing."""
+    """Returns the attribute with this name, in any namespace; "" if it is missing."""
     return next((str(value) for key, value in element.attrib.items() if str(key).rpartition("}")[2] == name), "")
 
 
@@ -146,5 +146,5 @@ def first_element(element: etree._Element | None, name: str) -> etree._Element |
 
 
 def text_content(element: etree._Element | None) -> str:
-    """Returns all text of an element with white space collapsed; "" for None."""
+    """Returns all text in an element with white space collapsed; "" for None."""
     return " ".join("".join(element.itertext()).split()) if element is not None else ""

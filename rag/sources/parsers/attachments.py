@@ -1,4 +1,4 @@
-"""Files inside other files (attached to a message or a PDF, embedded in an Office file) become documents of their own."""
+"""Turns files inside other files (attached to an email or a PDF, embedded in an Office file) into separate documents."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rag.records import Document, Failure
 from rag.sources.parsers import parse
 from rag.sources.records import ParsedFile
 
-_MAX_DEPTH = 4  # files inside each other
+_MAX_DEPTH = 4  # levels of files nested inside each other
 _MAX_ATTACHMENTS = 200  # in one file
-# Skipped without a message: pictures, sounds, signatures, calendars.
+# Extensions of attachments that are skipped without a message: pictures, sounds, signatures, calendars.
 _NOT_DOCUMENTS = frozenset(
     """.png .jpg .jpeg .gif .bmp .tif .tiff .webp .ico .svg .heic .emf .wmf .p7s .p7m .asc .sig .ics .vcf .mp3 .wav .mp4
     .mov .dat""".split()
@@ -22,12 +22,14 @@ _NOT_DOCUMENTS = frozenset(
 
 
 def with_attachments(container: Document | None, attachments: Iterable[tuple[str, bytes]], depth: int) -> ParsedFile:
-    """Returns a document and those of the files in it. Each is named below its container, and names its title.
+    """Returns a document, followed by the documents from the files inside it.
+
+    Each of those has a source that begins with the container's source, and the container's title in its metadata.
 
     Args:
-        container: The document that holds the files; None where it has no text.
-        attachments: (name, bytes).
-        depth: How many files the container is nested in.
+        container: The document that contains the files; None if it has no text.
+        attachments: (name, bytes) of each file inside the container.
+        depth: Number of files that the container is nested in.
     """
     documents = [container] if container is not None else []
     failed: list[Failure] = []
@@ -38,7 +40,7 @@ def with_attachments(container: Document | None, attachments: Iterable[tuple[str
         path = f"{parent}/{name}" if parent else name
         try:
             if depth >= _MAX_DEPTH:
-                raise ReadError("it is nested too deep inside other files", "save it as a file of its own")
+                raise ReadError("it is nested too deeply inside other files", "save it as a separate file, then add that")
             inner = parse(data, name, depth + 1)
         except ReadError as error:
             failed.append(Failure(path, str(error), error.hint))
@@ -60,12 +62,12 @@ def with_attachments(container: Document | None, attachments: Iterable[tuple[str
 
 
 def base_name(name: str, default: str) -> str:
-    """Returns a name without the folders before it; the default where nothing is left."""
+    """Returns a file's name without its folders, or the default if nothing is left."""
     return PurePosixPath(name.replace("\\", "/")).name or default
 
 
 def _with_unique_names(attachments: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Numbers the second and further attachments of one name.
+    """Adds a number to the second and later attachments with the same name.
 
     Example:
         >>> [name for name, _ in _with_unique_names([("a.pdf", b""), ("a.pdf", b"")])]

@@ -1,4 +1,4 @@
-"""Source code, LaTeX and reStructuredText: the text is kept as it is; anchors are lines or sections."""
+"""Source code, LaTeX and reStructuredText: the text is kept unchanged; its anchors are lines or sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rag.records import Anchor, Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
 from rag.text.dates import iso_date
 
-_ANCHOR_EVERY = 500  # lines; a line number is counted from the anchor before it
+_ANCHOR_EVERY = 500  # lines; a line's number is found by counting from the anchor before it
 _TEX_SECTION = re.compile(
     r"^[ \t]*\\(?:part|chapter|section|subsection|subsubsection)\*?\s*(?:\[[^\]\n]*\])?\{(.+?)\}\s*(?:\\label.*)?$",
     re.MULTILINE,
@@ -37,7 +37,7 @@ def parse(data: bytes, name: str) -> Document:
 
 
 def parse_tex(data: bytes, name: str) -> Document:
-    """Parses LaTeX; the text is the source.
+    """Parses LaTeX; the document's text is the LaTeX source.
 
     Raises:
         ReadError: The bytes are not text.
@@ -56,7 +56,7 @@ def parse_tex(data: bytes, name: str) -> Document:
 
 
 def parse_rst(data: bytes, name: str) -> Document:
-    """Parses reStructuredText; the text is the source.
+    """Parses reStructuredText; the document's text is the reStructuredText source.
 
     Raises:
         ReadError: The bytes are not text.

@@ -1,7 +1,7 @@
-"""Word documents: headings, paragraphs, lists, tables, text boxes, notes and comments, in their order.
+"""Word documents: headings, paragraphs, lists, tables and text boxes in document order, then notes and comments.
 
-Reads the XML parts directly: python-docx, and what is built on it, leaves out text boxes, content controls and accepted
-insertions.
+Reads the XML parts directly, because python-docx and the libraries built on it omit text boxes, content controls and
+accepted insertions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rag.sources.parsers.attachments import with_attachments
 from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-# Deleted text, field codes, and the copy of a drawing for old programs.
+# Elements to skip: deleted text, field codes, and a drawing's copy for older applications.
 _SKIPPED = frozenset({"del", "moveFrom", "instrText", "Fallback", "txbxContent", "pPr", "rPr", "delText"})
 _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _NOTES = ("footnotes", "endnotes", "comments")
@@ -28,7 +28,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses a Word document and the files embedded in it.
 
     Raises:
-        ReadError: The file is damaged, locked with a password, or a zip bomb.
+        ReadError: The file is damaged, password-protected, or a zip bomb.
     """
     package = XmlPackage(data)
     main = next((part for kind, part in package.related("").values() if kind == "officeDocument"), "word/document.xml")
@@ -56,14 +56,14 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 
 
 def properties(package: XmlPackage) -> tuple[str, str, str]:
-    """Returns title, author and date of creation from the file's properties; "" for each that is missing."""
+    """Returns the title, author and creation date from the file's properties; each is "" if it is missing."""
     about = package.find("docProps/core.xml")
     title, author, created = (canonical(text_content(first_element(about, tag))) for tag in ("title", "creator", "created"))
     return title, author, created[:10]
 
 
 def _levels(styles: etree._Element | None) -> dict[str, int]:
-    """Returns style id → heading level, 1 to 6."""
+    """Returns style id → heading level (1 to 6) for each heading style."""
     found, above = {}, {}
     for style in children(styles, "style") if styles is not None else ():
         id_, name = attribute(style, "styleId"), _value(style, "name")
@@ -83,13 +83,13 @@ def _levels(styles: etree._Element | None) -> dict[str, int]:
 
 
 def _value(element: etree._Element, name: str) -> str:
-    """Returns the value of a setting below an element; "" if it is not set."""
+    """Returns the value of the named setting inside an element; "" if it is not set."""
     found = first_element(element, name)
     return attribute(found, "val") if found is not None else ""
 
 
 def _blocks(container: etree._Element, levels: dict[str, int]) -> Iterator[str]:
-    """Yields paragraphs and tables in order. A text box follows the paragraph it is anchored in."""
+    """Yields paragraphs and tables in document order. A text box comes after the paragraph that it is anchored in."""
     for child in container:
         kind = local_name(child)
         if kind == "p":
@@ -133,7 +133,7 @@ def _boxes(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
-    """Returns rows of cells. Empty cells follow a cell that spans columns; a cell that spans rows is repeated in each."""
+    """Returns rows of cells. Empty cells follow a cell that spans columns; one that spans rows is repeated in each row."""
     rows: list[list[str]] = []
     for row in _inside(table, "tr"):
         cells: list[str] = []
@@ -152,7 +152,7 @@ def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
 
 
 def _inside(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    """Yields children of this name, also those inside content controls, insertions and the like."""
+    """Yields the children with this name, including those inside content controls, insertions and similar wrappers."""
     for child in element:
         if local_name(child) == name:
             yield child

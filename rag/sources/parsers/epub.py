@@ -1,4 +1,4 @@
-"""E-books (EPUB): the chapters in reading order; each is an anchor."""
+"""E-books (EPUB): the chapters in reading order, each with an anchor."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rag.sources.decoding.text import canonical, name_as_title
 from rag.sources.decoding.xhtml import html_tree, text_of
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, first_element, local_name, text_content
 
-_FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # these obfuscate fonts only
+_FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # these algorithms only obfuscate fonts
 
 
 def parse(data: bytes, name: str) -> Document:
     """Parses an e-book.
 
     Raises:
-        ReadError: The file is damaged, or locked by its seller (DRM).
+        ReadError: The file is damaged, or protected by its seller (DRM).
     """
     package = XmlPackage(data)
     container = package.xml("META-INF/container.xml")
@@ -32,7 +32,7 @@ def parse(data: bytes, name: str) -> Document:
         if local_name(found) == "EncryptionMethod"
     ]
     if any(method not in _FONTS for method in methods):
-        raise ReadError("it is locked by its seller (DRM)", "rag reads only books without DRM")
+        raise ReadError("it is copy-protected by its seller (DRM)", "rag reads only e-books without DRM")
     folder = posixpath.dirname(main)
     items = {attribute(item, "id"): attribute(item, "href") for item in book.iter() if local_name(item) == "item"}
     spine = [items.get(attribute(ref, "idref"), "") for ref in book.iter() if local_name(ref) == "itemref"]

@@ -1,4 +1,4 @@
-"""Web pages: the main text without menus and advertisements, and the page's metadata. The home of trafilatura."""
+"""Web pages: the main text without menus and advertisements, and the metadata. The only module that imports trafilatura."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
 from rag.text.dates import iso_date
 
-# trafilatura's element names → HTML.
+# trafilatura's element names → HTML's.
 _NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}
 _NOT_MAIN = ("nav", "aside", "footer")
-_MOSTLY_MAIN = 1.25  # a page no longer than this many times its main text has no menus worth removing
+_MOSTLY_MAIN = 1.25  # if the page is less than this many times as long as its main text, it has no menus worth removing
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # this parser reports broken pages itself
 
@@ -38,7 +38,9 @@ def parse(data: bytes, name: str) -> Document:
     except ReadError:
         raise
     except Exception as error:  # lxml raises many kinds of errors on broken pages
-        raise ReadError(f"the page cannot be parsed ({type(error).__name__})", "save it again from a browser") from error
+        raise ReadError(
+            f"the web page cannot be parsed ({type(error).__name__})", "open it in a browser and save it again"
+        ) from error
     text = canonical(text or "").strip()
     if page is None:
         return Document(text, name_as_title(name), date=find_date(text), media_type="text/html")
@@ -54,7 +56,7 @@ def parse(data: bytes, name: str) -> Document:
 
 
 def _as_html(body: etree._Element) -> etree._Element:
-    """Converts the main text that trafilatura found back to HTML, in place."""
+    """Converts the main text that trafilatura extracted back to HTML, in place."""
     for element in body.iter(etree.Element):
         if element.tag == "head":
             element.tag = element.get("rend", "h2")

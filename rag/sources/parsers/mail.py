@@ -1,4 +1,4 @@
-"""Mail: EML, MBOX and Outlook's MSG. Each message and each attachment is a document. The home of oxmsg."""
+"""Email: EML, MBOX and Outlook's MSG. Each message and attachment becomes a document. Only this module imports oxmsg."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "message/rfc822"
-_MAX_ATTACHMENTS = 200  # of one message
+_MAX_ATTACHMENTS = 200  # per message
 _FROM_LINE = re.compile(
     rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]{1,200}\b\d\d:\d\d[^\r\n]{0,40}\b\d{4}[^\r\n]{0,40}\r?\n"
 )
@@ -30,7 +30,7 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A message of any of the three formats."""
+    """A message in any of the three formats."""
 
     subject: str
     sender: str
@@ -44,11 +44,13 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses one message (EML).
 
     Raises:
-        ReadError: The file is not a message.
+        ReadError: The file is not an email message.
     """
     message = message_from_bytes(data, policy=default)
     if not message.keys():
-        raise ReadError("it is not a mail message: it has no headers", "save it again from the mail program")
+        raise ReadError(
+            "it is not an email message: it has no headers", "export the message from your email application again"
+        )
     return _as_documents(_converted(message), name, "", depth, data)
 
 
@@ -56,7 +58,7 @@ def parse_mailbox(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses a mailbox (MBOX): each message becomes a document.
 
     Raises:
-        ReadError: The file has no message.
+        ReadError: The file contains no message.
     """
     starts = [found.span() for found in _FROM_LINE.finditer(data)]
     if not starts:
@@ -105,7 +107,9 @@ def parse_outlook(data: bytes, name: str, depth: int = 0) -> ParsedFile:
             attachments=tuple(attachments),
         )
     except Exception as error:  # olefile and oxmsg raise many kinds of errors on a damaged file
-        raise ReadError(f"the message cannot be read ({type(error).__name__})", "save it as EML") from error
+        raise ReadError(
+            f"the Outlook message cannot be parsed ({type(error).__name__})", "save the message as EML"
+        ) from error
     return _as_documents(converted, name, "", depth, data)
 
 
@@ -176,7 +180,7 @@ def _attachments(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
 
 
 def _as_documents(message: _Message, name: str, part: str, depth: int, raw: bytes) -> ParsedFile:
-    """Returns the message as a document, and the documents of its attachments."""
+    """Returns the message as a document, followed by the documents from its attachments."""
     head = [
         f"{label}: {value}"
         for label, value in (

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: text as it is, code and output between fences. Each numbered cell is an anchor."""
+"""Jupyter notebooks: text is kept unchanged, code and output become fenced blocks. Each numbered cell has an anchor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rag.sources.decoding.pages import join_parts
 from rag.sources.decoding.text import decode, name_as_title
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_MAX_OUTPUT = 20_000  # code points of one cell's output
+_MAX_OUTPUT = 20_000  # code points kept from one cell's output
 
 
 def parse(data: bytes, name: str) -> Document:
@@ -28,7 +28,7 @@ def parse(data: bytes, name: str) -> Document:
         language = str(book.get("metadata", {}).get("kernelspec", {}).get("language", "python"))
         parts = [_cell(cell, language) for cell in cells]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ReadError("it is not a notebook", "open it in Jupyter and save it again") from error
+        raise ReadError("it is not a valid Jupyter notebook", "open it in Jupyter and save it again") from error
     numbered = [(f"cell {n}", None, part) for n, part in enumerate(parts, start=1) if part.strip()]
     text, anchors = join_parts(numbered)
     heading = next((line.lstrip("# ") for line in text.split("\n") if line.startswith("#")), "")

@@ -1,4 +1,4 @@
-"""OpenDocument texts and presentations (ODT, ODP): headings, paragraphs, lists, tables, notes; a slide is a page."""
+"""OpenDocument texts and presentations (ODT, ODP): headings, paragraphs, lists, tables, notes. A slide becomes a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, fir
 _SKIPPED = frozenset({
     "tracked-changes", "forms", "sequence-decls", "settings", "alphabetical-index-source", "table-of-content-source",
 })  # fmt: skip
-_MAX_REPEATS = 50  # of a cell or row: programs fill a page with thousands of empty ones
+_MAX_REPEATS = 50  # repetitions of one cell or row: applications fill a sheet with thousands of empty ones
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 
 
@@ -24,12 +24,12 @@ def parse(data: bytes, name: str) -> Document:
     """Parses ODT and ODP.
 
     Raises:
-        ReadError: The file is damaged, locked with a password, or a zip bomb.
+        ReadError: The file is damaged, password-protected, or a zip bomb.
     """
     package = XmlPackage(data)
     manifest = package.find("META-INF/manifest.xml")
     if first_element(manifest, "encryption-data") is not None:
-        raise ReadError("it is locked with a password", "save a copy without the password")
+        raise ReadError("it is password-protected", "save a copy without a password, then add the copy")
     body = first_element(package.xml("content.xml"), "body")
     styles = package.find("styles.xml")
     slides = [page for page in body.iter() if local_name(page) == "page"] if body is not None else []
@@ -37,7 +37,9 @@ def parse(data: bytes, name: str) -> Document:
         parts = ["\n\n".join(filter(None, _blocks(slide))) for slide in slides]
         masters = [found for found in styles.iter() if local_name(found) == "master-page"] if styles is not None else []
         common = dict.fromkeys(block for master in masters for block in _blocks(master) if block and "<" not in block)
-        parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)  # text on every slide is kept once
+        parts[-1] = "\n\n".join(
+            block for block in (parts[-1], *common) if block
+        )  # text that every slide repeats is kept only once
         text, anchors = join_pages(parts, "slide")
         media_type = "application/vnd.oasis.opendocument.presentation"
     else:
@@ -64,7 +66,7 @@ def parse(data: bytes, name: str) -> Document:
 
 
 def _blocks(element: etree._Element, item: str = "") -> Iterator[str]:
-    """Yields paragraphs and tables in order."""
+    """Yields paragraphs and tables in document order."""
     for child in element:
         kind = local_name(child)
         if kind in ("p", "h"):
@@ -80,9 +82,9 @@ def _blocks(element: etree._Element, item: str = "") -> Iterator[str]:
             yield from _blocks(child, "- ")
         elif kind == "table":
             yield "\n".join(line for line in table_lines(list(_rows(child))) if line)
-        elif kind in ("title", "desc"):  # the description of a picture
+        elif kind in ("title", "desc"):  # a picture's description
             yield f"[{text_content(child)}]" if text_content(child) else ""
-        elif kind == "notes":  # of a slide
+        elif kind == "notes":  # a slide's speaker notes
             notes = [block for block in _blocks(child) if block]
             yield "\n".join([f"Notes: {notes[0]}", *notes[1:]]) if notes else ""
         elif kind not in _SKIPPED:

@@ -1,9 +1,10 @@
-"""PDF: the text layer in reading order, page by page, and the place of its characters on the page. The home of pypdfium2.
+"""PDF: the text layer in reading order, page by page, and where each line is on its page.
 
-pdfium gives a page's text in drawing order, which is mostly reading order. This module corrects columns drawn line by line
-across the page, letters drawn one by one, ligatures, hyphens at line ends, and headers and footers in the middle of a
-sentence. Every step keeps the origin of each character, so that a citation can be shown on the page. Scanned pages are
-recognised if OCR is on (`rag.sources.decoding.ocr`).
+The only module that imports pypdfium2. pdfium returns a page's text in the order in which it was drawn, which is usually
+the reading order. This module corrects columns that were drawn line by line across the page, letters that were drawn one
+by one, ligatures, hyphens at line ends, and headers and footers in the middle of a sentence. Every step keeps track of
+each character's original position, so that a citation can be highlighted on the page. If OCR is on, it recognises the text
+on scanned pages (`rag.sources.decoding.ocr`).
 """
 
 from __future__ import annotations
@@ -30,39 +31,39 @@ from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
 from rag.text.unicode_text import BYTE_ORDER_MARK, SOFT_HYPHEN, ZERO_WIDTH_SPACE
 
-Box = tuple[float, float, float, float]  # left, bottom, right, top: points from the page's lower left corner
+Box = tuple[float, float, float, float]  # left, bottom, right, top: in points from the page's lower left corner
 
 _NO_BOX: Box = (0.0, 0.0, 0.0, 0.0)
 _MAX_PAGES = 20_000
 _MAX_RECOGNISED = 2_000  # pages; each takes seconds
 _MAX_ATTACHMENTS = 100
 _LIGATURES = dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
-_HYPHENS = "\ufffe\x02"  # pdfium's marks for a hyphen that only breaks a word at a line end
+_HYPHENS = "\ufffe\x02"  # pdfium's characters for a hyphen that only splits a word at a line end
 _DROPPED = SOFT_HYPHEN + ZERO_WIDTH_SPACE + BYTE_ORDER_MARK
 _NEEDS_CLEANING = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_DROPPED}\0]")
 _SENTENCE_ENDS = (".", "!", "?", ":", "”", '"', ")", ";", "。", "！", "？")
-_EDGE_LINES = 3  # at the top and at the bottom of a page, where headers and footers are looked for
-_RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3  # of the pages, and pages: a line repeated on so many is a header or footer
+_EDGE_LINES = 3  # lines at the top and at the bottom of a page in which to look for headers and footers
+_RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3  # share and number of pages: a line on so many is a header or footer
 _PAGE_NUMBER = re.compile(r"[-–—\s|]*(?:page\s*)?#(?:\s*(?:of|/)\s*#)?[-–—\s|]*$", re.IGNORECASE)
-_PROSE = 25  # code points; a longer line is prose rather than a cell
-_ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # of the lines: that many lie right of the one before if columns were drawn across
-_PARAGRAPH_GAP = 0.55  # of a line's height: that much more than the usual distance starts a paragraph
+_PROSE = 25  # code points; a longer line is prose rather than a table cell
+_ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # share and number of lines to the right of the previous line: columns drawn across
+_PARAGRAPH_GAP = 0.55  # share of a line's height by which the distance is larger than usual before a paragraph
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
-_OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # of the longer side of a page for OCR; at most that many pixels per point
-_DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same for a page that is shown
-_MARKER_RGB = (253, 230, 138)  # a highlighter
-_STAMP = 60  # characters: fewer on a page-sized picture are a scanner app's stamp, not a text layer
+_OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # pixels on a page's longer side for OCR, and the most pixels per point
+_DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same for a page that is displayed
+_MARKER_RGB = (253, 230, 138)  # the colour of a highlighter pen
+_STAMP = 60  # characters: up to this many on a page-sized picture are a scanner app's stamp, not a text layer
 _NO_TITLE = re.compile(r"untitled|\.\w{3,4}$|^Microsoft", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a page.
+    """A line on a page.
 
     Attributes:
         text: The line without its ending.
-        origins: For each character of `text`, its position in pdfium's text of the page.
-        box: The line's place on the page; None where pdfium does not know it.
+        origins: The position of each character of `text` in pdfium's text for the page.
+        box: The line's bounding box on the page; None if pdfium does not know it.
         broken: Whether the last word continues on the next line.
         starts_paragraph: Whether a paragraph ends before this line.
     """
@@ -78,7 +79,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses a PDF's text layer and the files attached to the PDF.
 
     Raises:
-        ReadError: The file is damaged, locked with a password, or has only pictures of text.
+        ReadError: The file is damaged or password-protected, or has only pictures of text.
     """
     with _opened(data) as pdf:
         pages, recognised = _with_recognised(pdf, _pages(pdf))
@@ -87,10 +88,10 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     text, starts = _joined_pages(pages)
     if not text.strip():
         if not attachments:
-            hint = "OCR found no text on them either" if ocr.is_on() else ocr.HINT
-            raise ReadError("no text layer (scanned pages?)", hint)
+            hint = "OCR found no text either; scan the pages again at a higher quality" if ocr.is_on() else ocr.HINT
+            raise ReadError("it has no text layer; its pages may be scans", hint)
         return with_attachments(None, attachments, depth)
-    # Titles that programs leave behind ("Microsoft Word - x.doc", "untitled") say less than the file name.
+    # Titles that applications set automatically ("Microsoft Word - x.doc", "untitled") tell less than the file name.
     title = canonical(info.get("Title", "")).strip()
     title = title if re.search(r"[^\W\d_]{3}", title) and not _NO_TITLE.search(title) else name_as_title(name)
     listed = {
@@ -115,11 +116,11 @@ def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[
     Args:
         data: The file's bytes, unchanged since the file was parsed.
         anchors: The document's anchors: where its pages begin.
-        start: First code point.
-        end: One past the last.
+        start: The span's first code point.
+        end: One past the span's last code point.
 
     Returns:
-        (1-based page, box) of each line. Nothing for recognised pages: they have no characters, only a picture.
+        (1-based page, box) for each line; nothing for pages recognised by OCR, which have no characters, only a picture.
 
     Raises:
         ReadError: The file cannot be parsed.
@@ -144,12 +145,12 @@ def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[
 
 
 def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
-    """Draws a page as a PNG with the lines of some spans of the canonical text highlighted.
+    """Draws a page as a PNG and highlights the lines that contain the given spans of the canonical text.
 
     Args:
         data: The file's bytes, unchanged since the file was parsed.
         anchors: The document's anchors: where its pages begin.
-        page: 1-based.
+        page: The page's number, starting at 1.
         spans: (start, end) in the document's text; spans on other pages are ignored.
 
     Raises:
@@ -160,19 +161,19 @@ def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[t
     marked = [box for start, end in spans for on, box in boxes(data, anchors, start, end) if on == page]
     with _opened(data) as pdf:
         if not 1 <= page <= len(pdf):
-            raise ReadError(f"it has no page {page}")
+            raise ReadError(f"it has no page {page}", f"choose a page from 1 to {len(pdf)}")
         try:
             printed = pdf[page - 1]
             scale = min(_DRAWN_SCALE, _DRAWN_PIXELS / max(*printed.get_size(), 1.0))
             left, bottom = printed.get_mediabox()[:2]
             pixels = printed.render(scale=scale, rev_byteorder=True, may_draw_forms=False).to_numpy()[:, :, :3].copy()
         except pypdfium2.PdfiumError as error:
-            raise ReadError(f"page {page} cannot be drawn") from error
+            raise ReadError(f"page {page} cannot be drawn", "open the original file in a PDF viewer") from error
     for box in marked:
         x0, y0, x1, y1 = (at * scale for at in (box[0] - left, box[1] - bottom, box[2] - left, box[3] - bottom))
         rows = slice(max(0, int(pixels.shape[0] - y1) - 1), max(0, int(pixels.shape[0] - y0) + 1))
         part = pixels[rows, max(0, int(x0) - 1) : max(0, int(x1) + 1)]
-        # Multiplied, as a highlighter on paper: dark stays dark.
+        # The colours are multiplied, as with a highlighter on paper: dark stays dark.
         part[:] = (part.astype("uint16") * _MARKER_RGB // 255).astype("uint8")
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
@@ -185,8 +186,8 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
         pdf = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         if "assword" in str(error):
-            raise ReadError("it is locked with a password", "save a copy without the password") from None
-        raise ReadError("it is damaged, or not a PDF", "open it and save it again") from error
+            raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
+        raise ReadError("it is damaged or not a PDF file", "open it in a PDF viewer and save it again") from error
     try:
         yield pdf
     finally:
@@ -194,10 +195,10 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def _pages(pdf: pypdfium2.PdfDocument) -> list[list[_Line]]:
-    """Returns the lines of each page in reading order, without running headers and footers."""
+    """Returns each page's lines in reading order, without running headers and footers."""
     count = len(pdf)
     if count > _MAX_PAGES:
-        raise ReadError(f"it declares {count:,} pages", "save it in parts")
+        raise ReadError(f"it has {count:,} pages, more than the {_MAX_PAGES:,} allowed", "split it into smaller files")
     return _without_running_lines([_page(pdf, number) for number in range(count)])
 
 
@@ -222,13 +223,13 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
                     boxed.append((raw, at, list(_boxes(text_page, at, at + len(raw)))))
                 at += len(raw) + 2
             lines = list(_split_at_gutter(text_page, boxed))
-    except pypdfium2.PdfiumError:  # one broken page must not lose the others
+    except pypdfium2.PdfiumError:  # one broken page must not make the others unreadable
         return []
     return _with_paragraphs([_cleaned(line) for line in _in_column_order(_join_spaced_letters(lines))])
 
 
 def _with_recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tuple[list[list[_Line]], list[int]]:
-    """Replaces scanned pages by their recognised lines, if OCR is on. Returns all pages and the numbers replaced."""
+    """Replaces scanned pages with their recognised lines if OCR is on. Returns all pages and which were replaced."""
     if not ocr.is_on():
         return pages, []
     pictures = islice((n for n, page in enumerate(pages) if _is_picture(pdf, n, page)), _MAX_RECOGNISED)
@@ -238,7 +239,7 @@ def _with_recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tu
 
 
 def _is_picture(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[_Line]) -> bool:
-    """Whether a page has no text, or next to none on a picture that fills most of the page."""
+    """Whether a page has no text, or very little text on a picture that covers most of the page."""
     if not lines:
         return True
     if sum(len(line.text) for line in lines) > _STAMP:
@@ -257,13 +258,13 @@ def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
         page = pdf[number]
         scale = min(_OCR_SCALE, _OCR_PIXELS / max(*page.get_size(), 1.0))
         picture = page.render(scale=scale, may_draw_forms=False).to_numpy()
-    except pypdfium2.PdfiumError:  # one broken page must not lose the others
+    except pypdfium2.PdfiumError:  # one broken page must not make the others unreadable
         return []
     lines: list[_Line] = []
     for row in ocr.recognised_rows(picture[:, :, :3], scale):
         text, box = row[0]
         for later, at in row[1:]:
-            if at[0] - box[2] > box[3] - box[1] and _is_prose(text) and _is_prose(later):  # of two columns
+            if at[0] - box[2] > box[3] - box[1] and _is_prose(text) and _is_prose(later):  # they are in two columns
                 lines.append(_Line(text, range(len(text)), box))
                 text, box = later, at
             else:
@@ -277,7 +278,7 @@ def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
 
 
 def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[Box]:
-    """Yields the boxes of characters [start, end) of a page's text."""
+    """Yields the boxes around the characters [start, end) in a page's text."""
     first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, start)
     last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, end - 1)
     if first < 0 or last < first:
@@ -296,9 +297,9 @@ def _union(found: Sequence[Box]) -> Box | None:
 
 
 def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str, int, Sequence[Box]]]) -> Iterator[_Line]:
-    """Yields lines from (text, position in the page's text, boxes). Splits lines across the gutter of two columns.
+    """Yields lines from (text, position in the page's text, boxes), split where they cross the gutter between two columns.
 
-    pdfium joins text that is side by side. A table stays as it is: it has too few words on both sides.
+    pdfium joins text that is side by side. Table rows are not split, because they have too few words on each side.
     """
     gaps = [_widest_gap(found) for _, _, found in boxed]
     wide = [gap for gap in gaps if gap is not None]
@@ -320,13 +321,13 @@ def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str
 
 
 def _widest_gap(found: Sequence[Box]) -> tuple[float, float] | None:
-    """Returns (left, right) of the widest gap between two boxes of a line, if it is wider than the line is high."""
+    """Returns (left, right) of the widest gap between two boxes on a line; None if none is wider than the line is high."""
     gaps = [(a[2], b[0]) for a, b in pairwise(found) if b[0] - a[2] > 1.2 * max(a[3] - a[1], b[3] - b[1])]
     return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
 
 
 def _place_right_of(text_page: pypdfium2.PdfTextPage, text: str, at: int, x: float) -> int:
-    """Returns the position of a line's first word right of x; 0 if there is none."""
+    """Returns the position of a line's first word to the right of x; 0 if there is none."""
 
     def is_right(place: int) -> bool:
         return next(_boxes(text_page, at + place, at + place + 1), _NO_BOX)[0] >= x - 1
@@ -341,7 +342,7 @@ def _is_prose(text: str) -> bool:
 
 
 def _join_spaced_letters(lines: Sequence[_Line]) -> list[_Line]:
-    """Joins letters that were drawn one by one into words, where they are on one line."""
+    """Joins letters that were drawn one by one into words if they are on the same line."""
     joined: list[_Line] = []
     for line in lines:
         before = joined[-1] if joined else None
@@ -365,12 +366,12 @@ def _join_spaced_letters(lines: Sequence[_Line]) -> list[_Line]:
 
 
 def _letters_only(text: str) -> bool:
-    """Whether a line consists of letters drawn one by one: a letter, or words that were joined here."""
+    """Whether a line is a single letter that was drawn separately, or consists of words joined from such letters."""
     return len(text) < 80 and all(character.isalpha() or character == " " for character in text)
 
 
 def _in_column_order(lines: list[_Line]) -> list[_Line]:
-    """Orders lines that were drawn across two columns column by column; returns other lines as they are."""
+    """Puts lines that were drawn across two columns into column order; returns other lines unchanged."""
     placed = [line for line in lines if line.box is not None]
     across = [(a, b) for a, b in pairwise(placed) if _is_prose(a.text) and _is_prose(b.text) and _right_of(a.box, b.box)]
     if len(across) < max(_ACROSS_LEAST, _ACROSS_SHARE * len(lines)):
@@ -396,7 +397,7 @@ def _right_of(a: Box | None, b: Box | None) -> bool:
 
 
 def _cleaned(line: _Line) -> _Line:
-    """Spells out ligatures and drops marks; each character keeps its origin."""
+    """Spells out ligatures and drops invisible characters; each character keeps its original position."""
     text, origins = line.text, line.origins
     broken = False
     if _NEEDS_CLEANING.search(text):
@@ -415,13 +416,13 @@ def _cleaned(line: _Line) -> _Line:
     lead = len(stripped) - len(stripped.lstrip())
     text, origins = stripped[lead:], origins[lead : len(stripped)]
     normal = canonical(text)
-    if len(normal) != len(text) and text:  # characters were composed: their order is kept, their number is not
+    if len(normal) != len(text) and text:  # composing characters changed their number but not their order
         origins = [origins[min(i * len(text) // max(1, len(normal)), len(text) - 1)] for i in range(len(normal))]
     return replace(line, text=normal, origins=origins, broken=broken)
 
 
 def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
-    """Marks lines that start a paragraph: more space above than usual, or a new column after the end of a sentence."""
+    """Marks lines that start a paragraph, after more space than usual or in a new column after the end of a sentence."""
     steps = [a.box[1] - b.box[1] for a, b in pairwise(lines) if a.box and b.box and a.box[1] > b.box[1]]
     usual = median(steps) if steps else 0.0
     parted = lines[:1]
@@ -429,14 +430,14 @@ def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
         starts_paragraph = False
         if before.box and line.box:
             step, height = before.box[1] - line.box[1], max(before.box[3] - before.box[1], line.box[3] - line.box[1])
-            over = step < -height  # upwards: a new column, or a box
+            over = step < -height  # the line is higher up: a new column or a text box
             starts_paragraph = step > usual + _PARAGRAPH_GAP * height or (over and before.text.endswith(_SENTENCE_ENDS))
         parted.append(replace(line, starts_paragraph=starts_paragraph))
     return [line for line in parted if line.text]
 
 
 def _without_running_lines(pages: list[list[_Line]]) -> list[list[_Line]]:
-    """Removes page numbers, and headers and footers except where they occur first."""
+    """Removes page numbers, and all but the first occurrence of each header and footer."""
     if len(pages) < _RUNNING_LEAST:
         return pages
     edges = [{_running_key(line.text) for line in _edges(page)} for page in pages]
@@ -459,18 +460,18 @@ def _without_running_lines(pages: list[list[_Line]]) -> list[list[_Line]]:
 
 
 def _edges(page: Sequence[_Line]) -> list[_Line]:
-    """Returns the topmost and the lowest lines."""
+    """Returns the lines at the top and at the bottom of a page."""
     placed = sorted((line for line in page if line.box), key=lambda line: -line.box[3] if line.box else 0.0)
     return [*placed[:_EDGE_LINES], *placed[max(_EDGE_LINES, len(placed) - _EDGE_LINES) :]]
 
 
 def _running_key(text: str) -> str:
-    """Returns a key that is equal for the same header on all pages: numbers do not count."""
+    """Returns a key that is the same for a header on every page, because numbers are ignored."""
     return re.sub(r"\d+|\b[ivxl]{1,6}\b", "#", " ".join(text.lower().split()))
 
 
 def _joined_pages(pages: Sequence[Sequence[_Line]]) -> tuple[str, list[int]]:
-    """Returns the text of all pages, and where each begins. A page break inside a sentence does not end a paragraph."""
+    """Returns the text of all pages and each page's offset. A page break within a sentence does not end a paragraph."""
     parts: list[str] = []
     starts: list[int] = []
     at = 0
@@ -500,7 +501,7 @@ def _attachments(pdf: pypdfium2.PdfDocument) -> Iterator[tuple[str, bytes]]:
         for n in range(min(pdf.count_attachments(), _MAX_ATTACHMENTS)):
             attachment = pdf.get_attachment(n)
             yield base_name(attachment.get_name(), f"attachment {n + 1}"), bytes(attachment.get_data())
-    except pypdfium2.PdfiumError:  # a broken attachment must not lose the pages
+    except pypdfium2.PdfiumError:  # a broken attachment must not make the pages unreadable
         return
 
 

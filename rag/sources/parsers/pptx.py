@@ -1,4 +1,4 @@
-"""PowerPoint slides: the title first, then text, tables, diagrams, charts, then the notes. A slide is a page."""
+"""PowerPoint: each slide's title, then its text, tables, diagrams and charts, then its notes. A slide becomes a page."""
 
 from __future__ import annotations
 
@@ -17,20 +17,26 @@ from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _TITLES = ("title", "ctrTitle")
-_EACH_SLIDE = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # its number, date and footer
+_EACH_SLIDE = (
+    "sldNum",
+    "dt",
+    "ftr",
+    "hdr",
+    "sldImg",
+)  # placeholders that every slide repeats: number, date, header and footer
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses slides and the files embedded in them.
 
     Raises:
-        ReadError: The file is damaged, locked with a password, or a zip bomb.
+        ReadError: The file is damaged, password-protected, or a zip bomb.
     """
     package = XmlPackage(data)
     main = next((part for kind, part in package.related("").values() if kind == "officeDocument"), "ppt/presentation.xml")
     links = package.related(main)
     listed = [slide for slide in package.xml(main).iter() if local_name(slide) == "sldId"]
-    # A slide has two attributes "id": its number, and in another namespace the id of its link.
+    # A slide has two attributes named "id": its number and, in another namespace, the id of its relationship.
     ids = [str(value) for slide in listed for key, value in slide.attrib.items() if str(key).endswith("relationships}id")]
     parts = [links[id_][1] for id_ in ids if id_ in links and links[id_][1] in package.names]
     slides = [_slide(package, part) for part in parts]
@@ -44,7 +50,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         if not _is_placeholder(shape)
         for block in _blocks(shape)
     )
-    if slides and any(block.strip() for block in common):  # text on every slide is kept once
+    if slides and any(block.strip() for block in common):  # text that every slide repeats is kept only once
         slides[-1] = "\n\n".join(block for block in (slides[-1], *common) if block.strip())
     text, anchors = join_pages(slides, "slide")
     title, author, created = properties(package)
@@ -63,7 +69,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 
 def _slide(package: XmlPackage, part: str) -> str:
     shapes = list(_shapes(package.xml(part)))
-    shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # the rest keeps its order
+    shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # the other shapes keep their order
     blocks = [block for shape in shapes for block in _blocks(shape)]
     for kind, target in package.related(part).values():
         if target not in package.names:
@@ -81,7 +87,7 @@ def _slide(package: XmlPackage, part: str) -> str:
 
 
 def _shapes(element: etree._Element) -> Iterator[etree._Element]:
-    """Yields shapes, also those inside groups."""
+    """Yields shapes, including those inside groups."""
     for child in element:
         if local_name(child) in ("sp", "graphicFrame", "cxnSp"):
             yield child
@@ -122,7 +128,7 @@ def _paragraphs(element: etree._Element) -> Iterator[str]:
 
 
 def _chart(chart: etree._Element) -> str:
-    """Returns a chart's titles, and its values as rows named by category and series."""
+    """Returns a chart's titles, then its values as rows in which each value follows its category and series."""
     titles = list(_paragraphs(chart))
     series = [one for one in chart.iter() if local_name(one) == "ser"]
     names = [text_content(first_element(first_element(one, "tx"), "v")) for one in series]

@@ -1,4 +1,4 @@
-"""Rich text. The home of striprtf."""
+"""Rich Text Format (RTF). The only module that imports striprtf."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ _PAGE = re.compile(r"\n{3,}")
 
 
 def parse(data: bytes, name: str) -> Document:
-    """Parses rich text.
+    """Parses RTF.
 
     Raises:
         ReadError: The file is damaged.
     """
-    source = data.decode("latin-1")  # RTF is ASCII; other bytes are escaped, or in the declared code page
+    source = data.decode("latin-1")  # RTF is ASCII; other characters are escaped or use the declared code page
     try:
         text = canonical(rtf_to_text(source, errors="replace")).replace("\0", "")
     except (ValueError, LookupError, IndexError, KeyError) as error:
-        raise ReadError(f"the rich text cannot be read ({type(error).__name__})", "save it again as DOCX") from error
+        raise ReadError(
+            f"the RTF cannot be parsed ({type(error).__name__})", "open it in a word processor and save it as DOCX"
+        ) from error
     info = _INFO.search(source)
     fields = {key: _field(info.group(1), key) if info else "" for key in ("title", "author")}
     created = _CREATED.search(info.group(1)) if info else None

@@ -1,4 +1,4 @@
-"""Spreadsheets: one line per row, each cell after its column's name. The home of python-calamine."""
+"""Spreadsheets: one line per row, with the column's name before each cell. The only module that imports python-calamine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rag.sources.parsers.docx import properties
 from rag.sources.records import ParsedFile
 
 _MAX_CELLS = 20_000_000
-_MAX_FIELD = 10_000_000  # code points of one cell of a CSV file
+_MAX_FIELD = 10_000_000  # code points in one cell of a CSV file
 _SAMPLE = 20_000  # code points from which the separator is detected
-_ANCHOR_EVERY = 500  # rows; a row number is counted from the anchor before it
+_ANCHOR_EVERY = 500  # rows; a row's number is found by counting from the anchor before it
 _TYPES = {
     b"PK": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     b"\xd0\xcf": "application/vnd.ms-excel",
@@ -33,16 +33,18 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses XLSX, XLSB, XLS and ODS, and the files embedded in them.
 
     Raises:
-        ReadError: The file is damaged, locked with a password, or a zip bomb.
+        ReadError: The file is damaged, password-protected, or a zip bomb.
     """
     package = XmlPackage(data) if data.startswith(b"PK") else None
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         sheets = [(sheet, _rows(book, sheet)) for sheet in book.sheet_names]
     except python_calamine.PasswordError:
-        raise ReadError("it is locked with a password", "save a copy without the password") from None
+        raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
     except (python_calamine.CalamineError, ValueError, OSError) as error:
-        raise ReadError(f"the workbook cannot be read ({_short(error)})", "open it and save it again as XLSX") from error
+        raise ReadError(
+            f"the workbook cannot be read ({_short(error)})", "open it in a spreadsheet application and save it as XLSX"
+        ) from error
     text, anchors = _as_text(sheets)
     if package:
         extra = canonical("\n".join(_comments_and_boxes(package)))
@@ -77,26 +79,29 @@ def parse_separated(data: bytes, name: str) -> Document:
         dialect = csv.excel_tab if text[:_SAMPLE].count("\t") > text[:_SAMPLE].count(",") else csv.excel
     try:
         written, anchors = _as_text([("", csv.reader(io.StringIO(text), dialect, strict=False))])
-    except csv.Error:  # a quote that never ends
+    except csv.Error:  # a quotation mark that is never closed
         written, anchors = _as_text([("", (line.split(dialect.delimiter) for line in text.splitlines()))])
     kind = "text/tab-separated-values" if dialect.delimiter == "\t" else "text/csv"
     return Document(written, name_as_title(name), date=find_date(written[:3000]), anchors=anchors, media_type=kind)
 
 
 def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]:
-    """Returns all rows from the sheet's first cell on, so that the n-th row is row n in the spreadsheet program."""
+    """Returns all rows, including empty ones at the top, so that the n-th row is row n in a spreadsheet application."""
     try:
         opened = book.get_sheet_by_name(sheet)
-    except python_calamine.CalamineError:  # a chart alone on its sheet
+    except python_calamine.CalamineError:  # a sheet that contains only a chart
         return []
     if opened.total_height * opened.total_width > _MAX_CELLS:
-        raise ReadError(f"its sheet {sheet!r} declares {opened.total_height * opened.total_width:,} cells", "save it again")
+        raise ReadError(
+            f"its sheet {sheet!r} has {opened.total_height * opened.total_width:,} cells, more than {_MAX_CELLS:,}",
+            "delete empty rows and columns, or split the sheet, then save it again",
+        )
     rows: Iterable[Sequence[Cell]] = opened.to_python(skip_empty_area=False)
     return [[_formatted(cell) for cell in row] for row in rows]
 
 
 def _as_text(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str, tuple[Anchor, ...]]:
-    """Returns all sheets as one text. Each row is one line, so that rows can be counted; runs of empty rows are dropped."""
+    """Returns all sheets as one text with one line per row, so that rows can be counted. Drops repeated empty rows."""
     parts: list[str] = []
     anchors: list[Anchor] = []
     at = 0
@@ -126,7 +131,7 @@ def _as_text(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str
 
 
 def _comments_and_boxes(package: XmlPackage) -> Iterator[str]:
-    """Yields comments and text boxes of an Office workbook."""
+    """Yields the comments and text boxes in an Office workbook."""
     for name in sorted(package.names):
         if name.startswith(("xl/comments", "xl/threadedComments/")) and name.endswith(".xml"):
             for comment in package.xml(name).iter():
@@ -139,7 +144,7 @@ def _comments_and_boxes(package: XmlPackage) -> Iterator[str]:
 
 
 def _formatted(cell: Cell) -> str:
-    """Formats a cell as people write it: 12 rather than 12.0, a date without midnight."""
+    """Formats a cell's value as people write it: 12 rather than 12.0, and a date without 00:00 as its time."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):

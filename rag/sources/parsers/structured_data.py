@@ -1,4 +1,4 @@
-"""JSON, JSON Lines and XML: each value on a line with its name, readable and searchable without brackets."""
+"""JSON, JSON Lines and XML: writes each value on a line with its name, without brackets, for reading and searching."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rag.sources.decoding.zipped_xml import local_name, xml_tree
 
 _TITLES = ("title", "name", "headline", "subject")
 _AUTHORS = ("author", "creator", "byline")
-_SHORT = 200  # code points; shorter values share a line
+_SHORT = 200  # code points; values up to this length share a line
 
 
 def parse(data: bytes, name: str) -> Document:
@@ -31,12 +31,14 @@ def parse(data: bytes, name: str) -> Document:
     try:
         value = json.loads(text, parse_float=str, parse_int=str)
     except RecursionError:
-        raise ReadError("its values are nested too deep", "save it with less nesting") from None
+        raise ReadError("its values are nested too deeply", "save it with fewer levels of nesting") from None
     except ValueError as error:
         try:
-            return parse_lines(data, name)  # many values, one after the other
+            return parse_lines(data, name)  # there may be one value per line
         except ReadError:
-            raise ReadError(f"it is not valid JSON ({error})"[:120], "fix it, or save it as text") from None
+            raise ReadError(
+                f"it is not valid JSON ({error})"[:120], "fix it, or change the extension to .txt to add it as plain text"
+            ) from None
     if isinstance(value, list):
         return _listed(value, name, "item")
     return Document(
@@ -52,7 +54,7 @@ def parse_lines(data: bytes, name: str) -> Document:
     """Parses JSON Lines: one value per line.
 
     Raises:
-        ReadError: More than a tenth of the lines is not JSON.
+        ReadError: More than a tenth of the lines are not JSON.
     """
     values: list[Any] = []
     bad = 0
@@ -63,7 +65,7 @@ def parse_lines(data: bytes, name: str) -> Document:
             values.append(line)
             bad += 1
     if bad > len(values) / 10:
-        raise ReadError("it is not valid JSON, not even line by line", "fix it, or save it as text")
+        raise ReadError("it is not valid JSON Lines", "fix it, or change the extension to .txt to add it as plain text")
     return _listed(values, name, "line")
 
 
@@ -87,19 +89,19 @@ def parse_xml(data: bytes, name: str) -> Document:
 
 
 def _listed(values: list[Any], name: str, counts: str) -> Document:
-    """Returns a list of values as a document: each is a paragraph with a numbered anchor."""
+    """Returns a list of values as a document in which each value is a paragraph with a numbered anchor."""
     numbered = ((f"{counts} {n}", None, _paragraph(value)) for n, value in enumerate(values, start=1))
     text, anchors = join_parts([part for part in numbered if part[2]])
     return Document(text, name_as_title(name), date=find_date(text[:1500]), anchors=anchors, media_type="application/json")
 
 
 def _paragraph(value: Any) -> str:
-    """Returns one value as text: on one line where all its fields are short."""
+    """Returns one value as text, on one line if all its fields are short."""
     return (_row(value) if isinstance(value, dict) else "") or "\n".join(_lines(value)).strip()
 
 
 def _row(value: dict[str, Any]) -> str:
-    """Returns an object's fields on one line; "" where one of them is long or nested."""
+    """Returns an object's fields on one line; "" if one of them is long or nested."""
     if any(isinstance(one, dict | list) or len(str(one)) > _SHORT for one in value.values()):
         return ""
     return " | ".join(f"{key}: {_scalar(one)}" for key, one in value.items() if _scalar(one))
@@ -117,7 +119,7 @@ def _lines(value: Any, path: str = "") -> Iterator[str]:
 
 
 def _listed_lines(values: list[Any], path: str) -> Iterator[str]:
-    """Yields a list: short values on one line, nested values separately."""
+    """Yields the lines for a list: short values share one line, nested values have lines of their own."""
     if all(not isinstance(inner, dict | list) and len(str(inner)) <= _SHORT for inner in values):
         if text := ", ".join(filter(None, map(_scalar, values))):
             yield f"{path}: {text}" if path else text
@@ -150,7 +152,7 @@ _PROSE = re.compile(
 
 
 def _elements(root: etree._Element) -> Iterator[str]:
-    """Yields each element's text on a line, after its name and attributes. Elements inside a sentence stay in it."""
+    """Yields a line for each element: its name, attributes and text. Elements inside a sentence stay part of it."""
     done: set[etree._Element] = set()
     for element in root.iter():
         if not isinstance(element.tag, str) or element in done:

@@ -205,7 +205,7 @@ def test_what_a_model_writes_stays_text(page, world: World, full: bool) -> None:
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (fake.fails(401, "bad key"), "refused the key"),
+        (fake.fails(401, "bad key"), "rejected the API key"),
         (fake.fails(500), "failed (500)"),
         (fake.fails(429, retry_after="300"), "is limiting the rate"),
     ],

@@ -47,7 +47,7 @@ def test_types(data: bytes, name: str, expected: str) -> None:
         (zipped({"mimetype": b"application/vnd.oasis.opendocument.graphics"}), "x.odg", "drawing"),
         (b"PK\x03\x04 not a zip", "x.docx", "damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 not OLE", "x.doc", "damaged"),
-        (b"abc\0def", "x.docx", "named .docx but"),
+        (b"abc\0def", "x.docx", "has the extension .docx, but"),
     ],
 )
 def test_what_cannot_be_parsed(data: bytes, name: str, reason: str) -> None:

@@ -53,7 +53,7 @@ def test_without_the_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "_switch", ocr._Switch(on=True))
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     ocr._engine.cache_clear()
-    with pytest.raises(ReadError, match="OCR is on but not installed") as raised:
+    with pytest.raises(ReadError, match="OCR is turned on but not installed") as raised:
         parse(scan(LETTER), "letter.pdf")
 
     assert "pip install" in raised.value.hint

@@ -55,7 +55,7 @@ def test_encodings(data: bytes, expected: str) -> None:
         (b" \n\t", "a.txt", "empty"),
         (bytes(range(256)) * 40, "a.txt", "not text"),
         (b"PK\x03\x04rest", "a.docx", "damaged"),
-        (bytes(range(256)), "a.xlsx", "named .xlsx but is not"),
+        (bytes(range(256)), "a.xlsx", "has the extension .xlsx, but"),
         (b"%PDF-1.7 garbage", "a.pdf", "damaged"),
         (b"\x89PNG\r\n", "a.txt", "picture"),
         (b"<html><body></body></html>", "a.html", "no text"),

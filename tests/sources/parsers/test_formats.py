@@ -129,11 +129,11 @@ def test_old_encodings(encoding: str, words: str) -> None:
     [
         ("tika--simple_normal_case.doc", "old Word file", "DOCX"),
         ("tika--testPPT_various.ppt", "old PowerPoint file", "PPTX"),
-        ("tika--testODTEncrypted.odt", "password", "without the password"),
-        ("tika--protect.xlsx", "password", "without the password"),
+        ("tika--testODTEncrypted.odt", "password", "without a password"),
+        ("tika--protect.xlsx", "password", "without a password"),
         ("tika--testWORD_truncated.docx", "damaged or incomplete", "save it again"),
         ("docling--DeepSeek.pdf", "no text layer", "OCR"),
-        ("pypdf--r6-user-password.pdf", "password", "without the password"),
+        ("pypdf--r6-user-password.pdf", "password", "without a password"),
     ],
 )
 def test_what_is_refused_says_why(name: str, reason: str, remedy: str) -> None:

@@ -24,5 +24,5 @@ def test_cells_and_their_output() -> None:
 
 @pytest.mark.parametrize("data", [b"[]", b"{", b'{"cells": [{"source": "x"}]}', b'{"cells": 3}'])
 def test_other_json_is_refused(data: bytes) -> None:
-    with pytest.raises(ReadError, match="not a notebook"):
+    with pytest.raises(ReadError, match="not a valid Jupyter notebook"):
         parse(data, "a.ipynb")

@@ -29,7 +29,7 @@ def test_json_lines() -> None:
     document = parse_lines(b"\n".join(lines), "a.jsonl")
 
     assert ("a: 19\n\noops", "line 22") == (document.text[-11:], document.anchors[-1].name)
-    with pytest.raises(ReadError, match="line by line"):
+    with pytest.raises(ReadError, match="not valid JSON Lines"):
         parse_lines(b"oops\n[1]", "a.jsonl")
 
 
