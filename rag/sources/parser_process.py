@@ -36,7 +36,7 @@ class Parser:
         self._options = ["--ocr"] if ocr else []
         self._child: SupervisedChild | None = None
         self._closed = False
-        self._lock = threading.Lock()  # held during a request
+        self._lock = threading.Lock()  # locked during a request
 
     def parse(self, data: bytes, name: str) -> ParsedFile:
         """Returns a file's documents.

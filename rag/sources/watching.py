@@ -10,10 +10,8 @@ from pathlib import Path
 
 import watchfiles
 
-_STEP_MS, _DEBOUNCE_MS = (
-    200,
-    1_600,
-)  # editors write, rename and touch a file in quick succession, which counts as one change
+# Editors write, rename and touch a file in quick succession, which counts as one change.
+_STEP_MS, _DEBOUNCE_MS = 200, 1_600
 _CHECK_MS = 1_000  # how often rag checks that the path still leads to the folder that is being watched
 _AT_LEAST_S = 30.0  # network drives do not report changes, and an occasional check costs little
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 _UNSUPPORTED = (
     "{what} in {language}, but the shipped embedder was made for English, so passages are found more by their wording than"
-    " by their meaning. To search by both, set embedder to a multilingual model, 'openai:<model>', then run `rag reindex`."
+    " by their meaning. To use both, set embedder to a multilingual model, 'openai:<model>', then run `rag reindex`."
 )
 
 ENGLISH = "en"
 _PART = 2_000  # code points examined at the beginning, in the middle and at the end
-_MIN_LETTERS = 60  # with fewer, the language of a document in an alphabet that languages share stays unknown
-_ENGLISH_SHARE = 0.25  # share of English function words: 95 % of English paragraphs have more, but no others do
+_MIN_LETTERS = 60  # with fewer, the language of a document in a widely used alphabet stays unknown
+_ENGLISH_SHARE = 0.25  # share of English function words: 95 % of English paragraphs have more, other languages never do
 _MIN_PROBABILITY = 0.9  # for a detected language
 _MIN_WORDS = 3  # in a question
 _NO_LANGUAGE = "zxx"  # py3langid's code for "no language"

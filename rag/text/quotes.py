@@ -14,8 +14,8 @@ from rag.text.unicode_text import plain_punctuation
 QuoteMatch = tuple[int, int, Literal["exact", "normalised"]]
 
 _SPACES = re.compile(r"\s+")
-# An opening mark must not follow a word, and a closing mark must not precede one, so 27" starts no quotation. A quotation
-# may span a line break but not a paragraph break.
+# An opening mark must not follow a word, and a closing mark must not precede one, so 27" does not start a quotation.
+# A quotation may span a line break but not a paragraph break.
 _QUOTATION = re.compile(
     r'(?<![\w"])"(?=\S)((?:[^"\n]|\n(?![^\S\n]*\n)){2,2000}?)(?<=\S)"(?!\w)'
     r"|“((?:[^“”\n]|\n(?![^\S\n]*\n)){2,2000})”"

@@ -31,9 +31,8 @@ _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
 _LINE_BREAK = re.compile(r"\n\s*+")
 _LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
-_LABEL = re.compile(
-    r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: "
-)  # "Subject: …": consecutive lines like this are separate sentences
+# "Subject: …": consecutive lines like this are separate sentences.
+_LABEL = re.compile(r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: ")
 _LOOK_AHEAD = 240  # code points of the next line that are examined
 _LOOK_BACK = 24  # code points before a full stop that are examined: no abbreviation is longer
 _SHORT_LINE = 0.66  # a line shorter than this share of its paragraph's widest line ends on purpose

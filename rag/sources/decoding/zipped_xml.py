@@ -18,7 +18,7 @@ from rag.errors import ReadError
 
 _MAX_PARTS = 20_000
 _MOST_BYTES = 400_000_000  # in one unpacked part
-_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part that is compressed by a higher factor is a zip bomb
+_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part with a higher compression ratio is a zip bomb
 _DAMAGED = "open it in the application that created it and save it again"
 
 
@@ -106,7 +106,7 @@ def _inside_ole(data: bytes) -> bytes | None:
 
 
 def xml_tree(data: bytes) -> etree._Element:
-    """Parses XML and skips what is not valid.
+    """Parses XML and skips its invalid parts.
 
     Raises:
         ReadError: The bytes are not XML.

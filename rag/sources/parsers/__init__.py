@@ -1,7 +1,7 @@
 """Turns bytes into documents: chooses the parser by a file's content and name. Each format has a module in this package.
 
-A parser is a function from (bytes, name) to a document, or to `ParsedFile` where a file may hold several documents. To add
-a format, add a module and an entry in `_PARSERS`. Parsers do not know where the bytes come from or where the text goes.
+A parser is a function from (bytes, name) to a document, or to `ParsedFile` if a file may contain several. To add a
+format, add a module and an entry in `_PARSERS`. Parsers do not know where the bytes come from or where the text goes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PARSERS = {
     "code": ("code", "parse"), "tex": ("code", "parse_tex"), "rst": ("code", "parse_rst"),
 }  # fmt: skip
 VERSION = "2"  # increase it when rag can parse more files: files that failed before are then tried again
-_CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can hold other files
+_CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can contain other files
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:

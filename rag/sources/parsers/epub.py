@@ -32,7 +32,7 @@ def parse(data: bytes, name: str) -> Document:
         if local_name(found) == "EncryptionMethod"
     ]
     if any(method not in _FONTS for method in methods):
-        raise ReadError("it is copy-protected by its seller (DRM)", "rag reads only e-books without DRM")
+        raise ReadError("it is copy-protected by its seller (DRM)", "add a copy without DRM")
     folder = posixpath.dirname(main)
     items = {attribute(item, "id"): attribute(item, "href") for item in book.iter() if local_name(item) == "item"}
     spine = [items.get(attribute(ref, "idref"), "") for ref in book.iter() if local_name(ref) == "itemref"]

@@ -13,7 +13,7 @@ from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
 from rag.text.dates import iso_date
 
-# trafilatura's element names → HTML's.
+# trafilatura's element names → HTML element names.
 _NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}
 _NOT_MAIN = ("nav", "aside", "footer")
 _MOSTLY_MAIN = 1.25  # if the page is less than this many times as long as its main text, it has no menus worth removing

@@ -37,9 +37,8 @@ def parse(data: bytes, name: str) -> Document:
         parts = ["\n\n".join(filter(None, _blocks(slide))) for slide in slides]
         masters = [found for found in styles.iter() if local_name(found) == "master-page"] if styles is not None else []
         common = dict.fromkeys(block for master in masters for block in _blocks(master) if block and "<" not in block)
-        parts[-1] = "\n\n".join(
-            block for block in (parts[-1], *common) if block
-        )  # text that every slide repeats is kept only once
+        # Text that every slide repeats is kept only once.
+        parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)
         text, anchors = join_pages(parts, "slide")
         media_type = "application/vnd.oasis.opendocument.presentation"
     else:

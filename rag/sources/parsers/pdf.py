@@ -3,8 +3,8 @@
 The only module that imports pypdfium2. pdfium returns a page's text in the order in which it was drawn, which is usually
 the reading order. This module corrects columns that were drawn line by line across the page, letters that were drawn one
 by one, ligatures, hyphens at line ends, and headers and footers in the middle of a sentence. Every step keeps track of
-each character's original position, so that a citation can be highlighted on the page. If OCR is on, it recognises the text
-on scanned pages (`rag.sources.decoding.ocr`).
+each character's original position, so that a citation can be highlighted on the page. If OCR is on, the text on
+scanned pages is recognised (`rag.sources.decoding.ocr`).
 """
 
 from __future__ import annotations
@@ -43,11 +43,14 @@ _DROPPED = SOFT_HYPHEN + ZERO_WIDTH_SPACE + BYTE_ORDER_MARK
 _NEEDS_CLEANING = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_DROPPED}\0]")
 _SENTENCE_ENDS = (".", "!", "?", ":", "”", '"', ")", ";", "。", "！", "？")
 _EDGE_LINES = 3  # lines at the top and at the bottom of a page in which to look for headers and footers
-_RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3  # share and number of pages: a line on so many is a header or footer
+# Share and number of pages: a line at the edge of at least that many pages is a header or footer.
+_RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3
 _PAGE_NUMBER = re.compile(r"[-–—\s|]*(?:page\s*)?#(?:\s*(?:of|/)\s*#)?[-–—\s|]*$", re.IGNORECASE)
 _PROSE = 25  # code points; a longer line is prose rather than a table cell
-_ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4  # share and number of lines to the right of the previous line: columns drawn across
-_PARAGRAPH_GAP = 0.55  # share of a line's height by which the distance is larger than usual before a paragraph
+# Share and number of lines: if that many are to the right of the previous line, columns were drawn across the page.
+_ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4
+# Share of a line's height: if the distance to the previous line is larger than usual by that much, a paragraph starts.
+_PARAGRAPH_GAP = 0.55
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
 _OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # pixels on a page's longer side for OCR, and the most pixels per point
 _DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same for a page that is displayed
@@ -91,7 +94,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
             hint = "OCR found no text either; scan the pages again at a higher quality" if ocr.is_on() else ocr.HINT
             raise ReadError("it has no text layer; its pages may be scans", hint)
         return with_attachments(None, attachments, depth)
-    # Titles that applications set automatically ("Microsoft Word - x.doc", "untitled") tell less than the file name.
+    # Titles that applications set automatically ("Microsoft Word - x.doc", "untitled") are less useful than the file name.
     title = canonical(info.get("Title", "")).strip()
     title = title if re.search(r"[^\W\d_]{3}", title) and not _NO_TITLE.search(title) else name_as_title(name)
     listed = {
@@ -115,7 +118,7 @@ def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[
 
     Args:
         data: The file's bytes, unchanged since the file was parsed.
-        anchors: The document's anchors: where its pages begin.
+        anchors: The document's anchors, which show where its pages begin.
         start: The span's first code point.
         end: One past the span's last code point.
 
@@ -149,7 +152,7 @@ def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[t
 
     Args:
         data: The file's bytes, unchanged since the file was parsed.
-        anchors: The document's anchors: where its pages begin.
+        anchors: The document's anchors, which show where its pages begin.
         page: The page's number, starting at 1.
         spans: (start, end) in the document's text; spans on other pages are ignored.
 

@@ -17,13 +17,7 @@ from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _TITLES = ("title", "ctrTitle")
-_EACH_SLIDE = (
-    "sldNum",
-    "dt",
-    "ftr",
-    "hdr",
-    "sldImg",
-)  # placeholders that every slide repeats: number, date, header and footer
+_EACH_SLIDE = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # slide number, date, header, footer
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
