@@ -1,6 +1,6 @@
-"""A library for asyncio programs and notebooks: the methods of `Library`, each run in a thread.
+"""Makes a library usable from asyncio programs and notebooks, by running each method of `Library` in a thread.
 
-Nothing inside `rag` is asynchronous. This is a thin facade over `Library` for callers whose event loop must not be blocked.
+The rest of `rag` is synchronous. This thin wrapper around `Library` is for callers that must not block their event loop.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rag.records import (
 
 
 class AsyncLibrary:
-    """An open `Library` whose methods are awaited. Each method raises the same errors as its counterpart in `Library`.
+    """An open library with awaitable methods. Each method raises the same errors as the method of that name in `Library`.
 
     Args:
         library: An open library. Closing the `AsyncLibrary` closes it too.
@@ -45,7 +45,7 @@ class AsyncLibrary:
 
     @classmethod
     async def open(cls, index: str | Path = "index", **options: Any) -> AsyncLibrary:
-        """Opens an index, or creates it; `options` are the same as for `Library.open`."""
+        """Opens an index, creating it if necessary. The `options` are the same as for `Library.open`."""
         return cls(await asyncio.to_thread(Library.open, index, **options))
 
     @classmethod
@@ -99,7 +99,7 @@ class AsyncLibrary:
                     return
                 yield event
         finally:
-            # subtle: a generator cannot be closed while it is running in a thread; it yields within a fraction of a second.
+            # subtle: a generator cannot be closed while it runs in a thread, so first wait briefly until it yields.
             if step is not None and not step.done():
                 await asyncio.wait([step])
             await asyncio.to_thread(events.close)
@@ -119,11 +119,11 @@ class AsyncLibrary:
         return await asyncio.to_thread(self.library.add, *paths)
 
     async def add_bytes(self, data: bytes, name: str) -> SyncReport:
-        """Adds bytes as a document under a name, whose extension says which type of file they are."""
+        """Adds a document, given its bytes and a file name; the name's extension determines the file type."""
         return await asyncio.to_thread(self.library.add_bytes, data, name)
 
     async def add_documents(self, documents: Iterable[Document]) -> SyncReport:
-        """Adds documents that are not files."""
+        """Adds documents that were created by the program, not read from files."""
         return await asyncio.to_thread(self.library.add_documents, documents)
 
     async def remove(self, *sources: str) -> int:

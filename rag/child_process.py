@@ -1,8 +1,8 @@
-"""Runs a Python module in a supervised child process and exchanges frames with it, with a deadline for each reply.
+"""Runs a Python module in a supervised child process and exchanges messages with it, with a deadline for each reply.
 
-Frames are sent over two pipes. A frame is a JSON object followed by raw bytes. This module does not interpret frames, and
-nothing received is ever executed. `SupervisedChild` is the parent's side, `ParentConnection` the child's. If the child
-hangs, crashes or runs out of memory, the parent only gets an exception.
+The messages, called frames, are sent over two pipes. A frame is a JSON object followed by raw bytes. This module does not
+interpret frames, and never executes received data. The parent process uses `SupervisedChild`, and the child process uses
+`ParentConnection`. If the child hangs, crashes or runs out of memory, the parent gets an exception but keeps running.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, cast
 
-_LENGTH_BYTES = 4  # big-endian, before each JSON object
-_HEARTBEAT = "busy"  # a frame with this key means that the child is still working on the request
+_LENGTH_BYTES = 4  # size of the big-endian length in front of each JSON object
+_HEARTBEAT = "busy"  # a frame with this key tells the parent that the child is still working on the request
 _EXIT_S = 1.0  # an exiting process closes its pipes shortly before its exit code is available
 
 
@@ -39,7 +39,7 @@ class ChildCrashError(Exception):
     """The child ended before it replied, or sent something that is not a frame.
 
     Attributes:
-        returncode: The child's exit code; if negative, minus the number of the signal that ended the child.
+        returncode: The child's exit code; if a signal ended the child, the signal's number with a minus sign.
     """
 
     def __init__(self, returncode: int) -> None:
@@ -79,14 +79,14 @@ def receive_frame(pipe: BinaryIO) -> Frame | None:
 class SupervisedChild:
     """A child process that answers requests. Callers must send one request at a time.
 
-    `kill` may be called from another thread; a thread that is waiting for a reply then gets a `ChildCrashError`.
+    Another thread may call `kill`; the thread that is waiting for a reply then gets a `ChildCrashError`.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._requests = cast("BinaryIO", process.stdin)
         self._replies = cast("BinaryIO", process.stdout)
-        self._deadline: float | None = None  # on the clock of time.monotonic
+        self._deadline: float | None = None  # as a value of time.monotonic()
         self._timed_out = False
         self._changed = threading.Condition()  # notified when _deadline or _ended changes
         self._ended = False
@@ -135,11 +135,11 @@ class SupervisedChild:
         return self._exchange(message, payload, limit_s)
 
     def receive(self, *, limit_s: float) -> Frame:
-        """Returns a frame sent without a request: the greeting of a child that has started. Raises as `request` does."""
+        """Returns the frame that the child sends when it has started. Raises the same errors as `request`."""
         return self._exchange(None, b"", limit_s)
 
     def close(self, grace_s: float) -> None:
-        """Closes the request pipe, gives the child up to `grace_s` seconds to finish, then ends it."""
+        """Closes the request pipe, waits up to `grace_s` seconds for the child to finish, and then ends it."""
         with contextlib.suppress(OSError):
             self._requests.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -147,7 +147,7 @@ class SupervisedChild:
         self.end()
 
     def kill(self) -> None:
-        """Kills the process but leaves the cleanup to `end`, so that a thread waiting for a reply can wake up first."""
+        """Kills the process, so that a thread waiting for its reply wakes up. `end` must still be called to clean up."""
         self._process.kill()
 
     def end(self) -> int:
@@ -205,7 +205,7 @@ class SupervisedChild:
 
 
 class ParentConnection:
-    """The child's side: receives requests and sends replies until the parent closes the pipe or ends."""
+    """The child's connection to its parent, for receiving requests and sending replies."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         self._requests = requests
@@ -213,8 +213,8 @@ class ParentConnection:
 
     @classmethod
     def open(cls) -> ParentConnection:
-        """Prepares this process: ignores stop signals, and redirects what libraries print to standard error."""
-        for stop in (signal.SIGINT, signal.SIGTERM):  # meant for the parent; this process ends when its pipe is closed
+        """Opens the connection, makes this process ignore stop signals, and sends library output to standard error."""
+        for stop in (signal.SIGINT, signal.SIGTERM):  # only the parent handles these; closing its pipe ends this process
             signal.signal(stop, signal.SIG_IGN)
         replies = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""Loads the settings from rag.toml, the environment and flags, and stores which hosts the user has accepted."""
+"""Loads the settings from rag.toml, environment variables and flags, and stores which hosts the user has accepted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ _REMOTE_SETTINGS = {"model", "base_url", "embedder", "embedder_url"}  # settings
 
 
 def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> ResolvedSettings:
-    """Returns the settings in force, merged from several origins.
+    """Returns the current settings, merged from several origins.
 
-    The origins, in rising order of precedence: defaults, rag.toml in the working folder, environment variables, flags.
+    From lowest to highest precedence, the origins are the defaults, rag.toml in the working folder, environment variables,
+    and flags.
 
     Args:
         flags: Setting → value given on the command line, or None if the flag was not given.
-        environment: Environment variables; None for those of this process.
+        environment: Environment variables; None to use this process's own.
 
     Raises:
         SettingsError: A name is unknown, a value is invalid, or rag.toml cannot be read.
@@ -42,7 +43,7 @@ def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | 
 
 
 def _read_file() -> Mapping[str, object]:
-    """Returns the settings in rag.toml; empty if there is no such file."""
+    """Returns the settings in rag.toml, or no settings if there is no such file."""
     try:
         values = tomllib.loads(FILE.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -55,7 +56,7 @@ def _read_file() -> Mapping[str, object]:
 
 
 def untrusted_hosts(resolved: ResolvedSettings) -> list[str]:
-    """Returns, in sorted order, the hosts that rag.toml would send text to and that the user has not accepted yet."""
+    """Returns the hosts, sorted, to which rag.toml would have text sent and which the user has not accepted yet."""
     from_file = {name for name, origin in resolved.origins.items() if origin == str(FILE)}
     if not from_file & _REMOTE_SETTINGS:
         return []
@@ -74,7 +75,7 @@ def trust_hosts(hosts: list[str]) -> None:
 
 
 def _trusted_hosts() -> dict[str, list[str]]:
-    """Returns the accepted hosts, path of a rag.toml → hosts; empty if the file that stores them is unreadable."""
+    """Returns the accepted hosts as path of a rag.toml → hosts; empty if the file that stores them cannot be read."""
     try:
         trusted = json.loads(_trust_path().read_text(encoding="utf-8"))
         return trusted if isinstance(trusted, dict) else {}

@@ -55,10 +55,10 @@ def run() -> NoReturn:
     """Runs the `rag` script. Reports every error as one line and a hint on standard error, and sets the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # some encodings cannot represent every character
+            stream.reconfigure(errors="backslashreplace")  # some encodings lack characters that rag prints
     try:
         result = app(standalone_mode=False)
-        code = result if isinstance(result, int) else 0  # typer.Exit is returned as its code, and Ctrl-C as 130
+        code = result if isinstance(result, int) else 0  # Typer returns the exit code of typer.Exit, and 130 after Ctrl-C
     except RagError as error:
         code = _report(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -81,7 +81,7 @@ def _report(error: RagError) -> int:
 
 
 def _report_unexpected(error: Exception) -> int:
-    # Typer's usage errors have their own text and exit code. Their class is internal to Typer, hence the attribute check.
+    # Typer's usage errors have their own text and exit code. Typer does not export their class, so check the attributes.
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         print_error(f"rag: {error.format_message()}\n     `rag --help` lists the commands")
         return int(error.exit_code)

@@ -78,7 +78,7 @@ def ask(
             print_json(ask_json(library.ask(question, k=k, filters=filters)))
         else:
             _print_answer(session, library.stream(question, k=k, filters=filters))
-        sys.stdout.flush()  # show the answer at once, because closing the library can take a moment
+        sys.stdout.flush()  # show the answer now, because closing the library can take a moment
 
 
 @commands.command(epilog="Example: rag chat --source '*.txt'")
@@ -179,7 +179,7 @@ def _filters(source: list[str] | None, since: str, until: str, meta: list[str] |
 
 
 def _print_answer(session: Session, events: Iterable[Event]) -> None:
-    """Prints an answer: on a terminal as it is being written, otherwise once it is complete."""
+    """Prints an answer. On a terminal, prints it while it is being written; otherwise, only once it is complete."""
     live = rendering.LiveText() if sys.stdout.isatty() else None
     for event in events:
         if isinstance(event, TextDelta) and live:

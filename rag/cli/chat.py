@@ -1,4 +1,4 @@
-"""A conversation in the terminal: one question per line, with answers printed as they are being written.
+"""A conversation in the terminal. The user types one question per line, and each answer is printed as it is written.
 
 Ctrl-C stops an answer, not the conversation. Ctrl-D, or the end of piped input, ends the conversation, which is not saved.
 """
@@ -23,13 +23,13 @@ _HELP = """Ask a question. Follow-up questions can refer to earlier questions an
 
 
 class Chat:
-    """One conversation.
+    """A conversation in the terminal.
 
     Args:
         library: The library to ask.
         k: Number of passages to retrieve for each answer; None to use the setting.
-        filters: Restricts which documents are used.
-        note: Prints a line that is not part of an answer, such as a notice.
+        filters: Filter that selects the documents to use; None to use all.
+        note: Function that prints a line that is not part of an answer, such as a notice.
     """
 
     def __init__(self, library: Library, k: int | None, filters: Filter, note: Callable[[str], None]) -> None:
@@ -45,7 +45,7 @@ class Chat:
         """Reads and answers questions until the input ends."""
         if sys.stdin.isatty():
             with contextlib.suppress(ImportError):
-                import readline  # noqa: F401  # importing it gives input() line editing
+                import readline  # noqa: F401  # once imported, it lets users edit the line that input() reads
             self._note(_HELP)
         while True:
             try:

@@ -157,7 +157,7 @@ def show(
 
         print_json(show_json(document))
         return
-    # Written as bytes, so that Python adds and translates no line breaks. On a terminal, control characters are replaced.
+    # Write bytes, so that Python neither adds nor changes line breaks. On a terminal, replace control characters.
     text = rendering.plain(document.text) if sys.stdout.isatty() else document.text
     sys.stdout.buffer.write(text.encode("utf-8"))
     sys.stdout.buffer.flush()

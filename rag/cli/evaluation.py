@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-_INSTRUCTION_TOKENS = 1000  # part of a judge's prompt that is reserved for its instructions and its reply
+_INSTRUCTION_TOKENS = 1000  # tokens reserved for a judge's instructions and reply
 
 _Set = Annotated[str, typer.Argument(metavar="SET", help="Test set: a YAML, JSON, JSONL or SQuAD file, or a folder.")]
 _Corpus = Annotated[
@@ -339,10 +339,10 @@ def _load_run(session: Session, name: str) -> RunJSON:
 
 @contextmanager
 def _corpus_library(session: Session, library: Library, questions: QuestionSet) -> Iterator[Library]:
-    """Yields the library to ask: the open one, or one built from the test set's own documents.
+    """Yields the open library or, if the test set contains its own documents, a library built from those documents.
 
-    The index of the latter is kept for reuse in a subfolder of the index folder. The name of the subfolder is a hash of the
-    documents and of the settings that affect how they are indexed.
+    The index that is built is stored in a subfolder of the index folder, so that it can be reused. The subfolder's name is
+    a hash of the documents and the settings that affect how they are indexed.
     """
     if questions.corpus is None:
         yield library
@@ -372,7 +372,7 @@ def _judge(library: Library, repeats: int) -> Judge:
 
 
 def _prices(words: str) -> tuple[float, float] | None:
-    """Parses the `--price` option: "0.25,2" → (0.25, 2.0)."""
+    """Parses the value of the `--price` option, such as "0.25,2" → (0.25, 2.0)."""
     if not words:
         return None
     try:

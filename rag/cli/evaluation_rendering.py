@@ -13,13 +13,13 @@ from rag.evaluation.records import RunJSON
 from rag.evaluation.reports.wording import OUTCOMES, count_outcomes, format_value, outcome
 from rag.index.records import RunInfo
 
-_MAX_FLIPPED = 20  # longest list of questions shown with a comparison
-_MAX_POINTS = 12  # about how many points of a calibration's curve are shown
-_LISTED = ("gold_contained", "hit@5", "doc_ndcg@10", "citation_exact", "refusal_recall")  # shown in the list of runs
+_MAX_FLIPPED = 20  # maximum number of questions listed below a comparison
+_MAX_POINTS = 12  # approximate number of points shown from a calibration curve
+_LISTED = ("gold_contained", "hit@5", "doc_ndcg@10", "citation_exact", "refusal_recall")  # metrics in the list of runs
 
 
 def figures(run: RunJSON) -> Iterator[str]:
-    """Yields a table of metrics with their 95 % intervals and numbers of questions, then the number of each outcome."""
+    """Yields a table of metrics, with 95 % intervals and question counts, then the number of questions per outcome."""
     width = max(map(len, run["figures"]))
     section = ""
     for name, value in run["figures"].items():
@@ -40,7 +40,7 @@ def gates(results: Sequence[GateResult]) -> Iterator[str]:
 
 
 def comparison(compared: Comparison) -> Iterator[str]:
-    """Yields a table of the differences, then the questions that only one of the runs got right."""
+    """Yields a table of the differences between two runs, then the questions that only one of the runs got right."""
     yield f"{'metric':28} {'A':>7} {'B':>7} {'change':>8}  {'95 % interval':18} {'p':>7} {'Holm p':>7} {'n':>6}  detectable"
     for one in compared.differences:
         interval = f"{one.low:+.3f} to {one.high:+.3f}"

@@ -45,7 +45,7 @@ def reference() -> str:
 
 
 def _section(name: str, command: Command) -> Iterator[str]:
-    """Yields the section on one command: help text, usage, arguments and options, example, JSON output."""
+    """Yields a command's section, with its help text, usage, arguments and options, example, and JSON output."""
     usage = " ".join([f"rag {name} [OPTIONS]", *(_argument(one) for one in command.params if _is_argument(one))])
     yield f"\n## `rag {name}`\n\n{inspect.cleandoc(command.help or '')}\n\n```\n{usage}\n```\n"
     yield from _table(command)

@@ -1,7 +1,7 @@
 """Renders records as lines of text for the terminal.
 
-Control characters and marks that reorder text are replaced in everything that comes from documents, questions or models, so
-that none of them can manipulate the terminal.
+In text from documents, questions and models, control characters and marks that reorder text are replaced, so that the text
+cannot manipulate the terminal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Returns text on one line, with white space collapsed and unsafe characters replaced as by `plain`."""
+    """Returns text on one line, with runs of white space collapsed and unsafe characters replaced (see `plain`)."""
     return plain(" ".join(text.split()))
 
 
@@ -45,7 +45,7 @@ def counted(number: int, noun: str) -> str:
 
 
 class LiveText:
-    """The text of an answer as it is being written. Its citation markers are not checked yet, so each is shown as `[·]`."""
+    """The text of an answer that is still being written. Its citation markers are unchecked, so each is shown as `[·]`."""
 
     def __init__(self) -> None:
         self._held_back = ""  # text that may be the start of a marker
@@ -58,7 +58,7 @@ class LiveText:
         return plain(MARKER.sub("[·]", text[: unfinished.start()] if unfinished else text))
 
     def flush(self) -> str:
-        """Returns the text held back so far; call this at the end of the answer."""
+        """Returns any text that is still held back. Call this at the end of the answer."""
         last, self._held_back = self._held_back, ""
         return plain(last)
 
@@ -68,7 +68,8 @@ def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
 
     Args:
         answer: The answer.
-        with_claims: Quote the claim that each citation supports, because the answer was printed without citation numbers.
+        with_claims: Whether to quote the claim that each citation supports. Needed if the answer was printed without
+            citation numbers.
     """
     if answer.status == "abstained" and answer.hits:
         yield "\nClosest passages:"
@@ -92,7 +93,7 @@ def _citation(answer: Answer, citation: Citation, with_claim: bool) -> Iterator[
 
 
 def hit(n: int, found: Hit) -> str:
-    """Returns a numbered passage with its source, its scores and its text."""
+    """Returns a search result, with its number, source, scores and text."""
     ranks = found.ranks
     meaning = "no vector yet" if ranks.dense is None else f"meaning {ranks.dense:.2f} (rank {ranks.dense_rank})"
     words = f"wording {ranks.lexical:.2f}" + (f" (rank {ranks.lexical_rank})" if ranks.lexical_rank else "")
@@ -119,7 +120,7 @@ def _rank(rank: int | None, otherwise: str) -> str:
 
 
 def trace(saved: SavedCitation, found: CitationTrace) -> Iterator[str]:
-    """Yields the state of a saved citation. In changed text, removed words are shown as [-…-] and added words as {+…+}."""
+    """Yields lines that show the state of a saved citation, with removed words as [-…-] and added words as {+…+}."""
     where = f", characters {found.start}–{found.end}" if found.now else ""
     yield f"[{saved.n}] {one_line(saved.source)}{where}: {found.state}"
     if found.state == "changed" and found.now:
@@ -129,7 +130,7 @@ def trace(saved: SavedCitation, found: CitationTrace) -> Iterator[str]:
 
 
 def _marked(kind: Literal["=", "-", "+"], words: str) -> str:
-    """Marks one piece of a difference, such as ("-", "red") → "[-red-]"."""
+    """Marks words as unchanged, removed or added, such as ("-", "red") → "[-red-]"."""
     if kind == "=":
         return plain(words).replace("\n", " ")
     inner = one_line(words) if words.strip() else " "
@@ -199,7 +200,7 @@ def report(done: SyncReport) -> Iterator[str]:
 
 
 def failures(done: SyncReport) -> Iterator[str]:
-    """Yields the files that an import could not read, with reasons, and the number of missing documents that it kept."""
+    """Yields the files that an import could not read, with reasons, and the number of missing documents that were kept."""
     for failure in done.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
         yield f"✗ {one_line(failure.source)}: {one_line(failure.error)}{hint}"
@@ -246,10 +247,10 @@ def health(found: Health) -> Iterator[str]:
 
 
 def settings(values: Mapping[str, str | int | float], origins: Mapping[str, str]) -> Iterator[str]:
-    """Yields a table of the settings in force.
+    """Yields a table of the current settings.
 
     Args:
-        values: Setting → value, with keys masked.
+        values: Setting → value, with API keys masked.
         origins: Setting → where its value comes from.
     """
     for name, value in values.items():
@@ -257,7 +258,7 @@ def settings(values: Mapping[str, str | int | float], origins: Mapping[str, str]
 
 
 def destinations(addresses: Mapping[str, str]) -> str:
-    """Returns a line that tells where text is sent, given what is sent → address."""
+    """Returns a line that shows where text is sent, given a mapping from each kind of text to its destination."""
     return plain(
         "; ".join(f"sends {what} to {address}" for what, address in addresses.items()) or "nothing leaves this machine"
     )

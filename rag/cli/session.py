@@ -1,4 +1,4 @@
-"""Code shared by all commands: settings, opening the library, notes, progress and printing."""
+"""Code shared by all commands, which loads settings, opens the library, and prints notes, progress and results."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _PROGRESS_DELAY_S = 1.0  # a command that finishes sooner shows no progress line
 
 
 class Session:
-    """One run of the command line: settings, notes and progress.
+    """One run of a command, with its settings. Opens the library, and prints notes and progress.
 
     Args:
-        flags: Setting → value of its global option; None if the option was not given.
-        trust: Accept the hosts that `rag.toml` names.
-        quiet: Print only errors to standard error.
+        flags: Setting → value of the global option of the same name, or None if the option was not given.
+        trust: Whether to accept the hosts that `rag.toml` names.
+        quiet: Whether to print only errors to standard error.
     """
 
     def __init__(self, flags: Mapping[str, str | None], *, trust: bool, quiet: bool) -> None:
@@ -47,7 +47,7 @@ class Session:
 
     @cached_property
     def resolved(self) -> ResolvedSettings:
-        """The settings in force and their origins, loaded on first use.
+        """The current settings and where each comes from, loaded on first use.
 
         Raises:
             SettingsError: A setting is invalid, or `rag.toml` names a host that the user has not accepted.
@@ -60,7 +60,7 @@ class Session:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """The current settings."""
         return self.resolved.settings
 
     def _accept(self, hosts: list[str]) -> None:
@@ -81,9 +81,9 @@ class Session:
         """Opens the library for the duration of a command.
 
         Args:
-            sync_first: First sync the folder in the `documents` setting, if there is one.
+            sync_first: Whether to first sync the folder in the `documents` setting, if there is one.
             as_json: Whether the command prints JSON. If so, no note is printed about files that could not be read.
-            accept_data_loss: Open the catalog even if it has lost committed changes.
+            accept_data_loss: Whether to open the index even if its database has lost committed changes.
         """
         from rag.library import Library
 
@@ -96,7 +96,7 @@ class Session:
             yield library
 
     def _sync_first(self, library: Library, as_json: bool) -> None:
-        """Syncs before a question. If this fails, prints a note, and the question is answered from the index as it is."""
+        """Syncs before a question is answered. If syncing fails, prints a note, and the index is used as it is."""
         folder = self.settings.documents
         try:
             with self.import_progress() as progress:
@@ -118,7 +118,7 @@ class Session:
 
     @contextmanager
     def import_progress(self, as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
-        """Shows the progress of an import: one line on a terminal, or JSON lines on standard error."""
+        """Shows an import's progress on standard error: as JSON lines if `as_json`, otherwise as one line on a terminal."""
         with self._progress(as_json) as show:
 
             def report(progress: Progress) -> None:
@@ -133,7 +133,7 @@ class Session:
 
     @contextmanager
     def question_progress(self, as_json: bool = False) -> Iterator[Callable[[int, int], None]]:
-        """Shows the progress of an evaluation, counted in questions, in the same way."""
+        """Shows an evaluation's progress, counted in questions, in the same way as `import_progress`."""
         with self._progress(as_json) as show:
 
             def report(done: int, total: int) -> None:
@@ -153,12 +153,12 @@ class Session:
     def _progress(self, as_json: bool) -> Iterator[Callable[[Callable[[float], JSONObject], Callable[[float], str]], None]]:
         """Yields a function that shows progress at most five times per second.
 
-        That function takes two functions and calls one of them with the elapsed seconds: the first to get a JSON object, or
-        the second to get a line of text. The line is overwritten with carriage returns and spaces, because rag prints no
-        escape sequences.
+        The yielded function takes two functions, and calls one of them with the elapsed seconds: the first returns a JSON
+        object, and the second returns a line of text. Each line overwrites the previous line with carriage returns and
+        spaces, because rag prints no escape sequences.
         """
         started = last = time.monotonic()
-        width = 0  # of the line currently on the screen
+        width = 0  # width of the line that is currently on the screen
 
         def show(as_object: Callable[[float], JSONObject], as_line: Callable[[float], str]) -> None:
             nonlocal last, width

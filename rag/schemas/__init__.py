@@ -1,1 +1,1 @@
-"""The JSON contracts: the shape of every `--json` output, derived from the records. Fields may be added, never renamed."""
+"""Defines the structure of all JSON output, derived from the records. Fields may be added, but never renamed."""

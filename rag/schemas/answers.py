@@ -10,7 +10,7 @@ from rag.errors import SourceError
 from rag.records import Answer, Citation, Explanation, Hit, SearchResult
 from rag.schemas.contract import Contract, JSONObject, Versioned, derive, to_json
 
-# Document ids are left out everywhere, because they are valid only within one index.
+# All JSON output leaves out document ids, because they are valid only within one index.
 HitJSON = derive(
     Hit,
     "source title page start end score text heading author date also_in locator"
@@ -69,12 +69,12 @@ def why_json(explanation: Explanation) -> JSONObject:
 
 
 def hit_json(hit: Hit) -> JSONObject:
-    """Returns a hit as JSON, with its ranks as fields of the hit itself."""
+    """Returns a hit as JSON. Its ranks become fields of the hit itself, instead of a nested object."""
     return to_json(HitJSON, hit)
 
 
 def verify_json(question: str, traces: Sequence[tuple[SavedCitation, CitationTrace]]) -> JSONObject:
-    """Returns saved citations and their current state as JSON."""
+    """Returns saved citations as JSON, each with its current state."""
     citations = tuple(
         TraceJSON(
             n=saved.n,
@@ -91,10 +91,10 @@ def verify_json(question: str, traces: Sequence[tuple[SavedCitation, CitationTra
 
 
 def saved_answer(printed: str) -> tuple[str, list[SavedCitation]]:
-    """Returns the question and the citations in an answer that `rag ask --json` printed.
+    """Returns the question and the citations from the output of `rag ask --json`.
 
     Raises:
-        SourceError: The text is not such an answer.
+        SourceError: The text is not the output of `rag ask --json`.
     """
     try:
         saved = json.loads(printed)

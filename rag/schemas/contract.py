@@ -1,6 +1,6 @@
-"""Derives JSON contracts from records, using pydantic.
+"""Derives JSON contracts from records, using pydantic. A contract defines the structure of one kind of JSON output.
 
-Contracts are built when their module is imported, which takes 0.1 s, so commands import these modules only to print JSON.
+Each contract is built when its module is imported, which takes 0.1 s, so commands import the module only to print JSON.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field, TypeAdapter, WithJ
 
 SCHEMA_VERSION = 1
 JSONObject = dict[str, Any]
-# A number printed unchanged: pydantic would print the integer 28 in a float field as 28.0.
+# A number that is printed unchanged. With the type float, pydantic would print the integer 28 as 28.0.
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
 
 class Contract(BaseModel):
-    """A JSON object that differs from its record: fields are left out, renamed, reordered or added."""
+    """A JSON object derived from a record, with some fields left out, renamed, reordered or added."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
@@ -39,13 +39,14 @@ def derive(
     nested: Mapping[type, type[Contract]] | None = None,
     base: type[Contract] = Contract,
 ) -> type[Contract]:
-    """Derives the contract for a record; field types come from the record.
+    """Derives the contract for a record. The field types are the same as in the record.
 
     Args:
         record: A dataclass.
-        spec: The JSON fields in order, separated by spaces: `name`, or `name=path.to.attribute`. Empty means all fields.
+        spec: The JSON fields in order, separated by spaces. Each is `name` or `name=path.to.attribute`. If empty, all of
+            the record's fields are used.
         without: Fields of the record that the JSON leaves out, separated by spaces.
-        nested: Record → contract, for nested records that have their own contract.
+        nested: Nested record → its contract, for those that have their own contract.
         base: The contract to extend; its fields come first.
 
     Raises:
@@ -112,7 +113,7 @@ def to_json(contract: type, record: object, **more: object) -> JSONObject:
     Args:
         contract: A contract, or the record's own class.
         record: The record, or a dict with the values for the contract.
-        more: Fields of the contract that the record does not have.
+        more: Values for the contract's fields that the record does not have.
     """
     value = record if is_dataclass(contract) else adapter(contract).validate_python(record)
     if isinstance(value, BaseModel) and more:

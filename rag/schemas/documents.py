@@ -1,4 +1,4 @@
-"""The JSON output of the commands that add, list, show and remove documents, and of an import's progress."""
+"""The JSON output of the commands that add, list, show and remove documents, and the JSON for an import's progress."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from rag.schemas.contract import Contract, JSONObject, Number, Versioned, derive
 
 
 class EvalJSON(Versioned):
-    """A run's metrics, null if no question measures them. `run` is the run's number in the index, or null if not stored."""
+    """A run's metrics, or null for metrics that no question measures. `run` is the run's number, or null if not stored."""
 
     run: int | None
     figures: dict[str, Number | None]
@@ -65,7 +65,7 @@ class DropJSON(Contract):
 
 
 class ResetJSON(Contract):
-    """The abstention threshold in force after `rag calibrate --forget`."""
+    """The abstention threshold that applies after `rag calibrate --forget`."""
 
     threshold: float
 
@@ -134,7 +134,7 @@ def drop_json(number: int) -> JSONObject:
 
 
 def reset_json(threshold: float) -> JSONObject:
-    """Returns the abstention threshold in force as JSON."""
+    """Returns the current abstention threshold as JSON."""
     return to_json(ResetJSON, {"threshold": threshold})
 
 

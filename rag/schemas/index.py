@@ -1,4 +1,4 @@
-"""The JSON output of the commands for the index and the settings."""
+"""The JSON output of the commands that maintain the index or show the settings."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class BackupJSON(Contract):
 
 
 class RestoreJSON(Contract):
-    """The backup that was restored; `old` is where the previous index is now, or null if there was none."""
+    """The backup that was restored. `old` is the folder that now contains the previous index, or null if there was none."""
 
     restored: str
     old: str | None
 
 
 class CompactJSON(Contract):
-    """The size of the index folder before and after, in bytes."""
+    """The index folder's size in bytes before and after `rag compact`."""
 
     bytes_before: int
     bytes_after: int
@@ -44,11 +44,11 @@ class SettingJSON(Contract):
 
 
 class ConfigJSON(RootModel[dict[str, SettingJSON]]):
-    """The settings in force, name → setting, with keys masked."""
+    """The current settings as name → setting, with API keys masked."""
 
 
 def doctor_json(health: Health) -> JSONObject:
-    """Returns the result of a check as JSON."""
+    """Returns the result of checking an index as JSON."""
     return to_json(DoctorJSON, health)
 
 
@@ -68,7 +68,7 @@ def restore_json(file: str, old: Path | None) -> JSONObject:
 
 
 def compact_json(before: int, after: int) -> JSONObject:
-    """Returns the size of an index before and after compaction, in bytes, as JSON."""
+    """Returns an index's size in bytes before and after `rag compact` as JSON."""
     return to_json(CompactJSON, {"bytes_before": before, "bytes_after": after})
 
 
@@ -81,7 +81,7 @@ def config_json(values: Mapping[str, str | int | float], origins: Mapping[str, s
     """Returns settings as JSON.
 
     Args:
-        values: Setting → value, with keys masked.
+        values: Setting → value, with API keys masked.
         origins: Setting → where its value comes from.
     """
     return {name: {"value": value, "from": origins[name]} for name, value in values.items()}

@@ -25,11 +25,11 @@ class Output:
     """One kind of JSON that the command line prints.
 
     Attributes:
-        schema: Name of its schema file in docs/schemas, without ".json".
+        schema: Name of the schema file in docs/schemas, without ".json".
         contract: The type from which the schema is generated.
-        commands: The command lines that print it, including options.
+        commands: The command lines that print this JSON, including options.
         note: Additional information for readers; may be empty.
-        is_array: Whether the output is an array of that type.
+        is_array: Whether the output is an array whose items have the type `contract`.
     """
 
     schema: str
@@ -39,7 +39,7 @@ class Output:
     is_array: bool = False
 
     def json_schema(self) -> dict[str, Any]:
-        """Returns the JSON Schema, without the docstrings of nested records, which describe the Python side."""
+        """Returns the JSON Schema. Leaves out the records' docstrings, which are written for Python programmers."""
         contract = list.__class_getitem__(self.contract) if self.is_array else self.contract
         made = _without_descriptions(adapter(contract).json_schema(mode="serialization"))
         about = ", ".join(f"`{command}`" for command in self.commands) + (f": {self.note}" if self.note else "")

@@ -1,1 +1,1 @@
-"""The HTTP server: the application, its middleware, login, and the web interface."""
+"""The HTTP server, which serves the web interface and handles login and security."""

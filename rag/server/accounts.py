@@ -1,4 +1,4 @@
-"""An index's account, to which users must log in if other machines can reach the web interface.
+"""Manages the account that users must log in to if other machines can reach the web interface.
 
 Each index has at most one account, stored in its own file in the index folder. The file contains a salted hash of the
 password, not the password itself.
@@ -19,7 +19,7 @@ from rag.errors import SettingsError, StorageError
 FILE = "account.json"
 _MAX_NAME = 100  # characters
 _MIN_PASSWORD, _MAX_PASSWORD = 10, 1_000  # characters
-# Each attempt takes 64 MB and about 0.15 s (RFC 7914). OWASP's minimum is N = 2^17, r = 8, p = 1, or the values used here.
+# The parameters of scrypt (RFC 7914), among those that OWASP recommends. Each password check takes 64 MB and 0.15 s.
 _N, _R, _P = 2**16, 8, 2
 
 
@@ -32,7 +32,7 @@ class Account:
     hash: bytes
 
     def verify(self, user: str, password: str) -> bool:
-        """Returns whether the username and password are correct. Takes the same time whichever of them is wrong."""
+        """Returns whether the username and password are correct. Takes the same time no matter which of them is wrong."""
         is_password = hmac.compare_digest(_scrypt(password[:_MAX_PASSWORD], self.salt), self.hash)
         return hmac.compare_digest(user.encode(), self.user.encode()) and is_password
 

@@ -1,8 +1,8 @@
-"""The server application: its routes, login, and the process that serves the web interface.
+"""Creates the server application, with its routes and login, and runs the server.
 
-FastAPI is the outer application, wrapped in the security middleware; the Gradio page is mounted inside it. Only this module
-uses uvicorn and, apart from type hints, fastapi. Unless the index has an account, the server refuses to listen on addresses
-that other machines can reach.
+The application uses FastAPI. It contains the Gradio page and is wrapped in the security middleware. Only this module uses
+uvicorn and, apart from type hints, fastapi. If the index has no account, the server refuses to listen on addresses that
+other machines can reach.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ from rag.sources.watching import folder_changes
 
 _log = logging.getLogger(__name__)
 
-_LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # per client: a burst, then one attempt per interval
-_ALL_LOGIN_ATTEMPTS = 60  # from all clients together: a burst, then one attempt per second
+_LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # per client: this many at first, then one attempt per interval
+_ALL_LOGIN_ATTEMPTS = 60  # from all clients together: this many at first, then one attempt per second
 
 
 def serve(
     settings: Settings, host: str, port: int, *, names: tuple[str, ...] = (), certificate: str = "", key: str = ""
 ) -> None:
-    """Serves the web interface until interrupted. If other machines can reach it, users must log in to the index's account.
+    """Serves the web interface until interrupted. If other machines can reach the server, users must log in.
 
     Args:
-        settings: The settings in force.
+        settings: The current settings.
         host: Address to listen on.
         port: Port to listen on; 0 chooses a free port.
-        names: Additional host names under which users reach the page, such as a proxy's name.
-        certificate: TLS certificate file in PEM format; if empty, nothing is encrypted.
-        key: The certificate's private key file in PEM format; if empty, the certificate file also contains the key.
+        names: Additional host names at which users can reach the page, such as a proxy's name.
+        certificate: TLS certificate file in PEM format; if empty, the connection is not encrypted.
+        key: The certificate's private key file in PEM format; if empty, the certificate file must also contain the key.
 
     Raises:
         SettingsError: The address is in use or does not belong to this machine; other machines could reach the page, but
@@ -143,7 +143,7 @@ def create_app(
         first_sync: An event that is set once the library's folder has been synced.
         account: The account that users must log in to; None if no login is required.
         host_names: Host names to accept in addition to this machine's own.
-        is_encrypted: Whether the page is served over https.
+        is_encrypted: Whether the page is served over HTTPS.
     """
     from rag.server.page import app
     from rag.server.page.views import static_pages
@@ -157,7 +157,7 @@ def create_app(
 
     @server.get("/documents/{document_id}/pages/{page}")
     def page_image(document_id: int, page: int, marked: str = "") -> fastapi.Response:
-        """Serves a page of a PDF as an image in which the lines that contain the given spans are highlighted."""
+        """Serves an image of a PDF page in which the lines that contain the given spans are highlighted."""
         image = library.page_image(document_id, page, _spans(marked))
         return fastapi.Response(image, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
@@ -255,7 +255,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _keep_in_sync(library: Library, stopping: threading.Event, first_sync: threading.Event) -> None:
-    """Keeps the library in sync with its folder while the server runs, and preloads whatever the first question needs."""
+    """Syncs the library with its folder while the server runs. Also prepares the library for the first question."""
     last_error = ""
 
     def attempt(work: Callable[[], object]) -> None:

@@ -1,7 +1,7 @@
-"""Protects the server: checks every request and adds security headers to every response. Pure ASGI.
+"""Protects the server by checking every request and adding security headers to every response.
 
-The first defence against markup in documents and model output is `escaped` in `rag.server.page.views.markup`; the content
-security policy is the second.
+Documents and model output may contain malicious markup. The first defence against it is `escaped` in
+`rag.server.page.views.markup`, and the second is the content security policy in this module.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from rag.server.sessions import Sessions
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rag-session"
 LOGIN = "/login"
-# Served without a session: the login form, and the path that a page polls after losing its connection, before it reloads.
+# Served without login: the login form, and the path that a page polls after it has lost its connection.
 _PUBLIC = (LOGIN, "/gradio_api/app_id")
-_MAX_BODY_BYTES = 8_000_000  # per request; the largest requests contain a conversation that the browser had stored
+_MAX_BODY_BYTES = 8_000_000  # per request; the largest requests contain a whole conversation from the browser's storage
 _MAX_UPLOAD_BYTES = 600_000_000  # per upload
 _MAX_LOGIN_BYTES = 10_000
 _UPLOAD, _ASK = "/gradio_api/upload", "/gradio_api/queue/join"
@@ -39,21 +39,21 @@ HEADERS = {
     "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
-    "referrer-policy": "same-origin",  # with "no-referrer" a browser posts our own forms with the origin "null"
+    "referrer-policy": "same-origin",  # with "no-referrer", browsers would submit our own forms with the origin "null"
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-# The paths that the page needs. Gradio also offers many others: proxies, files by path, editors, other users' runs.
+# The paths that the page needs. Gradio's other paths are blocked; some give access to files or to other users' data.
 _ALLOWED_PATHS = re.compile(
     r"/(?:theme\.css|favicon\.ico|config|login|logout)?"
     r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]{0,200}"
     r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|reset|upload|upload_progress|startup-events|app_id)/?"
     r"|/documents/[0-9]{1,18}(?:/pages/[0-9]{1,6})?|/runs/[0-9]{1,18}"
 )
-# A browser loads about a hundred files at first and only a few later; behind a proxy, all clients look like a single one.
+# A browser first loads about a hundred files, and later only a few. Behind a proxy, all clients may look like one client.
 _BURST, _PER_SECOND = 600, 60
-_MAX_JOINING = 64  # Gradio needs 2 ms for each, even just to reply that its queue is full
-_RETRY_AFTER_S = 2  # how long a client should wait when the queue is full
+_MAX_JOINING = 64  # questions waiting to enter Gradio's queue; even rejecting one takes Gradio 2 ms
+_RETRY_AFTER_S = 2  # how long a client should wait before it tries again when the queue is full
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -64,12 +64,13 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 class SecurityMiddleware:
     """Adds security headers to every response, and rejects requests that should not reach the application.
 
-    These are requests for another host or from another site, for unknown paths, without login, too large or too frequent.
+    Rejects requests that are for another host or an unknown path, come from another site, lack a login, are too large, or
+    are too frequent.
 
     Args:
         app: The application behind the middleware.
         host_names: Host names to accept in addition to this machine's own. Requests for other names are rejected, because
-            another site may have pointed its name at this address (DNS rebinding).
+            an attacker may have pointed another host name at this address (DNS rebinding).
         sessions: The login sessions; None if no login is required.
     """
 
@@ -140,12 +141,12 @@ class SecurityMiddleware:
             return False
         if name in self._host_names:
             return True
-        # An IP address cannot be used for DNS rebinding, so any address is accepted as host name if login is required.
+        # DNS rebinding needs a host name, so if login is required, any IP address is accepted as the host.
         return self._sessions is not None and _is_address(name)
 
 
 def machine_names() -> list[str]:
-    """Returns the host names under which other machines on the network may know this machine."""
+    """Returns the host names that other machines on the network may use for this machine."""
     name = socket.gethostname()
     return [name, f"{name}.local", socket.getfqdn()]
 
@@ -156,12 +157,12 @@ def session_token(headers: Mapping[str, str]) -> str:
     Args:
         headers: The request's headers, with names in lower case.
     """
-    # http.cookies is unsuitable: if it cannot parse a cookie that another program has set, it drops all cookies after it.
+    # http.cookies is unsuitable: if one cookie is malformed, it drops all cookies that follow.
     return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def client_of(scope: Mapping[str, Any]) -> str:
-    """Returns the client that a request counts towards: an IPv4 address, or the /64 network of an IPv6 address."""
+    """Returns the client whose rate limit applies to a request: an IPv4 address, or the /64 network of an IPv6 address."""
     host: str = scope["client"][0] if scope.get("client") else ""
     if _is_address(host) and ":" in host:
         return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
@@ -177,7 +178,7 @@ def _is_address(name: str) -> bool:
 
 
 def _is_cross_origin(method: str, headers: dict[str, str]) -> bool:
-    """Returns whether a page from another origin made the request, unless the user followed a link from that page."""
+    """Returns True if a page from another origin made the request, except when the user followed a link on that page."""
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers.get("host"):
         return True
@@ -205,7 +206,7 @@ async def _reject(send: Send, rejection: _Rejection) -> None:
 
 
 def _with_headers(send: Send) -> Send:
-    """Adds the security headers to a response, and Retry-After to the 503 with which Gradio reports a full queue."""
+    """Adds the security headers to a response, and a Retry-After header if Gradio reports a full queue (status 503)."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -220,7 +221,7 @@ def _with_headers(send: Send) -> Send:
 
 
 def _limited(receive: Receive, max_bytes: int) -> Receive:
-    """Disconnects a request whose body turns out to exceed the limit because its Content-Length is missing or wrong."""
+    """Disconnects the client if a request's body exceeds the limit, even if its Content-Length is missing or wrong."""
     size = 0
 
     async def receive_limited() -> Message:

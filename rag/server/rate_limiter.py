@@ -7,16 +7,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-_MAX_CLIENTS = 10_000  # when there are more, the client that was seen least recently is forgotten
+_MAX_CLIENTS = 10_000  # when there are more, the least recently seen client is forgotten
 
 
 class RateLimiter:
     """One token bucket per client. Safe to share between threads.
 
     Args:
-        burst: The number of requests that a client may make at once.
-        per_second: The number of additional requests per second after that.
-        clock: Returns the current time in seconds; tests replace it.
+        burst: The number of requests that a client may make without waiting.
+        per_second: The number of requests that a client may make per second after the burst.
+        clock: Function that returns the current time in seconds; tests replace it.
 
     Example:
         >>> limiter = RateLimiter(1, 0.5, clock=lambda: 7.0)
@@ -26,11 +26,11 @@ class RateLimiter:
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._per_second, self._clock = burst, per_second, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client → (tokens, when counted)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client → (tokens, time of the count)
         self._lock = threading.Lock()
 
     def wait_s(self, client: str) -> float:
-        """Returns 0 and counts the request if the client may make one now; otherwise, the seconds that it must wait."""
+        """Counts a request and returns 0 if the client may make it now; otherwise, returns the waiting time in seconds."""
         with self._lock:
             now = self._clock()
             tokens, then = self._buckets.pop(client, (self._burst, now))

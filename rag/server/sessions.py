@@ -1,4 +1,4 @@
-"""Login sessions, kept in memory: each login gets a random token, and the server stores only a hash of it."""
+"""Login sessions, kept in memory. Each login gets a random token, and the server stores only the token's hash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Sessions:
     """A running server's login sessions. Safe to share between threads.
 
     Args:
-        clock: Returns the current time in seconds; tests replace it.
+        clock: Function that returns the current time in seconds; tests replace it.
 
     Example:
         >>> sessions = Sessions()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _HERE = Path(__file__).parent
-_POLL_DOCUMENTS_S, _POLL_S = 2, 10  # how often a page asks for the library's version: on the Documents tab, on other tabs
-_MAX_WAITING_QUESTIONS = 64  # when so many are waiting, new ones are rejected immediately
+_POLL_DOCUMENTS_S, _POLL_S = 2, 10  # how often a page checks for changes: on the Documents tab, on other tabs
+_MAX_WAITING_QUESTIONS = 64  # when this many are waiting, new questions are rejected
 
 
 def mount(
@@ -37,7 +37,7 @@ def mount(
         first_sync: An event that is set once the library's folder has been synced.
         user: The user who must log in; empty if no login is required.
     """
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # every user of the machine can read Gradio's default folder
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # every user of this machine can read Gradio's default folder
     gr.mount_gradio_app(
         server,
         build(library, uploads, first_sync, user),
@@ -85,7 +85,7 @@ def build(library: Library, uploads: Path, first_sync: threading.Event | None = 
         documents_tab.wire(version)
         evaluation_tab.wire(page)
         settings.select(lambda: settings_table.settings_markup(library.status(), library.settings), None, table, **QUIET)
-        # A new version of the library refreshes everything that shows documents.
+        # When the library's version changes, everything that shows documents is refreshed.
         gr.on([page.load, timer.tick, documents_tab.changed], library.version, None, version, **QUIET)
         version.change(header, None, head, **QUIET)
         documents.select(lambda: gr.Timer(_POLL_DOCUMENTS_S), None, timer, **QUIET)
@@ -95,7 +95,7 @@ def build(library: Library, uploads: Path, first_sync: threading.Event | None = 
 
 
 def _theme() -> gr.themes.Base:
-    """Returns a theme with system fonts and a single accent colour; it loads nothing from the network."""
+    """Returns a theme with system fonts and a single accent colour, which loads nothing from the network."""
     return gr.themes.Base(
         primary_hue="slate",
         neutral_hue="gray",

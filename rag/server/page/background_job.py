@@ -1,4 +1,4 @@
-"""Runs a task in a thread, so that the event that started it can show its progress in the meantime."""
+"""Runs a task in a thread, so that its progress can be shown while it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.server.page.views.markup import error_markup
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.25
-_FIRST_POLLS_S = (0.05,) * 5  # so that the outcome of a short task is shown immediately
+_FIRST_POLLS_S = (0.05,) * 5  # short at first, so that the outcome of a short task is shown quickly
 
 
 class BackgroundJob:

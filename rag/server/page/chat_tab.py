@@ -1,4 +1,4 @@
-"""The Ask tab: the conversation, the question box, and the sources shown next to the answers.
+"""The Ask tab, which contains the conversation, the question box, and the sources next to the answers.
 
 The tab itself stores no state: Gradio passes a visitor's state to each handler, and the handler returns the new state.
 """
@@ -34,9 +34,9 @@ from rag.server.page.views.markup import escaped
 
 _log = logging.getLogger(__name__)
 
-CONCURRENT_QUESTIONS = 20  # how many are answered at the same time; the others wait
+CONCURRENT_QUESTIONS = 20  # how many questions are answered at the same time; further questions wait
 _FIRST_DOCUMENTS_S = 10.0  # how long a question waits for the first documents if the library is empty
-_REDRAW_S = 0.08  # minimum time between two updates of an answer, since a browser takes about 20 ms to draw one
+_REDRAW_S = 0.08  # minimum time between updates of an answer; a browser takes about 20 ms to draw each
 
 ChatMessages = list[dict[str, str]]
 
@@ -120,7 +120,7 @@ class ChatTab:
             **limits,
         )
         retrying = self._retry_command.change(self.retry, [self._retry_command, *context], outputs, **limits)
-        # In a second event, because the text to be marked as unchecked is complete only when the answer has ended.
+        # `stop` runs in a second event, because the text is complete only once the first event has ended the answer.
         self._stop.click(None, cancels=[asking, retrying], api_visibility="private").then(
             self.stop, [self._unfinished, conversation, self._sources], outputs, **QUIET
         )
@@ -133,7 +133,7 @@ class ChatTab:
     def ask(
         self, question: str, editing: int, conversation: Conversation, sources: list[str], *filter_inputs: Any
     ) -> Iterator[Updates]:
-        """Answers a question: yields the answer as it is being written, and finally with its citations checked.
+        """Answers a question. Yields the answer while it is being written, and finally with its citations checked.
 
         Args:
             question: The question.
@@ -163,7 +163,7 @@ class ChatTab:
         }
         try:
             filters = self._filter.filters(*filter_inputs)
-            # `closing` makes sure that the model stops when the visitor leaves.
+            # `closing` ensures that the model stops when the visitor leaves the page.
             with contextlib.closing(self._stream(question, conversation, filters)) as drawings:
                 for drawing in drawings:
                     if isinstance(drawing, Answer):
@@ -174,7 +174,7 @@ class ChatTab:
                     yield {self._chat: [*before, _message("assistant", markup)], self._unfinished: exchange}
         except RagError as error:
             exchange = Exchange(question, problem=f"{error}. {error.hint}".strip())
-        except Exception as error:  # a bug in rag: keep the conversation going, and log the traceback
+        except Exception as error:  # a bug in rag: log the traceback, but let the conversation continue
             _log.exception("a question could not be answered")
             exchange = Exchange(question, problem=internal_error(error))
         yield self._finished(exchange, conversation, sources)
@@ -212,7 +212,7 @@ class ChatTab:
                 else:
                     text += event.text
                     markup = answer_view.partial_answer_markup(text) if text else markup
-                # A model needs time to answer, so its sources are shown first. Quotations follow immediately: draw once.
+                # A model needs time to answer, so show its sources first. Quotations follow immediately, so draw only once.
                 is_pause = isinstance(event, SourcesFound) and self._library.chat_model is not None
                 if is_pause or time.monotonic() - last_s > _REDRAW_S:
                     yield markup, text
@@ -250,18 +250,18 @@ class ChatTab:
         return {self._conversations.script_message: copied if action == "copy" else gr.skip()}
 
     def stop(self, unfinished: Exchange | None, conversation: Conversation, sources: list[str]) -> Updates:
-        """Ends an answer after Stop was pressed: the text so far stays in the conversation, marked as unchecked."""
+        """Ends an answer after Stop was pressed. Its text so far stays in the conversation, marked as unchecked."""
         if unfinished is None:
             return self._buttons(is_answering=False)
         return self._finished(unfinished, conversation, sources)
 
     def show(self, conversation: Conversation, editing: int) -> Updates:
-        """Shows a stored or a new conversation, with its sources in their current state.
+        """Shows a stored or new conversation, with the current state of its sources.
 
         Args:
             conversation: The conversation.
-            editing: The number of the exchange that was being edited; 0 if none. If one was, the question box is cleared;
-                otherwise it keeps its text.
+            editing: The number of the exchange that was being edited; 0 if none. If an exchange was being edited, the
+                question box is cleared; otherwise, its text is kept.
         """
         return {
             **self._conversation(conversation, source_panel.conversation_sources(self._library, conversation)),
@@ -304,7 +304,7 @@ _SHORTCUTS = (
 
 
 def _digest(folder: str) -> str:
-    # Hashed, because the page must not disclose the paths of folders.
+    # Use a hash, because the page must not reveal folder paths.
     return hashlib.sha256(folder.encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """The conversation list, with controls to start, open, rename, export and delete conversations.
 
-The browser stores the conversations: page.js saves each under its own key, lists them and searches them. The server knows
-only the open conversation, and sends messages to the script through a hidden output.
+The browser stores the conversations. The script page.js lists and searches the conversations, and saves each under its own
+key. The server knows only the open conversation, and sends messages to the script through a hidden output.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rag.server.page.script import conversations_message, save_message
 from rag.server.page.views import conversations
 from rag.server.page.views.conversations import Conversation, Exchange
 
-# Takes a conversation and the number of the exchange being edited; returns the updates for the Ask tab.
+# Function that takes a conversation and the number of the exchange being edited, and returns the Ask tab's updates.
 ShowConversation = Callable[[Conversation, int], Updates]
 
 
@@ -51,7 +51,7 @@ class ConversationList:
 
     @property
     def outputs(self) -> list[Any]:
-        """The components that the updates from `update` change."""
+        """The components that `update` changes."""
         return [self.conversation, self.script_message, self._name]
 
     def update(self, conversation: Conversation, store: Conversation | None = None, delete: str = "") -> Updates:
@@ -59,7 +59,7 @@ class ConversationList:
 
         Args:
             conversation: The conversation to show.
-            store: A conversation that the browser should store in its current state.
+            store: A conversation that the browser should store.
             delete: The id of a conversation that the browser should delete.
         """
         stored = conversations.to_json(store) if store else None
@@ -81,9 +81,9 @@ class ConversationList:
 
         Args:
             outputs: The Ask tab's components, including those of this list.
-            show: Returns the Ask tab's updates that show a conversation.
-            editing: The number of the exchange whose question is being edited; 0 if none is.
-            unfinished: The exchange that is being answered; None if none is.
+            show: Function that returns the Ask tab's updates for showing a conversation.
+            editing: State with the number of the exchange whose question is being edited; 0 if there is none.
+            unfinished: State with the exchange that is being answered; None if there is none.
             answering: The events that answer questions; switching to another conversation cancels them.
         """
 
@@ -94,13 +94,13 @@ class ConversationList:
             return switch(Conversation("", ""), editing, with_unfinished(conversation, unfinished))
 
         def open_stored(command: str, conversation: Conversation, unfinished: Exchange | None, editing: int) -> Updates:
-            # If the command contains no valid conversation, the current one stays open; its answer ends in either case.
+            # If the command contains no valid conversation, the current one stays open, but its answer still ends.
             chosen = conversations.from_text(command.rpartition(" ")[0]) or conversation
             left = with_unfinished(conversation, unfinished)
             return switch(left if left and left.id == chosen.id else chosen, editing, left)
 
         def with_unfinished(conversation: Conversation, unfinished: Exchange | None) -> Conversation | None:
-            # None if no answer is unfinished: the browser has stored the conversation, which must not move in the list.
+            # Without an unfinished answer, do not store the conversation again: that would move it in the list.
             return conversation.with_exchange(unfinished) if unfinished else None
 
         def delete_open(conversation: Conversation, editing: int) -> Updates:

@@ -1,4 +1,4 @@
-"""The document filter below the question box: selected documents, metadata fields, and a date range."""
+"""The document filter below the question box, for choosing documents, metadata fields and a date range."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rag.server.page.gradio_options import QUIET, Updates
 from rag.server.page.views import document_table
 
 _NO_FILTER = "Search all documents"
-_MAX_CHOICES = 1_000  # documents to choose from; every change to the library sends all of them to every open page
+_MAX_CHOICES = 1_000  # number of documents to choose from; all are sent to every open page whenever the library changes
 
 
 class DocumentFilter:
@@ -24,7 +24,7 @@ class DocumentFilter:
     def __init__(self, library: Library) -> None:
         self._library = library
         with gr.Accordion(_NO_FILTER, open=False, elem_id="scope") as self._panel:
-            # Other documents can be selected by typing their source.
+            # Documents that are not among the choices can be selected by typing their source.
             self._sources = gr.Dropdown(
                 self._source_choices(),
                 label="Only these documents",
@@ -48,7 +48,8 @@ class DocumentFilter:
         """Connects the components to their event handlers.
 
         Args:
-            version: The most recent version of the library that this page has seen; when it changes, so do the choices.
+            version: The most recent version of the library that this page has seen. When the version changes,
+                the choices are updated.
         """
         dropdowns = [self._sources, self._fields]
         version.change(self.refresh, dropdowns, dropdowns, preprocess=False, **QUIET)
@@ -57,7 +58,7 @@ class DocumentFilter:
             component.change(self.label, self.inputs, self._panel, **QUIET)
 
     def refresh(self, sources: object, fields: object) -> Updates:
-        """Returns the current choices, with vanished values deselected: Gradio would reject questions that use them."""
+        """Returns the current choices. Deselects values that no longer exist, because Gradio would reject the questions."""
         return {
             self._sources: _dropdown(self._source_choices(), sources, accepts_others=True),
             self._fields: _dropdown(self._field_choices(), fields, accepts_others=False),
@@ -95,7 +96,7 @@ class DocumentFilter:
 
 
 def one_value_per_field(choices: Sequence[str]) -> list[str]:
-    """Returns the choices with only the last value for each field, since a document has only one value for a field.
+    """Returns the choices, keeping only the last value for each field, because a document has one value per field.
 
     Example:
         >>> one_value_per_field(['["author", "A"]', '["kind", "x"]', '["author", "B"]'])
@@ -109,7 +110,7 @@ def _dropdown(choices: list[tuple[str, str]], chosen: object, *, accepts_others:
 
     Args:
         choices: The new choices as (label, value) pairs.
-        chosen: The selected values as sent by the browser: normally a list, but it may be anything.
+        chosen: The selected values. They should be a list, but the browser may have sent anything.
         accepts_others: Whether values other than the choices are valid.
     """
     offered = {value for _, value in choices}

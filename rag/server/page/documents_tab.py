@@ -36,8 +36,8 @@ class DocumentsTab:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._row_names = gr.State([])  # the names of the documents in the table, row by row
-        self._to_delete = gr.State("")  # the document whose deletion must be confirmed; empty if none
-        self._count = gr.State(0)  # how many changes were made in this tab
+        self._to_delete = gr.State("")  # the document that will be deleted if the user confirms; empty if there is none
+        self._count = gr.State(0)  # the number of changes made in this tab
         self._build_inputs()
         self._outcome = gr.Markdown("", elem_id="importing", **MARKUP)
         with gr.Row(elem_id="finding"):
@@ -80,14 +80,15 @@ class DocumentsTab:
 
     @property
     def changed(self) -> Any:
-        """The event that is triggered after every change that was made to documents in this tab."""
+        """The event that is triggered after every change to documents that was made in this tab."""
         return self._count.change
 
     def wire(self, version: gr.State) -> None:
         """Connects the components to their event handlers.
 
         Args:
-            version: The most recent version of the library that this page has seen; a change refreshes the table.
+            version: The most recent version of the library that this page has seen. When the version changes,
+                the table is refreshed.
         """
         for event in (version.change, self._query.change, self._order.change):
             event(self.table, [self._query, self._order], [self._table, self._row_names], **QUIET)
@@ -113,7 +114,7 @@ class DocumentsTab:
         return document_table.table_markup(self._library.documents(), query, order)
 
     def add_files(self, paths: Sequence[str] | None) -> Iterator[str]:
-        """Adds uploaded files one after the other; yields markup that shows the progress and the outcomes."""
+        """Adds uploaded files one by one. Yields markup that shows the progress and the outcomes."""
         files = [Path(path) for path in paths or ()]
         if len(files) > _MAX_FILES:
             yield error_markup(
@@ -133,7 +134,7 @@ class DocumentsTab:
     def _add_file(self, path: Path, on_progress: OnProgress) -> SyncReport:
         try:
             data = path.read_bytes()
-        except FileNotFoundError:  # the same file was dropped twice at once, and Gradio kept only one copy
+        except FileNotFoundError:  # the same file was uploaded twice, and Gradio kept only one copy
             return SyncReport(unchanged=1)
         return self._library.add_bytes(data, path.name, on_progress=on_progress)
 

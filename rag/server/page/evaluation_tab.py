@@ -56,7 +56,7 @@ class EvaluationTab:
         self._compare.click(self.compare, [self._first, self._second], self._comparison, **QUIET)
 
     def run(self, set_name: str | None, set_file: str | None) -> Iterator[str]:
-        """Runs a test set; yields its progress and finally its result as markup. Closing the iterator cancels the run."""
+        """Runs a test set. Yields its progress and finally its result as markup. Closing the iterator cancels the run."""
         path = Path(set_file) if set_file else self._sets().get(set_name or "")
         if path is None:
             yield note_markup(
@@ -103,7 +103,7 @@ class EvaluationTab:
         return evaluation_view.run_choices(self._library.evaluations.list_runs())
 
     def _sets(self) -> dict[str, Path]:
-        """Returns the available test sets by name: files in the folder, and questions whose answers were rated wrong."""
+        """Returns test sets by name: those in the folder, and the set of questions whose answers were rated as wrong."""
         files = sorted(file for file in self._folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())[:_MAX_SETS]
         feedback = self._library.folder / FEEDBACK_FILE
         sets = {file.name: file for file in files}

@@ -1,4 +1,4 @@
-"""The form that opens when an answer is rated as wrong; it adds the question to a test set in the index folder."""
+"""The form that opens when a user rates an answer as wrong. It adds the question to a test set in the index folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FeedbackForm:
 
     @property
     def outputs(self) -> list[Any]:
-        """The components that the updates from `opened` and `closed` change."""
+        """The components that `opened` and `closed` change."""
         return [self._form, self._turn]
 
     def opened(self, turn: int) -> Updates:
@@ -91,11 +91,11 @@ class FeedbackForm:
         return True, f"Saved as a test question in {path}"
 
     def _source_of(self, passage: str, answer: Answer | None) -> str:
-        """Returns the source of the first document among an answer's hits that contains the passage; empty if none does."""
+        """Returns the source of the first retrieved document that contains the passage; empty if none does."""
         for source in dict.fromkeys(hit.source for hit in answer.hits) if answer and passage else ():
             try:
                 if passage in self._library.document(source).text:
                     return source
             except RagError:
-                continue  # it has been deleted in the meantime
+                continue  # the document has been deleted in the meantime
         return ""

@@ -11,7 +11,7 @@
   const sendCommand = (box, command) => {
     const area = field(box);
     if (!area) return;
-    area.value = `${command} ${++commandCount}`; // the counter makes equal commands differ: only changes trigger events
+    area.value = `${command} ${++commandCount}`; // the counter makes equal commands differ: only a change triggers an event
     area.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
@@ -58,7 +58,7 @@
     area.focus();
   };
 
-  // Opens the Documents tab and, on request, adds the sample document. Gradio renders a tab only when it is first opened.
+  // Opens the Documents tab and, on request, adds the sample document. Gradio renders a tab when it is first opened.
   const openDocuments = (loadsSample) => {
     all('[role="tab"]').find((e) => e.textContent.trim() === "Documents").click();
     const load = () => ($("#load-sample") ? $("#load-sample").click() : requestAnimationFrame(load));
@@ -101,7 +101,7 @@
         const isValid = Array.isArray(conversation.exchanges) && conversation.exchanges.every(Boolean);
         return isValid ? [{ ...conversation, key }] : [];
       } catch {
-        return []; // not a conversation
+        return []; // the entry is not a conversation
       }
     })
     .sort((a, b) => b.changed - a.changed);

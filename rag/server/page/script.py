@@ -24,7 +24,7 @@ def parse_command(command: str) -> tuple[str, int]:
 
 
 def conversations_message(open_id: str, store: dict[str, Any] | None = None, delete: str = "") -> str:
-    """Returns a message that tells the script which conversation is open, and which to store or delete.
+    """Returns a message that tells the script which conversation is open, and which conversations to store or delete.
 
     Args:
         open_id: The id of the open conversation; empty for a new conversation.
@@ -35,11 +35,11 @@ def conversations_message(open_id: str, store: dict[str, Any] | None = None, del
 
 
 def save_message(name: str, text: str) -> str:
-    """Returns a message that makes the script save a text as a file or, if the name is empty, copy it to the clipboard."""
+    """Returns a message that makes the script save text to a file or, if the name is empty, copy it to the clipboard."""
     return _message({"name": name, "text": text})
 
 
 def _message(content: dict[str, Any]) -> str:
-    # The nonce makes equal messages differ, because the script reacts only to changes. The JSON is ASCII only, because
+    # The script reacts only to changes, so a random value makes equal messages differ. The JSON is ASCII only, because
     # `escaped` would remove invisible characters.
     return escaped(json.dumps({**content, "n": secrets.token_hex(4)}).replace("\x7f", "\\u007f"))

@@ -1,4 +1,4 @@
-"""Fills the source panel with the cited documents as they are now, or shows what has changed since they were cited."""
+"""Fills the source panel with the cited documents, and with the citations whose text has changed since the answer."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def exchange_sources(library: Library, turn: int, exchange: Exchange) -> str:
     documents = _Documents(library)
     changed: list[str] = []
     highlights: dict[int, list[Highlight]] = {}  # document id → its highlights
-    locators: dict[int, str] = {}  # document id → the first citation's locator
+    locators: dict[int, str] = {}  # document id → location of the first citation, such as a page
 
     for citation in answer.citations:
         document_id, highlight = citation.document_id, source_view.citation_highlight(turn, citation)
-        if not documents.has(document_id):  # it was replaced or deleted later, or the answer comes from a browser
+        if not documents.has(document_id):  # it was replaced or deleted, or the answer was stored by a browser
             trace = _trace(library, citation)
             document_id = library.id_of(citation.source)
             highlight = replace(highlight, start=trace.start, end=trace.end)
@@ -83,7 +83,7 @@ class _Documents:
 
     def has(self, document_id: int) -> bool:
         """Returns whether the library still contains the document; id 0 means that there is no document."""
-        with contextlib.suppress(RagError):  # it has been deleted or replaced in the meantime
+        with contextlib.suppress(RagError):  # the document has been deleted or replaced in the meantime
             if document_id and document_id not in self._loaded:
                 self._loaded[document_id] = self._library.document_by_id(document_id)
         return document_id in self._loaded

@@ -1,7 +1,7 @@
-"""Rejects events that name files not uploaded to this page, since a program can send any path or web address instead.
+"""Rejects requests that name files which were not uploaded to this page.
 
-Gradio 6.31 restricts the location of such files only if the app was launched, not if it is mounted, and it fetches anything
-that looks like a web address.
+A program can send any path or web address in place of an uploaded file. Gradio 6.31 does not restrict the paths if the page
+is mounted on another server, as it is here, and it fetches anything that looks like a web address.
 """
 
 from __future__ import annotations

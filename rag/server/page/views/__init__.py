@@ -1,1 +1,1 @@
-"""Pure functions that turn records into the page's markup; they do not use Gradio."""
+"""Functions that turn records into the page's markup. They have no side effects and do not use Gradio."""

@@ -1,4 +1,4 @@
-"""Markup for questions, answers and the page's header. Pure: the functions take records and return markup."""
+"""Creates the markup for questions, answers and the page's header. Has no side effects."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rag.records import Answer, Citation, Flag, Hit
 from rag.server.page.views.markup import escaped, one_line
 from rag.text.terms import located_terms, terms
 
-_CLOSEST_HITS = 3  # passages listed when the documents do not answer the question
+_CLOSEST_HITS = 3  # number of passages listed when the documents do not answer the question
 _EXCERPT_CHARACTERS = 160  # per passage
-# A marker and the white space before it. The lookbehind keeps matching linear in the length of long runs of spaces.
+# A citation marker and the white space before it. The lookbehind keeps matching fast in long runs of spaces.
 _SPACED_MARKER = re.compile(rf"(?<![ \t])[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
-VERDICTS = {  # verdict → how the page words it
+VERDICTS = {  # verdict → its wording on the page
     "exact": "✓ exact quotation",
     "normalised": "✓ differs only in spacing, quotation marks or dashes",
     "supported": "✓ supported by the source",
@@ -24,7 +24,7 @@ VERDICTS = {  # verdict → how the page words it
     "uncited": "no source given",
     "unknown marker": "✗ there is no source with this number",
 }
-_ACTIONS = (  # id prefix (from which page.js reads the action), label, tooltip
+_ACTIONS = (  # id prefix (which tells page.js the action), label, tooltip
     ("copy", "Copy", "Copy the answer with its sources"),
     ("retry", "Retry", "Ask the question again"),
     ("edit", "Edit", "Edit the question and ask it again"),
@@ -44,13 +44,13 @@ def question_markup(question: str) -> str:
 
 
 def reading_markup(titles: Iterable[str]) -> str:
-    """Returns the placeholder that is shown after passages have been retrieved, until the answer's first word arrives."""
+    """Returns the placeholder that is shown from when passages have been found until the answer's first word arrives."""
     names = ", ".join(titles)
     return f'<div class="answer"><p class="about">Reading {escaped(names)}…</p></div>' if names else "…"
 
 
 def partial_answer_markup(text: str) -> str:
-    """Returns an answer that is still being written; its markers have not been checked yet, so they are shown as dots."""
+    """Returns an answer that is still being written. Its citation markers are unchecked, so each is shown as a dot."""
     return f'<div class="answer"><p class="said">{escaped(MARKER.sub("·", text))}</p></div>'
 
 
@@ -60,7 +60,7 @@ def failure_markup(message: str) -> str:
 
 
 def answer_markup(turn: int, answer: Answer) -> str:
-    """Returns a finished answer: its text with citations and flags, then the verdict line and the action buttons.
+    """Returns a finished answer. Its text, with citations and flags, is followed by the verdict and the action buttons.
 
     Args:
         turn: The number of the exchange in its conversation, starting at 1.
@@ -80,8 +80,8 @@ def answer_markup(turn: int, answer: Answer) -> str:
 
 
 def _text_markup(turn: int, answer: Answer) -> str:
-    """Returns the text with a chip at the end of each cited claim; flagged words are underlined, with the reason after."""
-    chips: dict[int, list[Citation]] = {}  # offset in the text → the citations for claims that end there
+    """Returns the text with numbered links after each cited claim. Underlines flagged words, followed by the reason."""
+    chips: dict[int, list[Citation]] = {}  # offset in the text → the citations of the claims that end at that offset
     for citation in answer.citations:
         chips.setdefault(citation.answer_end, []).append(citation)
     located_flags = [flag for flag in answer.flags if flag.answer_start < flag.answer_end]
@@ -134,7 +134,7 @@ def verdict_line(answer: Answer) -> str:
 
 
 def closest_hits(answer: Answer) -> Sequence[Hit]:
-    """Returns the passages to list if the answer is an abstention; none for other answers."""
+    """Returns the passages to list below an abstention, or no passages if the question was answered."""
     return answer.hits[:_CLOSEST_HITS] if answer.status == "abstained" else ()
 
 
@@ -179,7 +179,7 @@ def header_markup(summary: str, addresses: Mapping[str, str], user: str = "") ->
 
     Args:
         summary: How many documents the library contains.
-        addresses: Kind of text that is sent to another machine → the address that it is sent to.
+        addresses: Kind of text → the address on another machine to which this text is sent.
         user: The logged-in user; empty if no login is required.
     """
     sent = [f"{what} sent to {address}" for what, address in addresses.items()]

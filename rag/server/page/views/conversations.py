@@ -1,4 +1,4 @@
-"""Conversations, which browsers store as JSON and users can export as Markdown. Pure.
+"""Conversations, which browsers store as JSON and users can export as Markdown. Has no side effects.
 
 Because JSON from a browser may contain anything, `from_text` accepts only well-formed conversations.
 """
@@ -14,10 +14,10 @@ from rag.records import Answer, Citation, Flag, Hit, Ranks, Status, Turn, Verdic
 from rag.schemas.answers import ask_json
 from rag.text.unicode_text import strip_invisible
 
-FEEDBACK_FILE = "feedback.jsonl"  # in the index folder: a test set of the questions whose answers users rated as wrong
+FEEDBACK_FILE = "feedback.jsonl"  # test set in the index folder, with the questions whose answers users rated as wrong
 _MAX_NAME = 100  # code points in a name
 _MAX_TITLE = 60  # code points in a title that is taken from the first question
-_STORED_HITS = 3  # per answer: the passages that an abstention lists
+_STORED_HITS = 3  # number of passages stored per answer, for those that an abstention lists
 _STORED_HIT_CHARACTERS = 400
 _MARKDOWN_SPECIAL = "\\`*_{}[]()#+!|~"
 
@@ -63,7 +63,7 @@ class Conversation:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The exchanges that have an answer, as the history for a follow-up question."""
+        """The answered exchanges, which serve as the history for a follow-up question."""
         return tuple(Turn(exchange.question, exchange.answer.text) for exchange in self.exchanges if exchange.answer)
 
     def with_exchange(self, exchange: Exchange) -> Conversation:
@@ -85,7 +85,7 @@ class Conversation:
 
 
 def to_json(conversation: Conversation) -> dict[str, Any]:
-    """Returns the JSON form that browsers store and export; its `title` is shown in the browser's conversation list."""
+    """Returns the JSON form for storage and export. Its `title` is shown in the conversation list."""
     return {
         "id": conversation.id,
         "begun": conversation.started,
@@ -181,7 +181,7 @@ def _parse_hit(value: Mapping[str, Any]) -> Hit:
 
 
 def _parse_fields(value: Mapping[str, Any], record: type) -> dict[str, Any]:
-    """Returns the fields for a record of strings and numbers, with their types checked; leaves out `document_id`."""
+    """Returns the fields for a record of strings and numbers after checking their types. Leaves out `document_id`."""
     parsers: dict[str, Callable[[Any], object]] = {"int": int, "int | None": _number, "Verdict": _verdict}
     return {
         field.name: parsers.get(str(field.type), _text)(value[field.name])
@@ -197,7 +197,7 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    return None if value is None else int(value)  # type: ignore[call-overload]  # a TypeError is handled above
+    return None if value is None else int(value)  # type: ignore[call-overload]  # `from_json` handles a TypeError
 
 
 def _verdict(value: object) -> str:
@@ -207,13 +207,13 @@ def _verdict(value: object) -> str:
 
 
 def as_markdown(conversation: Conversation) -> str:
-    """Returns a conversation as Markdown: questions and answers, with numbered sources and their quotations."""
+    """Returns a conversation as Markdown, with its questions, answers, numbered sources and quotations."""
     parts = [f"# {_escaped_markdown(conversation.title)}", *map(exchange_as_markdown, conversation.exchanges)]
     return "\n\n".join(parts) + "\n"
 
 
 def exchange_as_markdown(exchange: Exchange) -> str:
-    """Returns a question and its answer with sources as Markdown; untrusted text cannot create links, images or tags."""
+    """Returns a question, its answer and the sources as Markdown. Untrusted text cannot create links, images or tags."""
     parts = [f"**{_escaped_markdown(exchange.question)}**"]
     answer = exchange.answer
     if answer is None:

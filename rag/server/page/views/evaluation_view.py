@@ -1,4 +1,4 @@
-"""Markup for the Evaluate tab: metrics, charts, and the list of runs. Pure."""
+"""Creates the markup for the Evaluate tab: metrics, charts, and the list of runs. Has no side effects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MAIN_METRICS = ("right", "gold_contained", "hit@5", "ndcg@10", "doc_ndcg@10", "
 
 
 def run_markup(run: RunJSON, number: int) -> str:
-    """Returns a run's results: counts by outcome, the main metrics with intervals, charts, and a link to the full report.
+    """Returns a run's results, with counts by outcome, the main metrics, charts, and a link to the full report.
 
     Args:
         run: The run.
-        number: The number under which the run was saved.
+        number: The run's number in the index.
     """
     rows = run["questions"]
     outcomes = " · ".join(f"{count:,} {OUTCOMES[name]}" for name, count in count_outcomes(rows).items())
@@ -58,7 +58,7 @@ def _plot_markup(title: str, svg: str) -> str:
 
 
 def _data_url(svg: str) -> str:
-    # SVG is embedded as an image, because the page's sanitizer would remove the viewBox attribute from inline SVG.
+    # Embed the SVG as an image, because the page's sanitizer would remove the viewBox attribute from inline SVG.
     return f"data:image/svg+xml;base64,{base64.b64encode(standalone(svg).encode()).decode()}"
 
 
@@ -68,7 +68,7 @@ def progress_markup(done: int, total: int) -> str:
 
 
 def run_choices(runs: Sequence[RunInfo]) -> list[tuple[str, int]]:
-    """Returns the choices for a dropdown, as (label, number) pairs: all runs whose answers are still stored."""
+    """Returns all runs whose answers are still stored, as (label, number) pairs for a dropdown."""
     return [(_run_label(info), info.number) for info in runs if info.whole]
 
 

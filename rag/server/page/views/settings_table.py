@@ -1,4 +1,4 @@
-"""Markup for the Settings tab: how questions are answered, where text is sent, and what the index contains. Pure."""
+"""Creates the markup for the Settings tab, which shows the settings and the index's state. Has no side effects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNITS = ("bytes", "kB", "MB", "GB")
 
 
 def settings_markup(status: IndexStatus, settings: Settings) -> str:
-    """Returns a table that shows the effective settings and the state of the index."""
+    """Returns a table of the current settings and the index's state."""
     model = settings.chat_model_name()
     sent = "; ".join(f"{what} sent to {address}" for what, address in settings.remote_addresses().items())
     waiting = f"; passages not embedded yet, found by keyword only: {status.waiting:,}" if status.waiting else ""

@@ -1,4 +1,4 @@
-"""Markup for the source panel: cited documents in which exactly the cited characters are highlighted. Pure."""
+"""Creates the markup for the source panel, which highlights the cited characters in documents. Has no side effects."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rag.records import Citation, Document, Hit
 from rag.server.page.views.answer_view import VERDICTS
 from rag.server.page.views.markup import escaped, one_line
 
-_CONTEXT_CHARACTERS = 1_500  # on either side of a highlight
+_CONTEXT_CHARACTERS = 1_500  # number of characters shown on either side of a highlight
 _PDF = "application/pdf"
 _DIFF_TAGS = {"=": "span", "-": "del", "+": "ins"}
-_TRACE_NOTICES = {  # the trace's state → the notice shown above the saved quotation
+_TRACE_NOTICES = {  # state of a citation → the notice shown above its saved quotation
     "unchanged": "several documents now have this name; this is the quotation as it was cited",
     "moved": "this document has changed since it was cited; the quotation is now in a different place",
     "changed": "the text has changed since it was cited",
@@ -27,9 +27,9 @@ class Highlight:
 
     Attributes:
         anchor: The id of the HTML element, which citations link to.
-        start: Offset in the document's text; `end` is one past the last character.
+        start: Offset of the first character in the document's text; `end` is one past the last character.
         tooltip: A line of text that explains the highlight.
-        css_class: "cited", or "near" for a passage that is similar to the question but does not answer it.
+        css_class: "cited" for a citation, or "near" for a passage that is similar to the question but does not answer it.
     """
 
     anchor: str
@@ -50,7 +50,7 @@ def passage_highlight(turn: int, n: int, hit: Hit) -> Highlight:
 
 
 def document_markup(document: Document, document_id: int, highlights: Sequence[Highlight], locator: str = "") -> str:
-    """Returns a document: title and facts, the text around its highlights, cited PDF pages, and a link to all of it."""
+    """Returns a document's title and facts, the text around its highlights, cited PDF pages, and a link to the rest."""
     in_order = sorted(highlights, key=lambda highlight: (highlight.start, highlight.end))
     spans = ",".join(f"{highlight.start}-{highlight.end}" for highlight in in_order)
     pages = dict.fromkeys(
@@ -85,7 +85,7 @@ def document_facts(document: Document, locator: str = "") -> str:
 
 
 def changed_citation_markup(turn: int, citation: Citation, trace: CitationTrace) -> str:
-    """Returns a citation whose document was changed or deleted later: the original quotation, and how it has changed."""
+    """Returns the original quotation, and how it has changed, for a citation whose document was changed or deleted."""
     now = ""
     if trace.state == "changed" and trace.now:
         parts = difference(citation.quote, trace.now)
@@ -108,7 +108,7 @@ def _highlighted_text(text: str, highlights: Sequence[Highlight]) -> str:
             if at:
                 parts.append(escaped(text[at : min(begin, at + _CONTEXT_CHARACTERS)]))
             parts.append(" … ")
-        start = max(at, highlight.start)  # citations may overlap: two claims may cite the same words
+        start = max(at, highlight.start)  # citations may overlap, because two claims may cite the same words
         parts.append(escaped(text[max(at, begin) : start]))
         attributes = f'id="{highlight.anchor}" class="{highlight.css_class}" title="{one_line(highlight.tooltip)}"'
         parts.append(f'<mark {attributes} tabindex="-1">{escaped(text[start : highlight.end])}</mark>')

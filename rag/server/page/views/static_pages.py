@@ -1,4 +1,4 @@
-"""Stand-alone pages that need no JavaScript: a whole document, the login form, and the logout form. Pure."""
+"""Pages that need no JavaScript: a whole document, the login form, and the logout form. Has no side effects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.text.unicode_text import strip_invisible
 
 
 def document_page(document: Document, spans: Sequence[tuple[int, int]]) -> str:
-    """Returns a page with a document's whole text and some spans highlighted; the first is the link target #marked.
+    """Returns a page with a document's whole text and highlighted spans. The first span is the link target #marked.
 
     Args:
         document: The document.
@@ -31,7 +31,7 @@ def document_page(document: Document, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def login_page(problem: str = "") -> str:
-    """Returns the login form, with a message about the previous attempt if it failed."""
+    """Returns the login form. If the previous attempt failed, the form shows `problem`."""
     alert = f'<p role="alert"><strong>{_escaped_html(problem)}</strong></p>' if problem else ""
     return _html_page(
         "Log in to rag",
