@@ -75,7 +75,7 @@ class Library:
 
     Attributes:
         folder: The index folder.
-        settings: The settings in force.
+        settings: The current settings.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ SHIPPED_EMBEDDER = "minilm"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force.
+    """The current settings.
 
     Raises:
         SettingsError: A value has the wrong type, is out of range, or conflicts with another value.
