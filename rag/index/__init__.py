@@ -1,1 +1,1 @@
-"""The index on disk: the catalog, Chroma, and everything that writes documents into them."""
+"""Stores the index on disk, in a catalog and a Chroma folder, and imports documents into it."""

@@ -1,8 +1,8 @@
-"""Embeds and stores parsed and split documents in batches. Every acknowledged document is on disk.
+"""Embeds documents that were parsed and split, and stores them in batches. Every acknowledged document is on disk.
 
 Small documents are embedded and committed together. A long document is first committed without vectors, so that it can
-already be found by its wording; its vectors follow. A changed document replaces its older revision only when it is
-complete. Passages that already exist in the older revision are not embedded again.
+already be found by its wording; its vectors are added later. The new revision of a changed document replaces the older one
+only when the new one is complete. Passages that the older revision already contains are not embedded again.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TOGETHER = 256  # passages embedded and committed together: a few seconds of work, the most that a kill can lose
+TOGETHER = 256  # passages per batch: a few seconds of work, which is lost if the process is killed
 TOGETHER_CHARACTERS = 4_000_000  # total code points of the documents in a batch
-LONG = 1_024  # with this many passages or more, a document is committed before it has vectors
+LONG = 1_024  # a document with at least this many passages is committed before it has vectors
 _WORDS_AT_ONCE = 4_000  # passages of a long document written per transaction
 
 OnProgress = Callable[[Progress], None]
@@ -39,10 +39,10 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class Tally:
-    """A `SyncReport` in the making.
+    """Counts what an import has done so far; becomes its `SyncReport`.
 
     Attributes:
-        found: Number of passages from long documents stored so far; their vectors follow.
+        found: Number of passages stored without vectors so far, from long documents.
         done: Number of files started.
         total: Number of files known so far.
     """
@@ -64,7 +64,7 @@ class Tally:
         self.done += 1
 
     def report(self, source: str) -> None:
-        """Reports the import's progress. Called after every commit, because all files may have been parsed long before."""
+        """Reports the import's progress. Called after every commit, because all files may already have been parsed."""
         self.on_progress(Progress(source, self.done, self.total, self.passages, self.found))
 
 
@@ -73,7 +73,7 @@ class FileOutcome:
     """The result of parsing a file completely.
 
     Attributes:
-        seen: The file's state at the scan, followed by an entry for each part of the file that failed.
+        seen: The file's state at the scan, followed by an entry for each part of the file that could not be read.
         gone: Ids of documents that the file no longer contains.
         original: The file's bytes, if they exist nowhere else.
     """
@@ -116,7 +116,7 @@ class BatchWriter:
         self._embedder = embedder
 
     def store(self, documents: Iterable[PreparedDocument], tally: Tally) -> None:
-        """Embeds and stores documents in batches; the first batches are small, so that the embedder starts at once."""
+        """Embeds and stores documents in batches. The first batches are small, so that embedding starts immediately."""
         batch: list[PreparedDocument] = []
         together = TOGETHER // 8
         for prepared in documents:
@@ -220,10 +220,10 @@ class BatchWriter:
                 self._finish_document(prepared, tally)
 
     def _known_vectors(self, prepared: PreparedDocument) -> Callable[[Passage], Vector | None]:
-        """Returns a function that looks up a passage's vector in the older revision: same text under the same title.
+        """Returns a function that looks up a passage's vector in the older revision.
 
-        A document with the same content under another name counts as the same document, even if its title differs because
-        it was derived from the name.
+        A vector can be reused if the passage's text and headings and the document's title are unchanged. The title may
+        differ if the document was only renamed, because some titles are derived from the name.
         """
         older = prepared.older
         facts = self._catalog.documents.without_text(older.id) if older is not None else None
@@ -236,7 +236,7 @@ class BatchWriter:
         return lambda passage: known.get((passage.heading, _text_of(prepared.document, passage)))
 
     def _store_vectors(self, document_id: int, passage_ids: Sequence[int], vectors: Sequence[Vector | None]) -> None:
-        """Stores the vectors that are known; stores none if the document was removed in the meantime."""
+        """Stores the vectors that are not None; stores none if the document was removed in the meantime."""
         found = [(id_, vector) for id_, vector in zip(passage_ids, vectors, strict=False) if vector is not None]
         if found:
             import numpy as np
@@ -263,7 +263,7 @@ class BatchWriter:
 
 
 def characters(prepared: PreparedDocument) -> int:
-    """Returns how much memory a waiting document takes, in code points."""
+    """Returns the length of a waiting document's text, in code points, as an estimate of the memory that it takes."""
     return len(prepared.document.text)
 
 

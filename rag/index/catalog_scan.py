@@ -1,4 +1,4 @@
-"""Scans all of the catalog's vectors, or only those that Chroma has not confirmed yet, in step with the change log."""
+"""Scans the catalog's vectors: all of them, or only those that Chroma has not stored yet. Follows the change log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CatalogScan:
     def clear(self) -> None:
         """Frees the vectors; the next `update` reads them again."""
         self._scan = ExactScan()
-        self._has_all = False  # whether the scan has every vector, or only those after a position in the log
+        self._has_all = False  # True if the scan has every vector, False if it has only those after a position in the log
         self._seq = 0  # number of the last log entry that the scan has applied
         self._version = 0  # the index version that the vectors belong to
 
@@ -38,8 +38,8 @@ class CatalogScan:
         """Brings the scan up to date with the log.
 
         Args:
-            all_vectors: Scan every vector in the current index version.
-            after: Otherwise, scan only vectors that were logged after this entry.
+            all_vectors: Whether to scan every vector in the current index version.
+            after: If `all_vectors` is False, only vectors logged after this entry are scanned.
         """
         version, trimmed = self._catalog.versions.current().id, self._catalog.changes.trimmed()
         is_valid = self._version == version and self._has_all == all_vectors and self._seq >= trimmed
@@ -54,7 +54,7 @@ class CatalogScan:
             self._seq = entries[-1].seq
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Drops vectors that Chroma now has, unless this is a scan of all vectors."""
+        """Drops vectors that Chroma now has. Does nothing if the scan has every vector."""
         if not self._has_all:
             self._scan.apply((key, None) for key in keys)
 

@@ -1,4 +1,4 @@
-"""Finds the nearest vectors by comparing a query with every vector in memory. Exact; uses no index and no files."""
+"""Finds the nearest vectors by comparing a query with every vector in memory, without an index or any files."""
 
 from __future__ import annotations
 

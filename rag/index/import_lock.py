@@ -1,4 +1,4 @@
-"""The lock that makes imports into the same index take turns."""
+"""Provides the lock that allows only one process at a time to import into an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adds, syncs, reloads and removes documents: decides which root each belongs to, and takes turns with other imports."""
+"""Adds, syncs, reloads and removes documents. Decides which root each belongs to, and takes turns with other imports."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Imports:
     Args:
         folder: The index folder.
         catalog: Its catalog.
-        ingest: Returns the object that reads, splits, embeds and stores documents; the call loads the embedder.
-        fetcher: Returns the object that fetches web pages.
+        ingest: Function that returns the object that imports documents; calling it loads the embedder.
+        fetcher: Function that returns the object that fetches web pages.
         include: Patterns for the files to import from folders; all files if empty.
         exclude: Patterns for the files to leave out.
 
@@ -57,7 +57,7 @@ class Imports:
         self.changed = False
 
     def sync(self, root: Path, *, prune: bool, on_progress: OnProgress, timeout_s: float) -> SyncReport:
-        """Syncs the documents of a folder with its files; see `Library.sync`. `root` is absolute."""
+        """Updates a folder's documents to match its files; see `Library.sync`. `root` is absolute."""
         files = self._walk(root)
         with self.turn(timeout_s) as ingest:
             return self._noted(ingest.sync(root, files, prune, on_progress))
@@ -79,7 +79,7 @@ class Imports:
             with self.turn() as ingest:
                 placed = [self._placed(name, found) for name, found in files]
                 report = self._noted(ingest.add(placed, ignored, on_progress))
-        for page in self._fetched(urls):  # without the lock: no other import waits for a slow server
+        for page in self._fetched(urls):  # fetched without the lock, so that no other import waits for a slow server
             report = report.joined(self.add_raw("url", page, on_progress))
         return report
 
@@ -110,7 +110,7 @@ class Imports:
         return self.add(paths, on_progress)
 
     def refresh(self, on_progress: OnProgress) -> SyncReport:
-        """Checks all web pages for changes, and imports changed pages again; see `Library.refresh`."""
+        """Checks all imported web pages for changes, and imports changed ones again; see `Library.refresh`."""
         return self.add(self._catalog.documents.files_of_kind("url"), on_progress)
 
     def remove(self, sources: Iterable[str]) -> int:
@@ -132,7 +132,7 @@ class Imports:
 
     @contextmanager
     def turn(self, timeout_s: float = TIMEOUT_S) -> Iterator[Ingest]:
-        """Waits for its turn to import, and checks that the index was built with this embedder.
+        """Waits until this process may import, and checks that the index was built with this embedder.
 
         Raises:
             IndexBusyError: Another process is still importing; the message names it.
@@ -144,7 +144,7 @@ class Imports:
             current.check(ingest.embedder)
             if not current.passages and (current.embedder, current.splitter) != (ingest.embedder, ingest.splitter):
                 self._catalog.versions.name(ingest.embedder, ingest.splitter)
-            # Passages of different sizes can be searched together, so a new size applies only to documents imported later.
+            # Passages of different sizes can be searched together, so a new size affects only documents imported later.
             yield ingest
 
     def _walk(self, folder: Path) -> FolderListing:
@@ -155,7 +155,7 @@ class Imports:
         return report
 
     def _placed(self, name: str, found: FoundFile) -> tuple[int, FoundFile]:
-        """Returns the root of a file that was added by name, and the file with its source below that root.
+        """Returns the root for a file that was added by name, and the file with its source relative to that root.
 
         A file in a synced folder belongs to that folder's root.
         """

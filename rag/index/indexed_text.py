@@ -1,4 +1,4 @@
-"""Derives what is indexed for a passage: the text to embed, the terms to find it by, and its key in vector indexes."""
+"""Derives the text to embed for a passage, the terms by which it can be found, and its key in vector indexes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rag.index.records import NewPassage
 from rag.records import Document, Passage
 from rag.text.terms import terms
 
-_MOST_TITLE = 240  # code points of the title, and of the headings, that are embedded with each passage
+_MOST_TITLE = 240  # maximum code points embedded with each passage from its title, and as many from its headings
 
 
 def embedded_text(title: str, heading: str, text: str) -> str:
-    r"""Returns the text to embed for a passage: the title and the headings, which are never quoted, then its own text.
+    r"""Returns the text to embed for a passage: its document's title, its headings, then its own text.
 
     Example:
         >>> embedded_text("Annual report", "", "Sales rose.")
@@ -25,7 +25,7 @@ def embedded_text(title: str, heading: str, text: str) -> str:
 def new_passages(
     document_id: int, version: int, document: Document, embedder: str, passages: Iterable[tuple[Passage, str]]
 ) -> Iterator[NewPassage]:
-    """Yields passages with their keys, and the terms from their text, title and headings.
+    """Yields passages with their keys and with the terms from their text, title and headings.
 
     Args:
         document_id: The revision's id.

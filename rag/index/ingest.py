@@ -1,6 +1,6 @@
-"""Imports documents: detects which are new, changed, renamed or deleted, and has them parsed, split and stored.
+"""Detects which documents are new, changed, renamed or deleted, and imports or removes them.
 
-A background thread parses and splits files, ahead of the documents that are being embedded and stored (`batch_writer`).
+A background thread already parses and splits the next files while documents are embedded and stored (`batch_writer`).
 Repeating an interrupted import resumes where it left off.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rag.index.catalog import Catalog
 
 _SETTLED_NS = 2_000_000_000  # a file changed less than 2 s before the scan could change again and keep its timestamp
-_HELD_SHARE = 0.2  # if a larger share vanishes at once, an unmounted folder is more likely than deletions
+_HELD_SHARE = 0.2  # if a larger share of the files vanishes, they are more likely on an unmounted disk than deleted
 
 
 class Ingest:
@@ -50,7 +50,7 @@ class Ingest:
         splitter: Splits text into passages.
         embedder: Embeds passages.
         max_file_mb: Files larger than this are refused.
-        parsers_version: Changes when the parsers learn to read more files; files that failed are then read again.
+        parsers_version: Version of the parsers. When it changes, files that could not be read are tried again.
 
     Attributes:
         embedder: Name of the embedder.
@@ -77,12 +77,12 @@ class Ingest:
         self.splitter = splitter.name
 
     def sync(self, root: Path, walk: FolderListing, prune: bool, on_progress: OnProgress) -> SyncReport:
-        """Syncs the documents of a folder with its files.
+        """Updates a folder's documents to match its files.
 
         Args:
             root: The folder, absolute.
             walk: The folder's current files.
-            prune: Remove documents whose files have vanished, even if many vanished at once.
+            prune: Whether to remove documents whose files have vanished even if many files have.
             on_progress: Called with the progress.
 
         Raises:
@@ -301,13 +301,13 @@ class Ingest:
         )
 
     def _remove_vanished(self, root_id: int, root: Path, walk: FolderListing, prune: bool, tally: Tally) -> tuple[str, ...]:
-        """Removes documents whose files are gone; returns the files whose documents were kept because too many are gone."""
+        """Removes documents whose files have vanished. If too many have, keeps the documents and returns those files."""
         there = {file.source for file in walk.files}
         if not walk.unreadable:
             self._catalog.files.prune_removed(root_id, there)
         files = _Before.of(self._catalog.documents.revisions(root_id), there).of_file
         unread = tuple(f"{folder}/" for folder in walk.unreadable)
-        # A file that was added by name may still exist although the folder's listing leaves it out.
+        # A file that was added by name may exist even if it is not in the folder's listing.
         missing = (file for file in set(files) - there if not file.startswith(unread))
         gone = sorted(file for file in missing if file in walk.excluded or not os.path.lexists(root / file))
         # A file that exists under another name was moved, not lost; a file that the patterns exclude is not lost either.
@@ -363,12 +363,12 @@ _NO_REVISION = Revision(0, "", "")
 
 
 def _source_of(file: str, document: Document) -> str:
-    """Returns a document's source: the file's source, followed by the part's if the document is part of a file."""
+    """Returns a document's source: the file's source, followed by the part's source if the document is part of a file."""
     return f"{file}#{document.source}" if document.source else file
 
 
 def _is_unchanged(file: FoundFile, seen: FileSeen) -> bool:
-    """Whether a file is unchanged since the last scan, judging only by size and times; False if it could not be opened.
+    """Returns True if a file's size and times are the same as at the last scan; False if it could not be read then.
 
     The time of the last inode change (ctime) counts too, because programs can set the modification time to any value.
     """

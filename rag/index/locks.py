@@ -1,4 +1,4 @@
-"""Locks between processes that name their holder and are released however the holder ends. The only user of filelock."""
+"""Locks between processes. Each names its holder, and is released if the holder crashes. Only this module uses filelock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rag.errors import IndexBusyError, StorageError
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
-_WARN_AFTER_S = 1.0  # most imports only check a folder, and finish sooner than this
+_WARN_AFTER_S = 1.0  # most imports only check a folder for changes, which takes less time than this
 _HOLDER_S = 0.5  # how long a new holder may take to write its name
 
 
@@ -44,7 +44,7 @@ class NamedLock:
         return self._file
 
     def try_acquire(self) -> bool:
-        """Acquires the lock if it is free; returns whether this process holds it now.
+        """Acquires the lock if it is free. Returns True if this process now holds the lock.
 
         Raises:
             StorageError: The folder is not writable.
@@ -72,7 +72,7 @@ class NamedLock:
         """Waits for the lock and acquires it. If the wait takes long, logs the holder once.
 
         Args:
-            timeout_s: Longest wait, in seconds.
+            timeout_s: Maximum wait, in seconds.
 
         Raises:
             IndexBusyError: Another process still holds the lock; the message names that process.
@@ -88,7 +88,7 @@ class NamedLock:
                 )
             if now >= warn_at:
                 _log.warning("waiting: another process is %s (%s)", self._purpose, self.holder())
-                warn_at = give_up + 1  # once
+                warn_at = give_up + 1  # warns only once
             time.sleep(_POLL_S)
 
     def holder(self) -> str:

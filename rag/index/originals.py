@@ -1,4 +1,4 @@
-"""Returns the original bytes that documents were read from: stored copies, or files that have not changed since."""
+"""Returns the original bytes that a document was read from: a stored copy, or the file if it has not changed since."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def original(catalog: Catalog, document_id: int, source: str) -> bytes:
-    """Returns the bytes of the file that a document was read from, as they were at that time.
+    """Returns the bytes of the file that a document was read from, as they were when it was read.
 
     Args:
         catalog: The catalog.

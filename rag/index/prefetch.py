@@ -1,4 +1,4 @@
-"""Runs a generator in its own thread, a limited distance ahead of the code that uses its results."""
+"""Runs a generator in its own thread, so that it produces results ahead of the code that uses them, up to a limit."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _CLOSE_TIMEOUT_S = 10.0
 
 
 class Prefetcher(Generic[T]):
-    """Yields a generator's results in order, producing each one while the consumer still uses the previous one.
+    """Yields a generator's results in order. The next results are produced while the consumer still uses the previous one.
 
     Close the prefetcher, or use it as a context manager, to stop the generator at its next result. An error in the
     generator is raised in the consumer, after the results that were produced before the error.
 
     Args:
-        generator: Produces the results.
-        weight: Returns a result's size, in any unit.
-        capacity: Largest total size of the results that are waiting; a result larger than this waits alone.
+        generator: Generator that produces the results.
+        weight: Function that returns a result's size, in any unit.
+        capacity: Maximum total size of the waiting results. A result larger than this is held only if no other one waits.
 
     Example:
         >>> with Prefetcher((letter for letter in "abc"), len, 2) as letters:
@@ -61,7 +61,7 @@ class Prefetcher(Generic[T]):
             yield result
 
     def close(self) -> None:
-        """Stops the generator at its next result, and waits up to 10 s for that."""
+        """Stops the generator at its next result, and waits up to 10 s for it to stop."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Records that the catalog exchanges with the code that uses it."""
+"""Data classes that the catalog takes from and returns to the code that uses it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class NewPassage:
 
     Attributes:
         key: The passage's key in vector indexes.
-        terms: The stems that the passage can be found by, separated by spaces.
+        terms: The stems by which the passage can be found, separated by spaces.
     """
 
     passage: Passage
@@ -133,7 +133,7 @@ class StoredPassage:
 
 @dataclass(frozen=True, slots=True)
 class PassageTerms:
-    """The stems that a passage can be found by, separated by spaces."""
+    """The stems by which a passage can be found, separated by spaces."""
 
     id: int
     document_id: int
@@ -155,7 +155,7 @@ class RunInfo:
     """A stored evaluation run, without its answers.
 
     Attributes:
-        whole: Whether the answers still exist; removing a document that they quote deletes them.
+        whole: Whether the answers still exist. They are deleted when a document that they quote is removed.
     """
 
     number: int
@@ -174,10 +174,10 @@ class StoredRun:
 
     Attributes:
         made: Start time, ISO 8601, UTC.
-        settings: JSON values; shown in the list of runs, as are `figures` and `questions`.
+        settings: The run's settings, as JSON values. Like `figures` and `questions`, they are shown in the list of runs.
         questions: Number of questions.
         sources: Documents that the run quotes. Removing one of them deletes `data`.
-        data: The complete run, in the caller's own encoding.
+        data: The complete run, encoded by the caller.
     """
 
     made: str

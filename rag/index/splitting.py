@@ -1,8 +1,9 @@
-"""Splits a document's text into passages: packs whole sentences at the lowest cost, and keeps their exact offsets.
+"""Splits a document's text into passages made of whole sentences, and keeps the passages' exact offsets.
 
-The cost is lowest for passages near the target size that end with a paragraph or section. LlamaIndex's SentenceSplitter
-fills each passage up to the limit and splits where the passage is full. At equal recall, packing gives passages with less
-text that is irrelevant to the answer (benchmarks/README.md). Because no text is rebuilt, offsets need not be searched for.
+Sentences are packed at the lowest total cost: a passage costs least if it is near the target size and ends with a
+paragraph or section. LlamaIndex's SentenceSplitter fills each passage up to the limit instead. At equal recall, packing
+gives passages with less text that is irrelevant to the answer (benchmarks/README.md). Passages are slices of the text, so
+their offsets are known.
 `rag.integrations.llama_index` provides LlamaIndex's splitter with the same interface.
 """
 
@@ -17,10 +18,10 @@ from dataclasses import dataclass
 from rag.records import Passage
 from rag.text.sentences import sentences
 
-_TARGET = 0.64  # target size, as a share of the largest size
-_CHARACTERS_A_TOKEN = 8  # per token at most: a long run of letters may be a single token, but still takes up space
-_BLOCK = 200_000  # code points packed together: limits memory use, however long the document is
-# Cost of ending a passage at such a place; for comparison, a size that misses the target by a factor of e costs 1.
+_TARGET = 0.64  # target size, as a share of the maximum size
+_CHARACTERS_A_TOKEN = 8  # every 8 characters count as at least one token, because a long run of letters may be a single one
+_BLOCK = 200_000  # code points packed in one go, to limit memory use for long documents
+# Costs of ending a passage at such places. For comparison, a size that misses the target by a factor of e costs 1.
 _COST_AT_LINE, _COST_AT_PARAGRAPH, _COST_IN_PARAGRAPH = 0.4, 0.3, 1.0
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)$")
@@ -30,7 +31,7 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A span that is never split: a sentence, or a part of a sentence that is too long."""
+    """A span of text that is never split: a sentence, or a part of a sentence that is too long for one passage."""
 
     start: int
     end: int
@@ -41,8 +42,8 @@ class SentencePacker:
     """Packs sentences into passages of at most `passage_tokens` tokens.
 
     Args:
-        passage_tokens: The largest size, in the embedder's tokens.
-        token_starts: Returns the offset of each token in a text, ascending; must not truncate the text.
+        passage_tokens: Maximum passage size, in the embedder's tokens.
+        token_starts: Function that returns the offset of each token in a text, ascending. It must not truncate the text.
     """
 
     def __init__(self, passage_tokens: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -77,7 +78,7 @@ class SentencePacker:
 
     def _parts(self, text: str, start: int, end: int, size: int) -> Iterator[_Unit]:
         """Splits a sentence that is too long into parts of about equal length, at spaces where possible."""
-        count = math.ceil(size / self._largest * 1.25)  # leaves spare room, because tokens are not spread evenly
+        count = math.ceil(size / self._largest * 1.25)  # more parts than necessary, because tokens are not spread evenly
         step = math.ceil((end - start) / count)
         while start < end:
             stop = min(end, start + step)
@@ -97,7 +98,7 @@ class SentencePacker:
 
 
 def _pack(text: str, units: Sequence[_Unit], largest: int) -> list[tuple[int, int]]:
-    """Returns the cheapest packing: (first, last) unit of each passage. Uses dynamic programming over passage ends."""
+    """Returns (first, last) unit of each passage in the cheapest packing, found by dynamic programming."""
     target = largest * _TARGET
     ends = [_cost_of_end(text, units[i].end, units[i + 1].start) for i in range(len(units) - 1)] + [0.0]
     cost = [0.0]  # i → cost of packing the first i units
@@ -136,7 +137,7 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
         if fence and fenced in ("", fence.group(1)):
             fenced = "" if fenced else fence.group(1)
         elif heading:
-            # A heading directly below another one joins the same section: every section needs some text.
+            # A heading directly below another one belongs to the same section, because every section needs some text.
             if has_words:
                 yield begin, position, _joined(path)
                 begin, has_words = position, False
@@ -152,7 +153,7 @@ def _joined(path: Sequence[tuple[int, str]]) -> str:
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits a long text into blocks to pack one by one: after a blank line, else after a line or space, else anywhere."""
+    """Splits a long text into blocks: after a blank line if possible, else after a line or space, else anywhere."""
     while end - start > _BLOCK:
         limit = start + _BLOCK
         stop = max((m.end() for m in _BLANK_LINE.finditer(text, limit - _BLOCK // 10, limit)), default=0)

@@ -1,8 +1,9 @@
-"""Finds the passages nearest to a vector, using Chroma in the process that has it open and an exact scan elsewhere.
+"""Finds the passages nearest to a vector, using Chroma in the process that has it open, and an exact scan in others.
 
-Both get their vectors from the catalog. A new Chroma index (a generation) is first filled with all vectors, then applies
-the catalog's change log, and stores its position in the log. Vectors that Chroma has not confirmed yet are scanned exactly.
-Therefore an answer never waits for Chroma, never depends on Chroma alone, and never misses an acknowledged document.
+Both get their vectors from the catalog. Each new Chroma index is called a generation: it is first filled with all vectors,
+then follows the catalog's change log, and stores its position in the log. Vectors that Chroma has not stored yet are
+scanned. Therefore an answer never waits for Chroma, never depends on Chroma alone, and never misses an acknowledged
+document.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _CHANGES_AT_ONCE = 512  # passed to Chroma in one call, which takes 0.2 s; a question waits for at most one such call
 _SCAN_ALL_UP_TO = 8_000  # passages: scanning all of them takes 1 ms, less than a query in Chroma
-_LOG_KEPT = 20_000  # confirmed log entries kept for scanning processes; a process further behind rereads all vectors
-_RETRY_PAUSE_S = 30.0  # after a second failure in a row; doubled after each further one
+_LOG_KEPT = 20_000  # applied log entries kept for processes that scan; one that is further behind rereads all vectors
+_RETRY_PAUSE_S = 30.0  # after the second failure in a row; doubled after each further failure
 _LONGEST_RETRY_PAUSE_S = 3600.0
 
 
@@ -61,7 +62,7 @@ class IndexLock(Protocol):
     """Decides which process may open the vector index."""
 
     def try_acquire(self) -> bool:
-        """Acquires the lock if it is free; returns whether this process holds it."""
+        """Acquires the lock if it is free. Returns True if this process now holds the lock."""
 
     def release(self) -> None:
         """Releases the lock."""
@@ -111,7 +112,7 @@ class VectorSearch:
     Args:
         catalog: The catalog.
         lock: Decides which process may open Chroma.
-        generations: Returns the store of Chroma's generations; called only while the lock is held.
+        generations: Function that returns the store of Chroma's generations; called only while the lock is held.
     """
 
     def __init__(self, catalog: Catalog, lock: IndexLock, generations: Callable[[], GenerationStore]) -> None:
@@ -142,7 +143,7 @@ class VectorSearch:
         return self._lock.holder()
 
     def try_open(self) -> bool:
-        """Opens Chroma unless another process has it open; returns whether this process has it open now.
+        """Opens Chroma if no other process has it open. Returns True if this process now has it open.
 
         A generation that has changed since it was closed is discarded, and a new one is created.
 
@@ -184,7 +185,7 @@ class VectorSearch:
         If Chroma fails, its generation is discarded and a new one is filled.
 
         Args:
-            should_stop: Called between batches; if it returns True, the rest is left for later.
+            should_stop: Function called between batches. If it returns True, the remaining changes are left for later.
 
         Raises:
             StorageError: The new generation failed too.
@@ -199,7 +200,7 @@ class VectorSearch:
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
         """Returns (key, cosine similarity) for the k nearest passages, best first.
 
-        They may include passages that were removed in the meantime.
+        The result may include passages that were removed in the meantime.
         """
         with self._state_lock:
             index = self._usable_index()
@@ -218,7 +219,7 @@ class VectorSearch:
         return not self._catalog.meta.get("chroma_generation")
 
     def unconfirmed(self) -> int:
-        """Returns the number of log entries that Chroma has not confirmed yet."""
+        """Returns the number of log entries that Chroma has not applied yet."""
         return self._catalog.changes.newest() - int(self._catalog.meta.get("chroma_filled") or 0)
 
     def difference(self) -> str:
@@ -265,7 +266,7 @@ class VectorSearch:
                 index.abandon()
 
     def _discard_failed(self, error: StorageError) -> None:
-        """Discards the generation after Chroma failed; it is replaced at once the first time, after a pause later on."""
+        """Discards the generation after a failure. A new one is created immediately the first time, later after a pause."""
         _log.warning("%s; answering without Chroma until it is rebuilt", error)
         with self._state_lock:
             if self._index is None:
@@ -314,7 +315,7 @@ class VectorSearch:
             self._catalog.changes.trim(reached.seq - _LOG_KEPT)
 
     def _usable_index(self) -> VectorIndex | None:
-        """Returns Chroma if it lacks only vectors that the log lists, and if it is faster than a full scan."""
+        """Returns Chroma if the log lists all vectors that it lacks, and if it is faster than a full scan; else None."""
         if self._position.copied is not None or self._catalog.passages.totals()[0] <= _SCAN_ALL_UP_TO:
             return None
         return self._index if self._is_current_generation() else None

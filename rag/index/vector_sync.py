@@ -1,6 +1,6 @@
-"""Decides when this process opens and fills Chroma: in the background, at once, or not at all.
+"""Decides whether this process opens and fills Chroma immediately, in the background, or not at all.
 
-Questions never wait for Chroma and never depend on it: until it is ready, and if it fails, vectors are scanned.
+Questions never wait for Chroma and never depend on it: while it is not ready, and if it fails, vectors are scanned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A short-lived process leaves fewer changes than this to the next process that opens Chroma; until then they are scanned.
+# A short-lived process leaves fewer changes than this to the next process that opens Chroma; until then, they are scanned.
 _SYNC_FROM_CHANGES = 1_000
 # Up to this many vectors, scanning them all is faster for a short-lived process than importing Chroma (1.5 s).
 _SCAN_UP_TO_VECTORS = 200_000
@@ -43,7 +43,7 @@ class VectorSync:
         self._closing = threading.Event()
 
     def prepare(self) -> None:
-        """Opens Chroma if that pays off. Called before each search; only the first call does anything."""
+        """Opens Chroma if that makes searching faster. Called before each search; only the first call does anything."""
         with self._guard:
             if self._is_prepared:
                 return

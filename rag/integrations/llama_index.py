@@ -1,6 +1,6 @@
 """Connects rag and LlamaIndex: rag can use LlamaIndex's splitter and LLMs; LlamaIndex can use rag's search and embedder.
 
-No other module imports llama-index. Everything that LlamaIndex awaits runs in threads, so that its event loop stays free.
+No other module imports llama-index. All async methods do their work in threads, so that the event loop is not blocked.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class LlamaSentenceSplitter:
     """LlamaIndex's SentenceSplitter with exact offsets; sizes are measured in the embedder's tokens.
 
     Args:
-        passage_tokens: Maximum size of a passage.
+        passage_tokens: Maximum passage size, in tokens.
         overlap: Number of tokens that a passage shares with the previous one.
-        token_starts: Text → offset of each token. It must not truncate the text, or the splitter never returns.
+        token_starts: Function that returns the offset of each token in a text. If it truncates texts, `split` never ends.
     """
 
     def __init__(self, passage_tokens: int, overlap: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -51,7 +51,7 @@ class LlamaSentenceSplitter:
         """
         search_from = end = 0
         for piece in self._splitter.split_text(text):
-            # A piece starts after the start of the previous piece and, apart from white space, at its end at the latest.
+            # Each piece starts after the start of the previous piece, but no later than its end, apart from white space.
             start = text.find(piece, search_from)
             if start < 0 or text[end:start].strip():
                 raise ReadError("LlamaIndex's splitter changed the text", "use rag's own splitter")
@@ -60,7 +60,7 @@ class LlamaSentenceSplitter:
 
 
 class LlamaIndexChatModel:
-    """Makes a LlamaIndex LLM a library's chat model: `Library.open(…, chat_model=LlamaIndexChatModel(llm))`.
+    """Lets a library use a LlamaIndex LLM as its chat model: `Library.open(…, chat_model=LlamaIndexChatModel(llm))`.
 
     Args:
         llm: Any LlamaIndex LLM: an object with `stream_chat` and `metadata.model_name`.
@@ -89,14 +89,14 @@ class LlamaIndexChatModel:
 
 
 class RagRetriever(BaseRetriever):
-    """Makes a library a LlamaIndex retriever: `RetrieverQueryEngine(RagRetriever(library))`.
+    """Lets LlamaIndex use a library as a retriever: `RetrieverQueryEngine(RagRetriever(library))`.
 
     Each node's metadata contains the passage's source, page, start and end, which is enough to cite exact characters.
 
     Args:
         library: The library to search.
-        k: Number of passages; the library's setting if left out.
-        filters: Which documents to search; all if left out.
+        k: Number of passages; defaults to the library's setting.
+        filters: Which documents to search; defaults to all.
     """
 
     def __init__(self, library: Library, k: int | None = None, filters: Filter | None = None) -> None:
@@ -114,11 +114,11 @@ class RagRetriever(BaseRetriever):
 
 
 class RagQueryEngine(CustomQueryEngine):
-    """Makes a library a LlamaIndex query engine. A response's metadata contains the answer's status, citations and flags.
+    """Lets LlamaIndex use a library as a query engine. A response's metadata has the answer's status, citations and flags.
 
     Args:
         library: The library to ask.
-        k: Maximum number of passages used for an answer; the library's setting if left out.
+        k: Maximum number of passages used for an answer; defaults to the library's setting.
     """
 
     library: Any
@@ -134,11 +134,11 @@ class RagQueryEngine(CustomQueryEngine):
 
 
 class RagEmbedding(BaseEmbedding):
-    """Makes one of rag's embedders a LlamaIndex embedding: `VectorStoreIndex(nodes, embed_model=RagEmbedding(MiniLM()))`.
+    """Lets LlamaIndex use an embedder from rag: `VectorStoreIndex(nodes, embed_model=RagEmbedding(MiniLM()))`.
 
     Args:
         embedder: The embedder, such as `MiniLM()`.
-        settings: Other options for a LlamaIndex embedding, such as `embed_batch_size`.
+        settings: LlamaIndex's options for embeddings, such as `embed_batch_size`.
     """
 
     _embedder: Embedder = PrivateAttr()
@@ -149,7 +149,7 @@ class RagEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """Returns the name under which LlamaIndex serialises this class."""
+        """Returns the name that LlamaIndex uses for this class in serialised data."""
         return "RagEmbedding"
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
@@ -181,7 +181,7 @@ def _nodes(hits: Sequence[Hit]) -> list[NodeWithScore]:
 
 
 def _node(hit: Hit) -> TextNode:
-    """Turns a passage into a node. Its metadata is not embedded, and a model sees only the source and date."""
+    """Turns a passage into a node. Its metadata is not embedded, and a language model sees only the source and date."""
     about = {name: getattr(hit, name) for name in ("source", "title", "page", "start", "end", "author", "date")}
     return TextNode(
         id_=f"{hit.source}:{hit.start}-{hit.end}",

@@ -1,7 +1,7 @@
 """Renders an answer as HTML for notebooks, which call `Answer._repr_html_`.
 
-Text from documents, file names and models is untrusted: it is escaped, and placed only between tags, never in an attribute.
-The markup loads nothing: it contains no scripts, stylesheets, images or links.
+Text from documents, file names and models is untrusted, so it is escaped and placed only between tags, never in an
+attribute. The markup contains no scripts, stylesheets, images or links, so it loads nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from rag.records import Answer, Citation, Flag
 from rag.text.unicode_text import strip_invisible
 
-# Notebooks process their output with MathJax. These classes make it ignore "$5 to $7" and formulas in documents.
+# Notebooks typeset formulas in output with MathJax. With these classes, it leaves text such as "$5 to $7" unchanged.
 _NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
 
 
@@ -38,7 +38,7 @@ def _marked_text(answer: Answer) -> str:
 
 
 def _segments(answer: Answer) -> Iterator[tuple[str, bool]]:
-    """Yields the answer's text in pieces: (text, whether a flag covers it)."""
+    """Yields the answer's text in pieces: (text, True if a flag covers it)."""
     bounds = {offset for flag in answer.flags for offset in (flag.answer_start, flag.answer_end)}
     start = 0
     for end in sorted({*bounds, len(answer.text)}):

@@ -1,4 +1,4 @@
-"""The candidates for a question: passages found by wording or by meaning, each with exact scores for both."""
+"""Collects a question's candidates: passages found by wording or by meaning. Each gets exact scores for both."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_EACH = 50  # candidates by wording, and as many by meaning; more if more hits are requested. All are scored exactly
+_EACH = 50  # candidates found by wording, and as many found by meaning; more if more hits are requested
 _SAME_WORDS = 0.9  # passages that share at least this much of their words (Jaccard) count as one
-_FEW_WORDS = 5  # if a passage has fewer words, shared words prove nothing
+_FEW_WORDS = 5  # passages with fewer words than this are never treated as near-identical
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Query:
 
     Attributes:
         vector: The question's vector, (d,) float32; None if it cannot be compared with the stored vectors.
-        notice: Why there is no vector, in words for the reader; empty if there is one.
+        notice: Tells the reader why the question has no vector; empty if it has one.
         document_ids: Documents to search; None for all.
         idf: Stem in the question → its inverse document frequency, in (0, 1].
-        selective_terms: Stems to look up.
+        selective_terms: Stems for which to look up passages.
     """
 
     vector: Vector | None
@@ -53,10 +53,10 @@ class Candidate:
     """A passage with its scores for wording and for meaning.
 
     Attributes:
-        terms: Its stems, joined by spaces.
+        terms: The passage's stems, separated by spaces.
         dense: Cosine similarity with the question; None while the passage has no vector.
         lexical: BM25 score.
-        score: Both scores combined; higher is better.
+        score: Combined score; higher is better.
     """
 
     id: int
@@ -74,8 +74,8 @@ class Candidates:
     Args:
         catalog: The catalog.
         vector_search: Finds passages near a vector.
-        embedder: Returns the embedder; called only when a question needs it.
-        statistics: Determines which words in a question matter.
+        embedder: Function that returns the embedder; called only when a question needs it.
+        statistics: Statistics of the words in questions.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Candidates:
         self._statistics = statistics
 
     def embed(self, question: str) -> Vector | EmbedderError:
-        """Returns a question's vector, (d,) float32, or the error if embedding failed: wording can still be searched."""
+        """Returns a question's vector, (d,) float32, or the error if embedding failed; search by wording still works."""
         try:
             vector: Vector = self._embedder().embed([question])[0]
         except EmbedderError as error:
@@ -137,7 +137,7 @@ class Candidates:
             asked_for *= 4
 
     def scored(self, query: Query, by_terms: Sequence[int], nearest: Sequence[int]) -> list[Candidate]:
-        """Scores all passages found by wording or by meaning exactly; returns them best first."""
+        """Computes exact scores for all passages found by wording or by meaning; returns the passages best first."""
         passages, words = self._catalog.passages.totals()
         mean_length = words / passages if passages else 0.0
         ids = list(dict.fromkeys([*by_terms, *nearest]))
@@ -194,7 +194,7 @@ def folded(candidates: Sequence[Candidate], k: int) -> list[tuple[Candidate, lis
 
 
 def _counts(terms: str, asked: Iterable[str]) -> dict[str, int]:
-    """Returns stem → number of occurrences in a passage, for those of the given stems that it contains.
+    """Returns stem → number of occurrences in a passage, for each given stem that the passage contains.
 
     Example:
         >>> _counts("buffalo buffalo bill", ["bill", "buffalo", "buff"])
@@ -210,5 +210,5 @@ def _is_near_identical(a: frozenset[str], b: frozenset[str]) -> bool:
     shared = len(a & b)
     if shared < _SAME_WORDS * (len(a) + len(b) - shared):
         return False
-    # Different numbers make different facts, however similar the words around them are.
+    # Passages with different numbers state different facts, however similar their other words are.
     return not any(any(c.isdigit() for c in word) for word in a ^ b)

@@ -1,7 +1,7 @@
-"""Combines a passage's scores for wording and for meaning into one. Pure arithmetic; it does not search.
+"""Combines a passage's scores for wording and for meaning into one score.
 
-Scores are added rather than ranks, because a rank does not show by how much one passage beats the next. Neither score is
-divided by the best one in a list: both keep the same scale for every question, whether one passage is scored or a million.
+Scores are added rather than ranks, because a rank does not show how much better one passage is than the next. Scores are
+not divided by the best score in a list, so they have the same scale for every question, however many passages are scored.
 """
 
 from __future__ import annotations
@@ -10,26 +10,25 @@ import math
 from collections.abc import Mapping, Sequence
 
 # BM25 (Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, section 3.2). Passages are short
-# and similar in length, so repetitions of a word say little: on every public test set tried, a low k1 was best
+# and similar in length, so a repeated word says little: on every public test set that was tried, a low k1 was best
 # (benchmarks/README.md).
 K1 = 0.8
 B = 0.75
-LEXICAL_WEIGHT = 0.2  # of a word in only one passage, relative to a cosine of 1; 0.15 to 0.25 work equally well
+LEXICAL_WEIGHT = 0.2  # weight of a word that is in only one passage, relative to a cosine of 1; 0.15 to 0.25 work as well
 _PRIOR_PASSAGES = 200  # passages of general English that are added to a library's counts when idf is estimated
 
 
 def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
     """Returns the inverse document frequency of a word, in (0, 1]: 1 if hardly any passage contains it, near 0 if all do.
 
-    This is Lucene's idf, which is never negative, divided by its value for a word that no passage contains, so that it
-    means the same in a library of ten passages as in one of a million. A small library says little about which words are
-    common, so some passages of general English are added to its counts (a Dirichlet prior); in a large library, these
-    hardly matter.
+    This is Lucene's idf, which is never negative, divided by the idf of a word that no passage contains, to make values
+    comparable between a library of ten passages and one of a million. A small library says little about which words are
+    common, so its counts include some passages of general English (a Dirichlet prior), which hardly matter in a large one.
 
     Args:
         passages: Number of passages.
         document_frequency: Number of passages that contain the word.
-        prior: Share of passages in general English that contain the word, in [0, 1].
+        prior: Share of general English passages that contain the word, in [0, 1].
     """
     n = passages + _PRIOR_PASSAGES
     n_with = document_frequency + _PRIOR_PASSAGES * prior
@@ -37,10 +36,10 @@ def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
 
 
 def prior_share(rank: int) -> float:
-    """Returns the share of passages in general English that contain the stem with this frequency rank (1-based).
+    """Returns the share of general English passages that contain the stem with this frequency rank (1-based).
 
-    Zipf's law with an offset (Mandelbrot, 1953); both constants were fitted on three public collections, for which the law
-    is accurate to within a factor of 1.5 from rank 5 to rank 6,000.
+    Uses Zipf's law with an offset (Mandelbrot, 1953). Its two constants were fitted on three public collections, where the
+    result is accurate to within a factor of 1.5 from rank 5 to rank 6,000.
 
     Example:
         >>> round(prior_share(1), 3), round(prior_share(3000), 4)
@@ -66,12 +65,12 @@ def bm25(counts: Mapping[str, int], length: int, mean_length: float, idf: Mappin
 
 
 def fused(dense: float | None, lexical: float) -> float:
-    """Combines both scores into one. A passage that has no vector yet (`dense` is None) is scored by its words alone."""
+    """Combines both scores into one. If a passage has no vector yet (`dense` is None), only its words count."""
     return (dense or 0.0) + LEXICAL_WEIGHT * lexical
 
 
 def ranks(scores: Sequence[float | None]) -> list[int | None]:
-    """Returns the rank of each score, 1 for the highest; None stays None.
+    """Returns the rank of each score, with 1 for the highest, and None for None.
 
     Example:
         >>> ranks([0.2, None, 0.9])

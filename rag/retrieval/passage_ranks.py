@@ -1,6 +1,6 @@
-"""Determines the exact ranks of given passages for a question, however low they are, for `rag why`.
+"""Determines the exact ranks of given passages for a question, even if they are low. Used by `rag why`.
 
-It reads every vector, and every passage that contains a word from the question, so it is slower than a search.
+This is slower than a search, because it reads every vector and every passage that contains a word from the question.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class PassageRank:
 
     Attributes:
         dense_rank: 1-based rank by meaning among all passages that match the filter; None while it has no vector.
-        lexical_rank: The same by wording; None if the passage contains none of the words that were looked up.
-        rank: 1-based rank among the candidates, counting near-identical ones once; None if it is not a candidate.
-        folded_into: Id of the near-identical passage that it was merged with; its own id if there is none.
+        lexical_rank: 1-based rank by wording among the same passages; None if it contains none of the words looked up.
+        rank: 1-based rank among the candidates, counting near-identical ones once; None if the passage is not a candidate.
+        folded_into: Id of the near-identical passage that this one was merged with; its own id if there is none.
     """
 
     dense_rank: int | None
@@ -58,9 +58,9 @@ class PassageRanks:
 
         Args:
             passage_ids: Passages in current documents that match the filter.
-            question: The question in the form that is searched for.
+            question: The question; if it was a follow-up, already rewritten as a standalone question.
             k: Number of hits requested.
-            filters: Which documents to search; all if left out.
+            filters: Which documents to search; defaults to all.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -86,7 +86,7 @@ class PassageRanks:
         return found
 
     def _dense_ranks(self, passage_ids: Sequence[int], query: Query) -> dict[int, int]:
-        """Ranks the passages that have a vector by meaning, comparing the question with every vector."""
+        """Returns passage id → rank by meaning, for passages that have a vector. Reads every vector."""
         if query.vector is None:
             return {}
         vectors_of = self._catalog.vectors.of_passages(passage_ids)
@@ -95,7 +95,7 @@ class PassageRanks:
         for ids, vectors in self._all_vectors(query.document_ids):
             for id_, score in scores.items():
                 better[id_] += [ids[row] for row in (vectors @ query.vector > score).nonzero()[0]]
-        # subtle: sums in a different order are rounded differently, so a passage may seem to rank above itself.
+        # subtle: adding numbers in a different order changes the rounding, so a passage may seem to rank above itself.
         return {id_: len(set(self._catalog.passages.visible(others)) - {id_}) + 1 for id_, others in better.items()}
 
     def _all_vectors(self, document_ids: list[int] | None) -> Iterator[tuple[list[int], NDArray[np.float32]]]:

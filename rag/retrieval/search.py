@@ -1,6 +1,6 @@
 """Finds the passages that are relevant to a question, by wording and by meaning.
 
-It neither answers the question nor decides whether the documents answer it.
+This module neither answers the question nor decides whether the documents answer it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Retrieval:
         hits: The passages found, best first.
         vector: The question's vector, (d,) float32; None if the embedder failed.
         idf: Stem in the question → its inverse document frequency, in (0, 1].
-        timings_ms: Stage → milliseconds.
-        notice: What the reader must know; empty if there were no problems.
+        timings_ms: Stage of the search → time in milliseconds.
+        notice: Message for the reader about problems; empty if there were none.
     """
 
     hits: tuple[Hit, ...]
@@ -51,7 +51,7 @@ class Search:
     Args:
         catalog: The catalog.
         candidates: Collects and scores candidates.
-        embedder: Returns the embedder.
+        embedder: Function that returns the embedder.
         common: The most frequent English stems.
     """
 
@@ -73,7 +73,7 @@ class Search:
         Args:
             question: The question.
             k: Number of hits requested.
-            filters: Which documents to search; all if left out.
+            filters: Which documents to search; defaults to all.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -102,7 +102,7 @@ class Search:
         return Retrieval(tuple(hits), query.vector, query.idf, timings, notice)
 
     def _unfinished(self) -> str:
-        """Returns a notice if some documents cannot be found by meaning yet; otherwise ""."""
+        """Returns a notice if some documents cannot be found by meaning yet; otherwise, ""."""
         documents, passages = self._catalog.documents.waiting()
         if not documents:
             return ""
@@ -148,10 +148,10 @@ class Search:
 
 
 def checked_question(question: str) -> str:
-    """Returns the question in the form that is searched for.
+    """Returns the question with invalid characters replaced and surrounding white space removed, ready for a search.
 
     Raises:
-        QuestionError: It is empty or too long.
+        QuestionError: The question is empty or too long.
     """
     # Input that a terminal could not decode arrives as lone surrogates, which no database or model accepts.
     question = question.encode("utf-8", "replace").decode().strip()

@@ -1,6 +1,6 @@
-"""Statistics for the words in a question: document frequency, idf, and whether a word is selective enough to look up.
+"""Computes each question word's document frequency and idf, and decides which words are selective enough to look up.
 
-Counts come from the catalog. Those for frequent words are cached, because they take longest to compute and hardly change.
+Counts come from the catalog. Frequent words' counts are cached, because they take longest to compute and hardly change.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Protocol
 from rag.retrieval import fusion
 from rag.text.terms import terms
 
-# The words that are looked up occur in no more passages than this, added up over the words; in a large library, in no more
-# than a hundredth of all passages. This number determines the cost of a lookup.
+# Limit for the sum of the looked-up words' document frequencies, which determines the cost of a lookup. In a large library,
+# the limit is a hundredth of all passages instead.
 _LOOKED_UP = 4_000
-_COMMON = 0.1  # a word in more than this share of the passages is no use on its own, and costs the most
-_ALWAYS_RARE = 2_000  # … unless it occurs in fewer passages than this
+_COMMON = 0.1  # a word in more than this share of the passages is not looked up, because it finds too many …
+_ALWAYS_RARE = 2_000  # … but a word in at most this many passages counts as rare
 _STALE = 0.05  # cached counts are dropped when the number of passages changes by more than this share
 
 
@@ -42,8 +42,8 @@ class TermStatistics:
     def __init__(self, counts: TermCounts, common: Sequence[str]) -> None:
         self._counts = counts
         self._prior = {stem: fusion.prior_share(rank) for rank, stem in enumerate(common, start=1)}
-        # (number of passages at the time, stem → number of passages that contain it). Threads must never see an old number
-        # with new counts, so both are replaced together.
+        # (total passages when counted, stem → number of passages that contain it). Threads must never see an old total with
+        # new counts, so both are replaced together.
         self._cache: tuple[int, dict[str, int]] = (0, {})
 
     def document_frequency(self, question: str) -> dict[str, int]:
@@ -54,7 +54,7 @@ class TermStatistics:
             cache = {}
             self._cache = (passages, cache)
         asked = dict.fromkeys(terms(question))
-        # Rare words are counted every time: that is fast, and a new word must be found at once.
+        # Rare words are counted every time, because that is fast, and a newly added word must be found immediately.
         cache.update(self._counts.document_frequency([term for term in asked if cache.get(term, 0) < _ALWAYS_RARE]))
         return {term: cache[term] for term in asked}
 

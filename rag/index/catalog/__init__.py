@@ -1,4 +1,4 @@
-"""The catalog: the SQLite file with an index's documents, text, passages, vectors, terms and change log.
+"""The catalog is the SQLite file that contains an index's documents, text, passages, vectors, terms and change log.
 
 The catalog is the source of truth for an index. Each table has its own module; the `database` package opens and maintains
 the file itself. Several processes may use a catalog at the same time, and every acknowledged change is on disk. The catalog
@@ -56,7 +56,7 @@ class Catalog:
 
         Args:
             folder: The index folder.
-            holder: Returns which process is importing, for the error message after a timeout.
+            holder: Function that returns which process is importing, for the error message after a timeout.
             accept_data_loss: Also open a catalog that has lost acknowledged changes; `lost` then describes them.
 
         Raises:
@@ -93,11 +93,11 @@ class Catalog:
         return self._db.snapshot()
 
     def commits(self) -> int:
-        """Returns a number that increases with every change, no matter which process makes it."""
+        """Returns the number of commits so far, by any process."""
         return int(self.meta.get("commits"))
 
     def sweep(self, *, unfinished_too: bool) -> int:
-        """Deletes dead revisions and everything that belongs to them; see `rag.index.catalog.sweeping`."""
+        """Deletes revisions that are no longer needed, with all their data; see `rag.index.catalog.sweeping`."""
         return sweep(self._db, self.passages, unfinished_too=unfinished_too)
 
     def problems(self) -> list[str]:

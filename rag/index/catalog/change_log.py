@@ -1,4 +1,4 @@
-"""The change log: which vectors a vector index must upsert or delete, in order, to stay in step with the catalog."""
+"""The change log lists, in order, the vectors that a vector index must upsert or delete to match the catalog."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ChangeLog:
         ]
 
     def trimmed(self) -> int:
-        """Returns the number of the last entry that was deleted; an index further behind must read all vectors."""
+        """Returns the number of the last deleted entry. A vector index that has not applied it must read all vectors."""
         return int(self._meta.get("log_trimmed") or 0)
 
     def trim(self, upto: int) -> None:
-        """Deletes the entries up to number `upto`, which are no longer needed, in short transactions."""
+        """Deletes the entries up to and including number `upto`, in short transactions."""
         while self._db.query("SELECT 1 FROM log WHERE seq <= ? LIMIT 1", (upto,)):
             with self._db.transaction():
                 self._db.run(
@@ -48,9 +48,9 @@ class ChangeLog:
                 self._meta.set("log_trimmed", str(upto))
 
     def new_generation(self) -> str:
-        """Starts a new generation of the vector index, which must be filled with all vectors; returns its name.
+        """Starts a new generation of the vector index and returns its name. All vectors must be added to it.
 
-        Clears the log, because everything that follows the log starts over as well.
+        Also clears the log, because the new generation does not need the older entries.
         """
         name = secrets.token_hex(6)
         with self._db.transaction():

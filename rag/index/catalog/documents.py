@@ -1,4 +1,4 @@
-"""The documents table: revisions of documents with their text and anchors, and the queries about them.
+"""Reads and writes the documents table: each document's revisions, with their text and anchors.
 
 A revision is `staged` while its passages are being written, `worded` when only its vectors are missing and an older
 revision is still visible, `live` when it is the visible revision, and `dead` when it is waiting to be deleted. Readers see
@@ -53,11 +53,11 @@ class Documents:
         return int(self._db.query("SELECT count(*) FROM documents WHERE state = 'live'")[0][0])
 
     def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
-        """Returns the number of live documents, and the opening text of the first ones, sorted by source.
+        """Returns the number of live documents, and the beginnings of the first `limit` documents, sorted by source.
 
         Args:
             document_ids: Consider only these documents; None for all.
-            limit: Maximum number of openings returned.
+            limit: Maximum number of beginnings returned.
             characters: Number of code points returned for each document.
         """
         among = "" if document_ids is None else " AND id IN (SELECT value FROM json_each(?))"
@@ -92,10 +92,10 @@ class Documents:
         return count, hits
 
     def find(self, source: str) -> int:
-        """Returns the id of the live document that has this source, or whose file has this absolute path.
+        """Returns the id of the live document that has this source, or that was read from the file with this absolute path.
 
         Raises:
-            SourceError: No document matches, or documents from several folders do.
+            SourceError: No document matches, or several documents from different folders match.
         """
         source = storable_name(source)
         rows = self._db.query(
@@ -161,7 +161,7 @@ class Documents:
         return Document("", title, media_type=media_type, source=source, content_hash=content_hash)
 
     def revisions(self, root_id: int) -> dict[str, list[Revision]]:
-        """Returns source → the live revision and the revision that is waiting for vectors, if they exist, oldest first."""
+        """Returns source → the document's live revision and the one waiting for vectors, if they exist, oldest first."""
         found: dict[str, list[Revision]] = {}
         for source, id_, content_hash, file in self._db.query(
             "SELECT source, id, content_hash, file FROM documents WHERE root_id = ? AND state IN ('live', 'worded')"
@@ -335,9 +335,9 @@ class Documents:
         return document_id
 
     def publish(self, document_id: int) -> bool:
-        """Makes a revision visible; a revision that replaces another waits as `worded` until it has its vectors.
+        """Makes a revision visible. A revision that replaces another one waits as `worded` until its vectors are stored.
 
-        A new document becomes visible at once, because it can already be found by its wording. Returns False if the
+        A new document becomes visible immediately, because it can already be found by its wording. Returns False if the
         document was removed in the meantime.
         """
         with self._db.transaction():

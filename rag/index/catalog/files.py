@@ -1,4 +1,4 @@
-"""The tables about files: synced folders, the results of their last scans, removed files, and stored originals."""
+"""Reads and writes the tables about files: synced folders, their last scans, removed files and stored originals."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class Files:
         self._db.run("UPDATE files SET content_hash = '' WHERE error <> ''")
 
     def is_removed(self, root_id: int, source: str) -> bool:
-        """Whether a file was removed by hand and must not be imported again."""
+        """Returns True if a file was removed by hand and must not be imported again."""
         name = name_hash(self._db.catalog_id, source)
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? AND name = ?", (root_id, name)))
 
     def has_removed(self, root_id: int) -> bool:
-        """Whether any file of this root was removed by hand."""
+        """Returns True if any file of this root was removed by hand."""
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? LIMIT 1", (root_id,)))
 
     def mark_removed(self, root_id: int, source: str) -> None:
@@ -86,7 +86,7 @@ class Files:
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
 
     def prune_removed(self, root_id: int, sources: Iterable[str]) -> None:
-        """Forgets removed files that are not among these: a file that gets such a name later is a different file."""
+        """Forgets removed files that are not among these sources, so that new files with their names can be imported."""
         names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
         if not names:
             return
@@ -95,7 +95,7 @@ class Files:
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
 
     def original(self, content_hash: str) -> bytes | None:
-        """Returns the stored original with this SHA-256 (content that is in no file); None if there is none."""
+        """Returns the stored bytes with this SHA-256, which are in no file; None if there are none."""
         rows = self._db.query("SELECT data FROM originals WHERE hash = ?", (content_hash,))
         return bytes(rows[0][0]) if rows else None
 

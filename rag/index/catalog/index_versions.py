@@ -1,9 +1,9 @@
-"""Index versions: each has its own passages, made by one splitter and embedded by one embedder.
+"""Manages index versions. Each has its own passages, made by one splitter and embedded by one embedder.
 
 Documents and their text are stored once; each version owns its passages with their terms and vectors. The `current` version
 is the one that is searched. There may be a second version: it is `building` while it is being filled, or `former` after a
 switch, and is then kept so that the switch can be undone. In the SQL tables, a version is called an edition; the table
-`cuts` lists the documents whose passages a version has completely.
+`cuts` lists the documents whose passages are all stored in a version.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class IndexVersions:
         )
 
     def missing_documents(self, version: IndexVersion) -> list[int]:
-        """Returns the ids of the documents whose passages a version does not have completely."""
+        """Returns the ids of the documents that have passages missing from a version."""
         rows = self._db.query(
             "SELECT id FROM documents WHERE state IN ('live', 'worded')"
             " AND id NOT IN (SELECT document_id FROM cuts WHERE edition = ?) ORDER BY id",
@@ -112,7 +112,7 @@ class IndexVersions:
                 " WHERE e.state = 'current' AND d.state IN ('live', 'worded')"
             )
             self._db.run("DELETE FROM cuts WHERE edition = ?", (version.id,))
-            # Each state can belong to only one version at a time, so the two versions change state one after the other.
+            # No two versions may be in the same state at the same time, so `moving` is used in between.
             self._db.run("UPDATE editions SET state = 'moving' WHERE id = ?", (version.id,))
             self._db.run("UPDATE editions SET state = 'former' WHERE state = 'current'")
             self._db.run("UPDATE editions SET state = 'current' WHERE id = ?", (version.id,))

@@ -20,7 +20,7 @@ def problems(connections: Connections) -> list[str]:
         "terms without a passage": f"({words}) w WHERE w.rowid NOT IN (SELECT id FROM passages)",
         "vectors without a passage": "vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
         "texts without a document": "texts WHERE document_id NOT IN (SELECT id FROM documents)",
-        # subtle: length() stops at a NUL, which a text may contain.
+        # subtle: length() stops at a NUL character, which text may contain.
         "documents with incomplete text": "documents d WHERE state <> 'staged' AND characters <>"
         " (SELECT coalesce(sum(length(text)), 0) FROM texts t WHERE t.document_id = d.id)"
         " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.document_id = d.id AND instr(text, char(0)) > 0)",

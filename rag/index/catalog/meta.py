@@ -1,4 +1,4 @@
-"""The meta table: individual facts about the index, stored as name → value."""
+"""Reads and writes the meta table, which stores facts about the index as name → value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The passages table and its full-text index (FTS5): stores passages, finds them by terms, and counts terms."""
+"""Stores passages in a table with a full-text index (FTS5), finds passages by terms, and counts terms."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Passages:
         return ids
 
     def by_terms(self, terms: Sequence[str], k: int, document_ids: Sequence[int] | None) -> list[int]:
-        """Returns the ids of the k passages that contain any of these stems and have the best BM25 scores (from FTS5).
+        """Returns the ids of the k passages with the best BM25 scores (from FTS5) that contain any of these stems.
 
         Args:
             terms: The stems to search for.
@@ -70,7 +70,7 @@ class Passages:
             )
             return [row[0] for row in rows]
         limit = k
-        while True:  # nearly all matches are visible, and checking each one in SQL takes longer than the search
+        while True:  # nearly all matches are visible; checking each one in the query would take longer than the search
             rows = self._db.query(f"SELECT rowid FROM {words} WHERE {words} MATCH ? ORDER BY rank LIMIT ?", (match, limit))
             visible = self.visible([row[0] for row in rows])
             if len(visible) >= k or len(rows) < limit:
@@ -161,7 +161,7 @@ class Passages:
         return found
 
     def waiting(self, limit: int) -> list[PendingPassage]:
-        """Returns the first passages that have no vector yet, from revisions that are live or waiting for vectors."""
+        """Returns up to `limit` passages without a vector, oldest first, from revisions that are live or `worded`."""
         rows = self._db.query(
             "SELECT p.id, p.document_id, p.start, p.end, p.heading, d.title, d.source"
             " FROM documents d JOIN passages p ON p.document_id = d.id"

@@ -56,7 +56,7 @@ class Runs:
         ]
 
     def data(self, number: int) -> bytes | None:
-        """Returns a run's `data`; None if there is no such run, or if a document that it quotes was removed."""
+        """Returns a run's `data`; None if there is no such run, or if a document quoted by the run was removed."""
         rows = self._db.query("SELECT data FROM runs WHERE id = ?", (number,))
         return zlib.decompress(rows[0][0]) if rows and rows[0][0] is not None else None
 

@@ -1,4 +1,4 @@
-"""SQL fragments and helper functions that the modules of several tables share."""
+"""SQL fragments and helper functions shared by several of the catalog's modules."""
 
 from __future__ import annotations
 

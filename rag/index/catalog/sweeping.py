@@ -1,4 +1,4 @@
-"""Deletes the remains of removed documents, in short transactions, so that other processes never have to wait long."""
+"""Deletes removed documents' data in short transactions, so that other processes never have to wait long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vectors table: one vector per passage; Chroma and the exact scan are filled from this table."""
+"""Reads and writes the vectors table, from which Chroma and the exact scan are filled. Each passage has one vector."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Vectors:
         return {(heading, text[start:end]): np.frombuffer(vector, np.float32) for heading, start, end, vector in rows}
 
     def after(self, passage_id: int, limit: int) -> list[tuple[int, str, NDArray[np.float32]]]:
-        """Returns (passage id, key, vector) for the next passages with a vector in the current version, ordered by id."""
+        """Returns (passage id, key, vector) for the passages after this id in the current version, ordered by id."""
         rows = self._db.query(
             "SELECT p.id, p.key, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
             f" WHERE p.id > ? AND p.edition = {CURRENT_VERSION} ORDER BY p.id LIMIT ?",

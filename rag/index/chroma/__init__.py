@@ -1,7 +1,7 @@
-"""Runs Chroma in a separate process, with keys and vectors only, filled from the catalog's change log.
+"""Runs Chroma, a vector database, in a separate process. It stores only keys and vectors, taken from the catalog.
 
-Chroma's folder contains only derived data and may be deleted at any time. Only one process at a time may open it, and the
-caller holds the lock that ensures this: a second process damages the folder, even if it only reads. This package knows
+Chroma's folder contains only derived data and may be deleted at any time. Only one process at a time may open it, because a
+second process would damage the folder even by reading; the caller holds a lock that prevents this. This package knows
 nothing about the catalog.
 """
 

@@ -1,9 +1,10 @@
-"""The process that runs Chroma: opens one generation if its seal matches, serves requests, and seals it at the end.
+"""Runs Chroma in a child process: opens one generation if its seal matches, serves requests, and seals it at the end.
 
     python -P -m rag.index.chroma.child FOLDER
 
-If Chroma crashes or hangs, only this process is lost. The process ends when its pipe is closed, however its parent ended.
-It first finishes the last request and seals the generation; until then, it holds the lock that it inherited.
+A generation is one complete copy of the catalog's vectors, in a folder. If Chroma crashes or hangs, only this process is
+lost. When the parent closes the pipe or ends, for whatever reason, this process finishes the last request, seals the
+generation and ends; until then, it holds the lock that it inherited.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main(folder: Path, parent: ParentConnection) -> int:
     if position is None:
         parent.reply({"unsound": UNSOUND})
         return 1
-    from rag.index.chroma.collection import ChromaVectors  # only now: importing it takes 1.5 s
+    from rag.index.chroma.collection import ChromaVectors  # imported late, because this takes 1.5 s
 
     folder.mkdir(parents=True, exist_ok=True)
     chroma, failed = ChromaVectors(folder), False

@@ -1,4 +1,4 @@
-"""An open Chroma folder with keys and vectors. The only module that uses chromadb; only the child process imports it."""
+"""Reads and writes vectors in a Chroma folder. The only module that uses chromadb; only the child process imports it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from rag.index.chroma.seal import remove_all_but
 
 _REPLY_S = 10.0  # a query takes 2 ms, a batch of 512 vectors 0.2 s
 _OPEN_S = 20.0  # importing Chroma takes 1.5 s
-_BYTES_PER_S = 100_000_000  # a slow disk's speed, for the extra time that checking the seal takes
+_BYTES_PER_S = 100_000_000  # a slow disk's speed, used to allow extra time for checking the seal
 _REPAIR = "run `rag doctor --repair` to rebuild it"
 _CHILD = "rag.index.chroma.child"
 
@@ -28,10 +28,10 @@ _CHILD = "rag.index.chroma.child"
 class ChromaProcess:
     """A generation of Chroma, open in a child process. Safe to share between threads.
 
-    After a StorageError the generation must be abandoned: no second child is started.
+    After a StorageError, no new child is started, and the generation must be abandoned.
 
     Attributes:
-        position: How far the generation was filled when it was opened, as passed to `apply`; "" if it is new.
+        position: How far the generation was filled when it was opened, as last passed to `apply`; "" if it is new.
     """
 
     def __init__(self, child: SupervisedChild, folder: Path) -> None:
@@ -76,7 +76,7 @@ class ChromaProcess:
 
         Args:
             changes: The changes, in order.
-            position: Stored with the seal: how far the generation is filled after these changes.
+            position: How far the generation is filled after these changes; stored with the seal.
         """
         last = dict(changes)
         vectors = {key: vector for key, vector in last.items() if vector is not None}
@@ -123,7 +123,7 @@ class ChromaProcess:
         return reply
 
     def _seal_s(self) -> float:
-        """Returns how long opening or sealing may take, in seconds: every byte is read."""
+        """Returns how long opening or sealing may take, in seconds. Both read every byte of the generation."""
         size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         return _OPEN_S + size / _BYTES_PER_S
 

@@ -1,7 +1,7 @@
-"""Seals a Chroma generation with a checksum of every file: a generation that differs from its seal is not opened again.
+"""Seals a Chroma generation with a checksum of every file. A generation that differs from its seal is not opened again.
 
-Chroma's folder has no checksums, is written in place, and cannot be repaired from its own contents; damage shows up as a
-crash, a hang or missing vectors. The catalog contains all of the data, so a generation that is not intact is deleted.
+Chroma overwrites its files without checksums, and cannot repair damaged ones; damage shows up as a crash, a hang or missing
+vectors. The catalog contains all of the data, so a generation that is not intact is deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Seal:
 
     Args:
         folder: The generation's folder.
-        version: Chroma's version. A generation that another version sealed is not opened.
+        version: Chroma's version. A generation sealed by another version is not opened.
     """
 
     def __init__(self, folder: Path, version: str) -> None:
@@ -41,7 +41,7 @@ class Seal:
         return position if isinstance(position, str) else None
 
     def write(self, position: str) -> None:
-        """Seals the folder. Not synced: after a power failure, the seal may not match, and the generation is rebuilt."""
+        """Seals the folder, without syncing. If a power failure makes the seal invalid, the generation is rebuilt."""
         sealed = {"version": self._version, "position": position, "files": _files(self._folder)}
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(sealed), encoding="utf-8")

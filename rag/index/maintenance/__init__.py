@@ -1,1 +1,1 @@
-"""Index maintenance: status and health checks, reindexing, compaction, and restoring a backup."""
+"""Maintains an index: checks its status and health, reindexes it, compacts it, and restores a backup."""

@@ -89,7 +89,7 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
 
 
 def _difference(vector_search: VectorSearch) -> str:
-    """Brings Chroma up to date and describes how it still differs; other processes may be writing meanwhile."""
+    """Brings Chroma up to date, and describes how it still differs from the catalog. Other processes may be writing."""
     found = ""
     for _ in range(_CATCH_UPS):
         if vector_search.try_open():

@@ -1,4 +1,4 @@
-"""Re-splits and re-embeds all documents into a new index version, and switches to it in one transaction.
+"""Splits and embeds all documents again into a new index version, and switches to it in one transaction.
 
 Meanwhile, questions are answered from the old version. An interrupted reindexing resumes where it left off. The previous
 version is kept, so that switching back is quick. Files are not parsed again, because their text is in the catalog.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of a document's passages, each with its text; `is_last` marks the document's final part."""
+    """Some of a document's passages, each with its text. `is_last` is True for the document's last part."""
 
     document_id: int
     document: Document
@@ -63,7 +63,7 @@ class Reindexer:
         self._catalog.sweep(unfinished_too=True)
         version = self._version(embedder, splitter)
         documents = passages = 0
-        while True:  # repeated while other processes add documents
+        while True:  # repeated, because other processes may add documents meanwhile
             missing = self._catalog.versions.missing_documents(version)
             for batch in _batched(self._parts(version, missing)):
                 self._store(version, batch)
@@ -83,7 +83,7 @@ class Reindexer:
         )
 
     def _version(self, embedder: str, splitter: str) -> IndexVersion:
-        """Returns the second version if it has this embedder and splitter; otherwise, replaces it with a new one."""
+        """Returns the unfinished or former version with this embedder and splitter, or replaces it with a new version."""
         other = self._catalog.versions.other()
         if other is not None and (other.embedder, other.splitter) == (embedder, splitter):
             return other
@@ -92,7 +92,7 @@ class Reindexer:
         return self._catalog.versions.begin(embedder, splitter)
 
     def _parts(self, version: IndexVersion, document_ids: list[int]) -> Iterator[_Part]:
-        """Yields each document's missing passages, one part at a time."""
+        """Yields the passages that a version still lacks, one part of a document at a time."""
         for document_id in document_ids:
             document = self._catalog.documents.without_text(document_id)
             if document is None:
@@ -106,7 +106,7 @@ class Reindexer:
                 following = list(islice(missing, TOGETHER))
                 yield _Part(document_id, document, part, is_last=not following)
                 part = following
-            if stored >= 0:  # it may already be complete, but not marked as complete
+            if stored >= 0:  # the document may be complete, but not yet marked as complete
                 yield _Part(document_id, document, [], is_last=True)
 
     def _store(self, version: IndexVersion, batch: list[_Part]) -> None:

@@ -1,1 +1,1 @@
-"""The catalog's SQLite file: opening, schema, transactions, errors and backups. The only user of apsw (SQLite)."""
+"""Opens, migrates, writes and backs up the catalog's SQLite file. The only package that uses apsw (SQLite)."""

@@ -34,7 +34,7 @@ def back_up(connections: Connections, path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
-        # Not SQLite's backup API: it starts over whenever another process writes, and also copies free pages.
+        # SQLite's backup API is not used: it starts over whenever another process writes, and also copies free pages.
         connections.query(f"VACUUM INTO '{_quoted(unfinished)}'")
         _sync(unfinished)
         os.replace(unfinished, path)
@@ -53,7 +53,7 @@ def clean(connections: Connections) -> None:
         IndexBusyError: Another process is still reading an older state of the catalog.
     """
     for (version,) in connections.query("SELECT id FROM editions"):
-        # subtle: in SQLite 3.40 and later, FTS5 keeps deleted words in the file until this runs, even with secure_delete.
+        # subtle: FTS5 keeps deleted words in the file until this runs, even with secure_delete (SQLite 3.40 and later).
         connections.run(f"INSERT INTO words_{version} (words_{version}) VALUES ('optimize')")
     connections.query("VACUUM")
     if connections.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
@@ -103,7 +103,7 @@ def restore(backup: Path, catalog: Path) -> Path | None:
 
 
 def _prepare(copy: Path, backup: Path) -> None:
-    """Checks every page of a copy, migrates it to the current schema, and detaches it from its former vector index."""
+    """Checks every page of a copy, migrates it to the current schema, and separates it from its previous vector index."""
     try:
         connection = open_file(copy)
         try:

@@ -24,7 +24,7 @@ class Connections:
 
     Args:
         path: The file.
-        holder: Returns which process is importing, for the error message after a timeout; empty if none is.
+        holder: Function that returns which process is importing, for the error message after a timeout; empty if none is.
 
     Attributes:
         catalog_id: The catalog's id; "" until it is open.
@@ -43,7 +43,7 @@ class Connections:
         """Opens or creates the file, and checks that no acknowledged change is missing.
 
         Args:
-            accept_data_loss: Also open a catalog that has lost acknowledged changes, and start a new receipt for it.
+            accept_data_loss: Also open a catalog that has lost acknowledged changes, and restart its commit receipt.
 
         Returns:
             A description of what is missing; always empty unless `accept_data_loss` is set.
@@ -165,12 +165,12 @@ class Connections:
         return str(facts["id"]), int(facts["commits"])
 
     def _is_truncated(self) -> bool:
-        """Whether pages are missing at the end of the file: SQLite would read zeros there, which have no checksum."""
+        """Returns True if the file's last pages are missing. SQLite would read them as zeros, without noticing the loss."""
         pages, size = (self.query(f"PRAGMA {fact}")[0][0] for fact in ("page_count", "page_size"))
         if self.path.stat().st_size >= pages * size:
             return False
         try:
-            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # they may be only in the log
+            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # the pages may be only in the log
         except StorageError:  # the disk is full, so the pages stay in the log
             return False
         return not busy and in_log == moved and self.path.stat().st_size < pages * size

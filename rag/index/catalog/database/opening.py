@@ -1,7 +1,7 @@
 """Opens a connection to the catalog's file: creates or migrates the file, and turns on checksums and write-ahead logging.
 
-Every page of the file has a checksum (SQLite's cksumvfs), which is verified whenever the page is read: a flipped bit causes
-an error, never a wrong answer.
+Every page of the file has a checksum (SQLite's cksumvfs), which is verified whenever the page is read, so a flipped bit
+causes an error, never a wrong answer.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def open_shared(path: Path) -> apsw.Connection:
     """Opens a catalog that other processes may be writing to.
 
     subtle: before SQLite knows about the write-ahead log, it reads the file's first page, which another process may be
-    writing at that moment. A half-written page has no valid checksum, so opening is retried: real damage persists, a
-    half-written page does not.
+    writing at that moment. A half-written page has no valid checksum, so opening is retried: a half-written page is soon
+    complete, but real damage remains.
     """
     for _ in range(_OPEN_TRIES - 1):
         try:

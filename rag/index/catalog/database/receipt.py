@@ -1,8 +1,8 @@
 """Records the number of acknowledged commits in a file next to the catalog, so that any loss of commits is noticed.
 
-SQLite mistakes a catalog whose write-ahead log was deleted or damaged for an older catalog, and a missing or empty file
-for a new one. The receipt is written after each commit, without syncing: it is never ahead of the commits on disk, but may
-lag behind them after a power failure. This module does not use SQLite.
+If a catalog's write-ahead log was deleted or damaged, SQLite opens the catalog in an older state without an error; if the
+file is missing or empty, SQLite creates a new one. The receipt is written after each commit, without syncing: it is never
+ahead of the commits on disk, but may lag behind them after a power failure. This module does not use SQLite.
 """
 
 from __future__ import annotations

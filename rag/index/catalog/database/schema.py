@@ -15,10 +15,10 @@ APPLICATION_ID = 0x72616731  # "rag1": marks a file as a rag catalog
 #   only `live` revisions. `pending` counts the passages in the current index version that have no vector. A file can
 #   contain several documents (messages, attachments): `file` is the source of the file that the document was read from.
 # editions: the index versions. One is `current`; another may be `building` or `former`; `moving` is used only in a switch.
-# cuts: the documents whose passages a building or former index version has completely.
-# words_N: full-text index for index version N: stems from title, headings and passage; its rowid is the passage's id.
+# cuts: for each building or former index version, the documents whose passages are all stored.
+# words_N: index version N's full-text index of the stems in title, headings and passage; rowid is the passage's id.
 # log: vectors that a vector index must upsert or delete, in order; the vector index stores the last `seq` it has applied.
-# files: each file's state at its folder's last scan: whether to read it again, and the error if it could not be read.
+# files: each file's state at its folder's last scan, which shows whether to read it again; the error if reading failed.
 # landmarks: a document's anchors, which mark where its pages, slides, sheets or chapters begin.
 # originals: bytes of content that is in no file (fetched web pages, standard input), by SHA-256.
 # forgotten: files that were removed by hand and must not be imported again, by salted hash of their name.
@@ -135,7 +135,7 @@ VERSION = len(_STEPS)
 
 
 def name_hash(catalog: str, name: str) -> bytes:
-    """Returns the salted hash stored for a removed name: this catalog recognises the name, but no one can read it."""
+    """Returns the salted hash stored for a removed file's name. The catalog can recognise the name, but not reveal it."""
     return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()
 
 
