@@ -1,4 +1,4 @@
-"""Answers questions about the documents themselves: which there are, who wrote them and when, and what they say in brief.
+"""Answers questions about the documents themselves: which ones there are, who wrote them and when, and what they say.
 
 Answers are quoted, not generated. A summary consists of a document's most central sentences, each with a citation. The
 author and date are those that the parser found in the document; the citation shows where the document states them.
@@ -19,13 +19,13 @@ from rag.text.dates import date_spellings
 from rag.text.quotes import find_quote
 from rag.text.sentences import sentences
 
-_MAX_SENTENCES = 160  # sentences considered for a summary: the first ones in the document, and others at even intervals
+_MAX_SENTENCES = 160  # sentences considered for a summary: a document's first ones, and a sample at even intervals
 _FIRST_SENTENCES = 20
 _SUMMARY_SENTENCES = 5
 _DUPLICATE = 0.8  # sentences with at least this cosine similarity count as repetitions
 _MAX_QUOTE = 300  # code points
 _MAX_DATE_LINE = 80  # code points
-_PASSAGE_CHARACTERS = 1_000  # code points in a passage for a prompt
+_PASSAGE_CHARACTERS = 1_000  # maximum number of code points in a passage for a prompt
 
 
 def small_talk(intent: str, count: int, openings: Sequence[Hit]) -> ComposedAnswer:
@@ -48,7 +48,7 @@ def contents(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
 
     Args:
         count: Number of documents.
-        openings: The beginnings of the first documents; only these are listed.
+        openings: The beginnings of the documents to list, which may be fewer than `count`.
     """
     if not openings:
         return ComposedAnswer(prompts.NOTHING_HERE)
@@ -69,7 +69,7 @@ def ask_which(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
 
 
 def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
-    """States a document's author and date, and cites the text that states them or else the metadata.
+    """States a document's author and date, and cites the text that states them or, failing that, the metadata.
 
     Args:
         opening: The document's beginning.
@@ -77,7 +77,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
         when: Whether to state the date.
 
     Returns:
-        The answer; it has no citations if the document has neither.
+        The answer; it has no citations if neither the author nor the date is known.
     """
     title = opening.title or opening.source
     builder = AnswerBuilder()
@@ -88,7 +88,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
         if is_wanted and fact:
             span = _find_fact(fact, opening.text)
             line = opening.text[slice(*span)] if span else fact
-            # Dates are written in many ways: if the document writes this one differently, its line is quoted too.
+            # Dates are written in many ways: if the document writes this one differently, that line is quoted too.
             original = f" (“{line}”)." if fact not in line and len(line) <= _MAX_DATE_LINE else "."
             builder.add(statement + original, opening, span or _first_sentence(opening), locator="" if span else "metadata")
         elif is_wanted:
@@ -97,7 +97,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
 
 
 def _find_fact(fact: str, text: str) -> tuple[int, int] | None:
-    """Returns the span of the line that states an author or date, or only of the fact in a long line; None if absent."""
+    """Returns the span of the line that states an author or date, or just of the fact if the line is long; else None."""
     for spelling in date_spellings(fact):
         if found := find_quote(spelling, text):
             start = text.rfind("\n", 0, found[0]) + 1
@@ -125,7 +125,7 @@ def summary(parts: Sequence[Hit], embedder: Embedder, limit: int = _SUMMARY_SENT
 
 
 def sample_passages(part: Hit, characters: int) -> list[Hit]:
-    """Splits a document into passages for a model to summarise; returns all of them, or some at even intervals.
+    """Splits a document into passages for a model to summarise. Returns a sample at even intervals if there are too many.
 
     Args:
         part: The document's text, as one hit.
@@ -145,7 +145,10 @@ def sample_passages(part: Hit, characters: int) -> list[Hit]:
 
 
 def _central_sentences(text: str, embedder: Embedder, limit: int) -> list[tuple[int, int]]:
-    """Returns the spans of the sentences nearest to the centroid, without near-duplicates; early sentences get a bonus."""
+    """Returns the spans of the sentences most similar to the text as a whole, without near-duplicates.
+
+    Each sentence's vector is compared with the mean of all sentence vectors. Earlier sentences are preferred.
+    """
     candidates = [(a, b) for a, b in sentences(text) if 30 <= b - a <= _MAX_QUOTE and text[a:b].count(" ") >= 4]
     candidates = candidates or sentences(text)[:limit]
     if len(candidates) > _MAX_SENTENCES:

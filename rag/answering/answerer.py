@@ -36,11 +36,11 @@ class Answerer:
     """Answers questions from one library.
 
     Args:
-        search: Finds passages.
-        documents: Provides the documents' text and its locations.
-        embedder: Returns the embedder used to compare sentences.
-        extractive: Answers by quoting.
-        chat_model: Writes answers; None to answer only by quoting.
+        search: Search that finds the passages.
+        documents: Store that provides the documents' text and the page numbers and locators in it.
+        embedder: Function that returns the embedder used to compare sentences.
+        extractive: Component that answers by quoting the documents.
+        chat_model: Model that writes answers; None to answer only by quoting.
         prompt_tokens: Maximum size of a prompt, in tokens.
     """
 
@@ -77,7 +77,7 @@ class Answerer:
             events.close()
 
     def searches(self, question: str, k: int) -> list[tuple[str, int]]:
-        """Returns a question's searches as (query, number of passages); none if it is about the documents themselves.
+        """Returns a question's searches as (query, number of passages); empty if it is about the documents themselves.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -148,7 +148,7 @@ class Answerer:
         yield from _at_once(_from_composed(request, composed, near))
 
     def _openings(self, filters: Filter, limit: int) -> tuple[int, list[Hit]]:
-        """Returns the number of documents that match a filter, and the beginnings of the first ones."""
+        """Returns the number of documents that match a filter, and the beginnings of the first `limit` documents."""
         return self._documents.openings(self._documents.matching(filters), limit, _OPENING)
 
     def _document_meant(self, request: Request, count: int) -> Hit | None:
@@ -186,7 +186,7 @@ class Answerer:
 
 
 def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
-    """Returns searches as (query, number of passages): one for each side of a comparison, more passages for a list."""
+    """Returns searches as (query, number of passages). A comparison has one search per side; a list needs more passages."""
     both = compared_sides(question) if intent == "comparison" else None
     if both:
         return [(side, -(-k // 2)) for side in both]
@@ -212,6 +212,6 @@ def _from_composed(request: Request, composed: ComposedAnswer, near: tuple[Hit, 
 
 
 def _at_once(answer: Answer) -> Iterator[Event]:
-    """Yields the events of an answer that is already complete."""
+    """Yields the events for an answer that is already complete."""
     yield TextDelta(answer.text)
     yield AnswerDone(answer)

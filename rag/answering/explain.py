@@ -36,7 +36,7 @@ class _Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The answer to explain, and its searches. `allowed` holds the ids of documents that match the filter; None for all."""
+    """The answer to explain, and its searches. `allowed` holds the ids of documents that the filter allows; None if all."""
 
     answer: Answer
     searches: Sequence[tuple[str, int]]
@@ -52,7 +52,7 @@ class Explainer:
 
     Args:
         catalog: The catalog.
-        ranks: Ranks passages for a question.
+        ranks: Component that ranks passages for a question.
     """
 
     def __init__(self, catalog: Catalog, ranks: PassageRanks) -> None:
@@ -68,7 +68,7 @@ class Explainer:
             expected: Words from a document; differences in white space and quotation marks are ignored.
             answer: The answer to the question.
             searches: The searches for that answer, as (query, number of passages requested).
-            filters: Which documents were searched; all if left out.
+            filters: Filter for the documents that were searched; if left out, all were.
 
         Raises:
             QuestionError: The expected text is empty.
@@ -92,7 +92,7 @@ class Explainer:
         )
 
     def _occurrences(self, expected: str) -> list[_Occurrence]:
-        """Finds the text in documents that share words with it or, if it is in none of them, in all others."""
+        """Finds the text in documents that share words with it or, if it is in none of them, in all other documents."""
         likely = self._catalog.passages.by_terms(list(dict.fromkeys(terms(expected))), _CANDIDATES, None)
         first = {found.document_id: found.source for found in self._catalog.passages.terms(likely)}
         others = [(id_, source) for id_, source in self._catalog.documents.live() if id_ not in first]
@@ -178,7 +178,7 @@ def _stage(occurrence: _Occurrence, trial: _Trial, best: PassageRank, spread: in
 
 
 def _shows(citation: Citation, occurrence: _Occurrence) -> bool:
-    """Whether a citation shows the expected text: this occurrence, or the same words somewhere else."""
+    """Returns whether a citation shows the expected text, either this occurrence or the same words elsewhere."""
     if citation.source == occurrence.source and citation.start < occurrence.end and occurrence.start < citation.end:
         return True
     return find_quote(occurrence.text, citation.quote) is not None

@@ -2,7 +2,7 @@
 
 Two linear models score sentences and evidence. They were fitted on one part of SQuAD 2.0, NQ and ClapNQ and measured on the
 other part (`benchmarks/fit_extraction.py`; results in benchmarks/README.md). No language model is used, and nothing is
-rephrased. Sentences are always compared with the shipped embedder, whichever embedder found the passages.
+rephrased. Sentences are always embedded by the embedder shipped with rag, whichever embedder found the passages.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from rag.text.terms import located_terms, terms
 if TYPE_CHECKING:
     from rag.answering.late_interaction import Alignment
 
-_MAX_HITS = 5  # hits with candidate sentences; the sixth contained the answer for 1.3 % of the questions used for fitting
+_MAX_HITS = 5  # hits whose sentences are considered; the sixth had the answer for 1.3 % of the questions used for fitting
 # Number of sentences, out of about 25, that are compared token by token. Answers are no better with 12, and worse with 8
 # (benchmarks/README.md).
 _MAX_ALIGNED = 10
-_LIST_MARGIN = 3.0  # log-odds; sentences that score further than this below the best one are left out of a list
+_LIST_MARGIN = 3.0  # log-odds; a list leaves out sentences whose score is lower than the best one's by more than this
 _COVERAGE = 0.7  # intended probability that the chosen sentences contain the answer
 
 # Weights for the log-odds that one sentence, rather than another, contains the answer.
@@ -40,7 +40,7 @@ _SENTENCE = {
     "answer_type": 2.08,
 }
 # Weights for the log-odds that the documents answer the question at all, judged by the best sentence. Fitted on whole test
-# sets, on questions asked about their own passages only, and on libraries of four paragraphs from one article, where all
+# sets, on questions asked only about their own passages, and on libraries of four paragraphs from one article, where all
 # passages are about the same topic.
 _EVIDENCE = {
     "mean_match": 8.7,
@@ -136,7 +136,10 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int
 
 
 def _credible_set_size(best_first: Sequence[_Sentence]) -> int:
-    """Returns how many of the best sentences contain the answer with a probability of `_COVERAGE`, if any sentence does."""
+    """Returns how many of the best sentences it takes to include the answer with probability `_COVERAGE`.
+
+    Assumes that one of the sentences contains the answer.
+    """
     odds = [math.exp(sentence.score - best_first[0].score) for sentence in best_first]
     required = _COVERAGE * sum(odds)
     cumulative = 0.0
@@ -159,7 +162,7 @@ _ANAPHORIC = re.compile(
 
 
 def _antecedent(sentence: _Sentence, candidates: Sequence[_Sentence]) -> _Sentence | None:
-    """Returns the preceding sentence in the passage if this one begins with a reference to it; else None."""
+    """Returns the sentence before `sentence` in its passage if `sentence` begins by referring to it; else None."""
     if not _ANAPHORIC.match(sentence.quote):
         return None
     earlier = [s for s in candidates if s.hit is sentence.hit and s.end <= sentence.start]
@@ -186,7 +189,7 @@ def _score_sentences(
     if not places:
         return None
     features = list(_word_features(question, idf, places))
-    # Comparing tokens takes most of the time, so unlikely sentences are left out: few shared words, a low-ranking passage.
+    # Comparing tokens takes most of the time, so sentences with few shared words or from low-ranking passages are left out.
     likely = sorted(range(len(places)), key=lambda i: -_weighted_sum(_SENTENCE, features[i]))[:limit]
     alignment = Alignment(question, [_with_titles(*places[i]) for i in likely], idf, embedder)
     numbers = {i: number for number, i in enumerate(likely)}
@@ -208,7 +211,7 @@ def _with_titles(hit: Hit, start: int, end: int) -> str:
 def _word_features(
     question: str, idf: Mapping[str, float], places: Sequence[tuple[Hit, int, int]]
 ) -> Iterator[dict[str, float]]:
-    """Yields, for each sentence, the features that need no token vectors; `places` begins with the best hit."""
+    """Yields, for each sentence, the features that need no token vectors. `places` starts with the best hit's sentences."""
     answer_type, best_score = expected_type(question), places[0][0].score
     question_words = set(idf)
     previous: tuple[int, set[str]] = (-1, set())  # (start of its hit, words) of the previous sentence
@@ -267,7 +270,7 @@ def _has_content(sentence: str) -> bool:
 
 
 def named_terms(question: str) -> set[str]:
-    """Returns the stems of words that name something: capitalised (not at the very beginning), or starting with a digit.
+    """Returns the stems of words that name something: capitalised words, except the first, and those starting with a digit.
 
     Example:
         >>> sorted(named_terms("When did Vikram Misri visit in 2020?"))

@@ -14,7 +14,7 @@ from rag.records import Answer, Status
 from rag.retrieval.search import Retrieval
 
 EXTRACTION = "extraction"  # given as the model's name in such answers
-_RETRIES = 3  # if documents change while they are being quoted
+_RETRIES = 3  # number of further attempts if documents change while they are being quoted
 _LIST_SENTENCES = 10
 _LIST_THRESHOLD = 0.2  # fraction of the usual evidence threshold that is enough for a list
 _SIDE_SENTENCES = 2  # quoted for each side of a comparison
@@ -25,10 +25,10 @@ class ExtractiveAnswers:
     """Composes extractive answers for one library.
 
     Args:
-        embedder: Returns the embedder used to compare sentences; it may differ from the one used for searching.
-        documents: Provides the documents' text for checking quotations.
+        embedder: Function that returns the embedder used to compare sentences; searching may use another one.
+        documents: Store that provides the documents' text for checking quotations.
         sentences: Maximum number of sentences in an answer.
-        threshold: Returns the evidence, in [0, 1], below which rag declines to answer; called for each question.
+        threshold: Function that returns the evidence score below which rag declines to answer; called for each question.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ExtractiveAnswers:
         return extract(searched, found, self._embedder(), limit, is_list=request.intent == "list")
 
     def _add(self, builder: AnswerBuilder, extracted: Extraction, label: str, threshold: float) -> None:
-        """Adds the chosen sentences under their label or, without enough evidence, a statement that nothing was found."""
+        """Adds the chosen sentences under a label or, if the evidence is too weak, a statement that nothing was found."""
         sentences = [sentence for sentence in extracted.chosen if self._is_unchanged(sentence)]
         if not sentences or extracted.evidence < threshold:
             if label:

@@ -148,7 +148,7 @@ def _complete_ellipsis(question: str, previous: str) -> str:
 
 
 def _has_verb(question: str) -> bool:
-    """Whether a question contains a verb."""
+    """Returns whether a question contains a verb."""
     words = re.findall(r"[\w’'-]+", question.casefold())
     return any(word in _VERBS or _AUXILIARY.match(word) or word.endswith("ed") for word in words[1:])
 
@@ -247,13 +247,13 @@ _PREPOSITIONS = frozenset(
 
 
 def _has_reference(text: str) -> bool:
-    """Whether a text contains a word that refers to something mentioned earlier."""
+    """Returns whether a text contains a word that refers to something mentioned earlier."""
     patterns = (_PERSON_PRONOUN, _PLURAL_PRONOUN, _THING_PRONOUN, _SAME_REFERENCE, _TIME_REFERENCE)
     return any(pattern.search(text) for pattern in patterns) or _refers_to_place(text)
 
 
 def _refers_to_place(text: str) -> bool:
-    """Whether "there" refers to a place in this text, rather than being part of "is there"."""
+    """Returns whether "there" refers to a place in this text, rather than being part of "is there"."""
     return bool(_PLACE_ADVERB.search(text) and not _EXISTENTIAL.search(text))
 
 
@@ -283,7 +283,7 @@ def _resolve_references(question: str, previous: str, answer: str) -> str:
 
 
 def _replace_reference(pronoun: re.Pattern[str], question: str, referent: str) -> str:
-    """Replaces the first matching pronoun with its referent; any later ones then refer to that."""
+    """Replaces the first matching pronoun with its referent. Later pronouns stay, and refer to the inserted words."""
     if not referent:
         return question
     match = pronoun.search(question)
@@ -357,7 +357,7 @@ def _is_plural(noun: str) -> bool:
 
 
 def _bare_noun_phrase(previous: str) -> str:
-    """Returns the subject of a question without names and determiners, such as "How does photosynthesis work?"."""
+    """Returns the subject of a question that has no names or determiners, such as "How does photosynthesis work?"."""
     start = _QUESTION_WORDS.match(previous)
     words = re.findall(r"[\w’'-]+", previous[start.end() :] if start else "")
     run: list[str] = []
@@ -407,7 +407,10 @@ def _proper_names(text: str) -> list[str]:
 
 
 def _is_person(name: str, text: str) -> bool:
-    """Whether a name looks like a person's: two or three words, or a title, and not after "in", "at", "the" or similar."""
+    """Returns whether a name looks like a person's.
+
+    Such a name has two or three words, or a title, and does not follow "in", "at", "the" or similar.
+    """
     words = name.split()
     offset = text.find(name)
     before = text[:offset].split()[-1:] or [""]
@@ -421,7 +424,7 @@ def _is_person(name: str, text: str) -> bool:
 
 
 def _takes_up_noun(question: str, previous: str, answer: str) -> bool:
-    """Whether a question without names refers back to an exchange with a definite noun: "What does the prize pay for?"."""
+    """Returns whether a question without names refers back by a definite noun, as in "What does the prize pay for?"."""
     if _proper_names(question) or any(character.isdigit() for character in question):
         return False
     definite_words = {

@@ -33,9 +33,9 @@ class GeneratedAnswers:
     """Answers questions about one library with a language model.
 
     Args:
-        chat_model: The model.
-        extractive: Composes the answer if the model returns no text.
-        documents: Provides the documents' text for checking citations.
+        chat_model: The model that writes the answers.
+        extractive: Component that composes the answer if the model returns no text.
+        documents: Store that provides the documents' text for checking citations.
         prompt_tokens: Maximum size of a prompt, in tokens.
     """
 
@@ -99,7 +99,7 @@ class GeneratedAnswers:
             citations=checked.citations,
             flags=checked.flags,
             hits=evidence.hits,
-            evidence=0.0 if status == "abstained" else 1.0,  # a model only answers or declines
+            evidence=0.0 if status == "abstained" else 1.0,  # a model gives no score: it answers or declines
             model=self._chat_model.name,
             notice=" ".join(part for part in (cut_off, evidence.notice) if part),
             timings_ms=timings,

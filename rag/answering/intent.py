@@ -1,4 +1,4 @@
-"""Recognises the intent of a question: answered from the documents, about the documents themselves, or small talk.
+"""Recognises whether a question asks for something in the documents, is about the documents themselves, or is small talk.
 
 Patterns match whole sentences, not single words: "Who wrote Faust?" is answered from the documents, but "Who wrote this
 article?" is about a document.
@@ -111,7 +111,7 @@ def compared_sides(question: str) -> tuple[str, str] | None:
 
 
 def covers_all_documents(question: str) -> bool:
-    """Whether a question asks for a summary of all documents rather than one."""
+    """Returns whether a question asks for a summary of all documents rather than one."""
     return bool(
         re.search(
             rf"\b(?:everything|all|these|those)\b|\b{_DOCUMENT}s\b|\b(?:library|collection|corpus|folder)\b",

@@ -1,8 +1,8 @@
 """Measures, token by token, how much of a question is covered by one or more texts.
 
 Each token in the question is compared with the most similar token in a text. If the text does not cover a token, nothing in
-the text is similar to it, even if question and text are similar as a whole. This module scores texts; it does not choose
-among them.
+the text is similar to it, even if the question and the text are similar as a whole. This module scores texts; it does not
+choose among them.
 
 Source: Khattab & Zaharia, ColBERT, SIGIR 2020 (late interaction), applied here to the token vectors of a sentence embedder.
 """

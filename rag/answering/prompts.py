@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rag.records import Hit, Turn
 from rag.text.unicode_text import plain_punctuation, strip_invisible
 
-# The answer if there is not enough evidence. Models are instructed to reply with it too, and it is recognised in replies.
+# The answer if there is not enough evidence. Models are instructed to give the same answer, which rag recognises.
 REFUSAL = "Your documents don't answer this."
 
 GREETING = "Hello. Ask me anything about your {count} (for example, {some}). Every answer shows its sources."
@@ -70,7 +70,7 @@ def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn], meant:
 def fit(
     question: str, hits: Sequence[Hit], history: Sequence[Turn], limit_tokens: int
 ) -> tuple[tuple[Hit, ...], tuple[Turn, ...]]:
-    """Returns the best passages, at least one, and then the most recent exchanges, as far as they fit into a prompt.
+    """Returns as many of the best passages (at least one), and then of the most recent exchanges, as fit into a prompt.
 
     Args:
         question: The question.
@@ -116,6 +116,6 @@ def _passage_block(n: int, hit: Hit) -> str:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a reply is the refusal that models are instructed to use; punctuation marks, emphasis and case may differ."""
+    """Returns whether a reply is the refusal that models are instructed to use, ignoring punctuation, emphasis and case."""
     refusal = plain_punctuation(REFUSAL).rstrip(".").casefold()
     return plain_punctuation(text).strip(" \n\"'*_").casefold().startswith(refusal)

@@ -1,4 +1,4 @@
-"""A question and how it was understood, and the passages that were found for it."""
+"""Defines records for a question as rag understood it, and for the passages that were found for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.retrieval.search import Retrieval
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question and how it was understood.
+    """A question, as rag understood it.
 
     Attributes:
         standalone: The question rewritten to stand alone; equal to `question` if it already does.
@@ -49,7 +49,7 @@ class Evidence:
 
     @classmethod
     def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> Evidence:
-        """Merges the hits from several searches, taking one from each search in turn."""
+        """Merges the hits from several searches by taking one hit from each search in turn."""
         in_turn = [hit for row in zip_longest(*(found.hits for _, found in parts)) for hit in row if hit is not None]
         first: dict[tuple[int, int], Hit] = {}  # (document id, start) → the hit from the search that found it first
         for hit in in_turn:

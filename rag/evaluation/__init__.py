@@ -1,1 +1,1 @@
-"""Evaluates answers on test sets: runs, metrics, statistics, comparison of runs, calibration, reports."""
+"""Runs test sets, computes metrics and statistics, compares runs, fits the abstention threshold, and formats reports."""

@@ -1,4 +1,4 @@
-"""Computes a run's metrics, with 95 % intervals, from the measurements of its questions."""
+"""Computes a run's metrics, and their 95 % confidence intervals, from the measurements made for each question."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rag.evaluation.statistics import Interval
 
 Prices = tuple[float, float]  # US dollars per million tokens: (input, output)
 
-# Prefix of a model's name → the model's list prices. Source: the vendor's price page, August 2025; prices change.
+# Prefix of a model's name → the model's list prices. Source: the vendor's price page in August 2025; prices change.
 _LIST_PRICES: Mapping[str, Prices] = {
     "gpt-5-nano": (0.05, 0.40), "gpt-5-mini": (0.25, 2.00), "gpt-5": (1.25, 10.00), "gpt-4.1-nano": (0.10, 0.40),
     "gpt-4.1-mini": (0.40, 1.60), "gpt-4.1": (2.00, 8.00), "gpt-4o-mini": (0.15, 0.60), "gpt-4o": (2.50, 10.00),
 }  # fmt: skip
-# Metrics that every run lists, even if no question measures them.
+# Metrics that every run lists, even if no question contributes to them.
 _ALWAYS = frozenset(
     """hit@1 hit@5 mrr@5 span_recall@5 doc_ndcg@10 gold_contained gold_contained_if_answered sentences citation_exact
     citation_precision refusal_recall refusal_precision false_refusals""".split()
@@ -33,9 +33,9 @@ class RunMetrics:
     """A run's metrics.
 
     Attributes:
-        values: Metric → value; None if no question measures it.
+        values: Metric → value; None if no question contributes to it.
         intervals: Metric → 95 % bootstrap interval.
-        cases: Metric → number of questions that measure it.
+        cases: Metric → number of questions that contribute to it.
     """
 
     values: dict[str, float | None] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class RunMetrics:
 
 
 def aggregate(rows: Sequence[RowJSON], prices: Prices | None = None) -> RunMetrics:
-    """Computes a run's metrics, their 95 % intervals, and the number of questions that measure each metric.
+    """Computes a run's metrics, their 95 % intervals, and the number of questions that contribute to each metric.
 
     `citation_exact` is 1 if no answer has a citation, because then no citation is wrong.
 
@@ -65,7 +65,7 @@ def aggregate(rows: Sequence[RowJSON], prices: Prices | None = None) -> RunMetri
 
 
 class _Aggregation:
-    """Collects metrics; all their intervals come from the same bootstrap resamples of the rows."""
+    """Collects metrics, and computes all their intervals from the same bootstrap resamples of the rows."""
 
     def __init__(self, rows: Sequence[RowJSON]) -> None:
         self.found = RunMetrics()
@@ -73,7 +73,7 @@ class _Aggregation:
         self._bootstrap = statistics.Bootstrap([group_of(row) for row in rows])
 
     def add_ratio(self, name: str) -> None:
-        """Adds a metric: the sum of the questions' numerators divided by the sum of their denominators."""
+        """Adds a metric whose value is the sum of the questions' numerators divided by the sum of their denominators."""
         contributions = [row["measures"].get(name, (0.0, 0.0)) for row in self._rows]
         numerator, denominator = (sum(contribution[side] for contribution in contributions) for side in (0, 1))
         if name == "citations":
@@ -86,7 +86,7 @@ class _Aggregation:
             self.found.values[name] = 1.0 if name == "citation_exact" else None
 
     def add(self, name: str, statistic: Callable[[NDArray[np.int64]], float | None], cases: int | None = None) -> None:
-        """Adds a metric that `statistic` computes from row numbers, unless it is undefined for this run."""
+        """Adds a metric that `statistic` computes from row numbers. Does nothing if the result is None."""
         value = statistic(np.arange(len(self._rows)))
         if value is None:
             return
@@ -101,7 +101,7 @@ class _Aggregation:
 
 
 def _add_ranking_of_evidence(aggregation: _Aggregation, rows: Sequence[RowJSON]) -> None:
-    """Adds how well the evidence score ranks answerable above unanswerable questions, and right above wrong answers."""
+    """Adds metrics for how well the evidence score separates answerable questions and right answers from the rest."""
     evidence = np.array([row["evidence"] for row in rows])
     answerable = np.array([row["question"]["answerable"] for row in rows], dtype=bool)
     aggregation.add("auroc", lambda numbers: statistics.auroc(evidence[numbers], answerable[numbers]), len(rows))

@@ -1,7 +1,8 @@
-"""Fits the abstention threshold, the evidence score below which rag declines a question. Pure; needs no open library.
+"""Fits the abstention threshold, the evidence score below which rag declines a question.
 
-The threshold is fitted on all questions in a test set. Cross-validation estimates its risk and coverage: each fold's
-questions are answered or declined by a threshold that was fitted on the other folds.
+The threshold is fitted on all questions in a test set. Its coverage (the share of questions that are answered) and its risk
+(the share of those answers that are wrong) are estimated by cross-validation: the questions in each fold are answered or
+declined according to a threshold that was fitted on the other folds. Fitting has no side effects and needs no open library.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rag.evaluation.records import RowJSON, group_of
 _FOLDS = 5
 _MIN_QUESTIONS = 10  # with fewer questions, a fitted threshold would be arbitrary
 _DECLINE_ALL = 1.01  # above every evidence score
-_MAX_POINTS = 100  # approximate number of points of the curve that are stored
+_MAX_POINTS = 100  # approximate number of points stored for the curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Calibration:
         fitted: Effect of the threshold on the questions that it was fitted on.
         held_out: Effect in cross-validation, where each fold's threshold is applied to questions that it was not fitted on.
         intervals: 95 % intervals for the "risk" and "coverage" of `held_out`.
-        curve: Effects of increasing thresholds, from answering every question to answering none.
+        curve: The effects of a series of increasing thresholds, from answering every question to answering none.
         abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
         questions: Number of questions that the threshold was fitted on.
     """
@@ -102,7 +103,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class _GivenAnswer:
-    """An answer that was given with no threshold in effect. `right` is False if the question is unanswerable."""
+    """An answer given while no threshold was in effect. `right` is always False for an unanswerable question."""
 
     evidence: float
     answerable: bool
@@ -113,7 +114,7 @@ class _GivenAnswer:
 def fit_threshold(
     rows: Sequence[RowJSON], *, target_error_rate: float | None, abstain_cost: float, provenance: Provenance
 ) -> Calibration:
-    """Fits a threshold to answers that were given with no threshold in effect.
+    """Fits a threshold to answers that were given while no threshold was in effect.
 
     Args:
         rows: The rows from a run in which no question was declined for lack of evidence.
@@ -122,7 +123,7 @@ def fit_threshold(
         provenance: The data that the rows come from.
 
     Raises:
-        SetError: Too few questions have the gold needed to decide whether an answer is right.
+        SetError: Too few questions have the gold data needed to decide whether an answer is right.
     """
     answers = [_given_answer(row) for row in rows if "risk" in row["measures"]]
     if len(answers) < _MIN_QUESTIONS:
@@ -202,7 +203,7 @@ def _count(answers: Iterable[tuple[_GivenAnswer, bool]]) -> _Counts:
 
 
 def _curve(answers: Sequence[_GivenAnswer], abstain_cost: float) -> list[Point]:
-    """Returns one point for each threshold that declines different questions, lowest threshold first."""
+    """Returns one point for each set of questions that a threshold can decline, lowest threshold first."""
     ranked = sorted(answers, key=lambda answer: answer.evidence)
     counts = _count((answer, True) for answer in ranked)
     curve = [counts.point(0.0, abstain_cost)]
@@ -233,7 +234,7 @@ def _best(curve: Sequence[Point], target_error_rate: float | None) -> tuple[Poin
 def _cross_validate(
     answers: Sequence[_GivenAnswer], target_error_rate: float | None, abstain_cost: float
 ) -> tuple[Point, dict[str, statistics.Interval]]:
-    """Applies to each fold a threshold fitted on the other folds. All questions of a group are in the same fold."""
+    """Applies to each fold the threshold fitted on the other folds. All questions in a group are in the same fold."""
     groups = sorted({answer.group for answer in answers})
     random.Random(0).shuffle(groups)  # noqa: S311  # the same folds on every machine
     folds = min(_FOLDS, len(groups))

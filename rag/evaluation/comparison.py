@@ -1,4 +1,4 @@
-"""Compares two runs question by question, and checks whether a run meets given bounds (gates). Pure."""
+"""Compares two runs question by question, and checks whether a run meets given bounds (gates)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from rag.evaluation.metric_info import METRICS
 from rag.evaluation.records import RowJSON, RunJSON, group_of
 from rag.evaluation.statistics import Contribution
 
-_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # the possible contributions to a metric that is 0 or 1 for each question
+_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # all contributions to a metric that is 0 or 1 for each question
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The change in one metric, computed from the questions that both runs have.
+    """The change in one metric, computed from the questions that are in both runs.
 
     Attributes:
         name: The metric.
         first: The metric's value in the first run; `second` is its value in the second run.
         low: Lower end of the 95 % interval for the change; `high` is the upper end.
-        cases: Number of questions that measure the metric.
+        cases: Number of questions that contribute to the metric.
         test: "McNemar" (exact) if the metric is 0 or 1 for each question, otherwise "permutation" (paired).
-        p: p-value of the test; `p_adjusted` is the same, corrected for the number of metrics compared (Holm).
-        detectable: Smallest change that a test with this many questions would probably detect; None if nothing differs.
+        p: p-value of the test; `p_adjusted` is the p-value corrected for the number of metrics compared (Holm).
+        detectable: Smallest change that a test with this many questions would probably detect; None if no question differs.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Comparison:
 
     Attributes:
         flipped: (row in the first run, row in the second run) for each question that only one of the runs got right.
-        common: Number of questions that both runs have.
-        only_first: Number of questions that only the first run has; `only_second` is the same for the second run.
+        common: Number of questions that are in both runs.
+        only_first: Number of questions that are only in the first run; `only_second` is the same for the second run.
     """
 
     differences: tuple[Difference, ...]
@@ -76,7 +76,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """Whether a run passed a gate. `detail` gives the measured value."""
+    """The result of checking a gate. `detail` gives the measured value."""
 
     words: str
     passed: bool
@@ -107,10 +107,10 @@ def compare(first: RunJSON, second: RunJSON) -> Comparison:
 
 
 def is_right(row: RowJSON) -> bool | None:
-    """Returns whether a question was answered or declined correctly; None if the test set has no gold to decide it.
+    """Returns whether a question was answered or declined correctly; None if the test set lacks the gold data to decide.
 
-    For a question with gold quotes or gold documents but no gold answer: whether retrieval found one of them among the
-    first five results.
+    A question with gold quotes or gold documents but no gold answer counts as right if one of the first five search results
+    matches them.
     """
     return next((row["measures"][name][0] > 0 for name in ("right", "hit@5", "doc_hit@5") if name in row["measures"]), None)
 
@@ -146,9 +146,10 @@ def check_gate(gate: Gate, run: RunJSON) -> GateResult:
 
 
 def check_no_worse(run: RunJSON, baseline: RunJSON, margin: float) -> list[GateResult]:
-    """Checks that no metric with a direction is worse than in the baseline by more than a margin.
+    """Checks that no metric is worse than in the baseline by more than a margin.
 
-    Only questions that both runs have are compared, so that questions can be added to a test set.
+    Skips metrics for which neither higher nor lower is better. Only questions that are in both runs are compared, so adding
+    questions to a test set does not affect the result.
     """
     results = []
     for difference in compare(baseline, run).differences:

@@ -1,4 +1,4 @@
-"""Computes metrics for answers and retrieval with pure functions; their docstrings give formulas and edge cases."""
+"""Computes metrics for answers and retrieval. Each function's docstring gives its formula and edge cases."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ def overlaps(a: Span, b: Span) -> bool:
 
 
 def newly_found(hits: Sequence[Span], gold: Sequence[Places]) -> list[set[int]]:
-    """Returns, for each hit, the indexes of the gold quotes that this hit is the first one to overlap at any occurrence."""
+    """Returns, for each hit, the indexes of the gold quotes that it overlaps and that no earlier hit overlaps.
+
+    A hit overlaps a gold quote if it overlaps any occurrence of the quote.
+    """
     remaining = set(range(len(gold)))
     found = []
     for hit in hits:
@@ -148,7 +151,7 @@ def span_precision(hits: Sequence[Span], gold: Sequence[Span]) -> float:
 
 
 def span_iou(hits: Sequence[Span], gold: Sequence[Span]) -> float:
-    """Returns |gold ∩ hits| / |gold ∪ hits|, in characters; 1 if there are neither. Source: the same as for `span_recall`.
+    """Returns |gold ∩ hits| / |gold ∪ hits|, in characters; 1 if both are empty. Source: the same as for `span_recall`.
 
     If several hits contain the same character, Chroma counts it once per hit, and this function counts it only once. The
     passages in an index do not overlap, so both ways of counting give the same value.
@@ -171,7 +174,7 @@ def recall(gains: Sequence[float], k: int, relevant: int) -> float:
 
 
 def precision(gains: Sequence[float], k: int) -> float:
-    """Returns the share of the first k items that are relevant. If the list is shorter, missing items are not relevant."""
+    """Returns the share of the first k items that are relevant. Items missing from a shorter list count as irrelevant."""
     return sum(gain > 0 for gain in gains[:k]) / k
 
 
@@ -181,7 +184,7 @@ def reciprocal_rank(gains: Sequence[float], k: int) -> float:
 
 
 def average_precision(gains: Sequence[float], k: int, relevant: int) -> float:
-    """Returns the mean, over all `relevant` items, of the precision at the item's rank, or 0 if it is not in the first k.
+    """Returns the mean precision at the ranks of all relevant items. Items that are not among the first k contribute 0.
 
     Divides by `relevant` even if that exceeds k, as trec_eval's map_cut does. The value is 1 if nothing is relevant. The
     mean over questions is MAP@k.
@@ -198,7 +201,7 @@ def ndcg(gains: Sequence[float], k: int, ideal: Sequence[float]) -> float:
     """Returns Σ gain / log2(rank + 1) over the first k ranks, divided by the same sum for the ideal ranking.
 
     The value is 1 if nothing is relevant. Like trec_eval, uses the gain itself, not 2^gain - 1.
-    Source: Järvelin & Kekäläinen 2002, equation 2, with logarithms from rank 1 on.
+    Source: Järvelin & Kekäläinen 2002, equation 2, with the logarithm applied from rank 1 on.
 
     Args:
         gains: The gain at each rank.
@@ -214,7 +217,7 @@ def _dcg(gains: Sequence[float]) -> float:
 
 
 def ranking_gains(ranked: Sequence[str], relevance: Mapping[str, float]) -> list[float]:
-    """Returns the gain at each rank of a document ranking. Repeated occurrences of a document count as not relevant.
+    """Returns the gain at each rank of a document ranking. Repeated occurrences of a document count as irrelevant.
 
     Example:
         >>> ranking_gains(["a", "b", "a"], {"a": 1.0})

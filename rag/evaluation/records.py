@@ -11,12 +11,12 @@ from typing_extensions import TypedDict
 from rag.errors import SetError
 from rag.records import Document
 
-SCHEMA_VERSION = 2  # of the run files; version 1 had neither `intervals` nor `measures`
+SCHEMA_VERSION = 2  # version of the run files' format; version 1 had neither `intervals` nor `measures`
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """Evidence for an answer. It is text, not a passage id, so that splitting documents differently keeps it valid.
+    """Evidence for an answer. It is text rather than a passage id, so it stays valid if documents are split differently.
 
     Attributes:
         source: Source of the document that contains the evidence.
@@ -37,11 +37,11 @@ class Question:
 
     Attributes:
         answers: Accepted answers; a correct answer must contain at least one of them.
-        must_mention: Strings that a correct answer must contain, all of them.
+        must_mention: Strings that must all occur in a correct answer.
         answerable: Whether the documents answer the question.
         type: Category of the question, as named in the test set.
-        group: Questions in the same group are resampled together for confidence intervals. If empty, the question is a
-            group of its own.
+        group: Name of the question's group. Questions in the same group are resampled together when confidence intervals
+            are computed. If empty, the question is a group of its own.
         within: Sources of the documents that the test set restricts the question to; empty if it is not restricted.
         label: For a claim, whether its document supports it; None for a question.
     """
@@ -113,7 +113,7 @@ class GoldJSON(TypedDict):
 class RunCitationJSON(TypedDict):
     """A citation in a run, with the text before and after it.
 
-    `exact` is whether the quote equals the document's text. `right` is whether the citation overlaps a gold quote; it is
+    `exact` is true if the quote equals the document's text. `right` is true if the citation overlaps a gold quote; it is
     null if the question has no gold quotes.
     """
 
@@ -168,8 +168,8 @@ class JudgedJSON(TypedDict):
 class RowJSON(TypedDict):
     """One question with its answer and measurements.
 
-    `measures` maps each metric that this question measures to a pair (numerator, denominator). The metric's value for the
-    run is the sum of the numerators from all questions divided by the sum of the denominators.
+    `measures` maps each metric to the question's contribution, a pair (numerator, denominator). The run's value for a
+    metric is the sum of the numerators from all questions divided by the sum of the denominators.
     """
 
     question: QuestionJSON
@@ -198,9 +198,9 @@ class SetJSON(TypedDict):
 class RunJSON(TypedDict):
     """A complete evaluation run, with the contents of the file that `rag eval --out` writes.
 
-    `figures` maps each metric to its value, or null if no question measures it; `intervals` maps metrics to their 95 %
-    intervals, and `cases` to the number of questions that measure them. `defects` lists errors in the test set, such as
-    gold quotes that are not in their documents; these quotes are not scored.
+    `figures` maps each metric to its value, or null if no question contributes to it. `intervals` maps metrics to their
+    95 % intervals, and `cases` to the number of questions that contribute to them. `defects` lists errors in the test set,
+    such as gold quotes that are not in their documents; these quotes are not scored.
     """
 
     schema_version: int
@@ -225,7 +225,7 @@ def parse_run(data: object, name: str) -> RunJSON:
         name: Name of the file or run, for error messages.
 
     Raises:
-        SetError: The data is not a run, is incomplete, or has another schema version.
+        SetError: The data is not a run, is incomplete, or has a different schema version.
     """
     if not isinstance(data, dict) or "questions" not in data or "figures" not in data:
         raise SetError(f"{name} is not an evaluation run", "to write one, use: rag eval SET --out RUN.json")
@@ -239,7 +239,7 @@ def parse_run(data: object, name: str) -> RunJSON:
     missing = set(RunJSON.__annotations__) - set(data)
     if missing or not isinstance(rows, list) or not all(_is_row(row) for row in rows):
         raise SetError(f"{name} is incomplete", "repeat the evaluation with: rag eval SET --out RUN.json")
-    return data  # type: ignore[return-value]  # as checked
+    return data  # type: ignore[return-value]  # the checks above establish the type
 
 
 def _is_row(row: object) -> bool:
@@ -247,5 +247,5 @@ def _is_row(row: object) -> bool:
 
 
 def group_of(row: RowJSON) -> str:
-    """Returns the group that a question is resampled with. Without a group in the test set, it is the question's own id."""
+    """Returns the group that a question is resampled with; if the test set gives none, the question's own id."""
     return row["question"]["group"] or row["question"]["id"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[int, int], None]  # (number of questions answered so far, total number of questions)
 
-_CALIBRATION = "calibration"  # name of the fitted threshold in the catalog's meta table
+_CALIBRATION = "calibration"  # key for the fitted threshold in the catalog's meta table
 
 
 def _ignore_progress(done: int, total: int) -> None:
@@ -52,8 +52,8 @@ class Evaluations:
     Args:
         library: The library to evaluate.
         catalog: The catalog that stores the runs and the threshold.
-        answer_without_threshold: Answers a question by extraction, without ever abstaining for lack of evidence.
-        conditions: Returns the current settings, facts about the index, and software versions.
+        answer_without_threshold: Function that answers a question by extraction and never abstains for lack of evidence.
+        conditions: Function that returns the current settings, facts about the index, and software versions.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Evaluations:
             within: Restrict each question to the documents that the test set names for it.
             prices: The model's prices in US dollars per million input tokens and output tokens. For a known model, the
                 default is its list prices.
-            judge: Adds its own measurements to each row.
+            judge: Judge that adds its own measurements to each row, if any.
             on_progress: Called after each question with the number of questions answered so far and the total. An exception
                 that it raises ends the run.
         """
@@ -100,7 +100,7 @@ class Evaluations:
         within: bool = False,
         on_progress: OnProgress = _ignore_progress,
     ) -> Calibration:
-        """Fits the abstention threshold for extracted answers to a test set. `save_calibration` puts it into effect.
+        """Fits the abstention threshold for extracted answers to a test set. To apply it, call `save_calibration`.
 
         Args:
             questions: A test set with gold answers, which also contains questions that the documents do not answer.
@@ -110,7 +110,7 @@ class Evaluations:
             on_progress: The same as for `run`.
 
         Raises:
-            SetError: The test set has too few questions with the gold needed to decide whether an answer is right.
+            SetError: The test set has too few questions with the gold data needed to decide whether an answer is right.
         """
         library = _WithoutThreshold(self._library, self._answer_without_threshold)
         run = self._run(library, questions, within=within, prices=None, judge=None, on_progress=on_progress)

@@ -21,14 +21,14 @@ Measures = dict[str, Contribution]  # metric → (numerator, denominator) for on
 _RETRIEVED = 50  # passages to retrieve; these usually come from at least ten different documents
 _STORED_HITS = 20  # hits to store in the run
 _CONTEXT = 160  # code points of text to store before and after each citation
-_SHORT_ANSWER = 12  # words; answers rephrase longer gold answers, so comparing strings would be meaningless
+_SHORT_ANSWER = 12  # words in a gold answer; longer ones are usually rephrased, so comparing strings would be meaningless
 _MAX_PLACES = 50  # occurrences of a short gold quote to consider
 _QUOTATION_VERDICTS = ("exact", "normalised", "misattributed", "not found")
 _UNSUPPORTED = frozenset({"weak", "uncited", "unknown marker", "misattributed", "not found"})
 
 
 class EvaluatedLibrary(Protocol):
-    """The methods of a library that evaluation calls. Other systems that have them can be evaluated by the same code."""
+    """The library methods that evaluation calls. Any other system with these methods can be evaluated in the same way."""
 
     def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
         """Answers a question. `filters` restricts the documents that are searched."""
@@ -37,7 +37,7 @@ class EvaluatedLibrary(Protocol):
         """Returns the `k` passages that match a question best, best first."""
 
     def document(self, source: str) -> Document:
-        """Returns a document, in which gold quotes are located and citations are checked."""
+        """Returns a document, so that gold quotes can be located and citations checked in its text."""
 
 
 LoadDocument = Callable[[str], Document | None]  # source → document; None if the library does not have it
@@ -279,7 +279,7 @@ def _overlaps_any(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> b
 def _measure_correctness(
     measures: Measures, question: Question, answer: Answer, citations: Sequence[RunCitationJSON]
 ) -> None:
-    """Adds whether the question was declined and, if there is gold to decide it, whether that or the answer is right."""
+    """Adds whether the question was declined and, if there is gold data to decide, whether the response was right."""
     declined = answer.status == "abstained"
     is_right = _is_right(measures, question, declined, citations)
     if is_right is not None:

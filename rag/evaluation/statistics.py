@@ -1,4 +1,4 @@
-"""Computes confidence intervals, significance tests and rank statistics. Pure; gives the same results on every machine."""
+"""Computes confidence intervals, significance tests and rank statistics. The results are the same on every machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Contribution = tuple[float, float]  # the (numerator, denominator) that one ques
 
 _RESAMPLES = 1000
 _PERMUTATIONS = 10_000
-_BATCH = 100  # permutations drawn at once, which limits memory use when there are thousands of questions
-_TAIL = 2.5  # percentage below a 95 % interval, and also above it
+_BATCH = 100  # permutations drawn together; a limit on memory use when there are thousands of questions
+_TAIL = 2.5  # percentage of the values below a 95 % interval; as many are above it
 _POWER = 0.8
 
 
@@ -68,7 +68,7 @@ class Bootstrap:
         """Returns the interval for any statistic; None if the statistic is undefined for every resample.
 
         Args:
-            statistic: Computes the value from an array of question numbers, which may contain a number several times.
+            statistic: Function that computes the value from an array of question numbers, in which numbers may be repeated.
         """
         questions = np.arange(len(self._group_of))
         drawn = (statistic(np.repeat(questions, counts[self._group_of].astype(np.int64))) for counts in self._resamples)
@@ -85,8 +85,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """Returns the two-sided p-value of the exact McNemar test; 1 if there are no discordant questions.
 
     Args:
-        only_first: Questions that only the first run got right.
-        only_second: Questions that only the second run got right.
+        only_first: Number of questions that only the first run got right.
+        only_second: Number of questions that only the second run got right.
 
     Source: McNemar 1947; the exact test uses the binomial distribution with p = 1/2.
 
@@ -104,7 +104,7 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def permutation(first: Sequence[Contribution], second: Sequence[Contribution], seed: int = 0) -> float:
-    """Returns the two-sided p-value of a paired permutation test on the difference of two ratios; 1 if nothing differs.
+    """Returns the two-sided p-value of a paired permutation test for the difference between two ratios; 1 if all are equal.
 
     Draws 10,000 random permutations. The observed data counts as one more permutation, so that the p-value is never 0.
     Source: Fisher 1935; Phipson & Smyth, 2010, for counting the observed data.
@@ -131,7 +131,7 @@ def permutation(first: Sequence[Contribution], second: Sequence[Contribution], s
 
 
 def _ratio(sums: NDArray[np.float64]) -> Any:
-    """Divides numerators by denominators, which are the two elements of the last axis; 0/0 is 0."""
+    """Divides numerators by denominators, which are the two elements of the last axis; 0/0 gives 0."""
     numerators, denominators = sums[..., 0], sums[..., 1]
     return np.divide(numerators, denominators, out=np.zeros_like(numerators), where=denominators != 0)
 

@@ -1,4 +1,4 @@
-"""Reads test sets and their documents from YAML, JSON, JSON Lines, SQuAD and BEIR files. The only module that uses yaml."""
+"""Reads test sets and their documents from YAML, JSON, JSON Lines, SQuAD and BEIR files. Only this module imports yaml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.evaluation.records import Corpus, Gold, Question, QuestionSet
 from rag.records import Document
 
 _FIELDS = frozenset({"id", "question", "answers", "must_mention", "evidence", "answerable", "type", "group"})
-# Other fields found in public test sets; of these, `context_doc_ids` and `label` are read, and the rest are ignored.
+# More fields, found in public test sets; of these, `context_doc_ids` and `label` are read, and the rest are ignored.
 _KNOWN_FIELDS = frozenset(
     """context_doc_ids label level all_answers chunk_type scope_docs edit_types original_summary source domain title
     note metadata decomposition""".split()
@@ -52,10 +52,10 @@ def read_set(path: Path) -> QuestionSet:
 
 
 def read_corpus(path: Path) -> Corpus:
-    """Reads the documents of a test set.
+    """Reads a test set's documents.
 
     Args:
-        path: A JSON Lines file of {id, title, text}, or a folder of files.
+        path: A JSON Lines file of objects {id, title, text}, or a folder of files.
 
     Raises:
         SetError: The corpus cannot be read, or a document has no id or text.
@@ -239,7 +239,7 @@ def _parse_qrels(data: bytes, path: Path) -> dict[str, list[Gold]]:
 
 
 def _parse_squad(articles: Sequence[Any], path: Path) -> tuple[list[Question], tuple[Document, ...]]:
-    """Returns the questions and the documents, one per paragraph.
+    """Returns the questions, and one document for each paragraph.
 
     Source: SQuAD 1.1 and 2.0 (rajpurkar.github.io/SQuAD-explorer).
     """

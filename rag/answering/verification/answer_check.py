@@ -27,12 +27,12 @@ MARKER = re.compile(
 _RANGE = re.compile(r"(\d+)\s*[-–]\s*(\d+)|(\d+)")
 _MIN_CLAIM_WORDS = 3  # content words; a sentence with fewer ("Yes.") needs no source
 _MIN_COMPARED_WORDS = 2  # a claim with fewer words ("Yes, 11 hours.") is too short to compare by words
-_COMPLETE = 0.9  # no better source is sought for a claim if its source has at least this share of its words
-_SAME_SENTENCE = 0.8  # a sentence with at least this share of a claim's words says the same
-_MUCH_CLOSER = 0.25  # another passage is the better source if its share is at least this much higher
+_COMPLETE = 0.9  # a claim needs no better source if the cited one has at least this share of the claim's words
+_SAME_SENTENCE = 0.8  # a sentence with at least this share of a claim's words counts as saying the same
+_MUCH_CLOSER = 0.25  # another passage is a better source if its share of the claim's words is higher by at least this
 _TOO_LITTLE = "little of this is in the source"
 _OWN_SHARE = 0.15  # each of several sources must add at least this share of the claim's words
-_MIN_QUOTATION_WORDS = 3  # fewer words in quotation marks are taken as a term, and their case is ignored
+_MIN_QUOTATION_WORDS = 3  # fewer words in quotation marks count as a term, and their case is ignored
 _END_OF_TEXT = 1 << 60
 _DOCUMENTS_SILENT = re.compile(
     r"\b(?:passages?|documents?|sources?|articles?|texts?|files?|excerpts?)\b.{0,60}?\b(?:not|n[’']t|no|nothing|neither|silent)\b",
@@ -44,7 +44,7 @@ ReadText = Callable[[int, int, int], str]
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """An answer whose markers carry its citation numbers; a marker that refers to no passage becomes "[?]"."""
+    """An answer whose markers show citation numbers; a marker that refers to no passage becomes "[?]"."""
 
     text: str
     citations: tuple[Citation, ...]
@@ -57,7 +57,7 @@ def check_answer(answer: str, passages: Sequence[Hit], read_text: ReadText, ques
     Args:
         answer: The model's reply, with its markers.
         passages: The passages in the prompt; the marker [1] refers to the first.
-        read_text: (document id, start, end) → these characters of the document as it is now.
+        read_text: Function that takes (document id, start, end) and returns this part of the document's current text.
         question: The question, from which the answer may quote words.
     """
     return _AnswerCheck(passages, read_text, question).run(answer)
@@ -149,7 +149,10 @@ class _AnswerCheck:
             self._flag(claim.text, "weak", claim, f"{markers} {note}" if len(claim.support) > 1 else note)
 
     def _weak_passages(self, claim: _Claim, quoted_in: set[int]) -> dict[int, str]:
-        """Returns passage number → note for passages that do not support the claim; supporting part of it is enough."""
+        """Returns passage number → note for each passage that does not support the claim.
+
+        If a claim cites several passages, each needs to support only part of it.
+        """
         support = claim.support
         if not support:
             return {}
@@ -205,7 +208,7 @@ class _AnswerCheck:
         return found
 
     def _is_term_or_title(self, quotation: str) -> bool:
-        """Whether words in quotation marks are a term or a title rather than a quotation."""
+        """Returns whether words in quotation marks are a term or a title rather than a quotation."""
         titles = [title for hit in self._passages for title in (hit.title, hit.heading, hit.source)]
         texts = [hit.text for hit in self._passages] if len(quotation.split()) < _MIN_QUOTATION_WORDS else []
         folded = quotation.casefold()
@@ -292,7 +295,7 @@ def _replace_spans(text: str, replacements: Sequence[tuple[int, int, str]]) -> s
 
 
 def _needs_source(claim: str) -> bool:
-    """Whether a sentence needs a source: it is not a heading, not a question and not a remark about the documents."""
+    """Returns whether a sentence needs a source: headings, questions and remarks about the documents do not."""
     return len(terms(claim)) >= _MIN_CLAIM_WORDS and not claim.endswith((":", "?")) and not _DOCUMENTS_SILENT.search(claim)
 
 

@@ -1,4 +1,4 @@
-"""Finds a saved citation in the current text of its document. Pure: it compares texts but does not read documents."""
+"""Finds a saved citation in the current text of its document. Compares texts, but does not read documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.text.terms import terms
 
 State = Literal["unchanged", "moved", "changed", "deleted"]
 STATES: tuple[State, ...] = get_args(State)  # best first
-_MIN_OVERLAP = 0.35  # a sentence this similar (Jaccard, of words) is taken as a changed quotation
+_MIN_OVERLAP = 0.35  # Jaccard similarity of words; a sentence this similar counts as a changed quotation
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
 

@@ -59,7 +59,7 @@ class Support:
     """How well a text supports a claim.
 
     Attributes:
-        start: Code point in the text at which the sentence closest to the claim begins; `end` is one past its last.
+        start: Code point in the text at which the sentence closest to the claim begins; `end` is one past its end.
         claim_terms: Stems of the claim's words, except numbers, which are compared by value.
         found_terms: Those claim terms that the passage contains.
         sentence_share: Largest share of the claim terms that a single sentence contains, in [0, 1].
@@ -90,7 +90,7 @@ def support(claim: str, text: str, start: int, end: int, about: str = "") -> Sup
         text: The text of the passage's document, or the part that contains the passage and its surroundings.
         start: Start of the passage in `text`.
         end: End of the passage in `text`.
-        about: What is known about the passage: title, headings, author and date.
+        about: The passage's title, headings, author and date, as far as they are known.
 
     Example:
         >>> found = support("It has 30 members.", "The council has 20 members.", 0, 27)
@@ -116,7 +116,7 @@ def support(claim: str, text: str, start: int, end: int, about: str = "") -> Sup
 
 
 def claim_terms(claim: str) -> frozenset[str]:
-    """Returns the stems of a claim's words that are compared with a source: all except numbers."""
+    """Returns the stems of the words in a claim that are compared with a source. Numbers are left out."""
     return frozenset(word for word in terms(claim) if not word[0].isdigit())
 
 
@@ -227,7 +227,7 @@ def _missing_names(claim: str, surroundings: str) -> Iterator[str]:
 
 
 def _is_present(name: str, present: set[str], stems: set[str], surroundings: str) -> bool:
-    """Whether a text contains a name, possibly in another form or as initials."""
+    """Returns whether a text contains a name, possibly in another form or as initials."""
     stem = _name_stem(name)
     if stem in present or set(terms(name)) <= stems or any(part in present for part in re.split(r"[-’']", name.casefold())):
         return True
@@ -246,7 +246,7 @@ def _name_stem(word: str) -> str:
 
 
 def _has_initials(initials: str, text: str) -> bool:
-    """Whether a run of capitalised words has these initials: WTO ← World Trade Organization."""
+    """Returns whether a run of capitalised words has these initials: WTO ← World Trade Organization."""
     capitals = "".join(
         word[0] if word[0].isupper() else " " * (word.casefold() not in STOP_WORDS) for word in _WORD.findall(text)
     )
@@ -254,7 +254,7 @@ def _has_initials(initials: str, text: str) -> bool:
 
 
 def _negation_mismatch(claim: str, sentence: str) -> str:
-    """Returns a note if the claim is negated but not the sentence, or the other way round; else ""."""
+    """Returns a note if the claim is negated and the sentence is not, or the reverse; else ""."""
     if _NEGATION.search(claim) and not _NEGATION.search(sentence) and not _NEGATION_LIKE.search(sentence):
         return "denies what the source affirms"
     if _NEGATION.search(sentence) and not _NEGATION.search(claim) and not _NEGATION_LIKE.search(claim):

@@ -30,7 +30,7 @@ def run_markdown(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
 
 
 def _escape(text: str) -> str:
-    """Returns the text as a single line without markup or links, which is safe in a cell in a Markdown table."""
+    """Returns the text as a single line without markup or links, safe for use in a Markdown table cell."""
     line = " ".join(show_direction_marks(text).split())
     escaped = "".join(f"\\{character}" if character in _SPECIAL else character for character in line)
     return escaped.replace("<", "&lt;").replace("://", ":&#47;/")

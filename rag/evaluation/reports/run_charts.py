@@ -1,4 +1,4 @@
-"""Draws charts for a run: a metric by question type, risk and coverage, calibration, time and cost."""
+"""Draws a run's charts, which show a metric by question type, risk and coverage, calibration, time, and cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws small charts as SVG without scripts or other programs. Pure; the page's style sheet sets the colours."""
+"""Draws small charts as SVG, without scripts or external programs. The page's style sheet sets the colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from html import escape
 
 _WIDTH, _HEIGHT = 460, 250  # size of a chart, in SVG user units
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 40  # margins
-_BAR_HEIGHT, _LABEL_WIDTH, _VALUE_WIDTH = 26, 150, 70  # of a bar chart
+_BAR_HEIGHT, _LABEL_WIDTH, _VALUE_WIDTH = 26, 150, 70  # sizes in a bar chart
 _MAX_LABEL = 22  # characters
 
 # Colours for a chart that is a separate image file; report.css has the same rules for charts inside a report.
@@ -116,7 +116,7 @@ def bars(given: Sequence[Bar], *, title: str) -> str:
 
 
 def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 24) -> str:
-    """Draws the number of questions in each bin; the bins divide the range from 0 to the largest value equally."""
+    """Draws the number of questions in each bin. The bins are equally wide and range from 0 to the largest value."""
     max_x = _round_up(max(values, default=1.0))
     counts = [0] * bins
     for value in values:
@@ -132,7 +132,7 @@ def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 24) ->
 
 
 def standalone(svg: str) -> str:
-    """Returns a chart as a separate image file, by adding the namespace, size and colours that a page would provide."""
+    """Turns a chart into a separate image file by adding the namespace, size and colours that a page would provide."""
     image = svg.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" ', 1)
     return image.replace(">", f">{_STYLE}", 1)
 

@@ -1,4 +1,4 @@
-"""Formats outcomes of questions and values of metrics for reports, the terminal and the web interface."""
+"""Formats question outcomes and metric values for reports, the terminal and the web interface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rag.evaluation.comparison import is_right
 from rag.evaluation.records import RowJSON
 from rag.text.unicode_text import DIRECTION_MARKS
 
-# Outcome of a question → the words that readers see.
+# Question outcome → the words that readers see.
 OUTCOMES = {
     "right": "correct",
     "wrong": "wrong",
@@ -23,7 +23,7 @@ _DIRECTION_MARKS = str.maketrans(dict.fromkeys(DIRECTION_MARKS, "\ufffd"))
 
 
 def outcome(row: RowJSON) -> str:
-    """Returns the outcome of a question, which is a key in `OUTCOMES`."""
+    """Returns a question's outcome, which is a key in `OUTCOMES`."""
     declined = row["status"] == "abstained"
     if not row["question"]["answerable"]:
         return "declined" if declined else "answered"
@@ -55,7 +55,7 @@ def format_value(value: float | None, metric: str = "") -> str:
 
 
 def format_interval(interval: tuple[float, float] | None, metric: str = "") -> str:
-    """Formats a metric's interval. Returns an empty text if there is no interval.
+    """Formats a metric's interval. Returns an empty string if there is no interval.
 
     Example:
         >>> format_interval((0.5, 0.75))
@@ -65,5 +65,5 @@ def format_interval(interval: tuple[float, float] | None, metric: str = "") -> s
 
 
 def show_direction_marks(text: str) -> str:
-    """Replaces invisible characters that would reorder the text after them with a visible character."""
+    """Puts a visible character in place of each invisible character that would reorder the text after it."""
     return text.translate(_DIRECTION_MARKS)
