@@ -1,1 +1,1 @@
-"""Models: the shipped embedder, an embeddings endpoint, chat models, and model servers on this machine."""
+"""Embedding models and chat models, and a search for model servers that run on this machine."""

@@ -1,8 +1,8 @@
-"""A language model on an OpenAI-compatible server. Translates the openai SDK's errors into rag's own.
+"""A language model on an OpenAI-compatible server. The openai SDK's errors become rag's own errors.
 
-Uses only chat completions, which every compatible server offers. The SDK accepts a truncated stream as complete and waits
-indefinitely while data trickles in, so this module checks the finish reason and enforces the deadlines. Each request runs
-in its own event loop, where it can be cancelled at any time, even before the server has sent anything.
+Uses only the chat completions API, which every compatible server offers. The SDK treats a truncated stream as complete and
+waits indefinitely while data arrives slowly, so this module checks the finish reason and enforces the time limits. Each
+request runs in its own event loop, where it can be cancelled at any time, even before the server has sent anything.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from rag.ports import Delta
 _KEY = re.compile(r"sk-[\w*-]{4,}|Bearer\s+\S+")
 _FINISH = {"stop": "stop", "length": "length", "content_filter": "filter"}
 _CONNECT_S = 5.0
-_PAUSES_S = (0.5, 2.0)  # before the second and the third try
-_POLL_S = 0.2  # how often the caller gets a chance to stop while the server is silent
+_PAUSES_S = (0.5, 2.0)  # wait before the second try and before the third
+_POLL_S = 0.2  # interval at which the caller can stop a request while the server is silent
 _SLOW = "ask again, increase total_s and first_token_s, or use a faster model"
 _CHECK_ADDRESS = "check the server's address, which usually ends in /v1"
 _TOO_LONG = re.compile(
@@ -40,9 +40,9 @@ class OpenAIChatModel:
 
     Args:
         model: The model's name on the server.
-        base_url: For example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
-        api_key: Sent as the bearer token; never shown.
-        first_token_s: Time limit in seconds for the first token, and for each pause after it.
+        base_url: The server's address, for example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
+        api_key: The API key, which is sent as the bearer token and never shown.
+        first_token_s: Maximum wait in seconds for the first token, and for each token after it.
         total_s: Time limit in seconds for the whole reply.
     """
 
@@ -55,11 +55,12 @@ class OpenAIChatModel:
         self.address = openai.OpenAI(base_url=self._base_url, api_key=self._api_key).base_url.netloc.decode()
 
     def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
-        """Streams the reply, and yields empty deltas while nothing arrives. Closing the iterator cancels the request.
+        """Yields the reply in pieces, and empty deltas while nothing arrives. Closing the iterator cancels the request.
 
         Raises:
-            PromptTooLongError: The prompt is longer than the model accepts; the model wrote nothing.
-            ModelError: The server did not reply, refused the request, or broke off. The message never contains the API key.
+            PromptTooLongError: The prompt is longer than the model accepts, so the model wrote nothing.
+            ModelError: The server did not reply, refused the request, or stopped early. The error's message never
+                contains the API key.
         """
         deltas: queue.SimpleQueue[Delta | ModelError | None] = queue.SimpleQueue()
         request = _BackgroundTask(self._produce(messages, deltas.put))
@@ -79,7 +80,7 @@ class OpenAIChatModel:
             request.cancel()
 
     async def _produce(self, messages: Sequence[tuple[str, str]], put: Callable[[Delta | ModelError | None], None]) -> None:
-        """Passes each delta to `put` as it arrives, and finally None or the error that ended the reply."""
+        """Passes each delta to `put` as it arrives. At the end, passes None, or the error that ended the reply."""
         first, total = asyncio.timeout(self._first_token_s), asyncio.timeout(self._total_s)
         try:
             async with total, first, self._client() as client:
@@ -93,20 +94,20 @@ class OpenAIChatModel:
             put(ModelError(f"{self.name} at {self.address} {what}", _SLOW))
         except ModelError as error:
             put(error)
-        except Exception as error:  # a server may send replies of any shape
+        except Exception as error:  # a server may send a reply in any form
             put(self._translated(error))
 
     def _client(self) -> openai.AsyncOpenAI:
-        # One client per reply: the SDK keeps idle connections only for 5 s.
+        # Each reply has its own client; sharing one would gain little, because the SDK closes idle connections after 5 s.
         timeout = openai.Timeout(self._first_token_s, connect=min(_CONNECT_S, self._first_token_s))
-        # No redirects: the text goes only to the configured host.
+        # Redirects are not followed, so that the text goes only to the configured host.
         http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
         return openai.AsyncOpenAI(
             base_url=self._base_url, api_key=self._api_key, timeout=timeout, max_retries=0, http_client=http
         )
 
     async def _open_stream(self, client: openai.AsyncOpenAI, messages: Sequence[tuple[str, str]]) -> Any:
-        """Returns the reply's stream. Retries when the server is busy or fails, as long as there is time."""
+        """Returns the reply's stream. If the server is busy or fails, tries again while there is time left."""
         options: dict[str, Any] = {"stream_options": {"include_usage": True}}
         pauses = list(_PAUSES_S)
         while True:
@@ -120,13 +121,13 @@ class OpenAIChatModel:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not options or "stream_options" not in str(error):
                     raise
-                options = {}  # an older server that does not count tokens
+                options = {}  # an older server that cannot report token counts
             except openai.APITimeoutError:
                 raise
             except openai.APIConnectionError:
                 if len(pauses) < len(_PAUSES_S):
                     raise
-                await asyncio.sleep(pauses.pop(0))  # one retry: the server may be starting
+                await asyncio.sleep(pauses.pop(0))  # retried only once: the server may be starting
             except (openai.RateLimitError, openai.InternalServerError) as error:
                 if not pauses or error.code == "insufficient_quota":
                     raise
@@ -139,7 +140,7 @@ class OpenAIChatModel:
         kind = stream.response.headers.get("content-type", "")
         if "text/html" in kind:
             raise ModelError(f"{self.address} sent a web page instead of a model's reply", _CHECK_ADDRESS)
-        if "application/json" in kind:  # a server that does not stream
+        if "application/json" in kind:  # the server does not support streaming
             yield self._unstreamed(json.loads(await stream.response.aread()))
             return
         finish = ""
@@ -151,7 +152,7 @@ class OpenAIChatModel:
             usage = getattr(chunk, "usage", None)
             counts = _counts(usage.model_dump()) if usage else ()
             if text or reason or counts:
-                yield Delta(text, reason, counts)  # type: ignore[arg-type]  # _FINISH's values are the literals
+                yield Delta(text, reason, counts)  # type: ignore[arg-type]  # _FINISH has only allowed finish reasons
         if not finish:
             raise ModelError(f"{self.address} broke off in the middle of its reply", "ask again")
 
@@ -209,7 +210,7 @@ class OpenAIChatModel:
         return f"sent nothing for {self._first_token_s:g} s"
 
     def _without_keys(self, message: str) -> str:
-        """Returns a server's message, shortened and with keys masked."""
+        """Returns a server's message, shortened, with API keys masked."""
         return _KEY.sub("[key]", " ".join(message.split()).replace(self._api_key, "[key]"))[:200]
 
 
@@ -233,7 +234,7 @@ class _BackgroundTask:
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
         self._work = work
         self._started = threading.Event()
-        # A daemon thread that is never joined, because a host name lookup cannot be interrupted.
+        # Uses a daemon thread and never joins it, because a host name lookup cannot be interrupted.
         threading.Thread(target=asyncio.run, args=(self._main(),), name="model", daemon=True).start()
 
     async def _main(self) -> None:
@@ -246,5 +247,5 @@ class _BackgroundTask:
         """Cancels the coroutine, which closes its connection."""
         self._started.wait()
         if not self._task.done():
-            with contextlib.suppress(RuntimeError):  # the loop has ended in the meantime
+            with contextlib.suppress(RuntimeError):  # the loop may have ended in the meantime
                 self._loop.call_soon_threadsafe(self._task.cancel)

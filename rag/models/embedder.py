@@ -1,6 +1,6 @@
 """Turns texts into vectors with the embedder that is shipped with rag.
 
-The only module that imports onnxruntime and tokenizers. Does not know documents, passages or storage.
+This is the only module that imports onnxruntime and tokenizers. It does not depend on documents, passages or storage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-# From version 1.29, onnxruntime sends telemetry and stores a device id unless this is set before it is loaded.
+# Since version 1.29, onnxruntime sends telemetry and stores a device id unless these variables are set before its import.
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 import onnxruntime
 from numpy.typing import NDArray
@@ -23,25 +23,25 @@ from tokenizers import Tokenizer
 from rag.ports import Tokens
 
 WEIGHTS = Path(__file__).parent / "weights"
-_POSITIONS = 512  # the model's limit in tokens; longer texts are truncated, but passages are never longer
+_POSITIONS = 512  # the model's limit in tokens; longer texts are truncated, but passages never exceed it
 _BATCH_TOKENS = 1024  # larger batches are no faster and need more cache (benchmarks/README.md)
-_MIN_BATCH_TOKENS = 64  # with fewer tokens, threads cost more time than they save
-_PADDED = 1.35  # ratio of padded to unpadded tokens in few texts; without it, the last short texts need another batch
-_SHORT_WORK = 4  # batches per core: up to this many are work for a question, more are an import
-_TEXTS_PER_PASS = 4096  # limits memory when one call passes all texts in a library
-_POOLED_OUTPUT, _TOKEN_OUTPUT = "embedding", "encoder.layer.5.output.LayerNorm"  # per text; per token
+_MIN_BATCH_TOKENS = 64  # for smaller batches, threads cost more time than they save
+_PADDED = 1.35  # padded tokens per token in a few texts; without this factor, one more batch is needed
+_SHORT_WORK = 4  # batches per core: up to this many belong to a question, more belong to an import
+_TEXTS_PER_PASS = 4096  # limits memory use when a call passes all texts in a library
+_POOLED_OUTPUT, _TOKEN_OUTPUT = "embedding", "encoder.layer.5.output.LayerNorm"  # one vector per text; one per token
 # Declares the last layer as the model's second output. In Protocol Buffers, a message appended to another is merged into
 # it: ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. The shipped file,
-# whose hash is part of the embedder's name, therefore stays unchanged.
+# whose hash is part of the embedder's name, therefore does not have to change.
 _OUTPUT_PROTO = b"\x0a%c%b\x12\x04\x0a\x02\x08\x01" % (len(_TOKEN_OUTPUT), _TOKEN_OUTPUT.encode())
 _SECOND_OUTPUT = b"\x3a%c\x62%c%b" % (len(_OUTPUT_PROTO) + 2, len(_OUTPUT_PROTO), _OUTPUT_PROTO)
 
 
 class MiniLM:
-    """all-MiniLM-L6-v2 as int8 (weights/README.md). Safe to share between threads.
+    """The model all-MiniLM-L6-v2 with int8 weights (weights/README.md). Safe to share between threads.
 
     Args:
-        folder: The folder with `minilm-int8.onnx` and `tokenizer.json`.
+        folder: The folder that contains `minilm-int8.onnx` and `tokenizer.json`.
         cores: Number of cores to use; None for all.
     """
 
@@ -61,9 +61,9 @@ class MiniLM:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        # Loaded on first use: counting tokens needs only the tokenizer.
+        # The model is loaded on first use, because counting tokens needs only the tokenizer.
         options = onnxruntime.SessionOptions()
-        # One thread per batch and one batch per core: for small batches, faster than using all cores for one batch.
+        # Each core runs one batch in one thread. For small batches, this is faster than using all cores for one batch.
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         if not _multiplies_int8_exactly():
@@ -98,7 +98,7 @@ class MiniLM:
         return vectors
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
-        """Embeds each token in its context. Returns unit vectors from the model's last layer, before pooling."""
+        """Embeds each token in its context. Returns the last layer's output as unit vectors, one per token."""
         encoded = self._tokenizer.encode_batch(list(texts))
         found = [Tokens((), np.empty((0, self.dimension), np.float32))] * len(texts)
 
@@ -125,7 +125,7 @@ class MiniLM:
             inputs = {"input_ids": tokens[0], "attention_mask": tokens[1]}
             keep(rows, self._session.run([output], inputs)[0])
 
-        # Even a few short texts, such as the sentences in some passages, make one batch per core.
+        # Even a few short texts, such as the sentences in some passages, are split into one batch per core.
         budget = max(_MIN_BATCH_TOKENS, min(_BATCH_TOKENS, int(_PADDED * sum(map(len, ids)) / self._cores)))
         batches = list(_batches([len(tokens) for tokens in ids], budget))
         if len(batches) == 1:
@@ -136,7 +136,7 @@ class MiniLM:
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Groups texts of similar length, longest first, so that padding is short. A group has at most `budget` padded tokens.
+    """Groups texts of similar length, longest first, to keep padding short. A group has at most `budget` padded tokens.
 
     Example:
         >>> list(_batches([3, 600, 500], 1024))
@@ -159,8 +159,8 @@ def _cores() -> int:
 def _multiplies_int8_exactly() -> bool:
     """Whether the fast int8 kernel is exact on this processor.
 
-    On x86-64 without VNNI, it adds pairs of products in 16 bits, which can overflow. onnxruntime has a slower exact kernel
-    for that case, so that vectors are the same on every machine. If the processor is unknown, the exact kernel is used.
+    On x86-64 processors without VNNI instructions, the fast kernel adds pairs of products in 16 bits, which can overflow.
+    There, and on unknown processors, a slower exact kernel is used, so that vectors are the same on every machine.
     Source: onnxruntime_session_options_config_keys.h, kOrtSessionOptionsAvx2PrecisionMode.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):

@@ -1,7 +1,7 @@
 """Turns texts into vectors with an OpenAI-compatible embeddings endpoint.
 
 Replies are checked before their vectors are used. Requests run in an event loop in a separate thread, where they can be
-cancelled while a reply trickles in.
+cancelled even while a reply is arriving slowly.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class EndpointEmbedder:
 
     Args:
         model: The model's name on the server.
-        base_url: For example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
-        api_key: Sent as the bearer token.
-        question_s: Time limit in seconds for a single text; after that, a question's search uses only its words.
-        batch_s: Time limit in seconds for each try of a call with many texts.
-        tries: Number of tries for a call with many texts if the server is busy, fails, or cannot be reached.
+        base_url: The server's address, for example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
+        api_key: The API key, which is sent as the bearer token.
+        question_s: Time limit in seconds for a single text. If a question takes longer, only keywords are searched.
+        batch_s: Time limit in seconds for each try to embed several texts.
+        tries: Maximum number of tries to embed several texts when the server is busy, fails, or cannot be reached.
     """
 
     languages: frozenset[str] = frozenset()  # unknown, because the server does not report which languages a model supports
@@ -51,7 +51,7 @@ class EndpointEmbedder:
         self._batch_s = batch_s
         self._tries = tries
         timeout = openai.Timeout(batch_s, connect=_CONNECT_S)
-        # No redirects: the text goes only to the configured host.
+        # Redirects are not followed, so that the text goes only to the configured host.
         http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
         self._client = openai.AsyncOpenAI(
             base_url=base_url or None, api_key=api_key or "none", timeout=timeout, http_client=http
@@ -61,7 +61,7 @@ class EndpointEmbedder:
 
     @cached_property
     def dimension(self) -> int:
-        """The dimension of the vectors, determined by embedding one word."""
+        """The number of dimensions of the vectors, determined by embedding one word."""
         return int(self._call(["dimension"]).shape[1])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -94,7 +94,7 @@ class EndpointEmbedder:
                 f"{self._host} sent no embeddings within {limit_s * tries:g} s",
                 "use a faster server, or the shipped embedder",
             ) from None
-        except Exception as error:  # a server may send replies of any shape; its message may contain the key
+        except Exception as error:  # a server may send a reply in any form; the error may contain the key
             raise EmbedderError(
                 f"{self._host} sent no embeddings ({type(error).__name__})",
                 f"check that the server is running and offers the model {self._model!r}",

@@ -1,6 +1,6 @@
-"""Finds model servers that run on this machine, by their default ports. Using one requires configuring it.
+"""Finds model servers on this machine by trying their default ports. A server is not used unless it is configured.
 
-Each server receives one request, for its list of models, which contains none of the user's text.
+Each server is only asked for its list of models. This request contains none of the user's text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A running server and its models."""
+    """A server that is running, and the models that it offers."""
 
     name: str
     base_url: str
@@ -30,7 +30,7 @@ def find_local_servers(candidates: Sequence[tuple[str, str]] = DEFAULT_SERVERS) 
     """Returns the model servers that are running.
 
     Args:
-        candidates: (name, address) of each server to look for.
+        candidates: The servers to look for, each as a (name, address) pair.
     """
     with ThreadPoolExecutor(len(candidates) or 1, thread_name_prefix="local-servers") as pool:
         return [found for found in pool.map(_probe, candidates) if found is not None]
@@ -38,7 +38,7 @@ def find_local_servers(candidates: Sequence[tuple[str, str]] = DEFAULT_SERVERS) 
 
 def _probe(candidate: tuple[str, str]) -> LocalServer | None:
     name, base_url = candidate
-    # No proxy and no redirect: the request never leaves this machine.
+    # Proxies and redirects are not used, so the request never leaves this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
     try:
         with opener.open(f"{base_url}/models", timeout=_TIMEOUT_S) as reply:

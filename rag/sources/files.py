@@ -1,4 +1,4 @@
-"""Lists folders and reads files, never outside the folder that the user named. Does not know what the files contain."""
+"""Lists folders and reads files, never outside the folder that the user named. Does not interpret their content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from rag.errors import ReadError, SourceError
 from rag.sources.records import FolderListing, FoundFile, storable_name
 
-# Extensions of files without text, which are skipped and counted in a folder. Parsing is tried on all other files.
+# Extensions of files without text, which are skipped but counted. All other files in a folder are passed to a parser.
 _NOT_DOCUMENTS = frozenset(
     """.png .jpg .jpeg .gif .bmp .tif .tiff .webp .ico .svg .heic .psd .mp3 .wav .ogg .flac .m4a .mp4 .mov .avi .mkv .webm
     .zip .tar .gz .bz2 .xz .7z .rar .jar .exe .dll .so .dylib .o .a .class .pyc .pyo .wasm .bin .iso .dmg .ttf .otf .woff
@@ -29,8 +29,8 @@ def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: S
     Args:
         root: The folder. A `.ragignore` file in it may list patterns to exclude, in `.gitignore`'s syntax.
         index: The index's own folder, which is skipped if it is inside `root`.
-        include: Patterns to include, in the same syntax; if there are none, everything is included.
-        exclude: Further patterns to exclude.
+        include: Patterns of files to include, in the same syntax; if there are none, all files are included.
+        exclude: More patterns of files to exclude.
 
     Raises:
         SourceError: The folder does not exist or cannot be read.
@@ -73,7 +73,7 @@ def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: S
 
 
 def _exclusion(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
-    """Returns a function that decides whether a file is excluded, from the file's path relative to the folder."""
+    """Returns a function that takes a file's path relative to the folder and tells whether the file is excluded."""
     lines = list(exclude)
     try:
         lines += (root / IGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -127,7 +127,7 @@ def _as_file(entry: os.DirEntry[str], source: str, real_root: str) -> FoundFile 
         if entry.is_symlink() and not os.path.realpath(entry.path).startswith(real_root + os.sep):
             return None
         status = entry.stat()
-    except OSError as error:  # a link that leads nowhere or to itself
+    except OSError as error:  # for example, a link that leads nowhere or to itself
         return None if entry.is_symlink() else FoundFile(source, Path(entry.path), 0, 0, 0, str(error.strerror))
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -143,7 +143,7 @@ def find_file(path: Path, source: str) -> FoundFile:
     """Finds a single file that the user named.
 
     Raises:
-        SourceError: It does not exist or is not a regular file.
+        SourceError: The file does not exist or is not a regular file.
     """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", source)
     if scheme:

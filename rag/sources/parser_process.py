@@ -1,7 +1,7 @@
-"""Uses a child process with limits on time and memory to parse files that could crash a parser.
+"""Parses files in a child process with limits on time and memory, because a file may crash a parser.
 
-If a file makes a parser crash, loop or exhaust memory, only that file is reported as failed: the next file is parsed in a
-new child process.
+If a file makes a parser crash, loop or exhaust memory, only that file is reported as failed, and the next file is parsed
+in a new child process.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rag.sources.decoding.file_type import is_plain_text
 from rag.sources.parsers import parse
 from rag.sources.records import ParsedFile
 
-_LIMIT_S = 30.0  # for a file of ordinary size
-_BYTES_PER_S = 1_000_000  # above the ordinary size, a file gets one extra second per so many bytes
+_LIMIT_S = 30.0  # for files of ordinary size
+_BYTES_PER_S = 1_000_000  # a file larger than _ORDINARY_BYTES gets one extra second per additional megabyte
 _ORDINARY_BYTES = 20_000_000
 _CHILD = "rag.sources.parser_child"
 
@@ -27,7 +27,7 @@ class Parser:
     """Parses files. Safe to share between threads; close it when done.
 
     Args:
-        limit_s: Time limit in seconds for one file of ordinary size; with OCR, for each page.
+        limit_s: Time limit in seconds for a file of ordinary size or, when text is being recognised, for a page.
         ocr: Whether to recognise the text on scanned pages.
     """
 
@@ -36,21 +36,21 @@ class Parser:
         self._options = ["--ocr"] if ocr else []
         self._child: SupervisedChild | None = None
         self._closed = False
-        self._lock = threading.Lock()  # locked during a request
+        self._lock = threading.Lock()  # held during a request
 
     def parse(self, data: bytes, name: str) -> ParsedFile:
         """Returns a file's documents.
 
         Raises:
             ReadError: The file has no text that rag can read, or parsing took too much time or memory.
-            RagError: The parser was closed in the meantime; the file itself may be fine.
+            RagError: The parser was closed in the meantime, although the file may be fine.
         """
         if not data or data.isspace() or is_plain_text(data, name):
             return parse(data, name)
         return _decoded(self._request({"name": name}, data))
 
     def picture(self, data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
-        """Returns a page of a PDF as a PNG with the given spans highlighted; see `rag.sources.parsers.pdf.picture`.
+        """Draws a PDF page as a PNG and highlights the given spans; see `rag.sources.parsers.pdf.picture`.
 
         Raises:
             ReadError: The page cannot be drawn, or drawing took too much time or memory.
@@ -64,7 +64,7 @@ class Parser:
         self._closed = True
         child = self._child
         if child is not None:
-            child.kill()  # subtle: without the lock, which a thread that waits for the child holds until the child ends
+            child.kill()  # subtle: called without the lock, which another thread may hold until the child ends
         with self._lock:
             self._end_child()
 
@@ -77,7 +77,7 @@ class Parser:
             except (ChildTimeoutError, ChildCrashError) as error:
                 raise self._translated(error) from None
             if len(data) > _ORDINARY_BYTES:
-                self._end_child()  # otherwise it would keep the memory that it allocated
+                self._end_child()  # otherwise, the child would keep the memory that it allocated
         if "error" in reply.message:
             raise ReadError(str(reply.message["error"]), str(reply.message["hint"]))
         return reply
@@ -109,8 +109,8 @@ class Parser:
 
 
 def encode_reply(parsed: ParsedFile) -> Frame:
-    """Packs documents into a frame, with their fields as JSON and their texts as the payload."""
-    # A lone surrogate, which JSON can express but UTF-8 cannot, becomes a question mark, so that lengths stay the same.
+    """Packs documents into one message for the pipe, with their fields as JSON and their texts as the payload."""
+    # Replaces each lone surrogate, which JSON allows but UTF-8 does not, with a question mark; lengths stay the same.
     texts = [document.text.encode("utf-8", "replace") for document in parsed.documents]
     documents = [
         {

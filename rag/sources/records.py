@@ -1,4 +1,4 @@
-"""The records that sources hand to the import: the files that were found and the documents parsed from them."""
+"""The records that describe the files that were found, and the documents parsed from them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FoundFile:
         size: Size in bytes.
         mtime_ns: Time of the last change to its content, in nanoseconds since 1970.
         ctime_ns: Time of the last change to its directory entry, in nanoseconds since 1970.
-        problem: Why the file cannot be read; empty if no reason is known.
+        problem: Why the file cannot be read; empty if there is no known problem.
     """
 
     source: str
@@ -42,11 +42,11 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """The documents in a file: usually one; in an email file, one for each message and each attachment.
+    """The documents in a file: usually one, but in an email file one for each message and each attachment.
 
     Attributes:
-        documents: Each document's `source` is its name inside the file, or "" if it is the file itself.
-        failed: Messages and attachments that could not be parsed, with `source` as above.
+        documents: The documents. Each document's `source` is its name inside the file, or "" for the file itself.
+        failed: Messages and attachments that could not be parsed. Each one's `source` is its name inside the file.
     """
 
     documents: tuple[Document, ...]
@@ -59,7 +59,7 @@ class InMemoryFile:
 
     Attributes:
         source: The web address, or the name that the user gave.
-        name: A file name for the bytes, whose extension shows their declared type.
+        name: A file name for the bytes, with an extension for their declared type.
         data: The bytes.
         metadata: Additional metadata for the documents.
         error: Why the bytes could not be obtained; empty if they were.
@@ -79,10 +79,10 @@ class FolderListing:
     """The files in a folder and its subfolders.
 
     Attributes:
-        files: Files to read.
-        ignored: Number of other files, which were skipped.
-        unreadable: Sources of subfolders that could not be listed. Documents imported from them earlier are kept.
-        excluded: Sources of files that the user's patterns exclude. Their documents are removed from the index.
+        files: The files to read.
+        ignored: The number of skipped files.
+        unreadable: Subfolders that could not be listed. Documents imported earlier from these subfolders are kept.
+        excluded: Files that the user's patterns exclude. Documents from these files are removed from the index.
     """
 
     files: tuple[FoundFile, ...]

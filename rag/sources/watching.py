@@ -1,4 +1,4 @@
-"""Reports when something in a folder changes. The only module that imports watchfiles."""
+"""Reports when something in a folder changes. Only this module imports watchfiles."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 
 import watchfiles
 
-# Editors write, rename and touch a file in quick succession, which counts as one change.
+# When saving, editors write, rename and touch a file in quick succession. This must count as one change.
 _STEP_MS, _DEBOUNCE_MS = 200, 1_600
 _CHECK_MS = 1_000  # how often rag checks that the path still leads to the folder that is being watched
-_AT_LEAST_S = 30.0  # network drives do not report changes, and an occasional check costs little
+_AT_LEAST_S = 30.0  # network drives do not report changes, so the folder must be checked now and then
 
 
 def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
-    """Yields immediately, then whenever something in a folder changes, and at least every 30 s.
+    """Yields once at the start, then whenever something in a folder changes, and at least every 30 s.
 
-    A folder that disappears and comes back counts as changed.
+    If the folder is deleted and created again, that counts as a change.
 
     Args:
-        folder: The folder to watch, with everything below it.
-        stop: Ends the watch within a second of being set.
+        folder: The folder to watch, including its subfolders.
+        stop: Event that ends the watch within a second after it is set.
     """
     yield
     last = time.monotonic()
@@ -48,7 +48,7 @@ def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
             if changes or was_replaced or time.monotonic() - last > _AT_LEAST_S:
                 yield
                 last = time.monotonic()
-            if was_replaced:  # a new folder with the same name needs a new watch
+            if was_replaced:  # a folder that replaces the watched one needs a new watch
                 break
 
 

@@ -1,8 +1,8 @@
 """Fetches a web page that the user named, with protection against server-side request forgery.
 
-Only http and https are allowed. The host is resolved once, all its addresses must be public, and the connection goes to the
-address that was checked, so a name that resolves differently the second time (DNS rebinding) achieves nothing. The same
-applies to each redirect. Size, time and the number of redirects are limited, and robots.txt is obeyed.
+Only http and https are allowed. The host's name is resolved once, all its addresses must be public, and the connection goes
+to the address that was checked. An attacker therefore gains nothing by changing the address later (DNS rebinding). The
+same applies to each redirect. Size, time and the number of redirects are limited, and robots.txt is obeyed.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ AGENT = "rag"  # rag's name in robots.txt
 _MAX_REDIRECTS = 5
 _MAX_ROBOTS_BYTES = 500_000  # the rest of robots.txt is ignored
 _READ_BYTES = 65_536
-_TOLERANCE_S = 0.05  # another thread shuts the connection down, slightly before or after the deadline
-_PORTS = frozenset({80, 443})  # allowed, as are those above 1023; the others belong to other services
+_TOLERANCE_S = 0.05  # another thread may shut down the connection slightly before or after the deadline
+_PORTS = frozenset({80, 443})  # allowed, as are all ports above 1023; other ports belong to other services
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # the last 32 bits are an IPv4 address
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # in this network, an address's last 32 bits are an IPv4 address
 _HEADERS = {
     "User-Agent": f"{AGENT} (question answering over its user's own documents)",
     "Accept": "text/html, application/xhtml+xml, application/pdf, text/*;q=0.9, */*;q=0.5",
@@ -53,10 +53,10 @@ class FetchedPage:
 
     Attributes:
         url: The address after all redirects.
-        name: A file name for the page, with an extension that matches the declared content type.
-        data: The body. Text in a declared encoding other than UTF-8 is converted to UTF-8.
-        etag: The ETag header; empty if there is none.
-        modified: The Last-Modified header; empty if there is none.
+        name: A file name for the page, with an extension for the declared content type.
+        data: The page's content. Text that was declared to be in another encoding has been converted to UTF-8.
+        etag: The server's ETag header; empty if there is none.
+        modified: The server's Last-Modified header; empty if there is none.
     """
 
     url: str
@@ -67,7 +67,7 @@ class FetchedPage:
 
 
 class Fetcher:
-    """Fetches pages, one at a time.
+    """Fetches web pages, one at a time.
 
     Args:
         allow_private: Whether hosts on this machine and on private networks are allowed.
@@ -86,10 +86,10 @@ class Fetcher:
         return ssl.create_default_context()
 
     def fetch(self, url: str, etag: str = "", modified: str = "") -> FetchedPage | None:
-        """Fetches a page. Returns None if the page has not changed since the version with this ETag or date.
+        """Fetches a page. Returns None if the page still has the given ETag, or was not modified after the given date.
 
         Raises:
-            SourceError: The address is not a web page's address.
+            SourceError: `url` is not the address of a web page.
             ReadError: The page cannot be fetched.
         """
         deadline = time.monotonic() + self._limit_s
@@ -138,11 +138,11 @@ class Fetcher:
 
     @contextlib.contextmanager
     def _response(self, url: str, headers: Mapping[str, str], deadline: float) -> Iterator[http.client.HTTPResponse]:
-        """Yields a response whose body has not been read. Another thread shuts the connection down at the deadline."""
+        """Yields a response whose body has not been read. Another thread shuts down the connection at the deadline."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         address = self._resolve(host, port, deadline)
-        sockets: list[socket.socket] = []  # the current socket: TLS wraps the first one in a second
+        sockets: list[socket.socket] = []  # the socket in use, which TLS replaces with a wrapper
         watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), _shut_down, (sockets,))
         watchdog.daemon = True
         try:
@@ -150,7 +150,7 @@ class Fetcher:
             watchdog.start()
             if parts.scheme == "https":
                 sockets[:] = [self._tls.wrap_socket(sockets[0], server_hostname=host, do_handshake_on_connect=False)]
-                sockets[0].do_handshake()  # type: ignore[attr-defined]  # of an SSLSocket
+                sockets[0].do_handshake()  # type: ignore[attr-defined]  # a method of SSLSocket
             connection = http.client.HTTPConnection(host, port, timeout=max(0.1, deadline - time.monotonic()))
             connection.sock = sockets[0]
             path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
@@ -198,7 +198,7 @@ class Fetcher:
         while time.monotonic() < deadline:
             part = reply.read1(_READ_BYTES)
             if not part:
-                missing = reply.length or 0  # bytes that Content-Length announced but that have not arrived
+                missing = reply.length or 0  # bytes that were announced by Content-Length but have not arrived
                 if truncate or not missing:
                     return bytes(body)
                 if time.monotonic() >= deadline - _TOLERANCE_S:
@@ -219,10 +219,10 @@ class Fetcher:
 
 
 def normalized_url(url: str) -> str:
-    """Returns the address to fetch and store: without its fragment, with the host in ASCII and the path percent-encoded.
+    """Returns the address to fetch and store, with the host in ASCII, the path percent-encoded, and no fragment.
 
     Raises:
-        SourceError: The address is not a web page's address.
+        SourceError: `url` is not the address of a web page.
 
     Example:
         >>> normalized_url("HTTPS://Example.ORG/a b#part")
@@ -270,7 +270,7 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         embedded = (found.ipv4_mapped, found.sixtofour, *(found.teredo or ()))
         inner += [one for one in embedded if one is not None]
-        if found in _NAT64 or int(found) >> 32 == 0:  # and the old "IPv4-compatible" ones
+        if found in _NAT64 or int(found) >> 32 == 0:  # or an obsolete "IPv4-compatible" address
             inner.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
     return all(one.is_global and not one.is_multicast for one in inner)
 

@@ -1,1 +1,1 @@
-"""Text: sentences, terms, languages, quotations, dates and characters."""
+"""Functions on text: for sentences, search terms, languages, quotations, dates and special characters."""

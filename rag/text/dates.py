@@ -1,4 +1,4 @@
-"""Dates as people write them: month and weekday names, the first date in a text, and a date's common spellings."""
+"""Finds the first date in a text, and returns the common spellings of a date, with month and weekday names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 
 MONTHS = tuple("January February March April May June July August September October November December".split())
 WEEKDAYS = tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
-MONTH_ABBREVIATIONS = tuple(month[:3].lower() for month in MONTHS)  # jan, feb, …; may is the whole name
+MONTH_ABBREVIATIONS = tuple(month[:3].lower() for month in MONTHS)  # jan, feb, …; "may" is also the full name
 # Matches a month's full or abbreviated name in lower case; contains no capturing group.
 MONTH_PATTERN = (
     "|".join(f"{month[:3]}(?:{month[3:]})?" if month[3:] else month for month in map(str.lower, MONTHS)) + "|sept"
@@ -21,7 +21,7 @@ _DATE = re.compile(
 
 
 def iso_date(text: str) -> str:
-    """Returns the first date in a text as ISO 8601; empty if there is none, or if the first one is not a valid date.
+    """Returns the first date in a text in ISO 8601 format; empty if there is none, or if the first one is not valid.
 
     Example:
         >>> iso_date("Thursday, 3 Feb. 2022"), iso_date("99 May 2020")
@@ -40,7 +40,7 @@ def iso_date(text: str) -> str:
 
 
 def date_spellings(value: str) -> list[str]:
-    """Returns an ISO date's common spellings, starting with the ISO date; for any other text, returns only the text.
+    """Returns the common spellings of an ISO 8601 date, starting with the ISO date. Any other text is returned alone.
 
     Example:
         >>> date_spellings("2024-03-18")[:3]

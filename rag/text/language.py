@@ -1,4 +1,4 @@
-"""Detects a text's language. The only module that uses py3langid, which is loaded only if a text is not clearly English."""
+"""Detects a text's language. Only this module uses py3langid, which is loaded only if a text is not clearly English."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _UNSUPPORTED = (
 )
 
 ENGLISH = "en"
-_PART = 2_000  # code points examined at the beginning, in the middle and at the end
-_MIN_LETTERS = 60  # with fewer, the language of a document in a widely used alphabet stays unknown
-_ENGLISH_SHARE = 0.25  # share of English function words: 95 % of English paragraphs have more, other languages never do
-_MIN_PROBABILITY = 0.9  # for a detected language
-_MIN_WORDS = 3  # in a question
+_PART = 2_000  # code points that are examined at each of three places: the beginning, the middle and the end
+_MIN_LETTERS = 60  # in a shorter document, the language is detected only if the script belongs to one language
+_ENGLISH_SHARE = 0.25  # share of English function words: 95 % of English paragraphs exceed it, other languages never do
+_MIN_PROBABILITY = 0.9  # for accepting a detected language
+_MIN_WORDS = 3  # for detecting a question's language
 _NO_LANGUAGE = "zxx"  # py3langid's code for "no language"
 _WORD = re.compile(r"[^\W\d_]+")
-# Scripts that only one language uses: its code, its characters, and their smallest share of the letters. Japanese also uses
-# Han characters, but never without Kana.
+# Scripts that only one language uses. Each entry contains the language's code, the script's characters, and their minimum
+# share of all letters. Japanese also uses Han characters, but never without Kana.
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]"), 0.05),
     ("ko", re.compile("[\uac00-\ud7af]"), 0.5),
@@ -61,7 +61,7 @@ def language_of_question(question: str, common: Container[str]) -> str:
 
     Args:
         question: The question as asked.
-        common: The most common English stems; if most of the question's stems are among them, py3langid is not loaded.
+        common: The most common English stems. If they include most of the question's stems, py3langid is not loaded.
 
     Example:
         >>> language_of_question("What did India raise?", ()), language_of_question("印度提出了什么？", ())
@@ -80,12 +80,12 @@ def language_of_question(question: str, common: Container[str]) -> str:
 
 
 def language_notice(question: str, documents: Sequence[str], supported: frozenset[str], common: Container[str]) -> str:
-    """Returns a notice if the question or most passages are in a language that the embedder was not made for; otherwise "".
+    """Returns a notice if the embedder does not support the language of the question or of most passages; otherwise "".
 
     Args:
         question: The question as asked.
-        documents: The language of each passage that was found; "" if unknown.
-        supported: The languages that the embedder was made for.
+        documents: For each passage that was found, its document's language; "" if unknown.
+        supported: The languages that the embedder supports.
         common: The most common English stems.
     """
     foreign = Counter(code for code in documents if code and code not in supported)
@@ -132,6 +132,6 @@ def _identified(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _identifier() -> LanguageIdentifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # .5 s, 90 MB
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # importing it takes 0.5 s and 90 MB of memory
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,4 +1,4 @@
-"""Finds quoted words in a text and their exact position. Pure; uses no model.
+"""Finds quoted words and their exact position in a text, without a model.
 
 A quotation must match exactly, or differ only in white space, quotation marks, dashes and invisible characters. There is no
 fuzzy matching.

@@ -1,8 +1,8 @@
-"""Splits text into sentences, the units of extracted answers and citations, with exact offsets.
+"""Splits text into sentences with exact offsets. Extracted answers and citations consist of such sentences.
 
-The rules need no model: they take time linear in the length of the text, give the same result on every machine, and do not
-depend on the language. A line break ends a sentence only if the layout shows it (a blank line, a list item, a heading, a
-table row, a short line), because lines on PDF pages may break anywhere. Does not know passages.
+The sentences are found by rules, without a model. The rules take time proportional to the length of the text, give the same
+result on every machine, and do not depend on the language. Because lines on PDF pages may break anywhere, a line break ends
+a sentence only if the layout shows it: at a blank line, a list item, a heading, a table row or a short line.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from collections.abc import Iterator
 
 from rag.text.dates import MONTH_ABBREVIATIONS
 
-# A full stop after one of these (listed in lower case, without the stop) does not end a sentence.
+# A full stop after one of these abbreviations does not end a sentence. Listed in lower case, without the last stop.
 _ABBREVIATIONS = frozenset(
     """mr mrs ms dr prof sr jr st gen col lt sgt capt cmdr gov sen rep pres hon rev fr messrs mt ft
     sept mon tue tues wed thu thur thurs fri sat sun
     inc ltd co corp plc bros dept univ assn est no nos vol vols pp pg fig figs eq eqs sec ch ed eds al cf ca vs viz
     approx e.g i.e etc a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.c a.d""".split()
 ) | {month for month in MONTH_ABBREVIATIONS if month != "may"}
-# These often do end a sentence: they do if a capital letter follows.
+# Abbreviations that do end a sentence if a capital letter follows.
 _OFTEN_LAST = frozenset(
     {"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n", "e.u", "d.c", "ph.d", "jr", "sr", "al"}
 )
 
 _CLOSERS = "\"'”’»)]}*_"
-# The look-behind keeps the time linear: without it, a run of stops would be scanned again from each stop.
+# The look-behind keeps long runs of stops fast: without it, a run would be scanned again from each of its stops.
 _STOP = re.compile(rf"(?<![.!?…])[.!?…]++[{re.escape(_CLOSERS)}]*+(?=\s)|[。！？｡]++[{re.escape(_CLOSERS)}」』）]*")
 _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
 _LINE_BREAK = re.compile(r"\n\s*+")
 _LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
-# "Subject: …": consecutive lines like this are separate sentences.
+# Consecutive lines that start with a label, such as "Subject: …", are separate sentences.
 _LABEL = re.compile(r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: ")
-_LOOK_AHEAD = 240  # code points of the next line that are examined
-_LOOK_BACK = 24  # code points before a full stop that are examined: no abbreviation is longer
-_SHORT_LINE = 0.66  # a line shorter than this share of its paragraph's widest line ends on purpose
+_LOOK_AHEAD = 240  # number of code points in the next line that are examined
+_LOOK_BACK = 24  # number of code points before a full stop that are examined; no abbreviation is longer
+_SHORT_LINE = 0.66  # a line shorter than this share of the paragraph's widest line was broken intentionally
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
@@ -43,12 +43,12 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
 
     Args:
         text: Any text.
-        start: Code point to start at.
-        end: Code point to stop at; None for the end of the text.
+        start: Offset at which to start.
+        end: Offset at which to stop; None for the end of the text.
 
     Returns:
-        (start, end) of each sentence, in order, without overlaps or surrounding white space. Together they cover every
-        character in the range that is not white space.
+        (start, end) of each sentence, in order, without overlaps or surrounding white space. Together, the
+        sentences cover every character in the range that is not white space.
 
     Example:
         >>> sentences("Dr. Wu left at 3 p.m. today. Why?")
@@ -75,7 +75,7 @@ def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> No
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits at line breaks that end a sentence even without a full stop."""
+    """Splits a text at line breaks that end a sentence even without a full stop."""
     begin, line, widest = start, start, 0
     for match in _LINE_BREAK.finditer(text, start, end):
         length = match.start() - line
@@ -125,7 +125,7 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
 
 
 def _is_initials_of_name(word: str, text: str, after: int) -> bool:
-    """Whether initials belong to a name that continues: `U.S. President`, `U.N. General Assembly`."""
+    """Whether initials belong to a name that continues after them, as in `U.S. President` or `U.N. General Assembly`."""
     if "." not in word or word in ("a.m", "p.m", "ph.d"):
         return False
     following = text[after : after + 40].split(maxsplit=1)

@@ -1,7 +1,7 @@
-"""Splits text into search terms, in the same way for indexing, for questions and for verifying answers.
+"""Splits text into search terms. Indexed texts, questions and answers to verify are all split in the same way.
 
-Words are case-folded, stripped of accents and stemmed; function words are dropped. Text in scripts without spaces becomes
-overlapping pairs of characters. Does not know files, scores or storage.
+Words are converted to lower case, stripped of accents and stemmed; function words are dropped. Text in scripts without
+spaces becomes overlapping pairs of characters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import cast
 
 import Stemmer
 
-# Question words are stop words too, because they show the type of the answer, not its topic.
+# Question words are stop words too, because they show what type of answer is expected, not its topic.
 STOP_WORDS = frozenset(
     """a about after again all also am an and any are as at be became because been before being between both but by can
     could did do does doing done down during each either else ever few for from further get got had has have having he
@@ -26,18 +26,18 @@ STOP_WORDS = frozenset(
     wasn weren aren won hasn haven hadn""".split()
 )
 
-# Scripts without spaces between words (Han, Kana, Hangul, Thai, Lao, Burmese, Khmer), vowel signs included.
+# Scripts without spaces between words (Han, Kana, Hangul, Thai, Lao, Burmese, Khmer), including their vowel signs.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _WORD = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)"
     r"|(?P<initials>\b(?:[^\W\d_]\.){2,})"  # U.S. → us
-    r"|(?P<number>\d+(?:[.,]\d+)+)"  # 98,024 → 98024; 3.5 → 3p5, because the index would split it at the point
+    r"|(?P<number>\d+(?:[.,]\d+)+)"  # 98,024 → 98024; 3.5 → 3p5, because the index would split 3.5 at the point
     rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_]|[\u0300-\u036f])+)"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_MAX_LETTERS = 64  # longer words are encoded data
+_MAX_LETTERS = 64  # longer words are probably encoded data
 
-_local = threading.local()  # one stemmer per thread: it is not thread-safe
+_local = threading.local()  # one stemmer per thread, because stemmers are not thread-safe
 
 
 def terms(text: str) -> list[str]:
@@ -47,7 +47,7 @@ def terms(text: str) -> list[str]:
         text: Any text.
 
     Returns:
-        Lower-case stems containing only letters and digits; repeats are kept.
+        Lower-case stems that contain only letters and digits. Repeated terms are kept.
 
     Example:
         >>> terms("The U.S. raised 1,250 tariffs on Curaçao's exports")
@@ -81,7 +81,7 @@ def _stemmer() -> Callable[[str], str]:
 
 
 def _plain(word: str) -> str:
-    """Folds case and strips accents: Ångström → angstrom."""
+    """Converts a word to lower case without accents: Ångström → angstrom."""
     word = word.casefold()
     if word.isascii():
         return word

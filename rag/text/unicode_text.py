@@ -1,4 +1,4 @@
-"""Control, invisible and look-alike characters, for prompts, quotations, terminals, reports and the web interface."""
+"""Finds and removes control characters and invisible characters, and replaces look-alike characters with plain ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ SOFT_HYPHEN = "\xad"
 ZERO_WIDTH_SPACE = "\u200b"
 ASCII_CONTROLS = frozenset(map(chr, (*range(0x20), 0x7F)))
 CONTROLS = ASCII_CONTROLS | frozenset(map(chr, range(0x80, 0xA0)))
-# Direction marks, embeddings, overrides and isolates, which change the order in which the text after them is shown.
+# Direction marks, embeddings, overrides and isolates, which change the order in which the following text is shown.
 DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 TERMINAL_CONTROLS = CONTROLS - {"\t", "\n"} | DIRECTION_MARKS  # characters that can control a terminal
 # Controls, joiners, fillers, variation selectors, overrides and tags, which can be used to hide words from people.
@@ -23,17 +23,17 @@ INVISIBLE = (CONTROLS - {"\t", "\n"}) | frozenset(
 _PLAIN = {"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'",
           "´": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "―": "-", "−": "-"}  # fmt: skip
 _WITHOUT_INVISIBLE = str.maketrans(dict.fromkeys(INVISIBLE))
-# White space stays, including control characters: callers that compare texts collapse it.
+# White space is kept, even if it is a control character, because callers that compare texts collapse it.
 _WITH_PLAIN_PUNCTUATION = str.maketrans({**{c: None for c in INVISIBLE if not c.isspace()}, **_PLAIN})
 
 
 def strip_invisible(text: str) -> str:
-    """Returns the text without invisible and control characters; tabs and line feeds stay."""
+    """Returns the text without invisible characters and control characters. Tabs and line feeds are kept."""
     return text.translate(_WITHOUT_INVISIBLE)
 
 
 def plain_punctuation(text: str) -> str:
-    r"""Returns the text with plain quotation marks and dashes, without invisible characters; white space stays.
+    r"""Returns the text with plain quotation marks and dashes, and without invisible characters. White space is kept.
 
     Example:
         >>> plain_punctuation("“so­called” – it’s")

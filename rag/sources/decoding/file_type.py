@@ -42,7 +42,7 @@ _HEADER = re.compile(
     rb"(?:[ \t][^\r\n]*\r?\n)*){3}",
     re.IGNORECASE,
 )
-# Name of a stream in an old Office file → what the file is, and the format to convert it to.
+# Name of a stream in an old Office file → the kind of file, and the format to convert it to.
 _OLD = {
     "worddocument": ("an old Word file (.doc)", "docx"),
     "powerpoint document": ("an old PowerPoint file (.ppt)", "pptx"),
@@ -51,7 +51,7 @@ _LOCKED = ("it is password-protected", "save a copy without a password, then add
 
 
 def file_type(data: bytes, name: str) -> str:
-    """Returns a file's type: from its bytes if they show it, otherwise from its name, otherwise "text".
+    """Returns a file's type, determined from its bytes or, failing that, from its name; "text" if neither shows it.
 
     Raises:
         ReadError: rag cannot parse files of this type.
@@ -61,7 +61,7 @@ def file_type(data: bytes, name: str) -> str:
 
 
 def is_plain_text(data: bytes, name: str) -> bool:
-    """Whether a file is text that needs hardly any parsing, so that nothing in it can crash a parser."""
+    """Whether a file is plain text, which needs so little parsing that it cannot crash a parser."""
     if data.startswith((*_ZIP, _OLE)) or b"%PDF-" in data[:1024]:
         return False
     try:
@@ -71,7 +71,7 @@ def is_plain_text(data: bytes, name: str) -> bool:
 
 
 def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
-    """Returns the type that the first bytes show; "" if they do not show any."""
+    """Returns the file type that the first bytes show; "" if they show none."""
     for first, what in _UNSUPPORTED.items():
         if data.startswith(first):
             raise ReadError(
@@ -88,7 +88,7 @@ def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
 
 def _kind_by_name(name: str, start: bytes) -> str:
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _KNOWN_BY_BYTES and b"\0" in start:  # a text file with such an extension is parsed as text
+    if suffix in _KNOWN_BY_BYTES and b"\0" in start:  # without null bytes, the file is parsed as text
         raise ReadError(
             f"it has the extension {suffix}, but its content is not in that format",
             "open it in the application that created it and save it again",
@@ -99,7 +99,7 @@ def _kind_by_name(name: str, start: bytes) -> str:
 
 
 def _kind_by_content(data: bytes, name: str, start: bytes) -> str:
-    """Returns the type of a text whose name does not show its type."""
+    """Returns the type of a text file whose name does not show the type."""
     if _HTML.match(start):
         return "html"
     if _XML.match(start):

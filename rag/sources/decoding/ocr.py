@@ -1,7 +1,7 @@
-"""Recognises the words on scanned pages (optical character recognition). Off unless turned on.
+"""Recognises the words on scanned pages (optical character recognition, OCR). Off by default.
 
-The only module that imports rapidocr, which the `ocr` extra installs together with its models: nothing is downloaded later.
-Recognition is turned on for a whole process, because the process that parses files does nothing else
+This is the only module that imports rapidocr. The `ocr` extra installs rapidocr together with its models, so nothing is
+downloaded later. Recognition is turned on for a whole process, because the process that parses files does nothing else
 (`rag.sources.parser_child`).
 """
 
@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 HINT = "run OCR on it first, or let rag do that: pip install 'rag[ocr]', then set ocr = \"on\""
 
 _LEAST_SCORE = 0.6  # a line with a lower score is usually a drawing mistaken for letters
-_SAME_LINE = 0.5  # share of the smaller height: pieces whose vertical overlap is larger are on the same line
+_SAME_LINE = 0.5  # pieces that overlap vertically by more than this share of the smaller height are on one line
 
 
 @dataclass
@@ -37,28 +37,28 @@ def is_installed() -> bool:
 
 
 def turn_on(after_page: Callable[[], None]) -> None:
-    """Turns recognition on in this process.
+    """Turns on text recognition in this process.
 
     Args:
-        after_page: Called after each page; recognising a page takes seconds.
+        after_page: Function to call after each page, because recognising a page takes seconds.
     """
     _switch.on, _switch.after_page = True, after_page
 
 
 def is_on() -> bool:
-    """Whether recognition is on in this process."""
+    """Whether text recognition is turned on in this process."""
     return _switch.on
 
 
 def recognised_rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
-    """Recognises the words on a page. Returns rows from top to bottom, and in each row its pieces from left to right.
+    """Recognises the words on a page. Returns rows from top to bottom, each with its pieces from left to right.
 
     Args:
-        picture: The page's pixels: an array of shape (height, width, 3), blue before red.
-        scale: Pixels per unit of the boxes, whose coordinates start at the lower left corner.
+        picture: The page's pixels as an array of shape (height, width, 3), in the order blue, green, red.
+        scale: Pixels per unit in the returned boxes, whose coordinates start at the page's lower left corner.
 
     Raises:
-        ReadError: The engine is not installed.
+        ReadError: The recognition engine is not installed.
     """
     found = _engine()(picture)
     _switch.after_page()

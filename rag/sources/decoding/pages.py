@@ -1,4 +1,4 @@
-"""Joins pages, slides or chapters into one text and records where each of them begins. Pure."""
+"""Joins pages, slides or chapters into one text and records where each of them begins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SEPARATOR = "\n\n"
 
 
 def join_pages(pages: Sequence[str], word: str) -> tuple[str, tuple[Anchor, ...]]:
-    """Joins pages. Returns the text and an anchor for each page, named with the word and the page's number.
+    """Joins pages. Returns the text and an anchor for each page, named after `word` and the page's number.
 
     Example:
         >>> join_pages(["One.", "Two."], "slide")[1][1].name
@@ -21,10 +21,10 @@ def join_pages(pages: Sequence[str], word: str) -> tuple[str, tuple[Anchor, ...]
 
 
 def join_parts(parts: Sequence[tuple[str, int | None, str]]) -> tuple[str, tuple[Anchor, ...]]:
-    """Joins parts, each a (name, page number or None, text). Returns the joined text and an anchor for each part."""
+    """Joins parts, each given as (name, page number or None, text). Returns the joined text and an anchor for each part."""
     anchors, texts, at = [], [], 0
     for name, number, part in parts:
-        # Each part is made canonical before the offsets are counted.
+        # Each part is converted to canonical text first, because the anchors' offsets refer to it.
         text = canonical(part)
         anchors.append(Anchor(at, name, number))
         texts.append(text)

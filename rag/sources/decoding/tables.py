@@ -1,4 +1,4 @@
-"""Turns rows of cells into lines with the column's name before each cell, so that a search can match both. Pure."""
+"""Turns table rows into lines with each cell preceded by its column name, so that a search can match both."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 
-_MAX_NAME = 80  # code points of a column's name
+_MAX_NAME = 80  # maximum length of a column name, in code points
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*\d[\d.,'’ ]*\)?\s*%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
-_SAMPLE_ROWS = 20  # rows below the first that are examined to distinguish column names from values
+_SAMPLE_ROWS = 20  # rows below the first row, examined to distinguish column names from values
 
 
 def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
     """Yields one line per row, "Name: value | Name: value". Empty cells are dropped; an empty row is an empty line.
 
-    The first row that looks like column names provides the names for the rows below it, up to the next empty row. At most
-    twenty rows are in memory at once.
+    The first row that looks like column names provides the names for the rows below it, up to the next empty row. No more
+    than about twenty rows are kept in memory.
 
     Args:
-        rows: The cells of each row.
+        rows: The table's rows, each a sequence of cells.
         named: Whether the first row is known to contain column names.
 
     Example:
@@ -60,9 +60,9 @@ def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
-    """Whether a row contains column names: different words, above as many columns as are filled in the rows below.
+    """Whether a row contains column names: different words, one for each column that is filled in the rows below.
 
-    A table with just two columns of words usually has a name and a value in each row, and no header row.
+    A table that has only two columns of words usually has no header row: each row contains a name and its value.
     """
     below = list(takewhile(any, following))
     filled = [i for i, cell in enumerate(row) if cell]

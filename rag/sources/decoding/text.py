@@ -1,6 +1,6 @@
 """Decodes bytes in any encoding to canonical text, and finds a text's author, date and title.
 
-The only module that imports charset-normalizer.
+This is the only module that imports charset-normalizer.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
-_VALID_PER_INVALID = 10  # valid non-ASCII characters per invalid one in text that still counts as UTF-8
+_VALID_PER_INVALID = 10  # text counts as UTF-8 if it has at least this many valid non-ASCII characters per invalid one
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
-_MAX_ACCENTED = 0.3  # of all letters, the largest share in languages that use this code page
-_GUESS_BYTES = 64_000  # enough to detect an encoding; guessing is slow
+_MAX_ACCENTED = 0.3  # maximum share of accented letters in languages that use this code page
+_GUESS_BYTES = 64_000  # enough to detect an encoding; more would be slow
 _NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
-_MAX_CONTROLS = 0.02  # share of control characters; with more, a file is not text
+_MAX_CONTROLS = 0.02  # a file with a larger share of control characters is not text
 
 _DATE_LINE = re.compile(
     r"^[^\w\n]{0,20}(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
@@ -33,11 +33,11 @@ _DATE_LINE = re.compile(
 _AUTHOR_LINE = re.compile(
     r"^\W{0,3}(?:by|author:|written by)\s+([^\W\d_][^\n\[\]{}<>|]{2,60})$", re.IGNORECASE | re.MULTILINE
 )
-EDGE = 1500  # code points at each end of a text in which to look for a date and an author
+EDGE = 1500  # code points at each end of a text that are searched for a date and an author
 
 
 def canonical(text: str) -> str:
-    """Returns the canonical text, which all offsets refer to: NFC, with line feeds as line ends, otherwise unchanged."""
+    """Returns the canonical text, to which all offsets refer: in Unicode NFC, with only line feeds as line ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
@@ -72,8 +72,8 @@ def decode(data: bytes) -> str:
 def _is_western(data: bytes) -> bool:
     """Whether bytes are ordinary text in the Western European code page, which charset-normalizer guesses too rarely.
 
-    If several code pages fit, charset-normalizer returns the one whose name comes first, and "à" becomes "ŕ". Hungarian
-    looks like a Western European language except for two letters.
+    If several code pages fit, charset-normalizer returns the one whose name sorts first, and "à" may become "ŕ". Only two
+    letters distinguish Hungarian from Western European languages.
     """
     text = data.decode("cp1252", errors="replace")
     unusual = [character for character in text if character > "\x7f"]
@@ -92,7 +92,7 @@ def _checked(text: str) -> str:
 
 
 def find_date(text: str) -> str:
-    """Returns the date that a text declares ("Published on June 13, 2025") as ISO 8601; empty if there is none.
+    """Returns the date that a text states ("Published on June 13, 2025") in ISO 8601 format; empty if there is none.
 
     Example:
         >>> find_date("Published on June 13, 2025")
@@ -105,7 +105,7 @@ def find_date(text: str) -> str:
 
 
 def find_author(text: str) -> str:
-    """Returns the name from a byline on a line of its own; empty if there is none."""
+    """Returns the author's name from a byline that is on its own line; empty if there is none."""
     match = _AUTHOR_LINE.search(text)
     if not match or match.group(1).rstrip().endswith((".", ":", ",")):
         return ""

@@ -1,4 +1,4 @@
-"""Converts all of an (X)HTML page, menus included, to Markdown-like text: book chapters, email, unusual web pages. Pure."""
+"""Converts a complete (X)HTML page to Markdown-like text, menus included. Used for book chapters, email and web pages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import decode
 from rag.sources.decoding.zipped_xml import local_name
 
-_MAX_DEPTH = 250  # nested elements; real pages have fewer
+_MAX_DEPTH = 250  # levels of nested elements; real pages have fewer
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=", re.IGNORECASE)
-_HEAD_BYTES = 2048  # where a page declares its encoding
-_MAX_SPAN = 100  # columns or rows that a cell may span
+_HEAD_BYTES = 2048  # bytes at the start of a page that are searched for its declared encoding
+_MAX_SPAN = 100  # maximum number of columns or rows that a cell may span
 _BLOCKS = frozenset(
     """address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer
     form header hr html main nav p pre section summary ul ol li title h1 h2 h3 h4 h5 h6""".split()
@@ -53,7 +53,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def text_of(root: etree._Element, without: Sequence[str] = ()) -> str:
-    """Returns all text in an element: blocks separated by blank lines, headings marked with `#`, one line per table row.
+    """Returns an element's text. Blank lines separate blocks, `#` marks headings, and each table row is one line.
 
     Args:
         root: The element.
@@ -69,11 +69,11 @@ class _TextBlocks:
         self._passed_over = _SKIPPED.union(without)
         self._inline: list[str] = []  # the current block's pieces of text
         self._prefix = ""  # the current block's heading marks or bullet
-        self._pre_depth = 0  # number of <pre> elements around the current one
+        self._pre_depth = 0  # number of <pre> elements around the current element
         self._depth = 0
 
     def blocks(self, root: etree._Element) -> Iterator[str]:
-        """Yields a tree's blocks in order; some are empty."""
+        """Yields the blocks in a tree, in order. Some may be empty."""
         skipped: etree._Element | None = None
         for event, element in etree.iterwalk(root, events=("start", "end")):
             if skipped is not None:
@@ -125,10 +125,10 @@ class _TextBlocks:
 
 
 def simplify_tables(root: etree._Element) -> None:
-    """Simplifies tables, in place, if their cells span rows or their column names fill several rows.
+    """Simplifies tables in which cells span rows or column names take up several rows. Changes the tree in place.
 
-    A cell that spans rows is repeated in each row. Column names above one another are joined, as in "Sales 2023".
-    Tables that contain other tables are used for page layout and are left unchanged.
+    A cell that spans rows is repeated in each row. Column names that are above one another are joined, as in "Sales 2023".
+    Tables that contain other tables are left unchanged, because they only lay out the page.
     """
     for table in list(root.iter("table")):
         if next(table.iterdescendants("table"), None) is not None:
@@ -140,7 +140,8 @@ def simplify_tables(root: etree._Element) -> None:
             continue
         grid = _grid(rows, heads)
         width = max(map(len, grid), default=0)
-        titles = [n for n, cells in enumerate(grid[:heads]) if len(set(cells)) == 1 and width > 1]  # across the whole table
+        # A title extends across the whole table.
+        titles = [n for n, cells in enumerate(grid[:heads]) if len(set(cells)) == 1 and width > 1]
         naming = [cells for n, cells in enumerate(grid[:heads]) if n not in titles]
         names = [
             " ".join(dict.fromkeys(cells[column] for cells in naming if column < len(cells) and cells[column]))
@@ -156,9 +157,9 @@ def simplify_tables(root: etree._Element) -> None:
 
 
 def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
-    """Returns rows of cells. A cell's text is in all rows that it spans; in the first `heads` rows, in all columns too."""
+    """Returns rows of cells. Repeats a cell in each row that it spans and, in the first `heads` rows, in each column."""
     grid: list[list[str]] = []
-    reaching: dict[int, tuple[int, str]] = {}  # column → number of further rows that a cell spans, and its text
+    reaching: dict[int, tuple[int, str]] = {}  # column → how many more rows its cell spans, and the cell's text
     for n, row in enumerate(rows):
         cells: list[str] = []
         for cell in _cells(row):
@@ -175,7 +176,7 @@ def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
 
 
 def _reach(cells: list[str], reaching: dict[int, tuple[int, str]]) -> None:
-    """Appends the cells that extend from rows above into this row, starting at the row's current end."""
+    """Appends the cells that extend from earlier rows into this row, starting at the row's current end."""
     while (found := reaching.pop(len(cells), None)) is not None:
         more, text = found
         if more > 1:
@@ -188,7 +189,7 @@ def _table(table: etree._Element) -> list[str]:
     cells = [
         [cell for found in _cells(row) for cell in (_flat(found), *[""] * (_span(found, "colspan") - 1))] for row in rows
     ]
-    titles = len(list(takewhile(lambda row: len(row) == 1, cells)))  # titles across the whole table
+    titles = len(list(takewhile(lambda row: len(row) == 1, cells)))  # number of rows that only contain a title
     named = titles < len(rows) and _is_head(rows[titles])
     return [line for line in (*table_lines(cells[:titles]), *table_lines(cells[titles:], named=named)) if line]
 

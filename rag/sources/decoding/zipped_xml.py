@@ -1,7 +1,7 @@
 """Reads ZIP archives of XML: Office, OpenDocument and EPUB files. Guards against zip bombs and XML external entities.
 
-A ZIP archive declares the size of each of its parts; a part that declares an absurd size is not unpacked. Entities are
-never resolved, and nothing is fetched.
+A ZIP archive declares the size of each of its parts. Parts with an absurd declared size are not unpacked. XML entities are
+never resolved, and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rag.errors import ReadError
 
 _MAX_PARTS = 20_000
 _MOST_BYTES = 400_000_000  # in one unpacked part
-_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part with a higher compression ratio is a zip bomb
+_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part that is compressed more strongly is a zip bomb
 _DAMAGED = "open it in the application that created it and save it again"
 
 
@@ -53,7 +53,7 @@ class XmlPackage:
             return self._zip.read(name)
         except KeyError:
             raise ReadError(f"its part {posixpath.basename(name)!r} is missing", _DAMAGED) from None
-        except RuntimeError:  # zipfile raises it if a password is needed
+        except RuntimeError:  # zipfile raises this error if a password is needed
             raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
         except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
             raise ReadError("it is damaged or incomplete", _DAMAGED) from error
@@ -84,7 +84,7 @@ class XmlPackage:
                 yield f"{base[:-4]}.pdf" if inner.startswith(b"%PDF-") else base[:-4], inner
 
     def related(self, name: str) -> dict[str, tuple[str, str]]:
-        """Returns a part's relationships: id → (last segment of the type, name of the target part)."""
+        """Returns the part's relationships as a dictionary: id → (last segment of the type, name of the target part)."""
         folder, base = posixpath.split(name)
         links = self.find(posixpath.join(folder, "_rels", f"{base}.rels"))
         found = {}
@@ -96,17 +96,17 @@ class XmlPackage:
 
 
 def _inside_ole(data: bytes) -> bytes | None:
-    """Returns the document in an OLE object; None if it contains none in a format that other applications read."""
+    """Returns the document in an OLE object; None if there is none in a format that other applications can read."""
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as ole:
             stream = next((name for name in ("CONTENTS", "XmlPackage") if ole.exists(name)), "")
             return bytes(ole.openstream(stream).read()) if stream else None
-    except Exception:  # olefile raises many kinds of errors; a bad object must not make its container unreadable
+    except Exception:  # olefile raises many kinds of errors; a damaged object must not make the whole file unreadable
         return None
 
 
 def xml_tree(data: bytes) -> etree._Element:
-    """Parses XML and skips its invalid parts.
+    """Parses XML and skips invalid parts.
 
     Raises:
         ReadError: The bytes are not XML.
@@ -136,7 +136,7 @@ def attribute(element: etree._Element, name: str) -> str:
 
 
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """Returns the children with these names."""
+    """Yields the children that have one of these names."""
     return (child for child in element if local_name(child) in names)
 
 
@@ -146,5 +146,5 @@ def first_element(element: etree._Element | None, name: str) -> etree._Element |
 
 
 def text_content(element: etree._Element | None) -> str:
-    """Returns all text in an element with white space collapsed; "" for None."""
+    """Returns an element's text with each run of white space collapsed to one space; "" for None."""
     return " ".join("".join(element.itertext()).split()) if element is not None else ""

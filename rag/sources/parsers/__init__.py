@@ -1,7 +1,8 @@
-"""Turns bytes into documents: chooses the parser by a file's content and name. Each format has a module in this package.
+"""Turns bytes into documents, with a parser chosen by a file's content and name. Each kind of format has its own module.
 
-A parser is a function from (bytes, name) to a document, or to `ParsedFile` if a file may contain several. To add a
-format, add a module and an entry in `_PARSERS`. Parsers do not know where the bytes come from or where the text goes.
+A parser is a function that takes a file's bytes and name. It returns a document, or a `ParsedFile` if the file may contain
+several documents. To add a format, add a module and an entry in `_PARSERS`. Parsers do not depend on where the bytes come
+from or where the text goes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import importlib
 from rag.errors import ReadError
 from rag.sources.records import ParsedFile
 
-# File type (see `file_type`) → module and its function. Modules are imported on first use because some load slowly.
+# File type (see `file_type`) → module and function. Modules are imported on first use because some load slowly.
 _PARSERS = {
     "text": ("plain_text", "parse"), "markdown": ("markdown", "parse"), "html": ("html", "parse"), "pdf": ("pdf", "parse"),
     "docx": ("docx", "parse"), "pptx": ("pptx", "parse"), "workbook": ("spreadsheets", "parse"),
@@ -22,7 +23,7 @@ _PARSERS = {
     "xml": ("structured_data", "parse_xml"), "notebook": ("notebook", "parse"),
     "code": ("code", "parse"), "tex": ("code", "parse_tex"), "rst": ("code", "parse_rst"),
 }  # fmt: skip
-VERSION = "2"  # increase it when rag can parse more files: files that failed before are then tried again
+VERSION = "2"  # increase it when rag can parse more files, so that files that failed are tried again
 _CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can contain other files
 
 
@@ -32,12 +33,12 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     Args:
         data: The file's complete content.
         name: The file's name. Its extension matters only if the first bytes do not show the type.
-        depth: Number of files that this file is nested in.
+        depth: How many files this file is nested in; 0 for a file that is not inside another.
 
     Raises:
         ReadError: The file has no text, or none that rag can read.
     """
-    if not data or data.isspace():  # these checks make no copy, because the data may be large
+    if not data or data.isspace():  # these checks do not copy the data, which may be large
         raise ReadError("the file is empty", "if it should have content, save it again; otherwise you can ignore this")
     from rag.sources.decoding.file_type import file_type
 

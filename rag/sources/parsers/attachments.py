@@ -1,4 +1,4 @@
-"""Turns files inside other files (attached to an email or a PDF, embedded in an Office file) into separate documents."""
+"""Turns files that are attached to an email or a PDF, or embedded in an Office file, into separate documents."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rag.records import Document, Failure
 from rag.sources.parsers import parse
 from rag.sources.records import ParsedFile
 
-_MAX_DEPTH = 4  # levels of files nested inside each other
-_MAX_ATTACHMENTS = 200  # in one file
+_MAX_DEPTH = 4  # levels of nested files
+_MAX_ATTACHMENTS = 200  # maximum number in one file
 # Extensions of attachments that are skipped without a message: pictures, sounds, signatures, calendars.
 _NOT_DOCUMENTS = frozenset(
     """.png .jpg .jpeg .gif .bmp .tif .tiff .webp .ico .svg .heic .emf .wmf .p7s .p7m .asc .sig .ics .vcf .mp3 .wav .mp4
@@ -24,12 +24,12 @@ _NOT_DOCUMENTS = frozenset(
 def with_attachments(container: Document | None, attachments: Iterable[tuple[str, bytes]], depth: int) -> ParsedFile:
     """Returns a document, followed by the documents from the files inside it.
 
-    Each of those has a source that begins with the container's source, and the container's title in its metadata.
+    The source of each inner document begins with the container's source. Its metadata contains the container's title.
 
     Args:
-        container: The document that contains the files; None if it has no text.
-        attachments: (name, bytes) of each file inside the container.
-        depth: Number of files that the container is nested in.
+        container: The document that contains the files; None if the container has no text.
+        attachments: The files inside the container, each as (name, bytes).
+        depth: How many files the container is nested in.
     """
     documents = [container] if container is not None else []
     failed: list[Failure] = []

@@ -1,4 +1,4 @@
-"""Word documents: headings, paragraphs, lists, tables and text boxes in document order, then notes and comments.
+"""Parses Word documents. Headings, paragraphs, lists, tables and text boxes keep their order; notes and comments follow.
 
 Reads the XML parts directly, because python-docx and the libraries built on it omit text boxes, content controls and
 accepted insertions.
@@ -18,7 +18,7 @@ from rag.sources.parsers.attachments import with_attachments
 from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-# Elements to skip: deleted text, field codes, and a drawing's copy for older applications.
+# Elements to skip: deleted text, field codes, and copies of drawings for older applications.
 _SKIPPED = frozenset({"del", "moveFrom", "instrText", "Fallback", "txbxContent", "pPr", "rPr", "delText"})
 _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _NOTES = ("footnotes", "endnotes", "comments")
@@ -56,14 +56,14 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 
 
 def properties(package: XmlPackage) -> tuple[str, str, str]:
-    """Returns the title, author and creation date from the file's properties; each is "" if it is missing."""
+    """Returns the title, author and creation date from the file's properties. Missing values are ""."""
     about = package.find("docProps/core.xml")
     title, author, created = (canonical(text_content(first_element(about, tag))) for tag in ("title", "creator", "created"))
     return title, author, created[:10]
 
 
 def _levels(styles: etree._Element | None) -> dict[str, int]:
-    """Returns style id → heading level (1 to 6) for each heading style."""
+    """Returns a dictionary with each heading style's id and level (1 to 6)."""
     found, above = {}, {}
     for style in children(styles, "style") if styles is not None else ():
         id_, name = attribute(style, "styleId"), _value(style, "name")
@@ -133,7 +133,7 @@ def _boxes(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
-    """Returns rows of cells. Empty cells follow a cell that spans columns; one that spans rows is repeated in each row."""
+    """Returns rows of cells. A cell that spans columns is followed by empty cells; a cell that spans rows is repeated."""
     rows: list[list[str]] = []
     for row in _inside(table, "tr"):
         cells: list[str] = []

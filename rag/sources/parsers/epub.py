@@ -1,4 +1,4 @@
-"""E-books (EPUB): the chapters in reading order, each with an anchor."""
+"""Parses e-books (EPUB). Keeps the chapters in reading order, each with an anchor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.sources.decoding.text import canonical, name_as_title
 from rag.sources.decoding.xhtml import html_tree, text_of
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, first_element, local_name, text_content
 
-_FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # these algorithms only obfuscate fonts
+_FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # algorithms that only obfuscate fonts
 
 
 def parse(data: bytes, name: str) -> Document:

@@ -1,4 +1,4 @@
-"""Web pages: the main text without menus and advertisements, and the metadata. The only module that imports trafilatura."""
+"""Extracts a web page's metadata, and its text without menus and advertisements. Only this module imports trafilatura."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag.text.dates import iso_date
 # trafilatura's element names → HTML element names.
 _NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}
 _NOT_MAIN = ("nav", "aside", "footer")
-_MOSTLY_MAIN = 1.25  # if the page is less than this many times as long as its main text, it has no menus worth removing
+_MOSTLY_MAIN = 1.25  # a page that is less than this many times as long as its main text has hardly any menus
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # this parser reports broken pages itself
 

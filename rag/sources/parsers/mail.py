@@ -1,4 +1,4 @@
-"""Email: EML, MBOX and Outlook's MSG. Each message and attachment becomes a document. Only this module imports oxmsg."""
+"""Parses email (EML, MBOX, MSG). Each message and attachment becomes a document. Only this module imports oxmsg."""
 
 from __future__ import annotations
 

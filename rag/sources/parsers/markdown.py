@@ -1,4 +1,4 @@
-"""Markdown: the text is kept with its markup; title, author and date come from the front matter or the headings."""
+"""Parses Markdown. Keeps the markup; takes the title, author and date from the front matter or the text."""
 
 from __future__ import annotations
 

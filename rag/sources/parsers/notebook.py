@@ -1,4 +1,4 @@
-"""Jupyter notebooks: text is kept unchanged, code and output become fenced blocks. Each numbered cell has an anchor."""
+"""Parses Jupyter notebooks. Keeps text unchanged and fences code and output; each cell has a numbered anchor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenDocument texts and presentations (ODT, ODP): headings, paragraphs, lists, tables, notes. A slide becomes a page."""
+"""Parses OpenDocument texts and presentations (ODT, ODP). Each slide becomes a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, fir
 _SKIPPED = frozenset({
     "tracked-changes", "forms", "sequence-decls", "settings", "alphabetical-index-source", "table-of-content-source",
 })  # fmt: skip
-_MAX_REPEATS = 50  # repetitions of one cell or row: applications fill a sheet with thousands of empty ones
+_MAX_REPEATS = 50  # maximum repetitions of a cell or row: applications add thousands of empty ones
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 
 
@@ -37,7 +37,7 @@ def parse(data: bytes, name: str) -> Document:
         parts = ["\n\n".join(filter(None, _blocks(slide))) for slide in slides]
         masters = [found for found in styles.iter() if local_name(found) == "master-page"] if styles is not None else []
         common = dict.fromkeys(block for master in masters for block in _blocks(master) if block and "<" not in block)
-        # Text that every slide repeats is kept only once.
+        # Text that is repeated on every slide is kept only once.
         parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)
         text, anchors = join_pages(parts, "slide")
         media_type = "application/vnd.oasis.opendocument.presentation"

@@ -1,10 +1,10 @@
-"""PDF: the text layer in reading order, page by page, and where each line is on its page.
+"""Parses PDF files: extracts each page's text in reading order, and locates each line on its page.
 
-The only module that imports pypdfium2. pdfium returns a page's text in the order in which it was drawn, which is usually
-the reading order. This module corrects columns that were drawn line by line across the page, letters that were drawn one
-by one, ligatures, hyphens at line ends, and headers and footers in the middle of a sentence. Every step keeps track of
-each character's original position, so that a citation can be highlighted on the page. If OCR is on, the text on
-scanned pages is recognised (`rag.sources.decoding.ocr`).
+This is the only module that imports pypdfium2. pdfium returns a page's text in the order in which it was drawn, which is
+usually the reading order. This module corrects columns that were drawn line by line across the page, letters that were
+drawn one by one, ligatures, hyphens at line ends, and headers and footers in the middle of a sentence. Every step keeps
+track of each character's original position, so that a citation can be highlighted on the page. If text recognition (OCR)
+is on, the text on scanned pages is recognised (`rag.sources.decoding.ocr`).
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top: in points f
 
 _NO_BOX: Box = (0.0, 0.0, 0.0, 0.0)
 _MAX_PAGES = 20_000
-_MAX_RECOGNISED = 2_000  # pages; each takes seconds
+_MAX_RECOGNISED = 2_000  # pages per file; recognising a page takes seconds
 _MAX_ATTACHMENTS = 100
 _LIGATURES = dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
-_HYPHENS = "\ufffe\x02"  # pdfium's characters for a hyphen that only splits a word at a line end
+_HYPHENS = "\ufffe\x02"  # characters that pdfium returns for a hyphen that only splits a word at a line end
 _DROPPED = SOFT_HYPHEN + ZERO_WIDTH_SPACE + BYTE_ORDER_MARK
 _NEEDS_CLEANING = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_DROPPED}\0]")
 _SENTENCE_ENDS = (".", "!", "?", ":", "”", '"', ")", ";", "。", "！", "？")
-_EDGE_LINES = 3  # lines at the top and at the bottom of a page in which to look for headers and footers
-# Share and number of pages: a line at the edge of at least that many pages is a header or footer.
+_EDGE_LINES = 3  # lines at the top and at the bottom of a page that may be headers and footers
+# A line that is at the edge of at least this share and this number of pages is a header or footer.
 _RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3
 _PAGE_NUMBER = re.compile(r"[-–—\s|]*(?:page\s*)?#(?:\s*(?:of|/)\s*#)?[-–—\s|]*$", re.IGNORECASE)
 _PROSE = 25  # code points; a longer line is prose rather than a table cell
-# Share and number of lines: if that many are to the right of the previous line, columns were drawn across the page.
+# If at least this share and this number of lines start right of the previous line, columns were drawn across the page.
 _ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4
-# Share of a line's height: if the distance to the previous line is larger than usual by that much, a paragraph starts.
+# If the usual distance to the previous line is exceeded by this share of the line's height, a paragraph starts.
 _PARAGRAPH_GAP = 0.55
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
-_OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # pixels on a page's longer side for OCR, and the most pixels per point
-_DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same for a page that is displayed
+_OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # for OCR: pixels on a page's longer side, and maximum pixels per point
+_DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same for displaying a page
 _MARKER_RGB = (253, 230, 138)  # the colour of a highlighter pen
-_STAMP = 60  # characters: up to this many on a page-sized picture are a scanner app's stamp, not a text layer
+_STAMP = 60  # up to this many characters on a page-sized picture are a scanner app's stamp, not a text layer
 _NO_TITLE = re.compile(r"untitled|\.\w{3,4}$|^Microsoft", re.IGNORECASE)
 
 
@@ -65,7 +65,7 @@ class _Line:
 
     Attributes:
         text: The line without its ending.
-        origins: The position of each character of `text` in pdfium's text for the page.
+        origins: For each character in `text`, its position in the text that pdfium returned for the page.
         box: The line's bounding box on the page; None if pdfium does not know it.
         broken: Whether the last word continues on the next line.
         starts_paragraph: Whether a paragraph ends before this line.
@@ -82,7 +82,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses a PDF's text layer and the files attached to the PDF.
 
     Raises:
-        ReadError: The file is damaged or password-protected, or has only pictures of text.
+        ReadError: The file is damaged or password-protected, or contains text only as pictures.
     """
     with _opened(data) as pdf:
         pages, recognised = _with_recognised(pdf, _pages(pdf))
@@ -123,7 +123,8 @@ def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[
         end: One past the span's last code point.
 
     Returns:
-        (1-based page, box) for each line; nothing for pages recognised by OCR, which have no characters, only a picture.
+        (page number, box) for each line, with pages counted from 1. Pages recognised by OCR are left out, because their
+        lines are pictures without characters.
 
     Raises:
         ReadError: The file cannot be parsed.
@@ -176,7 +177,7 @@ def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[t
         x0, y0, x1, y1 = (at * scale for at in (box[0] - left, box[1] - bottom, box[2] - left, box[3] - bottom))
         rows = slice(max(0, int(pixels.shape[0] - y1) - 1), max(0, int(pixels.shape[0] - y0) + 1))
         part = pixels[rows, max(0, int(x0) - 1) : max(0, int(x1) + 1)]
-        # The colours are multiplied, as with a highlighter on paper: dark stays dark.
+        # Multiplies the colours, so that dark text stays dark, as with a highlighter pen on paper.
         part[:] = (part.astype("uint16") * _MARKER_RGB // 255).astype("uint8")
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
@@ -232,7 +233,7 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
 
 
 def _with_recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tuple[list[list[_Line]], list[int]]:
-    """Replaces scanned pages with their recognised lines if OCR is on. Returns all pages and which were replaced."""
+    """Replaces scanned pages with their recognised lines if OCR is on. Returns all pages, and which were replaced."""
     if not ocr.is_on():
         return pages, []
     pictures = islice((n for n, page in enumerate(pages) if _is_picture(pdf, n, page)), _MAX_RECOGNISED)
@@ -267,7 +268,7 @@ def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
     for row in ocr.recognised_rows(picture[:, :, :3], scale):
         text, box = row[0]
         for later, at in row[1:]:
-            if at[0] - box[2] > box[3] - box[1] and _is_prose(text) and _is_prose(later):  # they are in two columns
+            if at[0] - box[2] > box[3] - box[1] and _is_prose(text) and _is_prose(later):  # the texts are in two columns
                 lines.append(_Line(text, range(len(text)), box))
                 text, box = later, at
             else:
@@ -281,7 +282,7 @@ def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
 
 
 def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[Box]:
-    """Yields the boxes around the characters [start, end) in a page's text."""
+    """Yields the boxes around a page's characters from `start` to before `end`."""
     first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, start)
     last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, end - 1)
     if first < 0 or last < first:
@@ -300,9 +301,13 @@ def _union(found: Sequence[Box]) -> Box | None:
 
 
 def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str, int, Sequence[Box]]]) -> Iterator[_Line]:
-    """Yields lines from (text, position in the page's text, boxes), split where they cross the gutter between two columns.
+    """Splits lines at the gutter between two columns, because pdfium joins text that is side by side.
 
-    pdfium joins text that is side by side. Table rows are not split, because they have too few words on each side.
+    Table rows are not split, because they have too few words on each side.
+
+    Args:
+        text_page: The page.
+        boxed: For each line, its text, its position in the page's text, and its boxes.
     """
     gaps = [_widest_gap(found) for _, _, found in boxed]
     wide = [gap for gap in gaps if gap is not None]
@@ -345,7 +350,7 @@ def _is_prose(text: str) -> bool:
 
 
 def _join_spaced_letters(lines: Sequence[_Line]) -> list[_Line]:
-    """Joins letters that were drawn one by one into words if they are on the same line."""
+    """Joins single letters on the same line into words if the letters were drawn one by one."""
     joined: list[_Line] = []
     for line in lines:
         before = joined[-1] if joined else None
@@ -369,12 +374,12 @@ def _join_spaced_letters(lines: Sequence[_Line]) -> list[_Line]:
 
 
 def _letters_only(text: str) -> bool:
-    """Whether a line is a single letter that was drawn separately, or consists of words joined from such letters."""
+    """Whether a line is a letter that was drawn separately, or consists of words that were joined from such letters."""
     return len(text) < 80 and all(character.isalpha() or character == " " for character in text)
 
 
 def _in_column_order(lines: list[_Line]) -> list[_Line]:
-    """Puts lines that were drawn across two columns into column order; returns other lines unchanged."""
+    """Sorts lines by column if they were drawn across two columns; otherwise returns them unchanged."""
     placed = [line for line in lines if line.box is not None]
     across = [(a, b) for a, b in pairwise(placed) if _is_prose(a.text) and _is_prose(b.text) and _right_of(a.box, b.box)]
     if len(across) < max(_ACROSS_LEAST, _ACROSS_SHARE * len(lines)):
@@ -385,7 +390,7 @@ def _in_column_order(lines: list[_Line]) -> list[_Line]:
     right: list[_Line] = []
     for line in lines:
         is_across = line.box is not None and line.box[0] < middle < line.box[2] - 2.0
-        if is_across:  # both columns above it come first
+        if is_across:  # the lines in both columns above it come first
             ordered += [*left, *right, line]
             left, right = [], []
         elif line.box is not None and line.box[0] >= middle:
@@ -400,7 +405,7 @@ def _right_of(a: Box | None, b: Box | None) -> bool:
 
 
 def _cleaned(line: _Line) -> _Line:
-    """Spells out ligatures and drops invisible characters; each character keeps its original position."""
+    """Spells out ligatures and drops invisible characters. Each remaining character keeps its original position."""
     text, origins = line.text, line.origins
     broken = False
     if _NEEDS_CLEANING.search(text):
@@ -419,13 +424,13 @@ def _cleaned(line: _Line) -> _Line:
     lead = len(stripped) - len(stripped.lstrip())
     text, origins = stripped[lead:], origins[lead : len(stripped)]
     normal = canonical(text)
-    if len(normal) != len(text) and text:  # composing characters changed their number but not their order
+    if len(normal) != len(text) and text:  # normalisation changed the characters' number but not their order
         origins = [origins[min(i * len(text) // max(1, len(normal)), len(text) - 1)] for i in range(len(normal))]
     return replace(line, text=normal, origins=origins, broken=broken)
 
 
 def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
-    """Marks lines that start a paragraph, after more space than usual or in a new column after the end of a sentence."""
+    """Marks lines that start a paragraph: after a larger gap than usual, or in a new column after a complete sentence."""
     steps = [a.box[1] - b.box[1] for a, b in pairwise(lines) if a.box and b.box and a.box[1] > b.box[1]]
     usual = median(steps) if steps else 0.0
     parted = lines[:1]
@@ -433,7 +438,7 @@ def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
         starts_paragraph = False
         if before.box and line.box:
             step, height = before.box[1] - line.box[1], max(before.box[3] - before.box[1], line.box[3] - line.box[1])
-            over = step < -height  # the line is higher up: a new column or a text box
+            over = step < -height  # the line is higher up, in a new column or a text box
             starts_paragraph = step > usual + _PARAGRAPH_GAP * height or (over and before.text.endswith(_SENTENCE_ENDS))
         parted.append(replace(line, starts_paragraph=starts_paragraph))
     return [line for line in parted if line.text]
@@ -469,7 +474,7 @@ def _edges(page: Sequence[_Line]) -> list[_Line]:
 
 
 def _running_key(text: str) -> str:
-    """Returns a key that is the same for a header on every page, because numbers are ignored."""
+    """Returns a key that ignores numbers, so that a header has the same key on every page."""
     return re.sub(r"\d+|\b[ivxl]{1,6}\b", "#", " ".join(text.lower().split()))
 
 
@@ -487,7 +492,7 @@ def _joined_pages(pages: Sequence[Sequence[_Line]]) -> tuple[str, list[int]]:
 
 
 def _with_endings(page: Sequence[_Line], following: _Line | None = None) -> Iterator[tuple[_Line, str]]:
-    """Yields each line, and the separator between it and the next one."""
+    """Yields each line with the separator that follows it."""
     for n, line in enumerate(page):
         later = page[n + 1] if n + 1 < len(page) else following
         if line.broken and later is not None:

@@ -1,4 +1,4 @@
-"""Plain text: kept unchanged; title, author and date are taken from the text."""
+"""Parses plain text. Keeps the text unchanged, and finds the title, author and date in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parse(data: bytes, name: str) -> Document:
 
 
 def _first_line(text: str) -> str:
-    """Returns the first line if it looks like a title: short, not a sentence, followed by a blank line; otherwise ""."""
+    """Returns the first line if it looks like a title (short, not a sentence, followed by a blank line); otherwise ""."""
     first, _, rest = text[:EDGE].lstrip("\n" + BYTE_ORDER_MARK).partition("\n")
     first = first.strip()
     is_title = 3 <= len(first) <= 120 and not first.endswith((".", ",", ";", ":", "!")) and first[0].isalnum()

@@ -1,4 +1,4 @@
-"""PowerPoint: each slide's title, then its text, tables, diagrams and charts, then its notes. A slide becomes a page."""
+"""Parses PowerPoint files. A slide becomes a page: first its title, then text, tables, diagrams and charts, then notes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     main = next((part for kind, part in package.related("").values() if kind == "officeDocument"), "ppt/presentation.xml")
     links = package.related(main)
     listed = [slide for slide in package.xml(main).iter() if local_name(slide) == "sldId"]
-    # A slide has two attributes named "id": its number and, in another namespace, the id of its relationship.
+    # A slide has two attributes named "id": its number and, in another namespace, its relationship's id.
     ids = [str(value) for slide in listed for key, value in slide.attrib.items() if str(key).endswith("relationships}id")]
     parts = [links[id_][1] for id_ in ids if id_ in links and links[id_][1] in package.names]
     slides = [_slide(package, part) for part in parts]
@@ -44,7 +44,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         if not _is_placeholder(shape)
         for block in _blocks(shape)
     )
-    if slides and any(block.strip() for block in common):  # text that every slide repeats is kept only once
+    if slides and any(block.strip() for block in common):  # text that is repeated on every slide is kept only once
         slides[-1] = "\n\n".join(block for block in (slides[-1], *common) if block.strip())
     text, anchors = join_pages(slides, "slide")
     title, author, created = properties(package)
@@ -122,7 +122,7 @@ def _paragraphs(element: etree._Element) -> Iterator[str]:
 
 
 def _chart(chart: etree._Element) -> str:
-    """Returns a chart's titles, then its values as rows in which each value follows its category and series."""
+    """Returns a chart's titles, followed by rows with its categories and values."""
     titles = list(_paragraphs(chart))
     series = [one for one in chart.iter() if local_name(one) == "ser"]
     names = [text_content(first_element(first_element(one, "tx"), "v")) for one in series]

@@ -1,4 +1,4 @@
-"""Rich Text Format (RTF). The only module that imports striprtf."""
+"""Parses Rich Text Format (RTF). Only this module imports striprtf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spreadsheets: one line per row, with the column's name before each cell. The only module that imports python-calamine."""
+"""Parses spreadsheets. Each row becomes a line. Only this module imports python-calamine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rag.sources.parsers.docx import properties
 from rag.sources.records import ParsedFile
 
 _MAX_CELLS = 20_000_000
-_MAX_FIELD = 10_000_000  # code points in one cell of a CSV file
+_MAX_FIELD = 10_000_000  # maximum length of a cell in a CSV file, in code points
 _SAMPLE = 20_000  # code points from which the separator is detected
-_ANCHOR_EVERY = 500  # rows; a row's number is found by counting from the anchor before it
+_ANCHOR_EVERY = 500  # rows; other row numbers are found by counting from the nearest anchor above
 _TYPES = {
     b"PK": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     b"\xd0\xcf": "application/vnd.ms-excel",
@@ -101,7 +101,7 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]
 
 
 def _as_text(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str, tuple[Anchor, ...]]:
-    """Returns all sheets as one text with one line per row, so that rows can be counted. Drops repeated empty rows."""
+    """Joins all sheets into one text with one line per row, so that rows can be counted. Drops repeated empty rows."""
     parts: list[str] = []
     anchors: list[Anchor] = []
     at = 0
@@ -144,7 +144,7 @@ def _comments_and_boxes(package: XmlPackage) -> Iterator[str]:
 
 
 def _formatted(cell: Cell) -> str:
-    """Formats a cell's value as people write it: 12 rather than 12.0, and a date without 00:00 as its time."""
+    """Formats a cell's value as people write it: 12 rather than 12.0, and a date without the time 00:00."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):

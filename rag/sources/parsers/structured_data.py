@@ -1,4 +1,4 @@
-"""JSON, JSON Lines and XML: writes each value on a line with its name, without brackets, for reading and searching."""
+"""Parses JSON, JSON Lines and XML. Writes values as lines of text, each preceded by its name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parse(data: bytes, name: str) -> Document:
         raise ReadError("its values are nested too deeply", "save it with fewer levels of nesting") from None
     except ValueError as error:
         try:
-            return parse_lines(data, name)  # there may be one value per line
+            return parse_lines(data, name)  # the file may be JSON Lines, with one value per line
         except ReadError:
             raise ReadError(
                 f"it is not valid JSON ({error})"[:120], "fix it, or change the extension to .txt to add it as plain text"
@@ -51,7 +51,7 @@ def parse(data: bytes, name: str) -> Document:
 
 
 def parse_lines(data: bytes, name: str) -> Document:
-    """Parses JSON Lines: one value per line.
+    """Parses JSON Lines, a format with one JSON value per line.
 
     Raises:
         ReadError: More than a tenth of the lines are not JSON.
@@ -89,7 +89,7 @@ def parse_xml(data: bytes, name: str) -> Document:
 
 
 def _listed(values: list[Any], name: str, counts: str) -> Document:
-    """Returns a list of values as a document in which each value is a paragraph with a numbered anchor."""
+    """Returns a document in which each value in a list is a paragraph with a numbered anchor."""
     numbered = ((f"{counts} {n}", None, _paragraph(value)) for n, value in enumerate(values, start=1))
     text, anchors = join_parts([part for part in numbered if part[2]])
     return Document(text, name_as_title(name), date=find_date(text[:1500]), anchors=anchors, media_type="application/json")
@@ -108,7 +108,7 @@ def _row(value: dict[str, Any]) -> str:
 
 
 def _lines(value: Any, path: str = "") -> Iterator[str]:
-    """Yields each value with its name; a nested value is named by its path."""
+    """Yields each value preceded by its name or, if it is nested, by its path."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _lines(inner, f"{path} › {key}" if path else str(key))
@@ -119,7 +119,7 @@ def _lines(value: Any, path: str = "") -> Iterator[str]:
 
 
 def _listed_lines(values: list[Any], path: str) -> Iterator[str]:
-    """Yields the lines for a list: short values share one line, nested values have lines of their own."""
+    """Yields the lines for a list. Short values share one line; nested values are on separate lines."""
     if all(not isinstance(inner, dict | list) and len(str(inner)) <= _SHORT for inner in values):
         if text := ", ".join(filter(None, map(_scalar, values))):
             yield f"{path}: {text}" if path else text
@@ -152,7 +152,7 @@ _PROSE = re.compile(
 
 
 def _elements(root: etree._Element) -> Iterator[str]:
-    """Yields a line for each element: its name, attributes and text. Elements inside a sentence stay part of it."""
+    """Yields a line for each element, with its name, attributes and text. Elements inside a sentence are not separated."""
     done: set[etree._Element] = set()
     for element in root.iter():
         if not isinstance(element.tag, str) or element in done:
