@@ -1,6 +1,6 @@
 """Splits text into search terms. Indexed texts, questions and answers to verify are all split in the same way.
 
-Words are converted to lower case, stripped of accents and stemmed; function words are dropped. Text in scripts without
+Words are case-folded, stripped of accents and stemmed; function words are dropped. Text in scripts without
 spaces becomes overlapping pairs of characters.
 """
 
