@@ -212,9 +212,9 @@ class SearchResult:
     """The result of a search.
 
     Attributes:
-        hits: Best first.
-        timings_ms: Stage → milliseconds.
-        notice: What the reader must know; empty if all went well.
+        hits: The passages found, best first.
+        timings_ms: Time spent in each stage, milliseconds.
+        notice: A warning to show to the user; empty if there were no problems.
     """
 
     hits: tuple[Hit, ...]
@@ -272,8 +272,8 @@ class Answer:
     Attributes:
         evidence: How well the documents answer the question, in [0, 1]; extraction abstains below a threshold.
         model: "extraction", or the name of the model that wrote the answer.
-        notice: What the reader should know, such as why the answer is degraded or incomplete; may be empty.
-        timings_ms: Stage → milliseconds.
+        notice: A message to show to the user, for example why the answer is incomplete; may be empty.
+        timings_ms: Time spent in each stage, milliseconds.
         usage: Token counts reported by the model, kind → count; empty for extraction.
         searched: The rewritten question that was searched for, if the question was a follow-up; otherwise empty.
         read: The answer is based on the first `read` hits; the other hits did not fit.

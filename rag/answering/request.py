@@ -58,7 +58,7 @@ class Evidence:
 
     @property
     def notice(self) -> str:
-        """What the reader must know about the search; empty if there were no problems."""
+        """A warning about the search to show to the user; empty if there were no problems."""
         return self.parts[0][1].notice
 
     @property

@@ -34,9 +34,9 @@ class CitationTrace:
 
     Attributes:
         state: "unchanged"; "moved", if it is now elsewhere in the document; "changed"; or "deleted".
-        start: Start of the quotation, or of its changed version, in the current text; `end` is one past its last character.
-            Both are 0 if neither was found.
-        now: The current text between `start` and `end`; empty if nothing was found.
+        start: Start of the quotation, or of its changed version, in the current text; 0 if there is no match.
+        end: Its exclusive end; 0 if there is no match.
+        now: The current text between `start` and `end`; empty if there is no match.
     """
 
     state: State
