@@ -40,7 +40,8 @@ def doctor(
 def reindex(context: typer.Context, as_json: Json = False) -> None:
     """Re-split and re-embed all documents with the current settings, without downtime.
 
-    The previous version is kept until you run `rag compact`. Until then, reindexing with the old settings switches back immediately.
+    The previous version is kept until you run `rag compact`. Until then, reindexing with the old settings switches back
+    immediately.
     """
     session = session_of(context)
     with session.library() as library, session.import_progress() as progress:
