@@ -649,7 +649,7 @@ class Library:
         return next(event.answer for event in events if isinstance(event, AnswerDone))
 
     def _threshold(self) -> float:
-        """Returns the abstention threshold: from the settings, else tuned for this index, else the default."""
+        """Returns the abstention threshold: that in the settings, else the one tuned for this index, else the default."""
         if self.settings.evidence != Settings().evidence or not self._catalog.meta.get("calibration"):
             return self.settings.evidence
         tuned = self.evaluations.load_calibration()

@@ -129,7 +129,7 @@ def sample_passages(part: Hit, characters: int) -> list[Hit]:
 
     Args:
         part: The document's text, as one hit.
-        characters: Approximate number of code points in all passages together.
+        characters: Approximate number of code points in all passages combined.
     """
     spans = sentences(part.text)
     passages: list[tuple[int, int]] = []

@@ -186,7 +186,7 @@ class Answerer:
 
 
 def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
-    """Returns searches as (query, number of passages). A comparison has one search per side; a list needs more passages."""
+    """Returns searches as (query, number of passages): one per side for a comparison, more passages for a list."""
     both = compared_sides(question) if intent == "comparison" else None
     if both:
         return [(side, -(-k // 2)) for side in both]

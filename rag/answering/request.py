@@ -17,7 +17,7 @@ class Request:
     """A question, as rag understood it.
 
     Attributes:
-        standalone: The question rewritten to stand alone; equal to `question` if it already does.
+        standalone: The question rewritten to stand alone; the same as `question` if that already stands alone.
         started: When the question was asked, as a value of time.perf_counter.
     """
 

@@ -87,12 +87,12 @@ class EndpointEmbedder:
             vectors = asyncio.run_coroutine_threadsafe(request, self._loop).result()
         except openai.AuthenticationError:
             raise EmbedderError(
-                f"{self._host} rejected the API key", "check OPENAI_API_KEY, or use the shipped embedder"
+                f"{self._host} rejected the API key", "check OPENAI_API_KEY, or use the built-in embedder"
             ) from None
         except (TimeoutError, openai.APITimeoutError):
             raise EmbedderError(
                 f"{self._host} sent no embeddings within {limit_s * tries:g} s",
-                "use a faster server, or the shipped embedder",
+                "use a faster server, or the built-in embedder",
             ) from None
         except Exception as error:  # a server may send a reply in any form; the error may contain the key
             raise EmbedderError(

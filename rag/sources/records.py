@@ -28,7 +28,7 @@ class FoundFile:
         path: Path from which to read the file.
         size: Size in bytes.
         mtime_ns: Time of the last change to its content, in nanoseconds since 1970.
-        ctime_ns: Time of the last change to its directory entry, in nanoseconds since 1970.
+        ctime_ns: Time of the last change to the file's metadata (inode), in nanoseconds since 1970.
         problem: Why the file cannot be read; empty if there is no known problem.
     """
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 _UNSUPPORTED = (
-    "{what} in {language}, but the shipped embedder was made for English, so passages are found more by their wording than"
+    "{what} in {language}, but the built-in embedder was made for English, so passages are found more by their wording than"
     " by their meaning. To use both, set embedder to a multilingual model, 'openai:<model>', then run `rag reindex`."
 )
 

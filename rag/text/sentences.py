@@ -75,7 +75,7 @@ def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> No
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits a text at line breaks that end a sentence even without a full stop."""
+    """Splits a text at line breaks that mark the end of a sentence, even where there is no full stop."""
     begin, line, widest = start, start, 0
     for match in _LINE_BREAK.finditer(text, start, end):
         length = match.start() - line

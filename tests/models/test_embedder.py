@@ -1,4 +1,4 @@
-"""The shipped embedder: the files are those that were built, and vectors do not depend on company."""
+"""The built-in embedder: the files are those that were built, and vectors do not depend on company."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_an_english_question_loads_nothing() -> None:
     ],
 )
 def test_what_is_said(question: str, documents: list[str], said: str) -> None:
-    """Where the shipped embedder serves badly, with the remedy; else nothing."""
+    """Where the built-in embedder serves badly, with the remedy; else nothing."""
     told = language_notice(question, documents, frozenset({"en"}), ())
 
     assert told.startswith(said)
@@ -129,7 +129,7 @@ def test_the_language_is_stored(library: Library) -> None:
 
 
 def test_the_answer_says_so(library: Library) -> None:
-    """A question and documents in a language that the shipped embedder does not know; one that it knows."""
+    """A question and documents in a language that the built-in embedder does not know; one that it knows."""
     answer = library.ask("机舱什么时候失火？", filters=Filter(sources=("zh",)))
     assert "are in Chinese" in answer.notice
 

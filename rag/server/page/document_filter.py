@@ -58,7 +58,10 @@ class DocumentFilter:
             component.change(self.label, self.inputs, self._panel, **QUIET)
 
     def refresh(self, sources: object, fields: object) -> Updates:
-        """Returns the current choices. Deselects values that no longer exist, because Gradio would reject the questions."""
+        """Returns the current choices, and deselects values that no longer exist.
+
+        If they stayed selected, Gradio would reject the user's next question.
+        """
         return {
             self._sources: _dropdown(self._source_choices(), sources, accepts_others=True),
             self._fields: _dropdown(self._field_choices(), fields, accepts_others=False),

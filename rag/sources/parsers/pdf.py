@@ -124,7 +124,7 @@ def boxes(data: bytes, anchors: Sequence[Anchor], start: int, end: int) -> list[
 
     Returns:
         (page number, box) for each line, with pages counted from 1. Pages recognised by OCR are left out, because their
-        lines are pictures without characters.
+        lines are only images, without character positions.
 
     Raises:
         ReadError: The file cannot be parsed.
