@@ -1,6 +1,6 @@
 """Manages the account that users must log in to if other machines can reach the web interface.
 
-Each index has at most one account, stored in its own file in the index folder. The file contains a salted hash of the
+Each index has at most one account, which is stored in a file in the index folder. The file contains a salted hash of the
 password, not the password itself.
 """
 
@@ -19,7 +19,8 @@ from rag.errors import SettingsError, StorageError
 FILE = "account.json"
 _MAX_NAME = 100  # characters
 _MIN_PASSWORD, _MAX_PASSWORD = 10, 1_000  # characters
-# The parameters of scrypt (RFC 7914), among those that OWASP recommends. Each password check takes 64 MB and 0.15 s.
+# Parameters for scrypt (RFC 7914), chosen from the sets that OWASP recommends. Each password check uses 64 MB of memory
+# and takes 0.15 s.
 _N, _R, _P = 2**16, 8, 2
 
 
@@ -32,13 +33,13 @@ class Account:
     hash: bytes
 
     def verify(self, user: str, password: str) -> bool:
-        """Returns whether the username and password are correct. Takes the same time no matter which of them is wrong."""
+        """Returns whether the username and password are correct. The time it takes does not reveal which one is wrong."""
         is_password = hmac.compare_digest(_scrypt(password[:_MAX_PASSWORD], self.salt), self.hash)
         return hmac.compare_digest(user.encode(), self.user.encode()) and is_password
 
 
 def create(folder: Path, user: str, password: str) -> None:
-    """Creates an index's account, or replaces the existing one.
+    """Creates the account for an index, replacing any existing account.
 
     Args:
         folder: The index folder.
@@ -46,8 +47,8 @@ def create(folder: Path, user: str, password: str) -> None:
         password: The password, 10 to 1,000 characters.
 
     Raises:
-        SettingsError: The name is empty or not printable, or the password is too short or too long.
-        StorageError: The account's file cannot be written.
+        SettingsError: The username is empty, too long or not printable, or the password is too short or too long.
+        StorageError: The account file cannot be written.
     """
     if not user.strip() or not user.isprintable() or len(user) > _MAX_NAME:
         raise SettingsError(
@@ -76,10 +77,10 @@ def create(folder: Path, user: str, password: str) -> None:
 
 
 def load(folder: Path) -> Account | None:
-    """Returns the account of the index in a folder; None if the index has no account.
+    """Returns the account for the index in a folder; None if the index has no account.
 
     Raises:
-        SettingsError: The account's file cannot be read or is damaged.
+        SettingsError: The account file cannot be read or is damaged.
     """
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""Creates the server application, with its routes and login, and runs the server.
+"""Creates the server application, including its routes and login, and runs the server.
 
-The application uses FastAPI. It contains the Gradio page and is wrapped in the security middleware. Only this module uses
-uvicorn and, apart from type hints, fastapi. If the index has no account, the server refuses to listen on addresses that
-other machines can reach.
+The application uses FastAPI. It contains the Gradio page and is wrapped in the security middleware. No other module uses
+uvicorn, and other modules use fastapi only in type hints. If the index has no account, the server refuses to listen on
+addresses that other machines can reach.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from rag.sources.watching import folder_changes
 
 _log = logging.getLogger(__name__)
 
-_LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # per client: this many at first, then one attempt per interval
-_ALL_LOGIN_ATTEMPTS = 60  # from all clients together: this many at first, then one attempt per second
+_LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # per client: this many attempts at first, then one per interval
+_ALL_LOGIN_ATTEMPTS = 60  # from all clients together: this many attempts at first, then one per second
 
 
 def serve(
@@ -139,7 +139,7 @@ def create_app(
 
     Args:
         library: The library that answers questions.
-        uploads: A folder that only this process uses; uploaded files are stored there until they have been added.
+        uploads: A folder that only this process uses; uploaded files are stored there until they are in the library.
         first_sync: An event that is set once the library's folder has been synced.
         account: The account that users must log in to; None if no login is required.
         host_names: Host names to accept in addition to this machine's own.
@@ -152,12 +152,12 @@ def create_app(
 
     @server.get("/documents/{document_id}")
     def document(document_id: int, marked: str = "") -> fastapi.Response:
-        """Serves the whole text of a document with the given spans highlighted, such as "12-30,55-80"."""
+        """Serves a document's whole text and highlights the given spans of characters, such as "12-30,55-80"."""
         return _html(static_pages.document_page(library.document_by_id(document_id), _spans(marked)))
 
     @server.get("/documents/{document_id}/pages/{page}")
     def page_image(document_id: int, page: int, marked: str = "") -> fastapi.Response:
-        """Serves an image of a PDF page in which the lines that contain the given spans are highlighted."""
+        """Serves an image of a PDF page and highlights the lines that contain the given spans."""
         image = library.page_image(document_id, page, _spans(marked))
         return fastapi.Response(image, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
@@ -255,7 +255,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _keep_in_sync(library: Library, stopping: threading.Event, first_sync: threading.Event) -> None:
-    """Syncs the library with its folder while the server runs. Also prepares the library for the first question."""
+    """Syncs the library with its folder while the server runs. Also loads what the first question will need."""
     last_error = ""
 
     def attempt(work: Callable[[], object]) -> None:

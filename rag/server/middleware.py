@@ -1,7 +1,7 @@
 """Protects the server by checking every request and adding security headers to every response.
 
-Documents and model output may contain malicious markup. The first defence against it is `escaped` in
-`rag.server.page.views.markup`, and the second is the content security policy in this module.
+Documents and model output may contain malicious markup. The first line of defence is the function `escaped` in
+`rag.server.page.views.markup`; the second is the content security policy in this module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rag.server.sessions import Sessions
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rag-session"
 LOGIN = "/login"
-# Served without login: the login form, and the path that a page polls after it has lost its connection.
+# Served without login: the login form, and the path that a page polls after losing its connection.
 _PUBLIC = (LOGIN, "/gradio_api/app_id")
 _MAX_BODY_BYTES = 8_000_000  # per request; the largest requests contain a whole conversation from the browser's storage
 _MAX_UPLOAD_BYTES = 600_000_000  # per upload
@@ -43,16 +43,17 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-# The paths that the page needs. Gradio's other paths are blocked; some give access to files or to other users' data.
+# The paths that the page needs. Gradio's other paths are blocked; some expose files or other users' data.
 _ALLOWED_PATHS = re.compile(
     r"/(?:theme\.css|favicon\.ico|config|login|logout)?"
     r"|/(?:assets|static|svelte)/[A-Za-z0-9_./~@+-]{0,200}"
     r"|/gradio_api/(?:queue/(?:join|data)|heartbeat/[a-z0-9]+|cancel|reset|upload|upload_progress|startup-events|app_id)/?"
     r"|/documents/[0-9]{1,18}(?:/pages/[0-9]{1,6})?|/runs/[0-9]{1,18}"
 )
-# A browser first loads about a hundred files, and later only a few. Behind a proxy, all clients may look like one client.
+# The rate limit per client. A browser loads about a hundred files at first and only a few later. All clients behind the
+# same proxy may look like one client.
 _BURST, _PER_SECOND = 600, 60
-_MAX_JOINING = 64  # questions waiting to enter Gradio's queue; even rejecting one takes Gradio 2 ms
+_MAX_JOINING = 64  # limit on questions waiting to enter Gradio's queue; even rejecting a question takes Gradio 2 ms
 _RETRY_AFTER_S = 2  # how long a client should wait before it tries again when the queue is full
 
 Message = MutableMapping[str, Any]
@@ -64,8 +65,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 class SecurityMiddleware:
     """Adds security headers to every response, and rejects requests that should not reach the application.
 
-    Rejects requests that are for another host or an unknown path, come from another site, lack a login, are too large, or
-    are too frequent.
+    A request is rejected if it is addressed to another host or an unknown path, comes from another website, requires a
+    login but has no valid session, is too large, or exceeds the client's rate limit.
 
     Args:
         app: The application behind the middleware.
@@ -141,7 +142,7 @@ class SecurityMiddleware:
             return False
         if name in self._host_names:
             return True
-        # DNS rebinding needs a host name, so if login is required, any IP address is accepted as the host.
+        # DNS rebinding works only with a host name, so if login is required, any IP address is accepted as the host.
         return self._sessions is not None and _is_address(name)
 
 
@@ -152,7 +153,7 @@ def machine_names() -> list[str]:
 
 
 def session_token(headers: Mapping[str, str]) -> str:
-    """Returns the session token from a request's cookies; empty if they contain none.
+    """Returns the session token from a request's cookies; empty if no cookie contains a token.
 
     Args:
         headers: The request's headers, with names in lower case.
@@ -206,7 +207,7 @@ async def _reject(send: Send, rejection: _Rejection) -> None:
 
 
 def _with_headers(send: Send) -> Send:
-    """Adds the security headers to a response, and a Retry-After header if Gradio reports a full queue (status 503)."""
+    """Adds the security headers to a response, and a Retry-After header if Gradio's queue is full (status 503)."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Limits how often each client may do something, using one token bucket per client."""
+"""Limits how often each client may make requests, using one token bucket per client."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class RateLimiter:
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._per_second, self._clock = burst, per_second, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client → (tokens, time of the count)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client → (tokens left, time when counted)
         self._lock = threading.Lock()
 
     def wait_s(self, client: str) -> float:
-        """Counts a request and returns 0 if the client may make it now; otherwise, returns the waiting time in seconds."""
+        """If the client may make a request now, counts it and returns 0; otherwise, returns the waiting time in seconds."""
         with self._lock:
             now = self._clock()
             tokens, then = self._buckets.pop(client, (self._burst, now))

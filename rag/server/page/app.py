@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _HERE = Path(__file__).parent
-_POLL_DOCUMENTS_S, _POLL_S = 2, 10  # how often a page checks for changes: on the Documents tab, on other tabs
-_MAX_WAITING_QUESTIONS = 64  # when this many are waiting, new questions are rejected
+_POLL_DOCUMENTS_S, _POLL_S = 2, 10  # seconds between checks for changes: on the Documents tab, on other tabs
+_MAX_WAITING_QUESTIONS = 64  # when this many questions are waiting, new ones are rejected
 
 
 def mount(
     server: FastAPI, library: Library, uploads: Path, first_sync: threading.Event | None = None, user: str = ""
 ) -> None:
-    """Mounts a library's page at the root of a server.
+    """Mounts the page for a library at the root of a server.
 
     Args:
-        server: The server.
+        server: The FastAPI application to which the page is added.
         library: The library that answers questions.
-        uploads: A folder that only this process uses; uploaded files are stored there until they have been added.
+        uploads: A folder that only this process uses; uploaded files are stored there until they are in the library.
         first_sync: An event that is set once the library's folder has been synced.
-        user: The user who must log in; empty if no login is required.
+        user: The name of the user who must log in; empty if no login is required.
     """
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # every user of this machine can read Gradio's default folder
     gr.mount_gradio_app(
@@ -55,14 +55,14 @@ def mount(
 
 
 def build(library: Library, uploads: Path, first_sync: threading.Event | None = None, user: str = "") -> gr.Blocks:
-    """Returns a library's page.
+    """Returns the page for a library.
 
     Args:
         library: The library that answers questions.
         uploads: The folder in which uploaded files are stored.
-        first_sync: An event that is set once the library's folder has been synced. Until then, a question waits for a short
-            time if the library is still empty.
-        user: The logged-in user; empty if no login is required.
+        first_sync: An event that is set once the library's folder has been synced. Until then, a question that is
+            asked while the library is empty waits briefly for the first documents.
+        user: The name of the logged-in user; empty if no login is required.
     """
 
     def header() -> str:
@@ -95,7 +95,7 @@ def build(library: Library, uploads: Path, first_sync: threading.Event | None = 
 
 
 def _theme() -> gr.themes.Base:
-    """Returns a theme with system fonts and a single accent colour, which loads nothing from the network."""
+    """Returns a theme with system fonts and a single accent colour. It loads nothing from the network."""
     return gr.themes.Base(
         primary_hue="slate",
         neutral_hue="gray",

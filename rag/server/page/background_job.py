@@ -19,7 +19,7 @@ class BackgroundJob:
     """A task that runs in its own thread.
 
     Attributes:
-        outcome: The markup that the task returned, or its error as markup; empty until the task has ended.
+        outcome: The markup that the task returned or, if it failed, markup that shows the error; empty until the task ends.
 
     Example:
         >>> job = BackgroundJob(lambda: "done")
@@ -34,7 +34,7 @@ class BackgroundJob:
         self._thread.start()
 
     def polls(self) -> Iterator[None]:
-        """Yields at short intervals until the task has ended."""
+        """Yields None at short intervals until the task has ended."""
         first_polls = iter(_FIRST_POLLS_S)
         while self._thread.is_alive():
             self._thread.join(next(first_polls, _POLL_S))
@@ -53,5 +53,5 @@ class BackgroundJob:
 
 
 def internal_error(error: Exception) -> str:
-    """Returns the message for an error that is a bug in rag."""
+    """Returns the message to show for an error that was caused by a bug in rag."""
     return f"Internal error: {type(error).__name__}. See the server log for details, and please report this error."

@@ -36,26 +36,26 @@ _log = logging.getLogger(__name__)
 
 CONCURRENT_QUESTIONS = 20  # how many questions are answered at the same time; further questions wait
 _FIRST_DOCUMENTS_S = 10.0  # how long a question waits for the first documents if the library is empty
-_REDRAW_S = 0.08  # minimum time between updates of an answer; a browser takes about 20 ms to draw each
+_REDRAW_S = 0.08  # minimum time between updates of an answer; a browser takes about 20 ms to draw an update
 
 ChatMessages = list[dict[str, str]]
 
 
 class ChatTab:
-    """The tab's components and event handlers. Construct it within a `gr.Blocks`.
+    """The tab's components and event handlers. Must be constructed inside a `gr.Blocks` context.
 
     Args:
         library: The library that answers questions.
-        first_sync: An event that is set once the library's folder has been synced. Until then, a question waits for a short
-            time if the library is still empty.
+        first_sync: An event that is set once the library's folder has been synced. Until then, a question that is
+            asked while the library is empty waits briefly for the first documents.
     """
 
     def __init__(self, library: Library, first_sync: threading.Event | None = None) -> None:
         self._library = library
         self._first_sync = first_sync
-        self._editing = gr.State(0)  # the number of the exchange being edited; 0 if none is
+        self._editing = gr.State(0)  # the number of the exchange being edited; 0 if no exchange is being edited
         self._sources = gr.State([])  # the source panel's markup for each answer, newest first
-        self._unfinished = gr.State(None)  # the exchange being answered; None if none is
+        self._unfinished = gr.State(None)  # the exchange being answered; None if no question is being answered
         with gr.Row(elem_id="room"):
             self._conversations = ConversationList(f"rag-talks-{_digest(str(library.folder.resolve()))}")
             with gr.Column(scale=5, elem_id="conversation"):
@@ -103,7 +103,7 @@ class ChatTab:
         """Connects the components to their event handlers.
 
         Args:
-            version: The most recent version of the library that this page has seen.
+            version: State that holds the latest version of the library that this page has seen.
         """
         conversation = self._conversations.conversation
         outputs = [
@@ -120,7 +120,7 @@ class ChatTab:
             **limits,
         )
         retrying = self._retry_command.change(self.retry, [self._retry_command, *context], outputs, **limits)
-        # `stop` runs in a second event, because the text is complete only once the first event has ended the answer.
+        # `stop` runs in a second event, because the text is final only once the first event has cancelled the answer.
         self._stop.click(None, cancels=[asking, retrying], api_visibility="private").then(
             self.stop, [self._unfinished, conversation, self._sources], outputs, **QUIET
         )
@@ -133,14 +133,15 @@ class ChatTab:
     def ask(
         self, question: str, editing: int, conversation: Conversation, sources: list[str], *filter_inputs: Any
     ) -> Iterator[Updates]:
-        """Answers a question. Yields the answer while it is being written, and finally with its citations checked.
+        """Answers a question. Yields the answer while it is being written and, finally, with its citations checked.
 
         Args:
             question: The question.
-            editing: The number of the exchange that the question replaces, together with all later exchanges; 0 if none.
+            editing: The number of the exchange whose question was edited, which is removed with all later exchanges; 0 if
+                the question is a new one.
             conversation: The conversation so far.
             sources: The source panel's markup for each answer in the conversation, newest first.
-            filter_inputs: The values of the components of the document filter.
+            filter_inputs: The values of the document filter's components.
         """
         if not question.strip():
             return
@@ -163,7 +164,7 @@ class ChatTab:
         }
         try:
             filters = self._filter.filters(*filter_inputs)
-            # `closing` ensures that the model stops when the visitor leaves the page.
+            # `closing` ensures that the model stops writing when the visitor leaves the page.
             with contextlib.closing(self._stream(question, conversation, filters)) as drawings:
                 for drawing in drawings:
                     if isinstance(drawing, Answer):
@@ -212,21 +213,22 @@ class ChatTab:
                 else:
                     text += event.text
                     markup = answer_view.partial_answer_markup(text) if text else markup
-                # A model needs time to answer, so show its sources first. Quotations follow immediately, so draw only once.
+                # A model takes time to answer, so show the sources first. Without a model, the answer follows immediately,
+                # so draw only once.
                 is_pause = isinstance(event, SourcesFound) and self._library.chat_model is not None
                 if is_pause or time.monotonic() - last_s > _REDRAW_S:
                     yield markup, text
                     last_s = time.monotonic()
 
     def _wait_for_documents(self) -> None:
-        """Waits for a short time until the first documents have been added, if the library is still empty."""
+        """If the library is empty, waits a short time for the first documents to be added."""
         until_s = time.monotonic() + _FIRST_DOCUMENTS_S
         while self._first_sync is not None and self._library.is_empty() and time.monotonic() < until_s:
             if self._first_sync.wait(0.1):
                 return
 
     def retry(self, command: str, conversation: Conversation, sources: list[str], *filter_inputs: Any) -> Iterator[Updates]:
-        """Answers the question in an exchange again (command "retry 2"), and removes all later exchanges."""
+        """Answers an exchange's question again (command "retry 2"), and removes all later exchanges."""
         _, turn = parse_command(command)
         if 1 <= turn <= len(conversation.exchanges):
             yield from self.ask(conversation.exchanges[turn - 1].question, turn, conversation, sources, *filter_inputs)
@@ -250,18 +252,18 @@ class ChatTab:
         return {self._conversations.script_message: copied if action == "copy" else gr.skip()}
 
     def stop(self, unfinished: Exchange | None, conversation: Conversation, sources: list[str]) -> Updates:
-        """Ends an answer after Stop was pressed. Its text so far stays in the conversation, marked as unchecked."""
+        """Ends an answer after the user has pressed Stop. Its text so far stays in the conversation, marked as unchecked."""
         if unfinished is None:
             return self._buttons(is_answering=False)
         return self._finished(unfinished, conversation, sources)
 
     def show(self, conversation: Conversation, editing: int) -> Updates:
-        """Shows a stored or new conversation, with the current state of its sources.
+        """Shows a stored or new conversation next to the current versions of its sources.
 
         Args:
             conversation: The conversation.
-            editing: The number of the exchange that was being edited; 0 if none. If an exchange was being edited, the
-                question box is cleared; otherwise, its text is kept.
+            editing: The number of the exchange that was being edited; 0 if no question was being edited. If it is not 0,
+                the question box is cleared.
         """
         return {
             **self._conversation(conversation, source_panel.conversation_sources(self._library, conversation)),
@@ -273,11 +275,11 @@ class ChatTab:
         }
 
     def refresh(self) -> Updates:
-        """Returns the placeholder and the example questions for the current documents."""
+        """Returns the updates that adapt the placeholder and the example questions to the current documents."""
         return {self._chat: gr.Chatbot(placeholder=self._placeholder()), self._examples: self._examples_markup()}
 
     def _examples_markup(self) -> str:
-        """Returns example questions about the documents or, if there are no documents, the first steps."""
+        """Returns example questions about the documents or, if there are no documents, buttons for adding some."""
         first = next((info for info in self._library.documents() if info.state != "failed"), None)
         if first is None:
             return answer_view.FIRST_STEPS

@@ -22,7 +22,7 @@ ShowConversation = Callable[[Conversation, int], Updates]
 
 
 class ConversationList:
-    """The left column of the Ask tab. Construct it within a `gr.Blocks`.
+    """The left column of the Ask tab. Must be constructed inside a `gr.Blocks` context.
 
     Args:
         key: Prefix for the keys in the browser's storage; each library has its own prefix.
@@ -59,8 +59,8 @@ class ConversationList:
 
         Args:
             conversation: The conversation to show.
-            store: A conversation that the browser should store.
-            delete: The id of a conversation that the browser should delete.
+            store: A conversation that the browser should store; None if nothing needs to be stored.
+            delete: The id of a conversation that the browser should delete; empty if nothing needs to be deleted.
         """
         stored = conversations.to_json(store) if store else None
         return {
@@ -82,8 +82,8 @@ class ConversationList:
         Args:
             outputs: The Ask tab's components, including those of this list.
             show: Function that returns the Ask tab's updates for showing a conversation.
-            editing: State with the number of the exchange whose question is being edited; 0 if there is none.
-            unfinished: State with the exchange that is being answered; None if there is none.
+            editing: State that holds the number of the exchange whose question is being edited; 0 if no question is.
+            unfinished: State that holds the exchange that is being answered; None if no question is being answered.
             answering: The events that answer questions; switching to another conversation cancels them.
         """
 
@@ -94,13 +94,13 @@ class ConversationList:
             return switch(Conversation("", ""), editing, with_unfinished(conversation, unfinished))
 
         def open_stored(command: str, conversation: Conversation, unfinished: Exchange | None, editing: int) -> Updates:
-            # If the command contains no valid conversation, the current one stays open, but its answer still ends.
+            # If the command contains no valid conversation, the current one stays open, but its answer is still stopped.
             chosen = conversations.from_text(command.rpartition(" ")[0]) or conversation
             left = with_unfinished(conversation, unfinished)
             return switch(left if left and left.id == chosen.id else chosen, editing, left)
 
         def with_unfinished(conversation: Conversation, unfinished: Exchange | None) -> Conversation | None:
-            # Without an unfinished answer, do not store the conversation again: that would move it in the list.
+            # If there is no unfinished answer, do not store the conversation again: storing it would move it in the list.
             return conversation.with_exchange(unfinished) if unfinished else None
 
         def delete_open(conversation: Conversation, editing: int) -> Updates:

@@ -1,4 +1,4 @@
-"""The document filter below the question box, for choosing documents, metadata fields and a date range."""
+"""The document filter below the question box, which limits the search to certain documents, metadata or dates."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rag.server.page.gradio_options import QUIET, Updates
 from rag.server.page.views import document_table
 
 _NO_FILTER = "Search all documents"
-_MAX_CHOICES = 1_000  # number of documents to choose from; all are sent to every open page whenever the library changes
+_MAX_CHOICES = 1_000  # maximum number of documents listed; every open page receives the list whenever the library changes
 
 
 class DocumentFilter:
-    """A collapsible panel with the filter's components. Construct it within a `gr.Blocks`."""
+    """A collapsible panel with the filter's components. Must be constructed inside a `gr.Blocks` context."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -41,14 +41,14 @@ class DocumentFilter:
 
     @property
     def inputs(self) -> list[Any]:
-        """The components whose values are the arguments of `filters`."""
+        """The components whose values are passed to `filters`."""
         return [self._sources, self._fields, self._since, self._until]
 
     def wire(self, version: gr.State) -> None:
         """Connects the components to their event handlers.
 
         Args:
-            version: The most recent version of the library that this page has seen. When the version changes,
+            version: State that holds the latest version of the library that this page has seen. When the version changes,
                 the choices are updated.
         """
         dropdowns = [self._sources, self._fields]
@@ -60,7 +60,7 @@ class DocumentFilter:
     def refresh(self, sources: object, fields: object) -> Updates:
         """Returns the current choices, and deselects values that no longer exist.
 
-        If they stayed selected, Gradio would reject the user's next question.
+        If such values stayed selected, Gradio would reject the user's next question.
         """
         return {
             self._sources: _dropdown(self._source_choices(), sources, accepts_others=True),
@@ -99,7 +99,7 @@ class DocumentFilter:
 
 
 def one_value_per_field(choices: Sequence[str]) -> list[str]:
-    """Returns the choices, keeping only the last value for each field, because a document has one value per field.
+    """Returns the choices with only the last value for each field, because each document has one value per field.
 
     Example:
         >>> one_value_per_field(['["author", "A"]', '["kind", "x"]', '["author", "B"]'])
@@ -109,12 +109,12 @@ def one_value_per_field(choices: Sequence[str]) -> list[str]:
 
 
 def _dropdown(choices: list[tuple[str, str]], chosen: object, *, accepts_others: bool) -> Any:
-    """Returns a dropdown with new choices, in which selected values stay selected if they are still valid.
+    """Returns a dropdown with new choices. Selected values stay selected if they are still valid.
 
     Args:
         choices: The new choices as (label, value) pairs.
         chosen: The selected values. They should be a list, but the browser may have sent anything.
-        accepts_others: Whether values other than the choices are valid.
+        accepts_others: Whether values that are not among the choices are valid.
     """
     offered = {value for _, value in choices}
     values = chosen if isinstance(chosen, list) else []

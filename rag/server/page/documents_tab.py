@@ -27,7 +27,7 @@ Import = Callable[[OnProgress], SyncReport]
 
 
 class DocumentsTab:
-    """The tab's components and event handlers. Construct it within a `gr.Blocks`.
+    """The tab's components and event handlers. Must be constructed inside a `gr.Blocks` context.
 
     Args:
         library: The library whose documents are shown.
@@ -35,7 +35,7 @@ class DocumentsTab:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._row_names = gr.State([])  # the names of the documents in the table, row by row
+        self._row_names = gr.State([])  # the names of the documents in the table, in row order
         self._to_delete = gr.State("")  # the document that will be deleted if the user confirms; empty if there is none
         self._count = gr.State(0)  # the number of changes made in this tab
         self._build_inputs()
@@ -80,14 +80,14 @@ class DocumentsTab:
 
     @property
     def changed(self) -> Any:
-        """The event that is triggered after every change to documents that was made in this tab."""
+        """The event that is triggered whenever documents have been changed in this tab."""
         return self._count.change
 
     def wire(self, version: gr.State) -> None:
         """Connects the components to their event handlers.
 
         Args:
-            version: The most recent version of the library that this page has seen. When the version changes,
+            version: State that holds the latest version of the library that this page has seen. When the version changes,
                 the table is refreshed.
         """
         for event in (version.change, self._query.change, self._order.change):
@@ -151,7 +151,7 @@ class DocumentsTab:
         yield from self._import(_SAMPLE.name, lambda on_progress: self._add_file(_SAMPLE, on_progress))
 
     def read_again(self, command: str, row_names: Sequence[str]) -> Iterator[Any]:
-        """Reloads the document in a row (command "reread 3"); yields markup that shows the progress and the outcome."""
+        """Reloads the document in a table row (command "reread 3"); yields markup with the progress and the outcome."""
         action, n = parse_command(command)
         if action != "reread" or not 0 <= n < len(row_names):
             yield gr.skip()
@@ -160,7 +160,7 @@ class DocumentsTab:
         yield from self._import(name, lambda on_progress: self._library.reload(name, on_progress=on_progress))
 
     def confirm_deletion(self, command: str, row_names: Sequence[str]) -> Updates:
-        """Asks for confirmation before the document in a row is deleted (command "delete 3")."""
+        """Asks for confirmation before the document in a table row is deleted (command "delete 3")."""
         action, n = parse_command(command)
         if action != "delete" or not 0 <= n < len(row_names):
             return {self._to_delete: ""}

@@ -21,7 +21,7 @@ _MAX_SETS = 200
 
 
 class EvaluationTab:
-    """The tab's components and event handlers. Construct it within a `gr.Blocks`.
+    """The tab's components and event handlers. Must be constructed inside a `gr.Blocks` context.
 
     Args:
         library: The library to evaluate.
@@ -56,7 +56,7 @@ class EvaluationTab:
         self._compare.click(self.compare, [self._first, self._second], self._comparison, **QUIET)
 
     def run(self, set_name: str | None, set_file: str | None) -> Iterator[str]:
-        """Runs a test set. Yields its progress and finally its result as markup. Closing the iterator cancels the run."""
+        """Runs a test set. Yields its progress and, finally, its result as markup. Closing the iterator cancels the run."""
         path = Path(set_file) if set_file else self._sets().get(set_name or "")
         if path is None:
             yield note_markup(
@@ -92,7 +92,7 @@ class EvaluationTab:
         return f'<p><a class="open" href="/runs/{int(first)}?with={int(second)}" target="_blank">{label}</a></p>'
 
     def refresh(self) -> Updates:
-        """Returns the current test sets and runs."""
+        """Returns the updates that list the current test sets and runs in the dropdowns."""
         runs = self._runs()
         return {
             self._set_name: gr.Dropdown(choices=list(self._sets())),
@@ -103,7 +103,7 @@ class EvaluationTab:
         return evaluation_view.run_choices(self._library.evaluations.list_runs())
 
     def _sets(self) -> dict[str, Path]:
-        """Returns test sets by name: those in the folder, and the set of questions whose answers were rated as wrong."""
+        """Returns test sets by name: those in the folder, and the questions whose answers users rated as wrong."""
         files = sorted(file for file in self._folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())[:_MAX_SETS]
         feedback = self._library.folder / FEEDBACK_FILE
         sets = {file.name: file for file in files}

@@ -18,7 +18,7 @@ from rag.server.page.views.markup import escaped
 
 
 class FeedbackForm:
-    """A form that opens below the question box. Construct it within a `gr.Blocks`."""
+    """A form that opens below the question box. Must be constructed inside a `gr.Blocks` context."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -53,8 +53,8 @@ class FeedbackForm:
         """Connects the components to their event handlers.
 
         Args:
-            conversation: The open conversation.
-            note: The component in which the outcome is shown.
+            conversation: State that holds the open conversation.
+            note: The component that shows the outcome.
         """
 
         def save(turn: int, conversation: Conversation, expected: str, passage: str) -> Updates:
@@ -67,7 +67,7 @@ class FeedbackForm:
         self._cancel.click(lambda: gr.Column(visible=False), None, self._form, **QUIET)
 
     def save(self, turn: int, conversation: Conversation, expected: str, passage: str) -> tuple[bool, str]:
-        """Saves an exchange as a row in a test set.
+        """Saves an exchange as a row in the test set of questions whose answers were rated as wrong.
 
         Args:
             turn: The number of the exchange, starting at 1; if there is no such exchange, nothing is saved.
@@ -76,7 +76,7 @@ class FeedbackForm:
             passage: The passage that supports the expected answer; may be empty.
 
         Returns:
-            Whether the form can be closed, and the message for the user.
+            Whether the form can be closed, and a message to show to the user.
         """
         if not 1 <= turn <= len(conversation.exchanges):
             return True, ""
@@ -91,7 +91,7 @@ class FeedbackForm:
         return True, f"Saved as a test question in {path}"
 
     def _source_of(self, passage: str, answer: Answer | None) -> str:
-        """Returns the source of the first retrieved document that contains the passage; empty if none does."""
+        """Returns the source of the first retrieved document that contains the passage; empty if no document does."""
         for source in dict.fromkeys(hit.source for hit in answer.hits) if answer and passage else ():
             try:
                 if passage in self._library.document(source).text:

@@ -1,4 +1,4 @@
-"""Communication with page.js, which sends commands through hidden text boxes and receives messages in a hidden output."""
+"""Communicates with page.js, which sends commands through hidden text boxes and receives messages in a hidden output."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def conversations_message(open_id: str, store: dict[str, Any] | None = None, del
 
     Args:
         open_id: The id of the open conversation; empty for a new conversation.
-        store: A conversation in JSON form that the browser should store.
-        delete: The id of a conversation that the browser should delete.
+        store: A conversation in JSON form that the browser should store; None if nothing needs to be stored.
+        delete: The id of a conversation that the browser should delete; empty if nothing needs to be deleted.
     """
     return _message({"conversations": {"open": open_id, "keep": store, "forget": delete}})
 
@@ -40,6 +40,6 @@ def save_message(name: str, text: str) -> str:
 
 
 def _message(content: dict[str, Any]) -> str:
-    # The script reacts only to changes, so a random value makes equal messages differ. The JSON is ASCII only, because
-    # `escaped` would remove invisible characters.
+    # The script reacts only when the message changes, so a random value makes each message different. The JSON contains
+    # only ASCII characters, because `escaped` would remove invisible ones.
     return escaped(json.dumps({**content, "n": secrets.token_hex(4)}).replace("\x7f", "\\u007f"))

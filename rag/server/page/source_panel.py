@@ -1,4 +1,4 @@
-"""Fills the source panel with the cited documents, and with the citations whose text has changed since the answer."""
+"""Fills the source panel with the cited documents and, if the text of a citation has changed, the original quotation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def exchange_sources(library: Library, turn: int, exchange: Exchange) -> str:
 
     for citation in answer.citations:
         document_id, highlight = citation.document_id, source_view.citation_highlight(turn, citation)
-        if not documents.has(document_id):  # it was replaced or deleted, or the answer was stored by a browser
+        # The document was replaced or deleted, or its id is unknown because the answer comes from the browser's storage.
+        if not documents.has(document_id):
             trace = _trace(library, citation)
             document_id = library.id_of(citation.source)
             highlight = replace(highlight, start=trace.start, end=trace.end)
@@ -75,14 +76,14 @@ def _trace(library: Library, citation: Citation) -> CitationTrace:
 
 
 class _Documents:
-    """A library's documents by id, each loaded only once."""
+    """A cache of a library's documents by id, which loads each document only once."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self._loaded: dict[int, Document] = {}
 
     def has(self, document_id: int) -> bool:
-        """Returns whether the library still contains the document; id 0 means that there is no document."""
+        """Returns whether the library still contains the document; False for id 0, which stands for an unknown document."""
         with contextlib.suppress(RagError):  # the document has been deleted or replaced in the meantime
             if document_id and document_id not in self._loaded:
                 self._loaded[document_id] = self._library.document_by_id(document_id)

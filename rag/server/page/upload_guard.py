@@ -1,4 +1,4 @@
-"""Rejects requests that name files which were not uploaded to this page.
+"""Rejects requests that refer to files that were not uploaded to this page.
 
 A program can send any path or web address in place of an uploaded file. Gradio 6.31 does not restrict the paths if the page
 is mounted on another server, as it is here, and it fetches anything that looks like a web address.
@@ -35,7 +35,7 @@ class GuardedBlocks(gr.Blocks):  # type: ignore[misc]  # gradio has no types
         """Checks an event's inputs before Gradio processes them.
 
         Raises:
-            gradio.Error: An input names a file outside the uploads folder.
+            gradio.Error: An input refers to a file outside the uploads folder.
         """
         for path in file_paths(inputs):
             if not is_within(path, self._uploads):
@@ -44,7 +44,7 @@ class GuardedBlocks(gr.Blocks):  # type: ignore[misc]  # gradio has no types
 
 
 def file_paths(value: object) -> Iterator[object]:
-    """Yields the paths of all objects within a value that Gradio might treat as files.
+    """Finds all objects in a value that Gradio might treat as files, and yields their paths.
 
     Example:
         >>> list(file_paths([{"path": "/x", "meta": {"_type": "gradio.FileData"}}, {"path": "no file"}]))
@@ -62,7 +62,7 @@ def file_paths(value: object) -> Iterator[object]:
 
 
 def is_within(path: object, folder: Path) -> bool:
-    """Returns whether a path is absolute and, with symbolic links resolved, inside a folder."""
+    """Returns whether a path is absolute and lies inside a folder after symbolic links have been resolved."""
     try:
         return isinstance(path, str) and Path(path).is_absolute() and folder in Path(path).resolve().parents
     except (OSError, ValueError):

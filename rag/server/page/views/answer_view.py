@@ -11,7 +11,7 @@ from rag.server.page.views.markup import escaped, one_line
 from rag.text.terms import located_terms, terms
 
 _CLOSEST_HITS = 3  # number of passages listed when the documents do not answer the question
-_EXCERPT_CHARACTERS = 160  # per passage
+_EXCERPT_CHARACTERS = 160  # shown per passage
 # A citation marker and the white space before it. The lookbehind keeps matching fast in long runs of spaces.
 _SPACED_MARKER = re.compile(rf"(?<![ \t])[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 VERDICTS = {  # verdict → its wording on the page
@@ -44,7 +44,7 @@ def question_markup(question: str) -> str:
 
 
 def reading_markup(titles: Iterable[str]) -> str:
-    """Returns the placeholder that is shown from when passages have been found until the answer's first word arrives."""
+    """Returns the placeholder that is shown after passages have been found, until the first word of the answer arrives."""
     names = ", ".join(titles)
     return f'<div class="answer"><p class="about">Reading {escaped(names)}…</p></div>' if names else "…"
 
@@ -55,7 +55,7 @@ def partial_answer_markup(text: str) -> str:
 
 
 def failure_markup(message: str) -> str:
-    """Returns the message that is shown in place of an answer that failed."""
+    """Returns the message that is shown in place of an answer if the question could not be answered."""
     return f'<div class="answer problem"><p class="said">{escaped(message)}</p></div>'
 
 
@@ -80,7 +80,7 @@ def answer_markup(turn: int, answer: Answer) -> str:
 
 
 def _text_markup(turn: int, answer: Answer) -> str:
-    """Returns the text with numbered links after each cited claim. Underlines flagged words, followed by the reason."""
+    """Returns the text with numbered links after cited claims. Underlines flagged words and adds the reason after them."""
     chips: dict[int, list[Citation]] = {}  # offset in the text → the citations of the claims that end at that offset
     for citation in answer.citations:
         chips.setdefault(citation.answer_end, []).append(citation)
@@ -178,9 +178,9 @@ def header_markup(summary: str, addresses: Mapping[str, str], user: str = "") ->
     """Returns the page's header.
 
     Args:
-        summary: How many documents the library contains.
-        addresses: Kind of text → the address on another machine to which this text is sent.
-        user: The logged-in user; empty if no login is required.
+        summary: Text that says how many documents the library contains.
+        addresses: Maps each kind of text that leaves this machine to the address to which it is sent.
+        user: The name of the logged-in user; empty if no login is required.
     """
     sent = [f"{what} sent to {address}" for what, address in addresses.items()]
     facts = " · ".join((summary, *(sent or ["answers are quoted from your documents", "nothing leaves this machine"])))

@@ -15,9 +15,9 @@ from rag.schemas.answers import ask_json
 from rag.text.unicode_text import strip_invisible
 
 FEEDBACK_FILE = "feedback.jsonl"  # test set in the index folder, with the questions whose answers users rated as wrong
-_MAX_NAME = 100  # code points in a name
-_MAX_TITLE = 60  # code points in a title that is taken from the first question
-_STORED_HITS = 3  # number of passages stored per answer, for those that an abstention lists
+_MAX_NAME = 100  # maximum number of code points in a name
+_MAX_TITLE = 60  # maximum number of code points in a title that is taken from the first question
+_STORED_HITS = 3  # number of passages stored per answer; if rag abstained, the page lists them
 _STORED_HIT_CHARACTERS = 400
 _MARKDOWN_SPECIAL = "\\`*_{}[]()#+!|~"
 
@@ -29,8 +29,8 @@ class Exchange:
     Attributes:
         question: The question.
         answer: The answer; None if answering failed.
-        problem: The message that is shown if answering failed.
-        rating: The user's rating: "good", "bad" or "".
+        problem: The message that is shown if answering failed; otherwise empty.
+        rating: The user's rating, "good" or "bad"; empty if the user has not rated the answer.
     """
 
     question: str
@@ -45,9 +45,9 @@ class Conversation:
 
     Attributes:
         id: A random id; empty for a new conversation without any questions.
-        started: When the first question was asked, in UTC, in ISO 8601 format.
+        started: The time at which the first question was asked (UTC, in ISO 8601 format).
         exchanges: The questions and answers, oldest first.
-        name: The name given by the user; empty if there is none.
+        name: The name given by the user; empty if the user has not named the conversation.
     """
 
     id: str
@@ -85,7 +85,7 @@ class Conversation:
 
 
 def to_json(conversation: Conversation) -> dict[str, Any]:
-    """Returns the JSON form for storage and export. Its `title` is shown in the conversation list."""
+    """Returns a conversation's JSON form for storage and export. The conversation list shows the `title` field."""
     return {
         "id": conversation.id,
         "begun": conversation.started,
@@ -181,7 +181,7 @@ def _parse_hit(value: Mapping[str, Any]) -> Hit:
 
 
 def _parse_fields(value: Mapping[str, Any], record: type) -> dict[str, Any]:
-    """Returns the fields for a record of strings and numbers after checking their types. Leaves out `document_id`."""
+    """Checks the types of a record's fields, which are strings and numbers. Returns all fields except `document_id`."""
     parsers: dict[str, Callable[[Any], object]] = {"int": int, "int | None": _number, "Verdict": _verdict}
     return {
         field.name: parsers.get(str(field.type), _text)(value[field.name])
@@ -245,14 +245,14 @@ def _escaped_markdown(text: str) -> str:
 
 
 def feedback_row(exchange: Exchange, row_id: str, expected: str, quote: str, source: str) -> dict[str, Any]:
-    """Converts an exchange whose answer was rated as wrong to a row in a test set.
+    """Converts an exchange whose answer was rated as wrong into a row for a test set.
 
     Args:
         exchange: The exchange.
         row_id: The row's id.
         expected: What the answer should say; empty if the documents do not answer the question.
         quote: The passage that supports the expected answer, in its exact words; may be empty.
-        source: The document that contains the passage; empty if there is none.
+        source: The source of the document that contains the passage; empty if no passage is given.
     """
     row: dict[str, Any] = {"id": row_id, "question": exchange.question, "answerable": bool(expected)}
     if expected:

@@ -1,4 +1,4 @@
-"""Creates the markup for the Documents tab: the document table, and imports' progress and outcome. Has no side effects."""
+"""Creates the markup for the Documents tab: the document table, import progress and results. Has no side effects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag.records import DocumentInfo, Progress, SyncReport
 from rag.server.page.views.markup import note_markup, one_line
 
 _MAX_ROWS = 100  # documents beyond this number can be found with the search box
-ORDERS: Mapping[str, tuple[Callable[[DocumentInfo], Any], bool]] = {  # label → (sort key, is descending)
+ORDERS: Mapping[str, tuple[Callable[[DocumentInfo], Any], bool]] = {  # label → (sort key, whether descending)
     "by name": (lambda info: (info.title or info.source).casefold(), False),
     "newest first": (lambda info: info.added, True),
     "by document date": (lambda info: info.date, True),
@@ -36,7 +36,7 @@ def table_markup(infos: Sequence[DocumentInfo], query: str, order: str) -> tuple
 
     Args:
         infos: All documents.
-        query: Words to search for, ignoring case. Each must occur in the document's title, source, author or date.
+        query: Words to search for, ignoring case. Each word must occur in the document's title, source, author or date.
         order: A key in `ORDERS`; for unknown keys, the table is sorted by name.
     """
     if not infos:
@@ -88,7 +88,7 @@ def _state_markup(info: DocumentInfo) -> str:
 
 
 def summary_text(infos: Sequence[DocumentInfo]) -> str:
-    """Returns the page header's text, with the numbers of all documents, of those being embedded, and of failed ones."""
+    """Returns the header's text: how many documents can be searched, how many are being embedded, and how many failed."""
     ready, waiting, failed = ([info for info in infos if info.state == state] for state in ("ready", "embedding", "failed"))
     n = len(ready) + len(waiting)
     facts = [f"{n:,} document{'s' * (n != 1)}"]
@@ -108,7 +108,7 @@ def stage_text(progress: Progress | None) -> str:
 
 
 def import_markup(report: SyncReport) -> str:
-    """Returns an import's outcome, with the number of added or changed documents, and each failure with its hint."""
+    """Returns an import's outcome: the number of added, changed and unchanged documents, and each failure with its hint."""
     counts = ((report.added, "added"), (report.updated, "changed"), (report.unchanged, "unchanged"))
     facts = [f"{n:,} {what}" for n, what in counts if n]
     passages = f", {report.passages:,} passage{'s' * (report.passages != 1)} embedded" if report.passages else ""

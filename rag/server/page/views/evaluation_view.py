@@ -18,7 +18,7 @@ _MAIN_METRICS = ("right", "gold_contained", "hit@5", "ndcg@10", "doc_ndcg@10", "
 
 
 def run_markup(run: RunJSON, number: int) -> str:
-    """Returns a run's results, with counts by outcome, the main metrics, charts, and a link to the full report.
+    """Returns a run's results, including counts by outcome, the main metrics, charts, and a link to the full report.
 
     Args:
         run: The run.
@@ -63,7 +63,7 @@ def _data_url(svg: str) -> str:
 
 
 def progress_markup(done: int, total: int) -> str:
-    """Returns the progress of a run."""
+    """Returns a line that shows the progress of a run."""
     return note_markup(f"{done:,} of {_question_count(total)} answered…")
 
 

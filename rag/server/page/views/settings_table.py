@@ -37,7 +37,7 @@ def settings_markup(status: IndexStatus, settings: Settings) -> str:
 
 
 def format_size(size: float) -> str:
-    """Returns a size given in bytes, formatted with a suitable unit.
+    """Formats a size, given in bytes, with a suitable unit.
 
     Example:
         >>> format_size(999), format_size(1_500_000)

@@ -26,8 +26,9 @@ class Highlight:
     """A highlighted span in a document.
 
     Attributes:
-        anchor: The id of the HTML element, which citations link to.
-        start: Offset of the first character in the document's text; `end` is one past the last character.
+        anchor: The id of the highlight's HTML element, to which citations link.
+        start: Offset of the first character in the document's text.
+        end: Offset just after the last character.
         tooltip: A line of text that explains the highlight.
         css_class: "cited" for a citation, or "near" for a passage that is similar to the question but does not answer it.
     """
@@ -45,12 +46,12 @@ def citation_highlight(turn: int, citation: Citation) -> Highlight:
 
 
 def passage_highlight(turn: int, n: int, hit: Hit) -> Highlight:
-    """Returns the highlight for the n-th closest passage that an abstention lists."""
+    """Returns the highlight for the n-th of the closest passages that are listed when rag abstains."""
     return Highlight(f"h{turn}-{n}", hit.start, hit.end, "closest passage; it does not answer the question", "near")
 
 
 def document_markup(document: Document, document_id: int, highlights: Sequence[Highlight], locator: str = "") -> str:
-    """Returns a document's title and facts, the text around its highlights, cited PDF pages, and a link to the rest."""
+    """Returns a document's title and facts, text around highlights, cited PDF pages, and a link to the full text."""
     in_order = sorted(highlights, key=lambda highlight: (highlight.start, highlight.end))
     spans = ",".join(f"{highlight.start}-{highlight.end}" for highlight in in_order)
     pages = dict.fromkeys(
@@ -85,7 +86,7 @@ def document_facts(document: Document, locator: str = "") -> str:
 
 
 def changed_citation_markup(turn: int, citation: Citation, trace: CitationTrace) -> str:
-    """Returns the original quotation, and how it has changed, for a citation whose document was changed or deleted."""
+    """Returns the quotation as it was cited and, if the text has changed, the differences."""
     now = ""
     if trace.state == "changed" and trace.now:
         parts = difference(citation.quote, trace.now)

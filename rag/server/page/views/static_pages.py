@@ -11,11 +11,11 @@ from rag.text.unicode_text import strip_invisible
 
 
 def document_page(document: Document, spans: Sequence[tuple[int, int]]) -> str:
-    """Returns a page with a document's whole text and highlighted spans. The first span is the link target #marked.
+    """Returns a page with a document's whole text, in which spans are highlighted. The first span has the id "marked".
 
     Args:
         document: The document.
-        spans: The spans as (start, end) offsets in the document's text; they may overlap or be out of range.
+        spans: The spans as (start, end) offsets in the document's text; they may overlap or extend beyond the text.
     """
     parts, at = [], 0
     for start, end in sorted(spans):
