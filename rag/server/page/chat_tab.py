@@ -252,7 +252,7 @@ class ChatTab:
         return {self._conversations.script_message: copied if action == "copy" else gr.skip()}
 
     def stop(self, unfinished: Exchange | None, conversation: Conversation, sources: list[str]) -> Updates:
-        """Ends an answer after the user has pressed Stop. Its text so far stays in the conversation, marked as unchecked."""
+        """Ends an answer after the user has pressed Stop. Its text so far is kept and marked as unchecked."""
         if unfinished is None:
             return self._buttons(is_answering=False)
         return self._finished(unfinished, conversation, sources)
