@@ -1,1 +1,1 @@
-"""Embedding models and chat models, and a search for model servers that run on this machine."""
+"""Clients for embedding models and chat models, and a search for model servers that run on this machine."""

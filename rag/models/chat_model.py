@@ -1,4 +1,4 @@
-"""A language model on an OpenAI-compatible server. The openai SDK's errors become rag's own errors.
+"""A language model on an OpenAI-compatible server. The openai SDK's errors are converted to rag's own errors.
 
 Uses only the chat completions API, which every compatible server offers. The SDK treats a truncated stream as complete and
 waits indefinitely while data arrives slowly, so this module checks the finish reason and enforces the time limits. Each
@@ -26,7 +26,7 @@ from rag.ports import Delta
 _KEY = re.compile(r"sk-[\w*-]{4,}|Bearer\s+\S+")
 _FINISH = {"stop": "stop", "length": "length", "content_filter": "filter"}
 _CONNECT_S = 5.0
-_PAUSES_S = (0.5, 2.0)  # wait before the second try and before the third
+_PAUSES_S = (0.5, 2.0)  # seconds to wait before the second try and before the third
 _POLL_S = 0.2  # interval at which the caller can stop a request while the server is silent
 _SLOW = "ask again, increase total_s and first_token_s, or use a faster model"
 _CHECK_ADDRESS = "check the server's address, which usually ends in /v1"
@@ -42,7 +42,7 @@ class OpenAIChatModel:
         model: The model's name on the server.
         base_url: The server's address, for example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
         api_key: The API key, which is sent as the bearer token and never shown.
-        first_token_s: Maximum wait in seconds for the first token, and for each token after it.
+        first_token_s: Maximum wait in seconds for the first token and for each later token.
         total_s: Time limit in seconds for the whole reply.
     """
 
@@ -55,7 +55,7 @@ class OpenAIChatModel:
         self.address = openai.OpenAI(base_url=self._base_url, api_key=self._api_key).base_url.netloc.decode()
 
     def stream(self, messages: Sequence[tuple[str, str]]) -> Iterator[Delta]:
-        """Yields the reply in pieces, and empty deltas while nothing arrives. Closing the iterator cancels the request.
+        """Yields the reply in pieces, and empty pieces while nothing arrives. Closing the iterator cancels the request.
 
         Raises:
             PromptTooLongError: The prompt is longer than the model accepts, so the model wrote nothing.
@@ -80,7 +80,7 @@ class OpenAIChatModel:
             request.cancel()
 
     async def _produce(self, messages: Sequence[tuple[str, str]], put: Callable[[Delta | ModelError | None], None]) -> None:
-        """Passes each delta to `put` as it arrives. At the end, passes None, or the error that ended the reply."""
+        """Passes each piece of the reply to `put`. At the end, passes None, or the error that ended the reply."""
         first, total = asyncio.timeout(self._first_token_s), asyncio.timeout(self._total_s)
         try:
             async with total, first, self._client() as client:
@@ -94,11 +94,11 @@ class OpenAIChatModel:
             put(ModelError(f"{self.name} at {self.address} {what}", _SLOW))
         except ModelError as error:
             put(error)
-        except Exception as error:  # a server may send a reply in any form
+        except Exception as error:  # a malformed reply may cause any exception
             put(self._translated(error))
 
     def _client(self) -> openai.AsyncOpenAI:
-        # Each reply has its own client; sharing one would gain little, because the SDK closes idle connections after 5 s.
+        # Each request has its own client. Sharing one would gain little, because the SDK closes idle connections after 5 s.
         timeout = openai.Timeout(self._first_token_s, connect=min(_CONNECT_S, self._first_token_s))
         # Redirects are not followed, so that the text goes only to the configured host.
         http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
@@ -121,13 +121,13 @@ class OpenAIChatModel:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not options or "stream_options" not in str(error):
                     raise
-                options = {}  # an older server that cannot report token counts
+                options = {}  # an older server may be unable to report token counts
             except openai.APITimeoutError:
                 raise
             except openai.APIConnectionError:
                 if len(pauses) < len(_PAUSES_S):
                     raise
-                await asyncio.sleep(pauses.pop(0))  # retried only once: the server may be starting
+                await asyncio.sleep(pauses.pop(0))  # retried only once, in case the server is still starting
             except (openai.RateLimitError, openai.InternalServerError) as error:
                 if not pauses or error.code == "insufficient_quota":
                     raise
@@ -157,7 +157,7 @@ class OpenAIChatModel:
             raise ModelError(f"{self.address} broke off in the middle of its reply", "ask again")
 
     def _unstreamed(self, reply: Any) -> Delta:
-        """Returns a reply that was not streamed as one delta."""
+        """Converts a reply that was not streamed into a single delta."""
         choices = reply.get("choices") if isinstance(reply, dict) else None
         if not choices:
             raise ModelError(f"{self.address} sent data that is not a model's reply", _CHECK_ADDRESS)
@@ -184,13 +184,13 @@ class OpenAIChatModel:
                 return ModelError(f"{model} {self._sent_nothing()}", _SLOW)
             case openai.APIConnectionError():
                 return ModelError(
-                    f"{self.address} cannot be reached", "check that the server is running and that its address is right"
+                    f"{self.address} cannot be reached", "check that the server is running and that its address is correct"
                 )
             case openai.APIStatusError():
                 return self._status_error(error)
             case json.JSONDecodeError():
                 return ModelError(f"{self.address} sent data that is not a model's reply", _CHECK_ADDRESS)
-        return ModelError(f"{model} broke off ({type(error).__name__})", "ask again")
+        return ModelError(f"{model} broke off its reply ({type(error).__name__})", "ask again")
 
     def _status_error(self, error: openai.APIStatusError) -> ModelError:
         if error.status_code < 400:
@@ -210,7 +210,7 @@ class OpenAIChatModel:
         return f"sent nothing for {self._first_token_s:g} s"
 
     def _without_keys(self, message: str) -> str:
-        """Returns a server's message, shortened, with API keys masked."""
+        """Shortens a server's message and masks any API keys in it."""
         return _KEY.sub("[key]", " ".join(message.split()).replace(self._api_key, "[key]"))[:200]
 
 
@@ -219,7 +219,7 @@ def _counts(usage: Mapping[str, object]) -> tuple[tuple[str, int], ...]:
 
 
 def _retry_after_s(error: openai.APIStatusError) -> float:
-    """Returns the seconds from the server's Retry-After header; 0 if it is missing or cannot be parsed."""
+    """Returns the number of seconds in the server's Retry-After header; 0 if it is missing or cannot be parsed."""
     value = error.response.headers.get("retry-after", "")
     with contextlib.suppress(ValueError):
         return float(value)
@@ -247,5 +247,5 @@ class _BackgroundTask:
         """Cancels the coroutine, which closes its connection."""
         self._started.wait()
         if not self._task.done():
-            with contextlib.suppress(RuntimeError):  # the loop may have ended in the meantime
+            with contextlib.suppress(RuntimeError):  # the event loop may already have ended
                 self._loop.call_soon_threadsafe(self._task.cancel)

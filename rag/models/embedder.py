@@ -24,12 +24,12 @@ from rag.ports import Tokens
 
 WEIGHTS = Path(__file__).parent / "weights"
 _POSITIONS = 512  # the model's limit in tokens; longer texts are truncated, but passages never exceed it
-_BATCH_TOKENS = 1024  # larger batches are no faster and need more cache (benchmarks/README.md)
-_MIN_BATCH_TOKENS = 64  # for smaller batches, threads cost more time than they save
-_PADDED = 1.35  # padded tokens per token in a few texts; without this factor, one more batch is needed
-_SHORT_WORK = 4  # batches per core: up to this many belong to a question, more belong to an import
-_TEXTS_PER_PASS = 4096  # limits memory use when a call passes all texts in a library
-_POOLED_OUTPUT, _TOKEN_OUTPUT = "embedding", "encoder.layer.5.output.LayerNorm"  # one vector per text; one per token
+_BATCH_TOKENS = 1024  # larger batches are no faster and need more cache (see benchmarks/README.md)
+_MIN_BATCH_TOKENS = 64  # with smaller batches, using threads costs more time than it saves
+_PADDED = 1.35  # padding makes a few texts this many times as long; without this factor, one more batch is needed
+_SHORT_WORK = 4  # batches per core; a call with more batches is assumed to come from an import, not a question
+_TEXTS_PER_PASS = 4096  # limits memory use when one call passes all the texts in a library
+_POOLED_OUTPUT, _TOKEN_OUTPUT = "embedding", "encoder.layer.5.output.LayerNorm"  # one vector per text; one vector per token
 # Declares the last layer as the model's second output. In Protocol Buffers, a message appended to another is merged into
 # it: ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. The shipped file,
 # whose hash is part of the embedder's name, therefore does not have to change.
@@ -55,7 +55,7 @@ class MiniLM:
 
     @cached_property
     def name(self) -> str:
-        """The model's name, followed by the first digits of the weights' hash."""
+        """The model's name, followed by the first digits of the hash of its weights."""
         digest = (self._folder / "SHA256SUMS").read_text(encoding="utf-8").split()[0]
         return f"minilm-int8-{digest[:12]}"
 
@@ -77,11 +77,11 @@ class MiniLM:
 
     @cached_property
     def _short_pool(self) -> ThreadPoolExecutor:
-        # A question must not wait for an import's hundreds of batches.
+        # Questions have their own threads, so that they need not wait for an import's hundreds of batches.
         return ThreadPoolExecutor(self._cores, thread_name_prefix="embed-short")
 
     def token_starts(self, text: str) -> list[int]:
-        """Returns the offset of each token in `text`, in code points."""
+        """Returns the offset in `text` at which each token starts, in code points."""
         return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ class MiniLM:
         return vectors
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
-        """Embeds each token in its context. Returns the last layer's output as unit vectors, one per token."""
+        """Embeds each token of the texts in its context. Returns the last layer's output as unit vectors, one per token."""
         encoded = self._tokenizer.encode_batch(list(texts))
         found = [Tokens((), np.empty((0, self.dimension), np.float32))] * len(texts)
 
@@ -136,7 +136,7 @@ class MiniLM:
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Groups texts of similar length, longest first, to keep padding short. A group has at most `budget` padded tokens.
+    """Groups texts of similar length, longest first, to keep padding short. A group has at most `budget` tokens, padded.
 
     Example:
         >>> list(_batches([3, 600, 500], 1024))
@@ -160,7 +160,7 @@ def _multiplies_int8_exactly() -> bool:
     """Whether the fast int8 kernel is exact on this processor.
 
     On x86-64 processors without VNNI instructions, the fast kernel adds pairs of products in 16 bits, which can overflow.
-    There, and on unknown processors, a slower exact kernel is used, so that vectors are the same on every machine.
+    On those and on unknown processors, a slower, exact kernel is used, so that vectors are the same on every machine.
     Source: onnxruntime_session_options_config_keys.h, kOrtSessionOptionsAvx2PrecisionMode.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):

@@ -29,7 +29,7 @@ class EndpointEmbedder:
         model: The model's name on the server.
         base_url: The server's address, for example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
         api_key: The API key, which is sent as the bearer token.
-        question_s: Time limit in seconds for a single text. If a question takes longer, only keywords are searched.
+        question_s: Time limit in seconds for a single text. If a question exceeds it, only keywords are searched.
         batch_s: Time limit in seconds for each try to embed several texts.
         tries: Maximum number of tries to embed several texts when the server is busy, fails, or cannot be reached.
     """
@@ -94,19 +94,19 @@ class EndpointEmbedder:
                 f"{self._host} sent no embeddings within {limit_s * tries:g} s",
                 "use a faster server, or the built-in embedder",
             ) from None
-        except Exception as error:  # a server may send a reply in any form; the error may contain the key
+        except Exception as error:  # a malformed reply may cause any exception, whose message may contain the key
             raise EmbedderError(
                 f"{self._host} sent no embeddings ({type(error).__name__})",
                 f"check that the server is running and offers the model {self._model!r}",
             ) from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             raise EmbedderError(
-                f"{self._host} sent an array of shape {vectors.shape} for {len(texts)} texts, or non-finite values",
+                f"{self._host} did not send one vector of finite numbers for each of the {len(texts)} texts",
                 "check the embeddings server",
             )
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not lengths.all():
-            raise EmbedderError(f"{self._host} sent a vector of length 0", "check the embeddings server")
+            raise EmbedderError(f"{self._host} sent a vector that contains only zeros", "check the embeddings server")
         return np.asarray(vectors / lengths, np.float32)
 
     async def _request(self, texts: Sequence[str], limit_s: float, retries: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Finds model servers on this machine by trying their default ports. A server is not used unless it is configured.
+"""Finds model servers on this machine by trying their default ports. rag uses a server only if it is configured.
 
 Each server is only asked for its list of models. This request contains none of the user's text.
 """
@@ -19,7 +19,7 @@ _MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that is running, and the models that it offers."""
+    """A running model server, and the models that it offers."""
 
     name: str
     base_url: str
@@ -54,4 +54,4 @@ def _probe(candidate: tuple[str, str]) -> LocalServer | None:
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
-        """Does not follow the redirect."""
+        """Returns None, so that the redirect is not followed."""

@@ -1,4 +1,4 @@
-"""Lists folders and reads files, never outside the folder that the user named. Does not interpret their content."""
+"""Lists folders and reads files, never outside the folder that the user named. Does not interpret the files' content."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: S
         root: The folder. A `.ragignore` file in it may list patterns to exclude, in `.gitignore`'s syntax.
         index: The index's own folder, which is skipped if it is inside `root`.
         include: Patterns of files to include, in the same syntax; if there are none, all files are included.
-        exclude: More patterns of files to exclude.
+        exclude: Additional patterns of files to exclude, in the same syntax.
 
     Raises:
         SourceError: The folder does not exist or cannot be read.
@@ -73,13 +73,13 @@ def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: S
 
 
 def _exclusion(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
-    """Returns a function that takes a file's path relative to the folder and tells whether the file is excluded."""
+    """Returns a function that takes a file's path relative to the folder and returns whether the file is excluded."""
     lines = list(exclude)
     try:
         lines += (root / IGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         pass
-    except OSError as error:  # without the patterns, rag would import files that the user excluded
+    except OSError as error:  # without these patterns, rag would import files that the user meant to exclude
         raise SourceError(
             f"{IGNORE} in {str(root)!r} cannot be read ({error.strerror})", "check its permissions, or remove it"
         ) from error
@@ -91,14 +91,16 @@ def _exclusion(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Ca
         excluded = GitIgnoreSpec.from_lines(lines)
         included = GitIgnoreSpec.from_lines(include) if include else None
     except ValueError as error:
-        raise SourceError(f"invalid pattern ({error})", f"correct it in {IGNORE}, include or exclude") from error
+        raise SourceError(
+            f"invalid pattern ({error})", f"correct it in {IGNORE} or in the setting include or exclude"
+        ) from error
     return lambda source: excluded.match_file(source) or (included is not None and not included.match_file(source))
 
 
 def _entries(folder: Path, index: str, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:
     """Yields every file in a folder and its subfolders, and appends subfolders that cannot be listed to `unreadable`.
 
-    Linked folders are not entered, which avoids loops.
+    Folders that are symbolic links are not entered, which avoids endless loops.
     """
     folders = [os.fspath(folder)]
     while folders:

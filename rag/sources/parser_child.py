@@ -2,7 +2,7 @@
 
     python -P -m rag.sources.parser_child [--ocr]
 
-The process cannot write files, and ends when the pipe is closed. With --ocr, it recognises the text on scanned pages and
+The process cannot write files, and it ends when the pipe is closed. With --ocr, it recognises the text on scanned pages and
 sends a heartbeat after each page to show that it is still working.
 """
 
@@ -18,9 +18,9 @@ from rag.sources.decoding import ocr
 from rag.sources.parser_process import encode_reply
 from rag.sources.parsers import parse
 
-_MEMORY = 1_200_000_000  # bytes of address space, of which libraries need a third
-_MEMORY_PER_BYTE = 8  # additional bytes for each byte in the file
-_MEMORY_OCR = 2_500_000_000  # additional bytes for the recognition engine
+_MEMORY = 1_200_000_000  # bytes of address space, a third of which the libraries need
+_MEMORY_PER_BYTE = 8  # additional bytes allowed for each byte in the file
+_MEMORY_OCR = 2_500_000_000  # additional bytes allowed for the text recognition engine
 _OUT_OF_MEMORY = {
     "error": "parsing it takes too much memory",
     "hint": "split it into smaller files, or save it as plain text",
@@ -50,7 +50,7 @@ def _picture(message: dict[str, Any], data: bytes) -> bytes:
 
 
 def _limit_memory(size: int) -> None:
-    """Limits memory in proportion to a file's size in bytes. On Windows, which has no such limit, only time is limited."""
+    """Limits memory in proportion to the file's size in bytes. Windows has no such limit, so only time is limited there."""
     try:
         import resource
     except ImportError:  # Windows

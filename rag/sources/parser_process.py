@@ -17,14 +17,14 @@ from rag.sources.decoding.file_type import is_plain_text
 from rag.sources.parsers import parse
 from rag.sources.records import ParsedFile
 
-_LIMIT_S = 30.0  # for files of ordinary size
+_LIMIT_S = 30.0  # time limit for a file of at most _ORDINARY_BYTES
 _BYTES_PER_S = 1_000_000  # a file larger than _ORDINARY_BYTES gets one extra second per additional megabyte
 _ORDINARY_BYTES = 20_000_000
 _CHILD = "rag.sources.parser_child"
 
 
 class Parser:
-    """Parses files. Safe to share between threads; close it when done.
+    """Parses files. Safe to share between threads. Must be closed after use.
 
     Args:
         limit_s: Time limit in seconds for a file of ordinary size or, when text is being recognised, for a page.
@@ -36,25 +36,25 @@ class Parser:
         self._options = ["--ocr"] if ocr else []
         self._child: SupervisedChild | None = None
         self._closed = False
-        self._lock = threading.Lock()  # held during a request
+        self._lock = threading.Lock()  # held while a request is being answered
 
     def parse(self, data: bytes, name: str) -> ParsedFile:
         """Returns a file's documents.
 
         Raises:
             ReadError: The file has no text that rag can read, or parsing took too much time or memory.
-            RagError: The parser was closed in the meantime, although the file may be fine.
+            RagError: The parser was closed before it finished; the file itself may be fine.
         """
         if not data or data.isspace() or is_plain_text(data, name):
             return parse(data, name)
         return _decoded(self._request({"name": name}, data))
 
     def picture(self, data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[tuple[int, int]]) -> bytes:
-        """Draws a PDF page as a PNG and highlights the given spans; see `rag.sources.parsers.pdf.picture`.
+        """Draws a PDF page as a PNG image and highlights the given spans; see `rag.sources.parsers.pdf.picture`.
 
         Raises:
             ReadError: The page cannot be drawn, or drawing took too much time or memory.
-            RagError: The parser was closed in the meantime.
+            RagError: The parser was closed before the page was drawn.
         """
         page_starts = [(anchor.start, anchor.page) for anchor in anchors]
         return self._request({"page": page, "spans": list(spans), "anchors": page_starts}, data).payload
@@ -64,7 +64,7 @@ class Parser:
         self._closed = True
         child = self._child
         if child is not None:
-            child.kill()  # subtle: called without the lock, which another thread may hold until the child ends
+            child.kill()  # called without holding the lock, because another thread may hold it until the child ends
         with self._lock:
             self._end_child()
 
@@ -110,7 +110,7 @@ class Parser:
 
 def encode_reply(parsed: ParsedFile) -> Frame:
     """Packs documents into one message for the pipe, with their fields as JSON and their texts as the payload."""
-    # Replaces each lone surrogate, which JSON allows but UTF-8 does not, with a question mark; lengths stay the same.
+    # Each lone surrogate, which JSON allows but UTF-8 does not, becomes a question mark. The length stays the same.
     texts = [document.text.encode("utf-8", "replace") for document in parsed.documents]
     documents = [
         {

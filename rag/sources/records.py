@@ -10,7 +10,7 @@ from rag.records import Document, Failure
 
 
 def storable_name(name: str) -> str:
-    r"""Returns a file name as valid Unicode. Escapes bytes that are not UTF-8, which Python turns into lone surrogates.
+    r"""Returns a file name as valid Unicode. Escapes the lone surrogates that Python uses for invalid UTF-8 bytes.
 
     Example:
         >>> storable_name("caf\udce9.txt")
@@ -42,11 +42,11 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """The documents in a file: usually one, but in an email file one for each message and each attachment.
+    """The documents in a file: usually one, but an email file has one for each message and each attachment.
 
     Attributes:
         documents: The documents. Each document's `source` is its name inside the file, or "" for the file itself.
-        failed: Messages and attachments that could not be parsed. Each one's `source` is its name inside the file.
+        failed: The messages and attachments that could not be parsed. The `source` of each is its name inside the file.
     """
 
     documents: tuple[Document, ...]
@@ -59,10 +59,10 @@ class InMemoryFile:
 
     Attributes:
         source: The web address, or the name that the user gave.
-        name: A file name for the bytes, with an extension for their declared type.
+        name: A file name for the bytes, with an extension that matches their declared type.
         data: The bytes.
         metadata: Additional metadata for the documents.
-        error: Why the bytes could not be obtained; empty if they were.
+        error: Why the bytes could not be obtained; empty if there was no error.
         hint: What the user can do about the error.
     """
 

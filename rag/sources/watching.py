@@ -12,8 +12,8 @@ import watchfiles
 
 # When saving, editors write, rename and touch a file in quick succession. This must count as one change.
 _STEP_MS, _DEBOUNCE_MS = 200, 1_600
-_CHECK_MS = 1_000  # how often rag checks that the path still leads to the folder that is being watched
-_AT_LEAST_S = 30.0  # network drives do not report changes, so the folder must be checked now and then
+_CHECK_MS = 1_000  # interval for checking that the path still leads to the folder that is being watched
+_AT_LEAST_S = 30.0  # maximum seconds between checks, because network drives do not report changes
 
 
 def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
@@ -23,7 +23,7 @@ def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
 
     Args:
         folder: The folder to watch, including its subfolders.
-        stop: Event that ends the watch within a second after it is set.
+        stop: When this event is set, the watch ends within a second.
     """
     yield
     last = time.monotonic()

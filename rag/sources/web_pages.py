@@ -2,7 +2,8 @@
 
 Only http and https are allowed. The host's name is resolved once, all its addresses must be public, and the connection goes
 to the address that was checked. An attacker therefore gains nothing by changing the address later (DNS rebinding). The
-same applies to each redirect. Size, time and the number of redirects are limited, and robots.txt is obeyed.
+target of each redirect is checked in the same way. Size, time and the number of redirects are limited, and robots.txt is
+obeyed.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from urllib.robotparser import RobotFileParser
 from rag.errors import ReadError, SourceError
 from rag.text.unicode_text import ASCII_CONTROLS
 
-AGENT = "rag"  # rag's name in robots.txt
+AGENT = "rag"  # the name by which robots.txt files can refer to rag
 _MAX_REDIRECTS = 5
-_MAX_ROBOTS_BYTES = 500_000  # the rest of robots.txt is ignored
+_MAX_ROBOTS_BYTES = 500_000  # anything after this many bytes of robots.txt is ignored
 _READ_BYTES = 65_536
 _TOLERANCE_S = 0.05  # another thread may shut down the connection slightly before or after the deadline
-_PORTS = frozenset({80, 443})  # allowed, as are all ports above 1023; other ports belong to other services
+_PORTS = frozenset({80, 443})  # allowed, as are all ports above 1023; the other ports belong to other services
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # in this network, an address's last 32 bits are an IPv4 address
 _HEADERS = {
@@ -53,7 +54,7 @@ class FetchedPage:
 
     Attributes:
         url: The address after all redirects.
-        name: A file name for the page, with an extension for the declared content type.
+        name: A file name for the page, with an extension that matches the declared content type.
         data: The page's content. Text that was declared to be in another encoding has been converted to UTF-8.
         etag: The server's ETag header; empty if there is none.
         modified: The server's Last-Modified header; empty if there is none.
@@ -126,7 +127,7 @@ class Fetcher:
                     body = self._body(reply, _MAX_ROBOTS_BYTES, deadline, truncate=True)
                     rules.parse(body.decode("utf-8", errors="replace").splitlines())
                 elif reply.status >= 500:
-                    rules.parse(["User-agent: *", "Disallow: /"])  # RFC 9309: a server error means complete disallow
+                    rules.parse(["User-agent: *", "Disallow: /"])  # RFC 9309: after a server error, no page may be fetched
                 else:
                     rules.parse([])
             self._robots[host] = rules
@@ -198,7 +199,7 @@ class Fetcher:
         while time.monotonic() < deadline:
             part = reply.read1(_READ_BYTES)
             if not part:
-                missing = reply.length or 0  # bytes that were announced by Content-Length but have not arrived
+                missing = reply.length or 0  # number of bytes that Content-Length announced but that have not arrived
                 if truncate or not missing:
                     return bytes(body)
                 if time.monotonic() >= deadline - _TOLERANCE_S:
@@ -270,7 +271,7 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         embedded = (found.ipv4_mapped, found.sixtofour, *(found.teredo or ()))
         inner += [one for one in embedded if one is not None]
-        if found in _NAT64 or int(found) >> 32 == 0:  # or an obsolete "IPv4-compatible" address
+        if found in _NAT64 or int(found) >> 32 == 0:  # the second condition: an obsolete "IPv4-compatible" address
             inner.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
     return all(one.is_global and not one.is_multicast for one in inner)
 

@@ -1,1 +1,1 @@
-"""Functions on text: for sentences, search terms, languages, quotations, dates and special characters."""
+"""Functions that find sentences, search terms, languages, quotations, dates and special characters in text."""

@@ -40,7 +40,7 @@ def iso_date(text: str) -> str:
 
 
 def date_spellings(value: str) -> list[str]:
-    """Returns the common spellings of an ISO 8601 date, starting with the ISO date. Any other text is returned alone.
+    """Returns the common spellings of an ISO 8601 date, the ISO date first. For other text, returns only the text itself.
 
     Example:
         >>> date_spellings("2024-03-18")[:3]

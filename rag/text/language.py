@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 _UNSUPPORTED = (
     "{what} in {language}, but the built-in embedder was made for English, so passages are found more by their wording than"
-    " by their meaning. To use both, set embedder to a multilingual model, 'openai:<model>', then run `rag reindex`."
+    " by their meaning. To search by both, set embedder to a multilingual model, 'openai:<model>', then run `rag reindex`."
 )
 
 ENGLISH = "en"
-_PART = 2_000  # code points that are examined at each of three places: the beginning, the middle and the end
+_PART = 2_000  # number of code points examined at the beginning, in the middle and at the end of a text
 _MIN_LETTERS = 60  # in a shorter document, the language is detected only if the script belongs to one language
-_ENGLISH_SHARE = 0.25  # share of English function words: 95 % of English paragraphs exceed it, other languages never do
-_MIN_PROBABILITY = 0.9  # for accepting a detected language
-_MIN_WORDS = 3  # for detecting a question's language
+_ENGLISH_SHARE = 0.25  # share of English function words; 95 % of English paragraphs exceed it, other languages never do
+_MIN_PROBABILITY = 0.9  # minimum probability for accepting a detected language
+_MIN_WORDS = 3  # minimum number of words for detecting a question's language
 _NO_LANGUAGE = "zxx"  # py3langid's code for "no language"
 _WORD = re.compile(r"[^\W\d_]+")
 # Scripts that only one language uses. Each entry contains the language's code, the script's characters, and their minimum
@@ -84,7 +84,7 @@ def language_notice(question: str, documents: Sequence[str], supported: frozense
 
     Args:
         question: The question as asked.
-        documents: For each passage that was found, its document's language; "" if unknown.
+        documents: For each passage found, the language of its document; "" if unknown.
         supported: The languages that the embedder supports.
         common: The most common English stems.
     """

@@ -14,8 +14,8 @@ from rag.text.unicode_text import plain_punctuation
 QuoteMatch = tuple[int, int, Literal["exact", "normalised"]]
 
 _SPACES = re.compile(r"\s+")
-# An opening mark must not follow a word, and a closing mark must not precede one, so 27" does not start a quotation.
-# A quotation may span a line break but not a paragraph break.
+# An opening mark must not follow a word, and a closing mark must not precede one, so the mark in 27" does not start a
+# quotation. A quotation may span a line break but not a paragraph break.
 _QUOTATION = re.compile(
     r'(?<![\w"])"(?=\S)((?:[^"\n]|\n(?![^\S\n]*\n)){2,2000}?)(?<=\S)"(?!\w)'
     r"|“((?:[^“”\n]|\n(?![^\S\n]*\n)){2,2000})”"
@@ -35,7 +35,8 @@ def find_quote(quote: str, text: str) -> QuoteMatch | None:
         text: The text to search.
 
     Returns:
-        (start, end, verdict) for the first match, with offsets into `text`; None if there is no match.
+        (start, end, verdict) for the first match, with offsets into `text` and the verdict "exact" or "normalised"; None if
+        there is no match.
 
     Example:
         >>> find_quote('the "new"  plan', "So “the “new” plan” it is")
@@ -50,7 +51,7 @@ def find_quote(quote: str, text: str) -> QuoteMatch | None:
     normalised = _SPACES.sub(" ", plain_punctuation(quote)).strip()
     if not normalised or normalised not in _SPACES.sub(" ", plain_punctuation(text)):
         return None
-    haystack, places = _normalised(text)  # slower, but with offsets
+    haystack, places = _normalised(text)  # this is slower than the search above, but also returns offsets
     at = haystack.find(normalised)
     if at < 0:
         return None
@@ -88,10 +89,10 @@ def find_quotation(quotation: str, text: str) -> QuoteMatch | None:
 
     Args:
         quotation: The words between quotation marks.
-        text: The text to search, which must contain all parts of the quotation in order.
+        text: The text to search. All parts of the quotation must occur in it, in order.
 
     Returns:
-        (start, end, verdict) for the span from the first part to the last; None if the text does not contain them all.
+        (start, end, verdict) for the span from the first part to the last; None if the text does not contain all parts.
 
     Example:
         >>> find_quotation("we agreed … on rules,", "There we agreed, at last, on rules of trade.")

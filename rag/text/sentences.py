@@ -2,7 +2,7 @@
 
 The sentences are found by rules, without a model. The rules take time proportional to the length of the text, give the same
 result on every machine, and do not depend on the language. Because lines on PDF pages may break anywhere, a line break ends
-a sentence only if the layout shows it: at a blank line, a list item, a heading, a table row or a short line.
+a sentence only where the layout indicates it: at a blank line, a list item, a heading, a table row or a short line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from rag.text.dates import MONTH_ABBREVIATIONS
 
-# A full stop after one of these abbreviations does not end a sentence. Listed in lower case, without the last stop.
+# A full stop after one of these abbreviations does not end a sentence. They are in lower case, without the last stop.
 _ABBREVIATIONS = frozenset(
     """mr mrs ms dr prof sr jr st gen col lt sgt capt cmdr gov sen rep pres hon rev fr messrs mt ft
     sept mon tue tues wed thu thur thurs fri sat sun
@@ -25,7 +25,7 @@ _OFTEN_LAST = frozenset(
 )
 
 _CLOSERS = "\"'”’»)]}*_"
-# The look-behind keeps long runs of stops fast: without it, a run would be scanned again from each of its stops.
+# The look-behind saves time: without it, a long run of stops would be scanned again from each of its stops.
 _STOP = re.compile(rf"(?<![.!?…])[.!?…]++[{re.escape(_CLOSERS)}]*+(?=\s)|[。！？｡]++[{re.escape(_CLOSERS)}」』）]*")
 _BEFORE_STOP = re.compile(r"([^\W\d_](?:[^\W_]|\.(?=[^\W\d_]))*)\.$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
@@ -125,7 +125,7 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
 
 
 def _is_initials_of_name(word: str, text: str, after: int) -> bool:
-    """Whether initials belong to a name that continues after them, as in `U.S. President` or `U.N. General Assembly`."""
+    """Whether an abbreviation is the start of a longer name, as in `U.S. President` or `U.N. General Assembly`."""
     if "." not in word or word in ("a.m", "p.m", "ph.d"):
         return False
     following = text[after : after + 40].split(maxsplit=1)

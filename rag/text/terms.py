@@ -1,4 +1,4 @@
-"""Splits text into search terms. Indexed texts, questions and answers to verify are all split in the same way.
+"""Splits text into search terms. Indexed texts, questions and the answers to be verified are split in the same way.
 
 Words are case-folded, stripped of accents and stemmed; function words are dropped. Text in scripts without
 spaces becomes overlapping pairs of characters.
@@ -81,7 +81,7 @@ def _stemmer() -> Callable[[str], str]:
 
 
 def _plain(word: str) -> str:
-    """Converts a word to lower case without accents: Ångström → angstrom."""
+    """Converts a word to lower case without accents, for example Ångström to angstrom."""
     word = word.casefold()
     if word.isascii():
         return word

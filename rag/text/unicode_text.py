@@ -7,7 +7,7 @@ SOFT_HYPHEN = "\xad"
 ZERO_WIDTH_SPACE = "\u200b"
 ASCII_CONTROLS = frozenset(map(chr, (*range(0x20), 0x7F)))
 CONTROLS = ASCII_CONTROLS | frozenset(map(chr, range(0x80, 0xA0)))
-# Direction marks, embeddings, overrides and isolates, which change the order in which the following text is shown.
+# Direction marks, embeddings, overrides and isolates, which change the order in which the text after them is shown.
 DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 TERMINAL_CONTROLS = CONTROLS - {"\t", "\n"} | DIRECTION_MARKS  # characters that can control a terminal
 # Controls, joiners, fillers, variation selectors, overrides and tags, which can be used to hide words from people.

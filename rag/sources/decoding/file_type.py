@@ -11,7 +11,7 @@ import olefile
 
 from rag.errors import ReadError
 
-# Extension → file type, for types that cannot be recognised from the bytes.
+# Maps extensions to file types, for types that cannot be recognised from the bytes.
 _BY_SUFFIX = {
     ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
     ".csv": "separated", ".tsv": "separated", ".tab": "separated",
@@ -42,7 +42,7 @@ _HEADER = re.compile(
     rb"(?:[ \t][^\r\n]*\r?\n)*){3}",
     re.IGNORECASE,
 )
-# Name of a stream in an old Office file → the kind of file, and the format to convert it to.
+# Maps the name of a stream in an old Office file to the kind of file, and to the format that it should be converted to.
 _OLD = {
     "worddocument": ("an old Word file (.doc)", "docx"),
     "powerpoint document": ("an old PowerPoint file (.ppt)", "pptx"),
@@ -51,7 +51,7 @@ _LOCKED = ("it is password-protected", "save a copy without a password, then add
 
 
 def file_type(data: bytes, name: str) -> str:
-    """Returns a file's type, determined from its bytes or, failing that, from its name; "text" if neither shows it.
+    """Returns a file's type, determined from its bytes or, failing that, from its name. The default is "text".
 
     Raises:
         ReadError: rag cannot parse files of this type.
@@ -71,7 +71,7 @@ def is_plain_text(data: bytes, name: str) -> bool:
 
 
 def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
-    """Returns the file type that the first bytes show; "" if they show none."""
+    """Returns the file type that the first bytes identify; "" if they do not identify one."""
     for first, what in _UNSUPPORTED.items():
         if data.startswith(first):
             raise ReadError(
@@ -88,7 +88,7 @@ def _kind_by_first_bytes(data: bytes, start: bytes) -> str:
 
 def _kind_by_name(name: str, start: bytes) -> str:
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _KNOWN_BY_BYTES and b"\0" in start:  # without null bytes, the file is parsed as text
+    if suffix in _KNOWN_BY_BYTES and b"\0" in start:  # a file without null bytes is parsed as text
         raise ReadError(
             f"it has the extension {suffix}, but its content is not in that format",
             "open it in the application that created it and save it again",
@@ -99,7 +99,7 @@ def _kind_by_name(name: str, start: bytes) -> str:
 
 
 def _kind_by_content(data: bytes, name: str, start: bytes) -> str:
-    """Returns the type of a text file whose name does not show the type."""
+    """Returns the type of a text file, determined from its content because its name does not indicate the type."""
     if _HTML.match(start):
         return "html"
     if _XML.match(start):

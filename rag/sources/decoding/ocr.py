@@ -1,4 +1,4 @@
-"""Recognises the words on scanned pages (optical character recognition, OCR). Off by default.
+"""Recognises the words on scanned pages (optical character recognition, OCR). OCR is off by default.
 
 This is the only module that imports rapidocr. The `ocr` extra installs rapidocr together with its models, so nothing is
 downloaded later. Recognition is turned on for a whole process, because the process that parses files does nothing else
@@ -18,8 +18,8 @@ from rag.errors import ReadError
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 HINT = "run OCR on it first, or let rag do that: pip install 'rag[ocr]', then set ocr = \"on\""
 
-_LEAST_SCORE = 0.6  # a line with a lower score is usually a drawing mistaken for letters
-_SAME_LINE = 0.5  # pieces that overlap vertically by more than this share of the smaller height are on one line
+_LEAST_SCORE = 0.6  # recognised text with a lower score is usually a drawing mistaken for letters
+_SAME_LINE = 0.5  # pieces are on the same line if their vertical overlap exceeds this share of the smaller height
 
 
 @dataclass
@@ -51,10 +51,10 @@ def is_on() -> bool:
 
 
 def recognised_rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
-    """Recognises the words on a page. Returns rows from top to bottom, each with its pieces from left to right.
+    """Recognises the words on a page. Returns rows of text pieces, ordered from top to bottom and from left to right.
 
     Args:
-        picture: The page's pixels as an array of shape (height, width, 3), in the order blue, green, red.
+        picture: The page's pixels as an array of shape (height, width, 3), with the colours in the order blue, green, red.
         scale: Pixels per unit in the returned boxes, whose coordinates start at the page's lower left corner.
 
     Raises:

@@ -11,7 +11,7 @@ _SEPARATOR = "\n\n"
 
 
 def join_pages(pages: Sequence[str], word: str) -> tuple[str, tuple[Anchor, ...]]:
-    """Joins pages. Returns the text and an anchor for each page, named after `word` and the page's number.
+    """Joins pages. Returns the text and, for each page, an anchor named after `word` and the page's number.
 
     Example:
         >>> join_pages(["One.", "Two."], "slide")[1][1].name

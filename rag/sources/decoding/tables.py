@@ -1,4 +1,4 @@
-"""Turns table rows into lines with each cell preceded by its column name, so that a search can match both."""
+"""Turns table rows into lines in which each cell follows its column name, so that a search can match both together."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import islice, takewhile
 
 _MAX_NAME = 80  # maximum length of a column name, in code points
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*\d[\d.,'’ ]*\)?\s*%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
-_SAMPLE_ROWS = 20  # rows below the first row, examined to distinguish column names from values
+_SAMPLE_ROWS = 20  # number of rows below the first row that are examined to distinguish column names from values
 
 
 def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
     """Yields one line per row, "Name: value | Name: value". Empty cells are dropped; an empty row is an empty line.
 
-    The first row that looks like column names provides the names for the rows below it, up to the next empty row. No more
-    than about twenty rows are kept in memory.
+    The first row that looks like column names provides the names for the rows below it, up to the next empty row. At most
+    about twenty rows are kept in memory at a time.
 
     Args:
         rows: The table's rows, each a sequence of cells.
@@ -44,7 +44,7 @@ def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterat
 
 def _line(cells: Iterable[str]) -> str:
     line = " | ".join(cells)
-    return f"| {line}" if line.startswith("#") else line  # otherwise it would look like a heading
+    return f"| {line}" if line.startswith("#") else line  # without the bar, the line would look like a heading
 
 
 def cell_text(cell: str) -> str:
@@ -60,7 +60,7 @@ def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
-    """Whether a row contains column names: different words, one for each column that is filled in the rows below.
+    """Whether a row contains column names, which must all differ and cover the columns that are filled in the rows below.
 
     A table that has only two columns of words usually has no header row: each row contains a name and its value.
     """

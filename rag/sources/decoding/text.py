@@ -22,7 +22,7 @@ _BYTE_ORDER_MARKS = (
 _VALID_PER_INVALID = 10  # text counts as UTF-8 if it has at least this many valid non-ASCII characters per invalid one
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
 _MAX_ACCENTED = 0.3  # maximum share of accented letters in languages that use this code page
-_GUESS_BYTES = 64_000  # enough to detect an encoding; more would be slow
+_GUESS_BYTES = 64_000  # number of bytes that are examined to detect an encoding; examining more would be slow
 _NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
 _MAX_CONTROLS = 0.02  # a file with a larger share of control characters is not text
 
@@ -58,7 +58,7 @@ def decode(data: bytes) -> str:
         first_bad = error.start
     lenient = data.decode("utf-8", errors="replace")
     bad = lenient.count("\ufffd")
-    if bad * _VALID_PER_INVALID <= sum(c > "\x7f" for c in lenient) - bad:  # UTF-8 with a few invalid bytes
+    if bad * _VALID_PER_INVALID <= sum(c > "\x7f" for c in lenient) - bad:  # the text is UTF-8 with a few invalid bytes
         return _checked(lenient)
     around = max(0, first_bad - _GUESS_BYTES // 2)
     sample = data[around : around + _GUESS_BYTES]
@@ -72,8 +72,8 @@ def decode(data: bytes) -> str:
 def _is_western(data: bytes) -> bool:
     """Whether bytes are ordinary text in the Western European code page, which charset-normalizer guesses too rarely.
 
-    If several code pages fit, charset-normalizer returns the one whose name sorts first, and "à" may become "ŕ". Only two
-    letters distinguish Hungarian from Western European languages.
+    If several code pages fit, charset-normalizer returns the one whose name sorts first, and "à" may become "ŕ". Text that
+    may be Hungarian is not accepted, because only two of its letters differ between the code pages.
     """
     text = data.decode("cp1252", errors="replace")
     unusual = [character for character in text if character > "\x7f"]

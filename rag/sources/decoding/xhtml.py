@@ -1,4 +1,4 @@
-"""Converts a complete (X)HTML page to Markdown-like text, menus included. Used for book chapters, email and web pages."""
+"""Converts a complete (X)HTML page, including menus, to Markdown-like text. Used for book chapters, email and web pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import decode
 from rag.sources.decoding.zipped_xml import local_name
 
-_MAX_DEPTH = 250  # levels of nested elements; real pages have fewer
+_MAX_DEPTH = 250  # maximum number of levels of nested elements; real pages have fewer
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=", re.IGNORECASE)
 _HEAD_BYTES = 2048  # bytes at the start of a page that are searched for its declared encoding
 _MAX_SPAN = 100  # maximum number of columns or rows that a cell may span
@@ -26,7 +26,7 @@ _HEADING = re.compile(r"h([1-6])$")
 
 
 def html_tree(data: bytes | str) -> etree._Element:
-    """Parses a page. Its encoding is UTF-8 if the bytes are valid UTF-8, otherwise the declared one, otherwise a guess.
+    """Parses a page. Its encoding is UTF-8 if the bytes are valid UTF-8; otherwise, it is the declared encoding or a guess.
 
     Raises:
         ReadError: The page has no elements.
@@ -73,7 +73,7 @@ class _TextBlocks:
         self._depth = 0
 
     def blocks(self, root: etree._Element) -> Iterator[str]:
-        """Yields the blocks in a tree, in order. Some may be empty."""
+        """Yields the blocks of text in a tree, in document order. Some may be empty."""
         skipped: etree._Element | None = None
         for event, element in etree.iterwalk(root, events=("start", "end")):
             if skipped is not None:
@@ -140,7 +140,7 @@ def simplify_tables(root: etree._Element) -> None:
             continue
         grid = _grid(rows, heads)
         width = max(map(len, grid), default=0)
-        # A title extends across the whole table.
+        # A row is a title if one cell extends across the whole table.
         titles = [n for n, cells in enumerate(grid[:heads]) if len(set(cells)) == 1 and width > 1]
         naming = [cells for n, cells in enumerate(grid[:heads]) if n not in titles]
         names = [
@@ -157,9 +157,9 @@ def simplify_tables(root: etree._Element) -> None:
 
 
 def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
-    """Returns rows of cells. Repeats a cell in each row that it spans and, in the first `heads` rows, in each column."""
+    """Returns rows of cells. Repeats a cell in each row it spans, and in each column it spans in the first `heads` rows."""
     grid: list[list[str]] = []
-    reaching: dict[int, tuple[int, str]] = {}  # column → how many more rows its cell spans, and the cell's text
+    reaching: dict[int, tuple[int, str]] = {}  # for each column: how many more rows its cell spans, and the cell's text
     for n, row in enumerate(rows):
         cells: list[str] = []
         for cell in _cells(row):
@@ -189,7 +189,7 @@ def _table(table: etree._Element) -> list[str]:
     cells = [
         [cell for found in _cells(row) for cell in (_flat(found), *[""] * (_span(found, "colspan") - 1))] for row in rows
     ]
-    titles = len(list(takewhile(lambda row: len(row) == 1, cells)))  # number of rows that only contain a title
+    titles = len(list(takewhile(lambda row: len(row) == 1, cells)))  # number of rows at the top that contain only a title
     named = titles < len(rows) and _is_head(rows[titles])
     return [line for line in (*table_lines(cells[:titles]), *table_lines(cells[titles:], named=named)) if line]
 
@@ -199,7 +199,7 @@ def _cells(row: etree._Element) -> list[etree._Element]:
 
 
 def _is_head(row: etree._Element) -> bool:
-    """Whether a row contains column names: all its cells are header cells, or it is in the table's head."""
+    """Whether a row contains column names: it is in the table's head, or all its cells are header cells."""
     cells = _cells(row)
     parent = row.getparent()
     is_in_head = parent is not None and local_name(parent).lower() == "thead"

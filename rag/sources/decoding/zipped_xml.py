@@ -1,7 +1,7 @@
-"""Reads ZIP archives of XML: Office, OpenDocument and EPUB files. Guards against zip bombs and XML external entities.
+"""Reads Office, OpenDocument and EPUB files (ZIP archives of XML). Guards against zip bombs and XML external entities.
 
-A ZIP archive declares the size of each of its parts. Parts with an absurd declared size are not unpacked. XML entities are
-never resolved, and nothing is downloaded.
+A ZIP archive declares the size of each of its parts. An archive that declares an absurd size is rejected as a zip bomb. XML
+entities are never resolved, and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from lxml import etree
 from rag.errors import ReadError
 
 _MAX_PARTS = 20_000
-_MOST_BYTES = 400_000_000  # in one unpacked part
-_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a larger part that is compressed more strongly is a zip bomb
+_MOST_BYTES = 400_000_000  # maximum size of one unpacked part
+_BOMB_BYTES, _BOMB_RATIO = 50_000_000, 300  # a part that exceeds both this size and this compression ratio is a zip bomb
 _DAMAGED = "open it in the application that created it and save it again"
 
 
@@ -26,7 +26,7 @@ class XmlPackage:
     """A ZIP archive of XML parts.
 
     Raises:
-        ReadError: The file is damaged, or a zip bomb.
+        ReadError: The file is damaged or is a zip bomb.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -36,11 +36,11 @@ class XmlPackage:
             raise ReadError("it is damaged or incomplete", _DAMAGED) from error
         parts = self._zip.infolist()
         if len(parts) > _MAX_PARTS:
-            raise ReadError(f"it has {len(parts):,} parts, more than any real document", _DAMAGED)
+            raise ReadError(f"it has {len(parts):,} parts, which is more than any real document has", _DAMAGED)
         for part in parts:
             packed = max(1, part.compress_size)
             if part.file_size > _MOST_BYTES or (part.file_size > _BOMB_BYTES and part.file_size / packed > _BOMB_RATIO):
-                raise ReadError(f"one of its parts unpacks to {part.file_size / 1e6:,.0f} MB (a zip bomb?)", _DAMAGED)
+                raise ReadError(f"one part would unpack to {part.file_size / 1e6:,.0f} MB; it may be a zip bomb", _DAMAGED)
         self.names = frozenset(part.filename for part in parts)
 
     def read(self, name: str) -> bytes:
@@ -57,19 +57,19 @@ class XmlPackage:
             raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
         except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
             raise ReadError("it is damaged or incomplete", _DAMAGED) from error
-        except Exception as error:  # zlib and lzma raise their own errors
+        except Exception as error:  # zlib and lzma raise errors of their own
             raise ReadError(f"it is damaged ({type(error).__name__})", _DAMAGED) from error
 
     def xml(self, name: str) -> etree._Element:
         """Parses a part.
 
         Raises:
-            ReadError: The part is missing, or not XML.
+            ReadError: The part is missing or is not XML.
         """
         return xml_tree(self.read(name))
 
     def find(self, name: str) -> etree._Element | None:
-        """Parses an optional part. Returns None if the file does not have it."""
+        """Parses an optional part. Returns None if the archive does not contain it."""
         return self.xml(name) if name in self.names else None
 
     def embedded(self) -> Iterator[tuple[str, bytes]]:
@@ -84,7 +84,7 @@ class XmlPackage:
                 yield f"{base[:-4]}.pdf" if inner.startswith(b"%PDF-") else base[:-4], inner
 
     def related(self, name: str) -> dict[str, tuple[str, str]]:
-        """Returns the part's relationships as a dictionary: id → (last segment of the type, name of the target part)."""
+        """Returns the part's relationships as a dictionary from id to (last segment of the type, target's name)."""
         folder, base = posixpath.split(name)
         links = self.find(posixpath.join(folder, "_rels", f"{base}.rels"))
         found = {}
@@ -96,7 +96,7 @@ class XmlPackage:
 
 
 def _inside_ole(data: bytes) -> bytes | None:
-    """Returns the document in an OLE object; None if there is none in a format that other applications can read."""
+    """Returns the document in an OLE object; None if it contains no document that other applications can read."""
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as ole:
             stream = next((name for name in ("CONTENTS", "XmlPackage") if ole.exists(name)), "")

@@ -1,4 +1,4 @@
-"""Turns bytes into documents, with a parser chosen by a file's content and name. Each kind of format has its own module.
+"""Turns bytes into documents, with a parser chosen by a file's content and name. Each family of formats has its own module.
 
 A parser is a function that takes a file's bytes and name. It returns a document, or a `ParsedFile` if the file may contain
 several documents. To add a format, add a module and an entry in `_PARSERS`. Parsers do not depend on where the bytes come
@@ -12,7 +12,7 @@ import importlib
 from rag.errors import ReadError
 from rag.sources.records import ParsedFile
 
-# File type (see `file_type`) → module and function. Modules are imported on first use because some load slowly.
+# Maps file types (see `file_type`) to a module and a function. Modules are imported on first use because some load slowly.
 _PARSERS = {
     "text": ("plain_text", "parse"), "markdown": ("markdown", "parse"), "html": ("html", "parse"), "pdf": ("pdf", "parse"),
     "docx": ("docx", "parse"), "pptx": ("pptx", "parse"), "workbook": ("spreadsheets", "parse"),
@@ -23,7 +23,7 @@ _PARSERS = {
     "xml": ("structured_data", "parse_xml"), "notebook": ("notebook", "parse"),
     "code": ("code", "parse"), "tex": ("code", "parse_tex"), "rst": ("code", "parse_rst"),
 }  # fmt: skip
-VERSION = "2"  # increase it when rag can parse more files, so that files that failed are tried again
+VERSION = "2"  # increase this when rag can parse more files, so that files that failed earlier are tried again
 _CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can contain other files
 
 
@@ -33,10 +33,10 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     Args:
         data: The file's complete content.
         name: The file's name. Its extension matters only if the first bytes do not show the type.
-        depth: How many files this file is nested in; 0 for a file that is not inside another.
+        depth: The number of files that this file is nested in; 0 if it is not inside another file.
 
     Raises:
-        ReadError: The file has no text, or none that rag can read.
+        ReadError: The file contains no text that rag can read.
     """
     if not data or data.isspace():  # these checks do not copy the data, which may be large
         raise ReadError("the file is empty", "if it should have content, save it again; otherwise you can ignore this")

@@ -12,8 +12,8 @@ from rag.records import Document, Failure
 from rag.sources.parsers import parse
 from rag.sources.records import ParsedFile
 
-_MAX_DEPTH = 4  # levels of nested files
-_MAX_ATTACHMENTS = 200  # maximum number in one file
+_MAX_DEPTH = 4  # maximum number of levels of nested files
+_MAX_ATTACHMENTS = 200  # maximum number of attachments in one file
 # Extensions of attachments that are skipped without a message: pictures, sounds, signatures, calendars.
 _NOT_DOCUMENTS = frozenset(
     """.png .jpg .jpeg .gif .bmp .tif .tiff .webp .ico .svg .heic .emf .wmf .p7s .p7m .asc .sig .ics .vcf .mp3 .wav .mp4
@@ -29,7 +29,7 @@ def with_attachments(container: Document | None, attachments: Iterable[tuple[str
     Args:
         container: The document that contains the files; None if the container has no text.
         attachments: The files inside the container, each as (name, bytes).
-        depth: How many files the container is nested in.
+        depth: The number of files that the container is nested in.
     """
     documents = [container] if container is not None else []
     failed: list[Failure] = []

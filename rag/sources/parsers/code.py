@@ -1,4 +1,4 @@
-"""Parses source code, LaTeX and reStructuredText. Keeps the text unchanged; anchors mark lines or sections."""
+"""Parses source code, LaTeX and reStructuredText. Keeps the text unchanged, with anchors at lines or sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rag.records import Anchor, Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
 from rag.text.dates import iso_date
 
-_ANCHOR_EVERY = 500  # lines; other line numbers are found by counting from the nearest anchor above
+_ANCHOR_EVERY = 500  # lines between anchors; other line numbers are found by counting from the nearest anchor above
 _TEX_SECTION = re.compile(
     r"^[ \t]*\\(?:part|chapter|section|subsection|subsubsection)\*?\s*(?:\[[^\]\n]*\])?\{(.+?)\}\s*(?:\\label.*)?$",
     re.MULTILINE,

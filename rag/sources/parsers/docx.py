@@ -28,7 +28,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses a Word document and the files embedded in it.
 
     Raises:
-        ReadError: The file is damaged, password-protected, or a zip bomb.
+        ReadError: The file is damaged, is password-protected, or is a zip bomb.
     """
     package = XmlPackage(data)
     main = next((part for kind, part in package.related("").values() if kind == "officeDocument"), "word/document.xml")
@@ -63,7 +63,7 @@ def properties(package: XmlPackage) -> tuple[str, str, str]:
 
 
 def _levels(styles: etree._Element | None) -> dict[str, int]:
-    """Returns a dictionary with each heading style's id and level (1 to 6)."""
+    """Returns a dictionary from the id of each heading style to its level (1 to 6)."""
     found, above = {}, {}
     for style in children(styles, "style") if styles is not None else ():
         id_, name = attribute(style, "styleId"), _value(style, "name")
@@ -89,7 +89,7 @@ def _value(element: etree._Element, name: str) -> str:
 
 
 def _blocks(container: etree._Element, levels: dict[str, int]) -> Iterator[str]:
-    """Yields paragraphs and tables in document order. A text box comes after the paragraph that it is anchored in."""
+    """Yields paragraphs and tables in document order. A text box follows the paragraph in which it is anchored."""
     for child in container:
         kind = local_name(child)
         if kind == "p":
@@ -152,7 +152,7 @@ def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
 
 
 def _inside(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    """Yields the children with this name, including those inside content controls, insertions and similar wrappers."""
+    """Yields the children with this name, including any that are inside content controls, insertions and the like."""
     for child in element:
         if local_name(child) == name:
             yield child

@@ -1,4 +1,4 @@
-"""Parses e-books (EPUB). Keeps the chapters in reading order, each with an anchor."""
+"""Parses e-books (EPUB). Keeps the chapters in reading order, and gives each one an anchor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parse(data: bytes, name: str) -> Document:
     """Parses an e-book.
 
     Raises:
-        ReadError: The file is damaged, or protected by its seller (DRM).
+        ReadError: The file is damaged, or is copy-protected by its seller (DRM).
     """
     package = XmlPackage(data)
     container = package.xml("META-INF/container.xml")

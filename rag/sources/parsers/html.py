@@ -1,4 +1,4 @@
-"""Extracts a web page's metadata, and its text without menus and advertisements. Only this module imports trafilatura."""
+"""Extracts a web page's metadata, and its text without menus or advertisements. Only this module imports trafilatura."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
 from rag.text.dates import iso_date
 
-# trafilatura's element names → HTML element names.
+# Maps trafilatura's element names to HTML element names.
 _NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}
 _NOT_MAIN = ("nav", "aside", "footer")
-_MOSTLY_MAIN = 1.25  # a page that is less than this many times as long as its main text has hardly any menus
+_MOSTLY_MAIN = 1.25  # if a whole page is less than this many times as long as its main text, it has hardly any menus
 
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # this parser reports broken pages itself
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # this parser reports broken pages, so logs are not needed
 
 
 def parse(data: bytes, name: str) -> Document:
@@ -56,7 +56,7 @@ def parse(data: bytes, name: str) -> Document:
 
 
 def _as_html(body: etree._Element) -> etree._Element:
-    """Converts the main text that trafilatura extracted back to HTML, in place."""
+    """Converts the main text from trafilatura's elements back to HTML, in place."""
     for element in body.iter(etree.Element):
         if element.tag == "head":
             element.tag = element.get("rend", "h2")

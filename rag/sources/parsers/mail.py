@@ -21,7 +21,7 @@ from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "message/rfc822"
-_MAX_ATTACHMENTS = 200  # per message
+_MAX_ATTACHMENTS = 200  # maximum number per message
 _FROM_LINE = re.compile(
     rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]{1,200}\b\d\d:\d\d[^\r\n]{0,40}\b\d{4}[^\r\n]{0,40}\r?\n"
 )
@@ -30,14 +30,14 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A message in any of the three formats."""
+    """An email message from a file in any of the three formats (EML, MBOX, MSG)."""
 
     subject: str
     sender: str
     to: str
-    date: str  # ISO 8601, or ""
+    date: str  # in ISO 8601 format; "" if unknown
     body: str
-    attachments: tuple[tuple[str, bytes], ...]  # (name, bytes)
+    attachments: tuple[tuple[str, bytes], ...]  # each as (name, bytes)
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
@@ -136,7 +136,7 @@ def _header(message: EmailMessage, name: str) -> str:
 def _body(message: EmailMessage) -> str:
     try:
         part = message.get_body(("plain", "html"))
-    except Exception:  # as above
+    except Exception:  # malformed headers raise many kinds of errors here too
         part = None
     if part is None:
         part = next((one for one in message.walk() if one.get_content_type() in ("text/plain", "text/html")), None)

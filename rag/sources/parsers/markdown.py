@@ -1,4 +1,4 @@
-"""Parses Markdown. Keeps the markup; takes the title, author and date from the front matter or the text."""
+"""Parses Markdown. Keeps the markup, and takes the title, author and date from the front matter or the text."""
 
 from __future__ import annotations
 

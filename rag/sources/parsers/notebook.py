@@ -1,4 +1,4 @@
-"""Parses Jupyter notebooks. Keeps text unchanged and fences code and output; each cell has a numbered anchor."""
+"""Parses Jupyter notebooks. Text is unchanged, code and output become code blocks, and each cell has a numbered anchor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rag.sources.decoding.pages import join_parts
 from rag.sources.decoding.text import decode, name_as_title
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_MAX_OUTPUT = 20_000  # code points kept from one cell's output
+_MAX_OUTPUT = 20_000  # maximum number of code points kept from one cell's output
 
 
 def parse(data: bytes, name: str) -> Document:

@@ -16,15 +16,15 @@ from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, fir
 _SKIPPED = frozenset({
     "tracked-changes", "forms", "sequence-decls", "settings", "alphabetical-index-source", "table-of-content-source",
 })  # fmt: skip
-_MAX_REPEATS = 50  # maximum repetitions of a cell or row: applications add thousands of empty ones
+_MAX_REPEATS = 50  # maximum repetitions of a cell or row, because applications add thousands of empty ones
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 
 
 def parse(data: bytes, name: str) -> Document:
-    """Parses ODT and ODP.
+    """Parses ODT and ODP files.
 
     Raises:
-        ReadError: The file is damaged, password-protected, or a zip bomb.
+        ReadError: The file is damaged, is password-protected, or is a zip bomb.
     """
     package = XmlPackage(data)
     manifest = package.find("META-INF/manifest.xml")
@@ -37,7 +37,7 @@ def parse(data: bytes, name: str) -> Document:
         parts = ["\n\n".join(filter(None, _blocks(slide))) for slide in slides]
         masters = [found for found in styles.iter() if local_name(found) == "master-page"] if styles is not None else []
         common = dict.fromkeys(block for master in masters for block in _blocks(master) if block and "<" not in block)
-        # Text that is repeated on every slide is kept only once.
+        # Text that is repeated on every slide is kept only once, at the end of the last slide.
         parts[-1] = "\n\n".join(block for block in (parts[-1], *common) if block)
         text, anchors = join_pages(parts, "slide")
         media_type = "application/vnd.oasis.opendocument.presentation"
@@ -91,7 +91,7 @@ def _blocks(element: etree._Element, item: str = "") -> Iterator[str]:
 
 
 def _runs(element: etree._Element) -> Iterator[str]:
-    """Yields a paragraph's text, with notes and comments in brackets where they are anchored."""
+    """Yields the pieces of a paragraph's text. Notes and comments are in brackets at the places where they are anchored."""
     yield element.text or ""
     for child in element:
         kind = local_name(child)

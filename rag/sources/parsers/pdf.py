@@ -2,7 +2,7 @@
 
 This is the only module that imports pypdfium2. pdfium returns a page's text in the order in which it was drawn, which is
 usually the reading order. This module corrects columns that were drawn line by line across the page, letters that were
-drawn one by one, ligatures, hyphens at line ends, and headers and footers in the middle of a sentence. Every step keeps
+drawn one by one, ligatures, hyphens at line ends, and headers and footers that interrupt a sentence. Every step keeps
 track of each character's original position, so that a citation can be highlighted on the page. If text recognition (OCR)
 is on, the text on scanned pages is recognised (`rag.sources.decoding.ocr`).
 """
@@ -31,31 +31,31 @@ from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
 from rag.text.unicode_text import BYTE_ORDER_MARK, SOFT_HYPHEN, ZERO_WIDTH_SPACE
 
-Box = tuple[float, float, float, float]  # left, bottom, right, top: in points from the page's lower left corner
+Box = tuple[float, float, float, float]  # left, bottom, right and top edges, in points from the page's lower left corner
 
 _NO_BOX: Box = (0.0, 0.0, 0.0, 0.0)
 _MAX_PAGES = 20_000
-_MAX_RECOGNISED = 2_000  # pages per file; recognising a page takes seconds
+_MAX_RECOGNISED = 2_000  # maximum number of pages per file, because recognising a page takes seconds
 _MAX_ATTACHMENTS = 100
 _LIGATURES = dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
 _HYPHENS = "\ufffe\x02"  # characters that pdfium returns for a hyphen that only splits a word at a line end
 _DROPPED = SOFT_HYPHEN + ZERO_WIDTH_SPACE + BYTE_ORDER_MARK
 _NEEDS_CLEANING = re.compile(f"[{''.join(_LIGATURES)}{_HYPHENS}{_DROPPED}\0]")
 _SENTENCE_ENDS = (".", "!", "?", ":", "”", '"', ")", ";", "。", "！", "？")
-_EDGE_LINES = 3  # lines at the top and at the bottom of a page that may be headers and footers
+_EDGE_LINES = 3  # number of lines at the top, and at the bottom, of a page that may be headers or footers
 # A line that is at the edge of at least this share and this number of pages is a header or footer.
 _RUNNING_SHARE, _RUNNING_LEAST = 0.3, 3
 _PAGE_NUMBER = re.compile(r"[-–—\s|]*(?:page\s*)?#(?:\s*(?:of|/)\s*#)?[-–—\s|]*$", re.IGNORECASE)
-_PROSE = 25  # code points; a longer line is prose rather than a table cell
-# If at least this share and this number of lines start right of the previous line, columns were drawn across the page.
+_PROSE = 25  # a line with more code points than this is prose rather than a table cell
+# If at least this share and this number of lines are to the right of the previous line, the page was drawn across columns.
 _ACROSS_SHARE, _ACROSS_LEAST = 0.3, 4
-# If the usual distance to the previous line is exceeded by this share of the line's height, a paragraph starts.
+# A paragraph starts if the distance to the previous line exceeds the usual one by this share of the line's height.
 _PARAGRAPH_GAP = 0.55
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
-_OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # for OCR: pixels on a page's longer side, and maximum pixels per point
-_DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same for displaying a page
+_OCR_PIXELS, _OCR_SCALE = 2_000, 4.0  # for OCR: maximum number of pixels on a page's longer side, and per point
+_DRAWN_PIXELS, _DRAWN_SCALE = 2_200, 2.0  # the same limits for displaying a page
 _MARKER_RGB = (253, 230, 138)  # the colour of a highlighter pen
-_STAMP = 60  # up to this many characters on a page-sized picture are a scanner app's stamp, not a text layer
+_STAMP = 60  # up to this many characters on a page-sized picture are a stamp from a scanner app, not a text layer
 _NO_TITLE = re.compile(r"untitled|\.\w{3,4}$|^Microsoft", re.IGNORECASE)
 
 
@@ -66,7 +66,7 @@ class _Line:
     Attributes:
         text: The line without its ending.
         origins: For each character in `text`, its position in the text that pdfium returned for the page.
-        box: The line's bounding box on the page; None if pdfium does not know it.
+        box: The line's bounding box on the page; None if it is unknown.
         broken: Whether the last word continues on the next line.
         starts_paragraph: Whether a paragraph ends before this line.
     """
@@ -82,7 +82,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses a PDF's text layer and the files attached to the PDF.
 
     Raises:
-        ReadError: The file is damaged or password-protected, or contains text only as pictures.
+        ReadError: The file is damaged or password-protected, or its text consists only of pictures.
     """
     with _opened(data) as pdf:
         pages, recognised = _with_recognised(pdf, _pages(pdf))
@@ -155,7 +155,7 @@ def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[t
         data: The file's bytes, unchanged since the file was parsed.
         anchors: The document's anchors, which show where its pages begin.
         page: The page's number, starting at 1.
-        spans: (start, end) in the document's text; spans on other pages are ignored.
+        spans: Each span as (start, end) in the canonical text; spans on other pages are ignored.
 
     Raises:
         ReadError: The file cannot be parsed, or has no such page.
@@ -177,7 +177,7 @@ def picture(data: bytes, anchors: Sequence[Anchor], page: int, spans: Sequence[t
         x0, y0, x1, y1 = (at * scale for at in (box[0] - left, box[1] - bottom, box[2] - left, box[3] - bottom))
         rows = slice(max(0, int(pixels.shape[0] - y1) - 1), max(0, int(pixels.shape[0] - y0) + 1))
         part = pixels[rows, max(0, int(x0) - 1) : max(0, int(x1) + 1)]
-        # Multiplies the colours, so that dark text stays dark, as with a highlighter pen on paper.
+        # The colours are multiplied, so that dark text stays dark, as under a highlighter pen.
         part[:] = (part.astype("uint16") * _MARKER_RGB // 255).astype("uint8")
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
@@ -233,7 +233,7 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
 
 
 def _with_recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tuple[list[list[_Line]], list[int]]:
-    """Replaces scanned pages with their recognised lines if OCR is on. Returns all pages, and which were replaced."""
+    """Replaces scanned pages with their recognised text if OCR is on. Returns all pages and the replaced pages' indices."""
     if not ocr.is_on():
         return pages, []
     pictures = islice((n for n, page in enumerate(pages) if _is_picture(pdf, n, page)), _MAX_RECOGNISED)
@@ -243,7 +243,7 @@ def _with_recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tu
 
 
 def _is_picture(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[_Line]) -> bool:
-    """Whether a page has no text, or very little text on a picture that covers most of the page."""
+    """Whether a page is probably a scan: it has no text, or a picture that covers most of it and very little text."""
     if not lines:
         return True
     if sum(len(line.text) for line in lines) > _STAMP:
@@ -282,7 +282,7 @@ def _recognised_page(pdf: pypdfium2.PdfDocument, number: int) -> list[_Line]:
 
 
 def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[Box]:
-    """Yields the boxes around a page's characters from `start` to before `end`."""
+    """Yields the boxes around a page's characters from `start` up to, but not including, `end`."""
     first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, start)
     last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page.raw, end - 1)
     if first < 0 or last < first:
@@ -301,7 +301,7 @@ def _union(found: Sequence[Box]) -> Box | None:
 
 
 def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str, int, Sequence[Box]]]) -> Iterator[_Line]:
-    """Splits lines at the gutter between two columns, because pdfium joins text that is side by side.
+    """Splits lines at the gutter between two columns, because pdfium joins pieces of text that are side by side.
 
     Table rows are not split, because they have too few words on each side.
 
@@ -329,13 +329,13 @@ def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str
 
 
 def _widest_gap(found: Sequence[Box]) -> tuple[float, float] | None:
-    """Returns (left, right) of the widest gap between two boxes on a line; None if none is wider than the line is high."""
+    """Returns (left, right) of the widest gap between two boxes on a line; None if all gaps are narrow."""
     gaps = [(a[2], b[0]) for a, b in pairwise(found) if b[0] - a[2] > 1.2 * max(a[3] - a[1], b[3] - b[1])]
     return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
 
 
 def _place_right_of(text_page: pypdfium2.PdfTextPage, text: str, at: int, x: float) -> int:
-    """Returns the position of a line's first word to the right of x; 0 if there is none."""
+    """Returns the offset in `text` of the first word that is to the right of x on the page; 0 if there is no such word."""
 
     def is_right(place: int) -> bool:
         return next(_boxes(text_page, at + place, at + place + 1), _NO_BOX)[0] >= x - 1
@@ -350,7 +350,7 @@ def _is_prose(text: str) -> bool:
 
 
 def _join_spaced_letters(lines: Sequence[_Line]) -> list[_Line]:
-    """Joins single letters on the same line into words if the letters were drawn one by one."""
+    """Joins letters that were drawn one by one on the same line into words."""
     joined: list[_Line] = []
     for line in lines:
         before = joined[-1] if joined else None
@@ -374,7 +374,7 @@ def _join_spaced_letters(lines: Sequence[_Line]) -> list[_Line]:
 
 
 def _letters_only(text: str) -> bool:
-    """Whether a line is a letter that was drawn separately, or consists of words that were joined from such letters."""
+    """Whether a line may consist of separately drawn letters, or of words assembled from such letters."""
     return len(text) < 80 and all(character.isalpha() or character == " " for character in text)
 
 
@@ -390,7 +390,7 @@ def _in_column_order(lines: list[_Line]) -> list[_Line]:
     right: list[_Line] = []
     for line in lines:
         is_across = line.box is not None and line.box[0] < middle < line.box[2] - 2.0
-        if is_across:  # the lines in both columns above it come first
+        if is_across:  # the lines in the two columns above this line come first
             ordered += [*left, *right, line]
             left, right = [], []
         elif line.box is not None and line.box[0] >= middle:
@@ -424,13 +424,13 @@ def _cleaned(line: _Line) -> _Line:
     lead = len(stripped) - len(stripped.lstrip())
     text, origins = stripped[lead:], origins[lead : len(stripped)]
     normal = canonical(text)
-    if len(normal) != len(text) and text:  # normalisation changed the characters' number but not their order
+    if len(normal) != len(text) and text:  # normalisation changed the number of characters but not their order
         origins = [origins[min(i * len(text) // max(1, len(normal)), len(text) - 1)] for i in range(len(normal))]
     return replace(line, text=normal, origins=origins, broken=broken)
 
 
 def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
-    """Marks lines that start a paragraph: after a larger gap than usual, or in a new column after a complete sentence."""
+    """Marks lines that start a paragraph: after an unusually large gap, or in a new column after a complete sentence."""
     steps = [a.box[1] - b.box[1] for a, b in pairwise(lines) if a.box and b.box and a.box[1] > b.box[1]]
     usual = median(steps) if steps else 0.0
     parted = lines[:1]
@@ -438,7 +438,7 @@ def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
         starts_paragraph = False
         if before.box and line.box:
             step, height = before.box[1] - line.box[1], max(before.box[3] - before.box[1], line.box[3] - line.box[1])
-            over = step < -height  # the line is higher up, in a new column or a text box
+            over = step < -height  # whether the line is higher up than the previous one, in a new column or a text box
             starts_paragraph = step > usual + _PARAGRAPH_GAP * height or (over and before.text.endswith(_SENTENCE_ENDS))
         parted.append(replace(line, starts_paragraph=starts_paragraph))
     return [line for line in parted if line.text]
@@ -474,7 +474,7 @@ def _edges(page: Sequence[_Line]) -> list[_Line]:
 
 
 def _running_key(text: str) -> str:
-    """Returns a key that ignores numbers, so that a header has the same key on every page."""
+    """Returns a key for a line without its numbers, so that a header has the same key on every page."""
     return re.sub(r"\d+|\b[ivxl]{1,6}\b", "#", " ".join(text.lower().split()))
 
 
@@ -492,7 +492,7 @@ def _joined_pages(pages: Sequence[Sequence[_Line]]) -> tuple[str, list[int]]:
 
 
 def _with_endings(page: Sequence[_Line], following: _Line | None = None) -> Iterator[tuple[_Line, str]]:
-    """Yields each line with the separator that follows it."""
+    """Yields each line together with the separator that follows it."""
     for n, line in enumerate(page):
         later = page[n + 1] if n + 1 < len(page) else following
         if line.broken and later is not None:

@@ -1,4 +1,4 @@
-"""Parses PowerPoint files. A slide becomes a page: first its title, then text, tables, diagrams and charts, then notes."""
+"""Parses PowerPoint files. Each slide becomes a page with its title, text, tables, diagrams, charts and notes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _TITLES = ("title", "ctrTitle")
-_EACH_SLIDE = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # slide number, date, header, footer
+_EACH_SLIDE = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # slide number, date, footer, header, picture of the slide
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
-    """Parses slides and the files embedded in them.
+    """Parses a presentation's slides and the files embedded in it.
 
     Raises:
-        ReadError: The file is damaged, password-protected, or a zip bomb.
+        ReadError: The file is damaged, is password-protected, or is a zip bomb.
     """
     package = XmlPackage(data)
     main = next((part for kind, part in package.related("").values() if kind == "officeDocument"), "ppt/presentation.xml")
@@ -44,7 +44,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         if not _is_placeholder(shape)
         for block in _blocks(shape)
     )
-    if slides and any(block.strip() for block in common):  # text that is repeated on every slide is kept only once
+    if slides and any(block.strip() for block in common):  # text repeated on every slide is kept only once
         slides[-1] = "\n\n".join(block for block in (slides[-1], *common) if block.strip())
     text, anchors = join_pages(slides, "slide")
     title, author, created = properties(package)
@@ -63,7 +63,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 
 def _slide(package: XmlPackage, part: str) -> str:
     shapes = list(_shapes(package.xml(part)))
-    shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # the other shapes keep their order
+    shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # titles first; the other shapes keep their order
     blocks = [block for shape in shapes for block in _blocks(shape)]
     for kind, target in package.related(part).values():
         if target not in package.names:
@@ -122,7 +122,7 @@ def _paragraphs(element: etree._Element) -> Iterator[str]:
 
 
 def _chart(chart: etree._Element) -> str:
-    """Returns a chart's titles, followed by rows with its categories and values."""
+    """Returns a chart's titles, followed by one line for each category with its values."""
     titles = list(_paragraphs(chart))
     series = [one for one in chart.iter() if local_name(one) == "ser"]
     names = [text_content(first_element(first_element(one, "tx"), "v")) for one in series]

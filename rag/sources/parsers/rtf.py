@@ -17,7 +17,7 @@ _PAGE = re.compile(r"\n{3,}")
 
 
 def parse(data: bytes, name: str) -> Document:
-    """Parses RTF.
+    """Parses an RTF file.
 
     Raises:
         ReadError: The file is damaged.

@@ -20,8 +20,8 @@ from rag.sources.records import ParsedFile
 
 _MAX_CELLS = 20_000_000
 _MAX_FIELD = 10_000_000  # maximum length of a cell in a CSV file, in code points
-_SAMPLE = 20_000  # code points from which the separator is detected
-_ANCHOR_EVERY = 500  # rows; other row numbers are found by counting from the nearest anchor above
+_SAMPLE = 20_000  # number of code points from which the separator is detected
+_ANCHOR_EVERY = 500  # rows between anchors; other row numbers are found by counting from the nearest anchor above
 _TYPES = {
     b"PK": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     b"\xd0\xcf": "application/vnd.ms-excel",
@@ -30,10 +30,10 @@ Cell = str | float | int | bool | date | datetime | time | timedelta | None
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
-    """Parses XLSX, XLSB, XLS and ODS, and the files embedded in them.
+    """Parses XLSX, XLSB, XLS and ODS files, and the files embedded in them.
 
     Raises:
-        ReadError: The file is damaged, password-protected, or a zip bomb.
+        ReadError: The file is damaged, is password-protected, or is a zip bomb.
     """
     package = XmlPackage(data) if data.startswith(b"PK") else None
     try:
@@ -65,7 +65,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 
 
 def parse_separated(data: bytes, name: str) -> Document:
-    """Parses CSV and TSV.
+    """Parses CSV and TSV files.
 
     Raises:
         ReadError: The bytes are not text.
@@ -79,7 +79,7 @@ def parse_separated(data: bytes, name: str) -> Document:
         dialect = csv.excel_tab if text[:_SAMPLE].count("\t") > text[:_SAMPLE].count(",") else csv.excel
     try:
         written, anchors = _as_text([("", csv.reader(io.StringIO(text), dialect, strict=False))])
-    except csv.Error:  # a quotation mark that is never closed
+    except csv.Error:  # raised, for example, if a quotation mark is never closed
         written, anchors = _as_text([("", (line.split(dialect.delimiter) for line in text.splitlines()))])
     kind = "text/tab-separated-values" if dialect.delimiter == "\t" else "text/csv"
     return Document(written, name_as_title(name), date=find_date(written[:3000]), anchors=anchors, media_type=kind)
@@ -89,7 +89,7 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]
     """Returns all rows, including empty ones at the top, so that the n-th row is row n in a spreadsheet application."""
     try:
         opened = book.get_sheet_by_name(sheet)
-    except python_calamine.CalamineError:  # a sheet that contains only a chart
+    except python_calamine.CalamineError:  # raised if a sheet contains only a chart
         return []
     if opened.total_height * opened.total_width > _MAX_CELLS:
         raise ReadError(
@@ -117,7 +117,7 @@ def _as_text(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str
                 add("")
             anchors.append(Anchor(at, f"sheet {sheet}"))
             add(canonical(cell_text(sheet)))
-        counted, empty = 0, True  # rows since the last anchor; whether the previous line is empty
+        counted, empty = 0, True  # number of rows since the last anchor, and whether the previous line is empty
         for number, line in enumerate(table_lines(rows), start=1):
             if not line and empty:
                 counted = 0
@@ -144,7 +144,7 @@ def _comments_and_boxes(package: XmlPackage) -> Iterator[str]:
 
 
 def _formatted(cell: Cell) -> str:
-    """Formats a cell's value as people write it: 12 rather than 12.0, and a date without the time 00:00."""
+    """Formats a cell's value the way people write it: 12 rather than 12.0, and a date without the time 00:00."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):

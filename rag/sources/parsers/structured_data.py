@@ -18,11 +18,11 @@ from rag.sources.decoding.zipped_xml import local_name, xml_tree
 
 _TITLES = ("title", "name", "headline", "subject")
 _AUTHORS = ("author", "creator", "byline")
-_SHORT = 200  # code points; values up to this length share a line
+_SHORT = 200  # maximum length, in code points, of values that share a line
 
 
 def parse(data: bytes, name: str) -> Document:
-    """Parses JSON.
+    """Parses a JSON file.
 
     Raises:
         ReadError: The file is not JSON.
@@ -51,7 +51,7 @@ def parse(data: bytes, name: str) -> Document:
 
 
 def parse_lines(data: bytes, name: str) -> Document:
-    """Parses JSON Lines, a format with one JSON value per line.
+    """Parses a JSON Lines file, which has one JSON value per line.
 
     Raises:
         ReadError: More than a tenth of the lines are not JSON.
@@ -70,7 +70,7 @@ def parse_lines(data: bytes, name: str) -> Document:
 
 
 def parse_xml(data: bytes, name: str) -> Document:
-    """Parses XML.
+    """Parses an XML file.
 
     Raises:
         ReadError: The file is not XML.
@@ -89,7 +89,7 @@ def parse_xml(data: bytes, name: str) -> Document:
 
 
 def _listed(values: list[Any], name: str, counts: str) -> Document:
-    """Returns a document in which each value in a list is a paragraph with a numbered anchor."""
+    """Returns a document in which each value from a list becomes a paragraph with a numbered anchor."""
     numbered = ((f"{counts} {n}", None, _paragraph(value)) for n, value in enumerate(values, start=1))
     text, anchors = join_parts([part for part in numbered if part[2]])
     return Document(text, name_as_title(name), date=find_date(text[:1500]), anchors=anchors, media_type="application/json")
@@ -108,7 +108,7 @@ def _row(value: dict[str, Any]) -> str:
 
 
 def _lines(value: Any, path: str = "") -> Iterator[str]:
-    """Yields each value preceded by its name or, if it is nested, by its path."""
+    """Yields lines, each containing a value preceded by its name or, if the value is nested, by its path."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _lines(inner, f"{path} › {key}" if path else str(key))
@@ -119,7 +119,7 @@ def _lines(value: Any, path: str = "") -> Iterator[str]:
 
 
 def _listed_lines(values: list[Any], path: str) -> Iterator[str]:
-    """Yields the lines for a list. Short values share one line; nested values are on separate lines."""
+    """Yields the lines for a list. If all values are short, they share one line; otherwise, they are on separate lines."""
     if all(not isinstance(inner, dict | list) and len(str(inner)) <= _SHORT for inner in values):
         if text := ", ".join(filter(None, map(_scalar, values))):
             yield f"{path}: {text}" if path else text
@@ -152,7 +152,7 @@ _PROSE = re.compile(
 
 
 def _elements(root: etree._Element) -> Iterator[str]:
-    """Yields a line for each element, with its name, attributes and text. Elements inside a sentence are not separated."""
+    """Yields a line for each element: its name, attributes and text. An element inside a sentence stays in the sentence."""
     done: set[etree._Element] = set()
     for element in root.iter():
         if not isinstance(element.tag, str) or element in done:
