@@ -14,9 +14,10 @@ from rag.evaluation.metric_info import METRICS
 from rag.evaluation.records import RowJSON, group_of
 from rag.evaluation.statistics import Interval
 
-Prices = tuple[float, float]  # US dollars per million tokens: (input, output)
+Prices = tuple[float, float]  # (price of input tokens, price of output tokens), in US dollars per million tokens
 
-# Prefix of a model's name → the model's list prices. Source: the vendor's price page in August 2025; prices change.
+# List prices of the models whose names start with each prefix. Source: the vendor's price page in August 2025. These
+# prices may have changed.
 _LIST_PRICES: Mapping[str, Prices] = {
     "gpt-5-nano": (0.05, 0.40), "gpt-5-mini": (0.25, 2.00), "gpt-5": (1.25, 10.00), "gpt-4.1-nano": (0.10, 0.40),
     "gpt-4.1-mini": (0.40, 1.60), "gpt-4.1": (2.00, 8.00), "gpt-4o-mini": (0.15, 0.60), "gpt-4o": (2.50, 10.00),
@@ -33,9 +34,9 @@ class RunMetrics:
     """A run's metrics.
 
     Attributes:
-        values: Metric → value; None if no question contributes to it.
-        intervals: Metric → 95 % bootstrap interval.
-        cases: Metric → number of questions that contribute to it.
+        values: Value of each metric; None if no question contributes to the metric.
+        intervals: 95 % bootstrap interval of each metric.
+        cases: Number of questions that contribute to each metric.
     """
 
     values: dict[str, float | None] = field(default_factory=dict)
@@ -46,11 +47,11 @@ class RunMetrics:
 def aggregate(rows: Sequence[RowJSON], prices: Prices | None = None) -> RunMetrics:
     """Computes a run's metrics, their 95 % intervals, and the number of questions that contribute to each metric.
 
-    `citation_exact` is 1 if no answer has a citation, because then no citation is wrong.
+    If no answer has a citation, `citation_exact` is 1, because no citation is wrong.
 
     Args:
         rows: The run's questions with their measurements.
-        prices: The model's prices; for a known model, the default is its list prices.
+        prices: The model's prices. If omitted, a known model's list prices are used.
     """
     aggregation = _Aggregation(rows)
     found = aggregation.found
@@ -65,7 +66,7 @@ def aggregate(rows: Sequence[RowJSON], prices: Prices | None = None) -> RunMetri
 
 
 class _Aggregation:
-    """Collects metrics, and computes all their intervals from the same bootstrap resamples of the rows."""
+    """Collects metrics and computes their intervals, all from the same bootstrap resamples of the rows."""
 
     def __init__(self, rows: Sequence[RowJSON]) -> None:
         self.found = RunMetrics()
@@ -86,7 +87,7 @@ class _Aggregation:
             self.found.values[name] = 1.0 if name == "citation_exact" else None
 
     def add(self, name: str, statistic: Callable[[NDArray[np.int64]], float | None], cases: int | None = None) -> None:
-        """Adds a metric that `statistic` computes from row numbers. Does nothing if the result is None."""
+        """Adds a metric that `statistic` computes from the indexes of rows. Adds nothing if the result is None."""
         value = statistic(np.arange(len(self._rows)))
         if value is None:
             return
@@ -101,7 +102,7 @@ class _Aggregation:
 
 
 def _add_ranking_of_evidence(aggregation: _Aggregation, rows: Sequence[RowJSON]) -> None:
-    """Adds metrics for how well the evidence score separates answerable questions and right answers from the rest."""
+    """Adds metrics for how well the evidence score predicts whether questions are answerable and answers are right."""
     evidence = np.array([row["evidence"] for row in rows])
     answerable = np.array([row["question"]["answerable"] for row in rows], dtype=bool)
     aggregation.add("auroc", lambda numbers: statistics.auroc(evidence[numbers], answerable[numbers]), len(rows))
@@ -117,7 +118,10 @@ def _add_ranking_of_evidence(aggregation: _Aggregation, rows: Sequence[RowJSON])
 
 
 def _add_times(aggregation: _Aggregation, rows: Sequence[RowJSON]) -> None:
-    """Adds percentiles of the total time per answer, with intervals, and of the time per stage, without intervals."""
+    """Adds percentiles of the time per answer and of the time spent in each stage.
+
+    Only the percentiles of the time per answer have intervals.
+    """
     stages = dict.fromkeys(["total", *(stage for row in rows for stage in row["timings_ms"])])
     for stage in stages:
         times = np.array([row["timings_ms"].get(stage, 0.0) for row in rows])
@@ -134,7 +138,7 @@ def _percentile_of(times: NDArray[np.float64], p: float, numbers: NDArray[np.int
 
 def _add_cost(values: dict[str, float | None], rows: Sequence[RowJSON], prices: Prices | None) -> None:
     model = next((row["model"] for row in rows if "tokens_in" in row["measures"]), "")
-    # subtle: longer prefixes come first in the table, so that "gpt-5-mini" is not charged at the price of "gpt-5".
+    # subtle: longer prefixes come first in the table so that "gpt-5-mini" is not charged at the price of "gpt-5".
     known = (price for prefix, price in _LIST_PRICES.items() if model.lower().startswith(prefix))
     prices = prices or next(known, None)
     if model and prices:

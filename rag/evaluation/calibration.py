@@ -1,8 +1,10 @@
-"""Fits the abstention threshold, the evidence score below which rag declines a question.
+"""Fits the abstention threshold: the evidence score below which rag declines to answer a question.
 
 The threshold is fitted on all questions in a test set. Its coverage (the share of questions that are answered) and its risk
 (the share of those answers that are wrong) are estimated by cross-validation: the questions in each fold are answered or
-declined according to a threshold that was fitted on the other folds. Fitting has no side effects and needs no open library.
+declined according to a threshold that was fitted on the other folds.
+
+Fitting has no side effects and does not need an open library.
 """
 
 from __future__ import annotations
@@ -19,20 +21,20 @@ from rag.evaluation.records import RowJSON, group_of
 
 _FOLDS = 5
 _MIN_QUESTIONS = 10  # with fewer questions, a fitted threshold would be arbitrary
-_DECLINE_ALL = 1.01  # above every evidence score
+_DECLINE_ALL = 1.01  # a threshold above every evidence score
 _MAX_POINTS = 100  # approximate number of points stored for the curve
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The effect of one threshold.
+    """The effect of a threshold on a set of questions.
 
     Attributes:
         coverage: Share of questions that are answered.
         risk: Share of the given answers that are wrong; 0 if no question is answered.
         refusal_recall: Share of unanswerable questions that are declined.
         false_refusals: Share of answerable questions that are declined.
-        cost: Mean cost per question, where a wrong answer costs 1.
+        cost: Mean cost per question. A wrong answer costs 1, and declining an answerable question costs `abstain_cost`.
     """
 
     threshold: float
@@ -63,12 +65,12 @@ class Calibration:
     """A fitted threshold, as stored with the index.
 
     Attributes:
-        target_error_rate: Highest share of wrong answers that the fit allowed; None if the fit minimised the cost instead.
-        reached: Whether any threshold meets the target on this test set.
+        target_error_rate: Highest share of wrong answers allowed when fitting; None if the cost was minimised instead.
+        reached: Whether any threshold meets the target on this test set; True if there is no target.
         fitted: Effect of the threshold on the questions that it was fitted on.
         held_out: Effect in cross-validation, where each fold's threshold is applied to questions that it was not fitted on.
         intervals: 95 % intervals for the "risk" and "coverage" of `held_out`.
-        curve: The effects of a series of increasing thresholds, from answering every question to answering none.
+        curve: Effects of increasing thresholds. The lowest threshold declines no question, and the highest declines all.
         abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
         questions: Number of questions that the threshold was fitted on.
     """
@@ -88,7 +90,7 @@ class Calibration:
     made: str
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON values. The target error rate keeps its published name, `wanted`."""
+        """Returns the fields as JSON values. `target_error_rate` is stored under its published name, `wanted`."""
         return {"wanted" if name == "target_error_rate" else name: value for name, value in asdict(self).items()}
 
     @classmethod
@@ -117,7 +119,7 @@ def fit_threshold(
     """Fits a threshold to answers that were given while no threshold was in effect.
 
     Args:
-        rows: The rows from a run in which no question was declined for lack of evidence.
+        rows: The rows of a run in which no question was declined for lack of evidence.
         target_error_rate: Highest share of the given answers that may be wrong; None to minimise the cost instead.
         abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
         provenance: The data that the rows come from.
@@ -203,7 +205,7 @@ def _count(answers: Iterable[tuple[_GivenAnswer, bool]]) -> _Counts:
 
 
 def _curve(answers: Sequence[_GivenAnswer], abstain_cost: float) -> list[Point]:
-    """Returns one point for each set of questions that a threshold can decline, lowest threshold first."""
+    """Returns the effects of all thresholds that decline different sets of questions, lowest threshold first."""
     ranked = sorted(answers, key=lambda answer: answer.evidence)
     counts = _count((answer, True) for answer in ranked)
     curve = [counts.point(0.0, abstain_cost)]
@@ -219,8 +221,8 @@ def _curve(answers: Sequence[_GivenAnswer], abstain_cost: float) -> list[Point]:
 def _best(curve: Sequence[Point], target_error_rate: float | None) -> tuple[Point, bool]:
     """Returns the best point on a curve, and whether it meets the target.
 
-    With a target, the best point is the one that answers the most questions while meeting the target or, if no point meets
-    it, the one with the lowest risk. Without a target, it is the point with the lowest cost.
+    If there is a target, the best point is the one with the highest coverage among those that meet the target. If no point
+    meets the target, it is the point with the lowest risk. If there is no target, it is the point with the lowest cost.
     """
     if target_error_rate is None:
         return min(curve, key=lambda point: (point.cost, point.threshold)), True
@@ -234,7 +236,10 @@ def _best(curve: Sequence[Point], target_error_rate: float | None) -> tuple[Poin
 def _cross_validate(
     answers: Sequence[_GivenAnswer], target_error_rate: float | None, abstain_cost: float
 ) -> tuple[Point, dict[str, statistics.Interval]]:
-    """Applies to each fold the threshold fitted on the other folds. All questions in a group are in the same fold."""
+    """Estimates the effect of thresholds on questions that they were not fitted on.
+
+    The threshold applied to each fold is fitted on the other folds. Questions in the same group are in the same fold.
+    """
     groups = sorted({answer.group for answer in answers})
     random.Random(0).shuffle(groups)  # noqa: S311  # the same folds on every machine
     folds = min(_FOLDS, len(groups))

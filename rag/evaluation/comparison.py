@@ -12,7 +12,7 @@ from rag.evaluation.metric_info import METRICS
 from rag.evaluation.records import RowJSON, RunJSON, group_of
 from rag.evaluation.statistics import Contribution
 
-_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # all contributions to a metric that is 0 or 1 for each question
+_BINARY = {(0.0, 1.0), (1.0, 1.0)}  # the possible contributions to a metric that is 0 or 1 for each question
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,16 @@ class Difference:
     """The change in one metric, computed from the questions that are in both runs.
 
     Attributes:
-        name: The metric.
-        first: The metric's value in the first run; `second` is its value in the second run.
-        low: Lower end of the 95 % interval for the change; `high` is the upper end.
+        name: Name of the metric.
+        first: Value of the metric in the first run.
+        second: Value of the metric in the second run.
+        low: Lower end of the 95 % interval for the change.
+        high: Upper end of that interval.
         cases: Number of questions that contribute to the metric.
-        test: "McNemar" (exact) if the metric is 0 or 1 for each question, otherwise "permutation" (paired).
-        p: p-value of the test; `p_adjusted` is the p-value corrected for the number of metrics compared (Holm).
-        detectable: Smallest change that a test with this many questions would probably detect; None if no question differs.
+        test: The test used: "McNemar" (exact) if the metric is 0 or 1 for each question, otherwise "permutation" (paired).
+        p: p-value of the test.
+        p_adjusted: p-value corrected for the number of metrics compared (Holm).
+        detectable: Smallest change that the test is likely to detect with this many questions; None if no question differs.
     """
 
     name: str
@@ -47,9 +50,10 @@ class Comparison:
     """The result of comparing two runs.
 
     Attributes:
-        flipped: (row in the first run, row in the second run) for each question that only one of the runs got right.
+        flipped: Questions that only one of the runs got right, each as (row in the first run, row in the second run).
         common: Number of questions that are in both runs.
-        only_first: Number of questions that are only in the first run; `only_second` is the same for the second run.
+        only_first: Number of questions that are only in the first run.
+        only_second: Number of questions that are only in the second run.
     """
 
     differences: tuple[Difference, ...]
@@ -76,7 +80,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """The result of checking a gate. `detail` gives the measured value."""
+    """The result of checking a gate. `detail` gives the measured value, or says why there is no value."""
 
     words: str
     passed: bool
@@ -93,7 +97,7 @@ def compare(first: RunJSON, second: RunJSON) -> Comparison:
     after = {row["question"]["id"]: row for row in second["questions"]}
     common = [id_ for id_ in before if id_ in after and _is_same_question(before[id_], after[id_])]
     if not common:
-        raise SetError("the two runs have no questions in common", "compare runs on the same test set")
+        raise SetError("the two runs have no questions in common", "compare two runs of the same test set")
     pairs = [(before[id_], after[id_]) for id_ in common]
     found = [difference for name in _shared_metrics(first, second) if (difference := _difference(name, pairs)) is not None]
     adjusted = statistics.holm([difference.p for difference in found])
@@ -109,17 +113,17 @@ def compare(first: RunJSON, second: RunJSON) -> Comparison:
 def is_right(row: RowJSON) -> bool | None:
     """Returns whether a question was answered or declined correctly; None if the test set lacks the gold data to decide.
 
-    A question with gold quotes or gold documents but no gold answer counts as right if one of the first five search results
-    matches them.
+    A question without a gold answer counts as right if one of the first five passages overlaps a gold quote. If it has no
+    gold quotes either, it counts as right if one of the first five documents is a gold document.
     """
     return next((row["measures"][name][0] > 0 for name in ("right", "hit@5", "doc_hit@5") if name in row["measures"]), None)
 
 
 def parse_gate(words: str) -> Gate:
-    """Parses a gate.
+    """Parses a gate such as "hit@5>=0.95".
 
     Raises:
-        SetError: The text is not METRIC>=NUMBER or METRIC<=NUMBER.
+        SetError: The text does not have the form METRIC>=NUMBER or METRIC<=NUMBER.
     """
     match = re.fullmatch(r"\s*([\w@.]+?)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?|\.\d+)\s*", words)
     if not match:
@@ -128,16 +132,16 @@ def parse_gate(words: str) -> Gate:
 
 
 def check_gate(gate: Gate, run: RunJSON) -> GateResult:
-    """Checks whether a run passes a gate. A metric without a value fails its gate.
+    """Checks whether a run passes a gate. If the metric has no value, the gate fails.
 
     Raises:
         SetError: The run has no such metric.
     """
     if gate.metric not in run["figures"]:
-        raise SetError(f"no metric is named {gate.metric!r}", f"this run's metrics are {', '.join(run['figures'])}")
+        raise SetError(f"the run has no metric named {gate.metric!r}", f"its metrics are {', '.join(run['figures'])}")
     value = run["figures"][gate.metric]
     if value is None:
-        return GateResult(gate.words, passed=False, detail="no question in the test set measures it")
+        return GateResult(gate.words, passed=False, detail="no question in the test set contributes to this metric")
     passed = value >= gate.bound if gate.operator == ">=" else value <= gate.bound
     interval = run["intervals"].get(gate.metric)
     return GateResult(
@@ -146,10 +150,10 @@ def check_gate(gate: Gate, run: RunJSON) -> GateResult:
 
 
 def check_no_worse(run: RunJSON, baseline: RunJSON, margin: float) -> list[GateResult]:
-    """Checks that no metric is worse than in the baseline by more than a margin.
+    """Checks, for each metric, that the run is not worse than the baseline by more than a margin.
 
-    Skips metrics for which neither higher nor lower is better. Only questions that are in both runs are compared, so adding
-    questions to a test set does not affect the result.
+    Metrics for which neither higher nor lower is better are skipped. Only questions that are in both runs are compared, so
+    adding questions to a test set does not affect the result.
     """
     results = []
     for difference in compare(baseline, run).differences:

@@ -1,6 +1,6 @@
-"""Describes each metric for readers: the section it is listed in, whether higher is better, and what it measures.
+"""Describes each metric: the section it is listed in, whether higher values are better, and what it measures.
 
-These texts appear in the terminal, in reports and in the web interface. The formulas are in `rag.evaluation.metrics` and
+The texts appear in the terminal, in reports and in the web interface. The formulas are in `rag.evaluation.metrics` and
 `rag.evaluation.scoring`.
 """
 
@@ -60,7 +60,8 @@ METRICS: Mapping[str, MetricInfo] = {
     "right": MetricInfo(
         "answers",
         1,
-        "share of questions answered or declined correctly (if gold has over 12 words: a citation overlaps a gold quote)",
+        "share of questions answered or declined correctly; if the gold answers are longer than 12 words, an answer is "
+        "correct if a citation overlaps a gold quote",
     ),
     "gold_contained": MetricInfo(
         "answers", 1, "share of answerable questions whose answer contains a gold answer and all required strings"
@@ -70,16 +71,18 @@ METRICS: Mapping[str, MetricInfo] = {
     ),
     "must_mention": MetricInfo("answers", 1, "share of the required strings that answers contain"),
     "em": MetricInfo(
-        "answers", 1, "share of answers equal to a gold answer (SQuAD exact match); declining scores 1 if unanswerable"
+        "answers",
+        1,
+        "share of answers equal to a gold answer (SQuAD exact match); a declined unanswerable question counts as 1",
     ),
     "f1": MetricInfo(
-        "answers", 1, "word overlap between answer and gold answer (SQuAD F1); declining scores 1 if unanswerable"
+        "answers", 1, "word overlap between answer and gold answer (SQuAD F1); a declined unanswerable question counts as 1"
     ),
-    "rouge_l": MetricInfo("answers", 1, "longest sequence of words that answer and gold answer have in common (ROUGE-L)"),
+    "rouge_l": MetricInfo("answers", 1, "longest sequence of words shared by the answer and a gold answer (ROUGE-L)"),
     "sentences": MetricInfo("answers", 0, "mean number of citations per answer"),
     "citations": MetricInfo("citations", 0, "number of citations"),
     "citation_exact": MetricInfo(
-        "citations", 1, "share of citations whose quote equals the document's text; a value below 1 is a bug in rag"
+        "citations", 1, "share of citations whose quote equals the document's text; a value below 1 means a bug in rag"
     ),
     "quotes_normalised": MetricInfo(
         "citations", 0, "share of quotations that differ from the source only in spaces, quotation marks or dashes"
@@ -98,15 +101,15 @@ METRICS: Mapping[str, MetricInfo] = {
     ),
     "auroc": MetricInfo("declining", 1, "how well the evidence score separates answerable from unanswerable questions"),
     "correctness": MetricInfo(
-        "judge", 1, "how correct answers are, compared with the gold answers, according to the judge"
+        "judge", 1, "how correct the answers are compared with the gold answers, according to the judge"
     ),
     "groundedness": MetricInfo("judge", 1, "how well the cited text supports the answers, according to the judge"),
     "judge_failed": MetricInfo("judge", -1, "share of requests to which the judge gave no valid verdict"),
     "judge_agreement": MetricInfo("judge", 0, "how often two repeats of the same request give the same verdict"),
-    "p50_ms": MetricInfo("time and cost", 0, "time per answer in milliseconds, median"),
-    "p90_ms": MetricInfo("time and cost", 0, "time per answer in milliseconds, 90th percentile"),
-    "p99_ms": MetricInfo("time and cost", 0, "time per answer in milliseconds, 99th percentile"),
+    "p50_ms": MetricInfo("time and cost", 0, "median time per answer, in milliseconds"),
+    "p90_ms": MetricInfo("time and cost", 0, "90th percentile of the time per answer, in milliseconds"),
+    "p99_ms": MetricInfo("time and cost", 0, "99th percentile of the time per answer, in milliseconds"),
     "tokens_in": MetricInfo("time and cost", 0, "mean number of input tokens per question"),
     "tokens_out": MetricInfo("time and cost", 0, "mean number of output tokens per question"),
-    "cost_usd": MetricInfo("time and cost", 0, "total cost of the model in US dollars"),
+    "cost_usd": MetricInfo("time and cost", 0, "total cost of using the model, in US dollars"),
 }

@@ -27,7 +27,7 @@ def normalised(text: str) -> str:
 
 
 def squad_tokens(text: str) -> list[str]:
-    """Returns the words after SQuAD's normalisation, which deletes punctuation (so "India-bound" is one word).
+    """Returns the words of a text after SQuAD's normalisation, which deletes punctuation ("India-bound" is one word).
 
     Source: normalize_answer and get_tokens in SQuAD's evaluate-v2.0.py.
     """
@@ -35,7 +35,7 @@ def squad_tokens(text: str) -> list[str]:
 
 
 def contains_gold(answer: str, golds: Sequence[str]) -> bool:
-    """Returns whether the answer contains any of the gold strings, after normalising both.
+    """Returns whether the normalised answer contains any of the normalised gold strings.
 
     Gold strings that are empty after normalisation are ignored.
     Source: best_subspan_em in nelson-liu/lost-in-the-middle, restricted to whole words.
@@ -45,7 +45,7 @@ def contains_gold(answer: str, golds: Sequence[str]) -> bool:
 
 
 def exact_match(answer: str, golds: Sequence[str]) -> float:
-    """Returns 1 if the answer equals any of the gold strings after normalising both, else 0.
+    """Returns 1 if the normalised answer equals any of the normalised gold strings, else 0.
 
     If there are no gold strings, only an answer without words scores 1. Source: compute_exact in SQuAD's evaluate-v2.0.py.
     """
@@ -55,7 +55,7 @@ def exact_match(answer: str, golds: Sequence[str]) -> float:
 def f1(answer: str, golds: Sequence[str]) -> float:
     """Returns the harmonic mean of word precision and word recall, for the gold string that gives the highest value.
 
-    If the answer or the gold string has no words, the value is 1 if neither has any, else 0.
+    If the answer or the gold string has no words, the value is 1 if the other one has no words either, else 0.
     Source: compute_f1 in SQuAD's evaluate-v2.0.py.
     """
     return max(_f1(squad_tokens(answer), squad_tokens(gold)) for gold in golds or [""])
@@ -69,7 +69,7 @@ def _f1(answer: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def rouge_l(answer: str, golds: Sequence[str]) -> float:
-    """Returns the F-measure of the longest word sequence that the answer and a gold string share, after normalising both.
+    """Returns the F-measure of the longest common subsequence of words in the answer and a gold string, both normalised.
 
     The gold string that gives the highest value counts. If there are no gold strings, the value is 0.
     Source: Lin, ROUGE, 2004, section 3.1, with β = 1 as in google-research/rouge.
@@ -92,7 +92,7 @@ def _rouge_l(answer: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def overlaps(a: Span, b: Span) -> bool:
-    """Returns whether two spans share a character."""
+    """Returns whether two spans have at least one character in common."""
     return a[0] == b[0] and a[1] < b[2] and b[1] < a[2]
 
 
@@ -131,12 +131,12 @@ def _merged(spans: Sequence[Span]) -> list[Span]:
 
 
 def best_places(gold: Sequence[Places], hits: Sequence[Span]) -> list[Span]:
-    """Returns, for each gold quote, the occurrence that the hits cover most; in a tie, the first occurrence."""
+    """Returns the occurrence of each gold quote that the hits cover most; if there is a tie, the first occurrence."""
     return [max(places, key=lambda place: shared_characters([place], hits)) for places in gold]
 
 
 def span_recall(hits: Sequence[Span], gold: Sequence[Span]) -> float:
-    """Returns |gold ∩ hits| / |gold|, in characters; 1 if there is no gold.
+    """Returns |gold ∩ hits| / |gold|, in characters; 1 if there are no gold spans.
 
     Source: Chroma, Evaluating Chunking Strategies for Retrieval, 2024, section "Metrics".
     """
@@ -151,16 +151,17 @@ def span_precision(hits: Sequence[Span], gold: Sequence[Span]) -> float:
 
 
 def span_iou(hits: Sequence[Span], gold: Sequence[Span]) -> float:
-    """Returns |gold ∩ hits| / |gold ∪ hits|, in characters; 1 if both are empty. Source: the same as for `span_recall`.
+    """Returns |gold ∩ hits| / |gold ∪ hits|, in characters; 1 if there are neither gold spans nor hits.
 
-    If several hits contain the same character, Chroma counts it once per hit, and this function counts it only once. The
-    passages in an index do not overlap, so both ways of counting give the same value.
+    If several hits contain the same character, Chroma counts it once per hit, whereas this function counts it only once.
+    Both ways of counting give the same value for the passages in an index, because these do not overlap.
+    Source: the same as for `span_recall`.
     """
     union = characters([*hits, *gold])
     return shared_characters(hits, gold) / union if union else 1.0
 
 
-# Rankings. `gains` is the relevance of the item at each rank, starting with rank 1; 0 means not relevant.
+# Rankings. `gains` lists the relevance of the item at each rank, starting at rank 1; 0 means that it is not relevant.
 
 
 def hit(gains: Sequence[float], k: int) -> float:
@@ -169,7 +170,7 @@ def hit(gains: Sequence[float], k: int) -> float:
 
 
 def recall(gains: Sequence[float], k: int, relevant: int) -> float:
-    """Returns the share of all `relevant` items that are among the first k; 1 if nothing is relevant."""
+    """Returns the share of the relevant items that are among the first k; 1 if `relevant`, their total number, is 0."""
     return sum(gain > 0 for gain in gains[:k]) / relevant if relevant else 1.0
 
 
@@ -179,15 +180,18 @@ def precision(gains: Sequence[float], k: int) -> float:
 
 
 def reciprocal_rank(gains: Sequence[float], k: int) -> float:
-    """Returns 1 / rank for the first relevant item; 0 if none of the first k items is relevant. The mean is MRR@k."""
+    """Returns 1 / rank for the first relevant item; 0 if none of the first k items is relevant.
+
+    The mean over questions is MRR@k.
+    """
     return next((1 / rank for rank, gain in enumerate(gains[:k], start=1) if gain > 0), 0.0)
 
 
 def average_precision(gains: Sequence[float], k: int, relevant: int) -> float:
     """Returns the mean precision at the ranks of all relevant items. Items that are not among the first k contribute 0.
 
-    Divides by `relevant` even if that exceeds k, as trec_eval's map_cut does. The value is 1 if nothing is relevant. The
-    mean over questions is MAP@k.
+    The sum is divided by `relevant`, the total number of relevant items, even if that exceeds k, as in trec_eval's map_cut.
+    The value is 1 if no item is relevant. The mean over questions is MAP@k.
     """
     found, total = 0, 0.0
     for rank, gain in enumerate(gains[:k], start=1):
@@ -200,13 +204,13 @@ def average_precision(gains: Sequence[float], k: int, relevant: int) -> float:
 def ndcg(gains: Sequence[float], k: int, ideal: Sequence[float]) -> float:
     """Returns Σ gain / log2(rank + 1) over the first k ranks, divided by the same sum for the ideal ranking.
 
-    The value is 1 if nothing is relevant. Like trec_eval, uses the gain itself, not 2^gain - 1.
+    The value is 1 if no item is relevant. As in trec_eval, the sum contains the gain itself, not 2^gain - 1.
     Source: Järvelin & Kekäläinen 2002, equation 2, with the logarithm applied from rank 1 on.
 
     Args:
         gains: The gain at each rank.
         k: Number of ranks to consider.
-        ideal: The gains for all relevant items, in any order.
+        ideal: The gains of all relevant items, in any order.
     """
     best = _dcg(sorted(ideal, reverse=True)[:k])
     return _dcg(gains[:k]) / best if best else 1.0
@@ -217,7 +221,7 @@ def _dcg(gains: Sequence[float]) -> float:
 
 
 def ranking_gains(ranked: Sequence[str], relevance: Mapping[str, float]) -> list[float]:
-    """Returns the gain at each rank of a document ranking. Repeated occurrences of a document count as irrelevant.
+    """Returns the gain at each rank of a list of documents. A document that occurs again at a later rank has no gain there.
 
     Example:
         >>> ranking_gains(["a", "b", "a"], {"a": 1.0})
@@ -231,7 +235,7 @@ def ranking_gains(ranked: Sequence[str], relevance: Mapping[str, float]) -> list
     return gains
 
 
-# Answering or declining.
+# Decisions to answer or decline a question.
 
 
 def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> list[tuple[float, float]]:
@@ -255,7 +259,7 @@ def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> list[tu
 
 
 def area_under_risk_coverage(points: Sequence[tuple[float, float]]) -> float:
-    """Returns the risk averaged over all coverages: the area under the `risk_coverage` steps, divided by the last coverage.
+    """Returns the mean risk over all coverages: the area under the steps of `risk_coverage`, divided by the last coverage.
 
     0 is perfect. If confidence is unrelated to correctness, the value is the share of wrong answers.
     Source: Geifman et al., 2019.

@@ -1,4 +1,4 @@
-"""Records used in evaluation: test sets, and runs with the same structure as their JSON files."""
+"""Records for test sets and evaluation runs. The records for runs have the same structure as the runs' JSON files."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing_extensions import TypedDict
 from rag.errors import SetError
 from rag.records import Document
 
-SCHEMA_VERSION = 2  # version of the run files' format; version 1 had neither `intervals` nor `measures`
+SCHEMA_VERSION = 2  # version of the run file format; version 1 had neither `intervals` nor `measures`
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """Evidence for an answer. It is text rather than a passage id, so it stays valid if documents are split differently.
+    """Evidence for an answer.
+
+    It is given as text rather than as a passage id, so that it stays valid if documents are split differently.
 
     Attributes:
         source: Source of the document that contains the evidence.
         quote: Exact words from the document; empty if the test set names only the document.
         start: Offset of the quote in the document's canonical text; None if the test set does not give it.
-        relevance: Gain for finding this evidence, used in nDCG.
+        relevance: Gain for finding this evidence; used to compute nDCG.
     """
 
     source: str
@@ -38,11 +40,11 @@ class Question:
     Attributes:
         answers: Accepted answers; a correct answer must contain at least one of them.
         must_mention: Strings that must all occur in a correct answer.
-        answerable: Whether the documents answer the question.
+        answerable: Whether the documents contain an answer to the question.
         type: Category of the question, as named in the test set.
         group: Name of the question's group. Questions in the same group are resampled together when confidence intervals
             are computed. If empty, the question is a group of its own.
-        within: Sources of the documents that the test set restricts the question to; empty if it is not restricted.
+        within: Sources of the documents to which the test set restricts the question; empty if there is no restriction.
         label: For a claim, whether its document supports it; None for a question.
     """
 
@@ -79,7 +81,7 @@ class QuestionSet:
 
     Attributes:
         name: Name of the file or folder that the test set was read from.
-        digest: SHA-256 of the file.
+        digest: SHA-256 of the files that contain the questions.
         corpus: The documents that come with the test set; None if its questions are about documents already in the library.
     """
 
@@ -90,7 +92,7 @@ class QuestionSet:
 
 
 class QuestionJSON(TypedDict):
-    """A question in a run."""
+    """A question, as stored in a run."""
 
     id: str
     question: str
@@ -102,7 +104,7 @@ class QuestionJSON(TypedDict):
 
 
 class GoldJSON(TypedDict):
-    """Gold evidence, located in its document. `places` lists (start, end) of each occurrence of the quote."""
+    """Gold evidence and its occurrences. `places` lists the start and end of each occurrence in the document."""
 
     source: str
     quote: str
@@ -145,7 +147,7 @@ class RunFlagJSON(TypedDict):
 
 
 class RunHitJSON(TypedDict):
-    """A passage retrieved in a run. Hits are listed best first."""
+    """A passage found for a question in a run. The hits for a question are listed best first."""
 
     source: str
     start: int
@@ -196,11 +198,11 @@ class SetJSON(TypedDict):
 
 
 class RunJSON(TypedDict):
-    """A complete evaluation run, with the contents of the file that `rag eval --out` writes.
+    """A complete evaluation run. The file that `rag eval --out` writes has the same contents.
 
     `figures` maps each metric to its value, or null if no question contributes to it. `intervals` maps metrics to their
     95 % intervals, and `cases` to the number of questions that contribute to them. `defects` lists errors in the test set,
-    such as gold quotes that are not in their documents; these quotes are not scored.
+    such as gold quotes that are not in their documents; such quotes are not scored.
     """
 
     schema_version: int
@@ -218,7 +220,7 @@ class RunJSON(TypedDict):
 
 
 def parse_run(data: object, name: str) -> RunJSON:
-    """Checks that parsed JSON is a run and returns it.
+    """Checks that parsed JSON is a run, and returns the run.
 
     Args:
         data: The parsed JSON.
@@ -228,7 +230,7 @@ def parse_run(data: object, name: str) -> RunJSON:
         SetError: The data is not a run, is incomplete, or has a different schema version.
     """
     if not isinstance(data, dict) or "questions" not in data or "figures" not in data:
-        raise SetError(f"{name} is not an evaluation run", "to write one, use: rag eval SET --out RUN.json")
+        raise SetError(f"{name} is not an evaluation run", "to create a run file, use: rag eval SET --out RUN.json")
     version = data.get("schema_version")
     if version != SCHEMA_VERSION:
         raise SetError(
@@ -247,5 +249,5 @@ def _is_row(row: object) -> bool:
 
 
 def group_of(row: RowJSON) -> str:
-    """Returns the group that a question is resampled with; if the test set gives none, the question's own id."""
+    """Returns the name of a question's group; if the test set gives it no group, the question's id."""
     return row["question"]["group"] or row["question"]["id"]

@@ -52,7 +52,7 @@ class Evaluations:
     Args:
         library: The library to evaluate.
         catalog: The catalog that stores the runs and the threshold.
-        answer_without_threshold: Function that answers a question by extraction and never abstains for lack of evidence.
+        answer_without_threshold: Function that answers by extraction and never abstains for lack of evidence.
         conditions: Function that returns the current settings, facts about the index, and software versions.
     """
 
@@ -83,9 +83,9 @@ class Evaluations:
             questions: The test set, as returned by `rag.evaluation.test_sets.read_set`. Its documents must already be in
                 the library.
             within: Restrict each question to the documents that the test set names for it.
-            prices: The model's prices in US dollars per million input tokens and output tokens. For a known model, the
-                default is its list prices.
-            judge: Judge that adds its own measurements to each row, if any.
+            prices: The model's prices in US dollars per million input tokens and per million output tokens. If omitted, a
+                known model's list prices are used.
+            judge: Adds further measurements to each row, such as a language model's verdict.
             on_progress: Called after each question with the number of questions answered so far and the total. An exception
                 that it raises ends the run.
         """
@@ -100,10 +100,10 @@ class Evaluations:
         within: bool = False,
         on_progress: OnProgress = _ignore_progress,
     ) -> Calibration:
-        """Fits the abstention threshold for extracted answers to a test set. To apply it, call `save_calibration`.
+        """Fits the abstention threshold for extracted answers, using a test set. `save_calibration` puts it into effect.
 
         Args:
-            questions: A test set with gold answers, which also contains questions that the documents do not answer.
+            questions: A test set that contains gold answers, and also questions that the documents do not answer.
             error_rate: Highest share of wrong answers allowed among the answers given; None to minimise the cost instead.
             abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
             within: The same as for `run`.
@@ -122,7 +122,7 @@ class Evaluations:
         )
 
     def save_calibration(self, calibration: Calibration) -> None:
-        """Stores a fitted threshold with the index. It applies to every process that uses the index."""
+        """Stores a fitted threshold with the index, so that it applies in every process that uses the index."""
         self._catalog.meta.set(_CALIBRATION, json.dumps(calibration.to_json()))
 
     def clear_calibration(self) -> None:
@@ -130,7 +130,7 @@ class Evaluations:
         self._catalog.meta.set(_CALIBRATION, "")
 
     def load_calibration(self) -> Calibration | None:
-        """Returns the index's fitted threshold; None if there is none or if it was fitted with a different embedder."""
+        """Returns the threshold stored with the index; None if there is none or it was fitted with a different embedder."""
         stored = self._catalog.meta.get(_CALIBRATION)
         calibration = Calibration.from_json(json.loads(stored)) if stored else None
         return calibration if calibration is not None and calibration.embedder == self._embedder() else None
@@ -163,11 +163,14 @@ class Evaluations:
         """Returns a stored run with all its answers.
 
         Raises:
-            SetError: There is no run with that number, or its answers were deleted with a document that they quoted.
+            SetError: There is no run with that number, or its answers were deleted because a quoted document was removed.
         """
         data = self._catalog.runs.data(number)
         if data is None:
-            raise SetError(f"there is no complete run {number}", "to list the stored runs, use `rag runs`")
+            raise SetError(
+                f"there is no complete run {number}: either it does not exist or its answers were deleted",
+                "to list the stored runs, use `rag runs`",
+            )
         return parse_run(json.loads(data), f"run {number}")
 
     def delete_run(self, number: int) -> None:
@@ -220,7 +223,7 @@ class Evaluations:
 
 
 class _WithoutThreshold:
-    """A library whose extracted answers never abstain for lack of evidence."""
+    """A library that answers by extraction and never abstains for lack of evidence."""
 
     def __init__(self, library: EvaluatedLibrary, answer: Callable[[str, Filter | None], Answer]) -> None:
         self.search = library.search
@@ -228,5 +231,5 @@ class _WithoutThreshold:
         self._answer = answer
 
     def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
-        """Answers a question by extraction."""
+        """Answers a question by extraction, without an abstention threshold."""
         return self._answer(question, filters)

@@ -1,4 +1,4 @@
-"""Asks the questions in a test set and measures each answer. `rag.evaluation.aggregation` computes the metrics."""
+"""Asks the questions in a test set and measures each answer. `rag.evaluation.aggregation` computes a run's metrics."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from rag.evaluation.statistics import Contribution
 from rag.records import Answer, Citation, Document, Filter, Hit
 from rag.text import quotes
 
-Measures = dict[str, Contribution]  # metric → (numerator, denominator) for one question
+Measures = dict[str, Contribution]  # (numerator, denominator) of each metric, for one question
 
-_RETRIEVED = 50  # passages to retrieve; these usually come from at least ten different documents
-_STORED_HITS = 20  # hits to store in the run
+_RETRIEVED = 50  # number of passages to retrieve; they usually come from at least ten different documents
+_STORED_HITS = 20  # number of hits per question to store in the run
 _CONTEXT = 160  # code points of text to store before and after each citation
-_SHORT_ANSWER = 12  # words in a gold answer; longer ones are usually rephrased, so comparing strings would be meaningless
-_MAX_PLACES = 50  # occurrences of a short gold quote to consider
+_SHORT_ANSWER = 12  # maximum words in a short gold answer; longer ones are usually rephrased, so strings are not compared
+_MAX_PLACES = 50  # maximum number of occurrences of a gold quote to consider
 _QUOTATION_VERDICTS = ("exact", "normalised", "misattributed", "not found")
 _UNSUPPORTED = frozenset({"weak", "uncited", "unknown marker", "misattributed", "not found"})
 
 
 class EvaluatedLibrary(Protocol):
-    """The library methods that evaluation calls. Any other system with these methods can be evaluated in the same way."""
+    """The library methods used in evaluation. Any other system with these methods can be evaluated in the same way."""
 
     def ask(self, question: str, *, filters: Filter | None = None) -> Answer:
         """Answers a question. `filters` restricts the documents that are searched."""
 
     def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
-        """Returns the `k` passages that match a question best, best first."""
+        """Returns the `k` passages that best match a question, starting with the best match."""
 
     def document(self, source: str) -> Document:
         """Returns a document, so that gold quotes can be located and citations checked in its text."""
 
 
-LoadDocument = Callable[[str], Document | None]  # source → document; None if the library does not have it
+# Returns the document with a given source; None if there is no such document.
+LoadDocument = Callable[[str], Document | None]
 
 
 def score_questions(
@@ -54,7 +55,7 @@ def score_questions(
 
     Args:
         library: The library to ask.
-        questions: The questions, in order.
+        questions: The questions, in the order in which they are asked.
         within: Restrict each question to the documents that the test set names for it.
         on_defect: Called with a message about each error in the test set.
     """
@@ -77,9 +78,9 @@ def score_questions(
 
 
 def _locate_gold(question: Question, load: LoadDocument, on_defect: Callable[[str], None]) -> Iterator[GoldJSON]:
-    """Yields each piece of gold evidence with its occurrences in its document.
+    """Yields each piece of gold evidence together with the places where it occurs in its document.
 
-    Evidence that is not in the documents is reported as an error in the test set and is not scored.
+    Evidence that is not found is reported as an error in the test set and is not scored.
     """
     for gold in question.evidence:
         document = load(gold.source)
@@ -279,7 +280,7 @@ def _overlaps_any(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> b
 def _measure_correctness(
     measures: Measures, question: Question, answer: Answer, citations: Sequence[RunCitationJSON]
 ) -> None:
-    """Adds whether the question was declined and, if there is gold data to decide, whether the response was right."""
+    """Records whether the question was declined and, if the gold data allows a decision, whether the response was right."""
     declined = answer.status == "abstained"
     is_right = _is_right(measures, question, declined, citations)
     if is_right is not None:
@@ -302,6 +303,6 @@ def _is_right(measures: Measures, question: Question, declined: bool, citations:
     is_short = any(len(metrics.normalised(gold).split()) <= _SHORT_ANSWER for gold in question.answers)
     if is_short or question.must_mention:
         return measures["gold_contained"][0] == 1
-    # Answers do not repeat a long gold answer word for word, so correctness is decided by their citations.
+    # Answers do not repeat a long gold answer word for word, so their citations decide whether they are right.
     overlaps = [citation["right"] for citation in citations if citation["right"] is not None]
     return any(overlaps) if overlaps else None

@@ -16,13 +16,13 @@ Contribution = tuple[float, float]  # the (numerator, denominator) that one ques
 
 _RESAMPLES = 1000
 _PERMUTATIONS = 10_000
-_BATCH = 100  # permutations drawn together; a limit on memory use when there are thousands of questions
-_TAIL = 2.5  # percentage of the values below a 95 % interval; as many are above it
+_BATCH = 100  # number of permutations drawn together; limits memory use if there are thousands of questions
+_TAIL = 2.5  # percentage of values below a 95 % interval; the same percentage is above it
 _POWER = 0.8
 
 
 class Bootstrap:
-    """Computes 95 % percentile bootstrap intervals, all of them from the same resamples of a list of questions.
+    """Computes 95 % percentile bootstrap intervals, all from the same resamples of a list of questions.
 
     Questions in the same group, such as those about the same paragraph, are resampled together, because the intervals would
     otherwise be too narrow.
@@ -39,7 +39,7 @@ class Bootstrap:
         self._group_count = len(numbers)
         shares = np.full(self._group_count, 1 / max(1, self._group_count))
         resamples = np.random.default_rng(seed).multinomial(self._group_count, shares, size=_RESAMPLES)
-        self._resamples = resamples.astype(np.float64)  # (resamples, groups): number of times each group was drawn
+        self._resamples = resamples.astype(np.float64)  # number of times each group was drawn in each resample
 
     def ratio_interval(self, contributions: Sequence[Contribution]) -> Interval | None:
         """Returns the interval for Σ numerators / Σ denominators; None if every denominator is 0.
@@ -52,7 +52,10 @@ class Bootstrap:
         return _percentile_interval(ratios) if len(ratios) else None
 
     def difference_interval(self, first: Sequence[Contribution], second: Sequence[Contribution]) -> Interval | None:
-        """Returns the interval for the second ratio minus the first, paired by question; None if it is undefined."""
+        """Returns the interval for the second ratio minus the first, paired by question.
+
+        The result is None if the difference is undefined for every resample.
+        """
         differences = self._resampled_ratios(second) - self._resampled_ratios(first)
         differences = differences[~np.isnan(differences)]
         return _percentile_interval(differences) if len(differences) else None
@@ -65,10 +68,10 @@ class Bootstrap:
         return np.divide(numerators, denominators, out=np.full_like(numerators, np.nan), where=denominators != 0)
 
     def interval(self, statistic: Callable[[NDArray[np.int64]], float | None]) -> Interval | None:
-        """Returns the interval for any statistic; None if the statistic is undefined for every resample.
+        """Returns the interval for a statistic; None if the statistic is undefined for every resample.
 
         Args:
-            statistic: Function that computes the value from an array of question numbers, in which numbers may be repeated.
+            statistic: Function that computes the value from an array of question indexes, which may contain repetitions.
         """
         questions = np.arange(len(self._group_of))
         drawn = (statistic(np.repeat(questions, counts[self._group_of].astype(np.int64))) for counts in self._resamples)
@@ -82,7 +85,7 @@ def _percentile_interval(values: NDArray[Any]) -> Interval:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Returns the two-sided p-value of the exact McNemar test; 1 if there are no discordant questions.
+    """Returns the two-sided p-value of the exact McNemar test; 1 if both runs got the same questions right.
 
     Args:
         only_first: Number of questions that only the first run got right.
@@ -104,8 +107,9 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def permutation(first: Sequence[Contribution], second: Sequence[Contribution], seed: int = 0) -> float:
-    """Returns the two-sided p-value of a paired permutation test for the difference between two ratios; 1 if all are equal.
+    """Returns the two-sided p-value of a paired permutation test for the difference between two ratios.
 
+    The p-value is 1 if every question contributes the same to both ratios.
     Draws 10,000 random permutations. The observed data counts as one more permutation, so that the p-value is never 0.
     Source: Fisher 1935; Phipson & Smyth, 2010, for counting the observed data.
 
@@ -131,7 +135,7 @@ def permutation(first: Sequence[Contribution], second: Sequence[Contribution], s
 
 
 def _ratio(sums: NDArray[np.float64]) -> Any:
-    """Divides numerators by denominators, which are the two elements of the last axis; 0/0 gives 0."""
+    """Divides numerators by denominators, which are stored in this order along the last axis; 0/0 gives 0."""
     numerators, denominators = sums[..., 0], sums[..., 1]
     return np.divide(numerators, denominators, out=np.zeros_like(numerators), where=denominators != 0)
 
@@ -139,7 +143,7 @@ def _ratio(sums: NDArray[np.float64]) -> Any:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Returns p-values adjusted for multiple comparisons.
 
-    Without the adjustment, one in twenty metrics has p < .05 by chance. Source: Holm 1979.
+    Without the adjustment, about one in twenty metrics would have p < 0.05 by chance. Source: Holm 1979.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])
@@ -154,11 +158,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable_difference(first: Sequence[Contribution], second: Sequence[Contribution]) -> float | None:
-    """Returns the smallest true difference that a test with this many questions detects at p < .05 with a power of 80 %.
+    """Returns the smallest true difference that a test with this many questions detects at p < 0.05 with a power of 80 %.
 
-    The formula is (z(.975) + z(.8)) · s / √n, where s is the standard deviation of the questions' effects on the
-    difference. The result is None if no question has an effect. Source: Cohen, Statistical Power Analysis, 1988, ch. 2, for
-    paired values; ratios are linearised by their first derivative.
+    The formula is (z(0.975) + z(0.8)) · s / √n, where n is the number of questions and s is the standard deviation of their
+    effects on the difference. The result is None if all questions have the same effect. Ratios are linearised by their
+    first derivative. Source: Cohen, Statistical Power Analysis, 1988, ch. 2, for paired values.
     """
     effects = []
     for contributions in (first, second):
@@ -183,7 +187,7 @@ def percentile(values: Values, p: float) -> float:
 def auroc(scores: Values, labels: Sequence[bool] | NDArray[np.bool_]) -> float | None:
     """Returns the area under the ROC curve: the probability that a random positive scores higher than a random negative.
 
-    Ties count half. The result is None unless there are both positives and negatives.
+    A tie counts as one half. The result is None unless there are both positives and negatives.
     Source: Hanley & McNeil 1982, computed from ranks.
 
     Example:
@@ -201,8 +205,9 @@ def auroc(scores: Values, labels: Sequence[bool] | NDArray[np.bool_]) -> float |
 
 
 def kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
-    """Returns Cohen's kappa: how much two raters agree beyond chance. None without ratings or if chance agreement is 1.
+    """Returns Cohen's kappa: how much two raters agree beyond chance.
 
+    The result is None if there are no ratings or if the agreement expected by chance is 1.
     Source: Cohen 1960.
 
     Example:

@@ -14,7 +14,7 @@ from rag.evaluation.records import Corpus, Gold, Question, QuestionSet
 from rag.records import Document
 
 _FIELDS = frozenset({"id", "question", "answers", "must_mention", "evidence", "answerable", "type", "group"})
-# More fields, found in public test sets; of these, `context_doc_ids` and `label` are read, and the rest are ignored.
+# Further fields that public test sets contain. `context_doc_ids` and `label` are read; the other fields are ignored.
 _KNOWN_FIELDS = frozenset(
     """context_doc_ids label level all_answers chunk_type scope_docs edit_types original_summary source domain title
     note metadata decomposition""".split()
@@ -55,7 +55,7 @@ def read_corpus(path: Path) -> Corpus:
     """Reads a test set's documents.
 
     Args:
-        path: A JSON Lines file of objects {id, title, text}, or a folder of files.
+        path: A JSON Lines file with one object {id, title, text} per line, or a folder of files.
 
     Raises:
         SetError: The corpus cannot be read, or a document has no id or text.
@@ -71,7 +71,7 @@ def read_corpus(path: Path) -> Corpus:
     documents = tuple(_parse_document(row, n, path) for n, row in enumerate(_parse_lines(data, path), start=1))
     sources = {document.source for document in documents}
     if len(sources) < len(documents):
-        raise SetError(f"{path}: two documents have the same id", "give each document an id of its own")
+        raise SetError(f"{path}: two documents have the same id", "give each document a unique id")
     return Corpus(hashlib.sha256(data).hexdigest(), documents)
 
 
@@ -93,7 +93,7 @@ def _parse(data: bytes, path: Path) -> Any:
         kind = "JSON" if path.suffix == ".json" else "YAML"
         raise SetError(f"{path} is not valid {kind}: {' '.join(str(error).split())}") from None
     except RecursionError:
-        raise SetError(f"{path} is nested too deeply", _SET_HINT) from None
+        raise SetError(f"the data in {path} is nested too deeply", _SET_HINT) from None
 
 
 def _parse_lines(data: bytes, path: Path) -> Iterator[Any]:
@@ -106,7 +106,7 @@ def _parse_lines(data: bytes, path: Path) -> Iterator[Any]:
             try:
                 yield json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise SetError(f"{path} is not valid JSON Lines: line {n}: {error}") from None
+                raise SetError(f"{path} is not valid JSON Lines: error in line {n}: {error}") from None
 
 
 def _check(questions: Sequence[Question], path: Path) -> tuple[Question, ...]:
@@ -169,7 +169,7 @@ def _parse_gold(gold: object, id_: str) -> Gold:
         raise SetError(f"question {id_!r} has invalid evidence", "use the form {source: FILE, quote: TEXT}")
     start, relevance = gold.get("start"), gold.get("relevance", 1.0)
     if not isinstance(relevance, (int, float)) or relevance < 0:
-        raise SetError(f"question {id_!r}: `relevance` must be a number that is not negative")
+        raise SetError(f"question {id_!r}: `relevance` must be a number greater than or equal to 0")
     return Gold(
         source=str(source),
         quote=str(gold.get("quote") or "").strip(),
@@ -226,7 +226,7 @@ def _read_beir(path: Path) -> QuestionSet:
 
 
 def _parse_qrels(data: bytes, path: Path) -> dict[str, list[Gold]]:
-    """Returns query id → relevant documents. The first line may be a header."""
+    """Returns the relevant documents for each query id. The first line of the data may be a header."""
     gold: dict[str, list[Gold]] = {}
     rows = csv.reader(data.decode("utf-8", "replace").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     for n, row in enumerate(rows, start=1):
@@ -255,7 +255,7 @@ def _parse_squad(articles: Sequence[Any], path: Path) -> tuple[list[Question], t
     except (KeyError, TypeError, ValueError, AttributeError):
         raise SetError(
             f"{path} looks like a SQuAD file but is incomplete",
-            "in a SQuAD file, each entry of data has paragraphs, and each paragraph has context and qas",
+            "each entry of `data` must have `paragraphs`, and each paragraph must have `context` and `qas`",
         ) from None
     return questions, tuple(documents)
 

@@ -36,7 +36,7 @@ _HEADLINE = (
 
 
 def run_page(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
-    """Returns the report on a run: metrics, gates, charts, and every question with its gold and its answer."""
+    """Returns the report on a run: metrics, gates, charts, and every question with its gold data and its answer."""
     parts = [
         f"<h1>{_text(run['set']['name'])}</h1>",
         f'<p class="about">{_conditions(run)}</p>',
@@ -53,7 +53,7 @@ def run_page(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
 
 
 def comparison_page(first: RunJSON, second: RunJSON, comparison: Comparison) -> str:
-    """Returns the report on a comparison: the differences, and the questions that only one of the runs got right."""
+    """Returns the report on a comparison: each metric's change, and the questions that only one run got right."""
     parts = [
         "<h1>Comparison of two runs</h1>",
         f'<p class="about">A: {_conditions(first)}</p><p class="about">B: {_conditions(second)}</p>',
@@ -250,5 +250,5 @@ def _citation(citation: RunCitationJSON) -> str:
 
 
 def _text(text: str) -> str:
-    """Escapes untrusted text for use anywhere in HTML, and makes characters that would reorder the text visible."""
+    """Escapes untrusted text for use anywhere in HTML, and replaces invisible characters that would reorder the text."""
     return escape(show_direction_marks(text))

@@ -25,7 +25,7 @@ def _test_case(set_name: str, name: str, failure: str | None) -> str:
 
 
 def _attribute(text: str) -> str:
-    """Quotes an attribute value, and replaces characters that XML does not allow."""
+    """Quotes a text as an attribute value, and replaces characters that XML does not allow."""
     return quoteattr("".join(character if _is_xml(character) else "\ufffd" for character in text))
 
 

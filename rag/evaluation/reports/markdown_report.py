@@ -1,4 +1,4 @@
-"""Formats a run and its gates as Markdown for a CI job's summary. All text from the run is untrusted and is escaped."""
+"""Formats a run and its gates as Markdown for a CI job's summary. The text of a run is untrusted and is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws a run's charts, which show a metric by question type, risk and coverage, calibration, time, and cost."""
+"""Draws charts of a run: risk and coverage, calibration, time per answer, cost, and one metric for each question type."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rag.evaluation.reports import svg_charts
 from rag.evaluation.reports.svg_charts import Bar
 
 _BINS = 10  # number of points in the calibration curve, each for a bin of answers with similar evidence scores
-_MAX_TYPES = 12  # number of question types to draw
-_METRICS_BY_TYPE = ("right", "hit@5", "doc_hit@5")  # the first of these that the run measured is drawn
+_MAX_TYPES = 12  # maximum number of question types to draw
+_METRICS_BY_TYPE = ("right", "hit@5", "doc_hit@5")  # the first of these metrics that the run contains is drawn
 
 
 def run_charts(rows: Sequence[RowJSON]) -> list[tuple[str, str]]:
@@ -51,7 +51,10 @@ def _risk_charts(rows: Sequence[RowJSON]) -> list[tuple[str, str]]:
 
 
 def _cost_chart(rows: Sequence[RowJSON], times: Sequence[float]) -> list[tuple[str, str]]:
-    """Plots each answer's tokens, or its milliseconds if no model was used, against the number of characters it cites."""
+    """Plots the cost of each answer against the number of characters it cites.
+
+    The cost is the number of tokens or, if no model was used, the time in milliseconds.
+    """
     tokens = [sum(row["measures"].get(name, (0.0, 1))[0] for name in ("tokens_in", "tokens_out")) for row in rows]
     costs, unit = (tokens, "tokens") if any(tokens) else (times, "milliseconds")
     sizes = [sum(len(citation["quote"]) for citation in row["citations"]) for row in rows]
@@ -63,7 +66,7 @@ def _cost_chart(rows: Sequence[RowJSON], times: Sequence[float]) -> list[tuple[s
 
 
 def risk_curve(rows: Sequence[RowJSON]) -> list[tuple[float, float]]:
-    """Returns (share of questions answered, share of wrong answers among them) for decreasing evidence thresholds."""
+    """Returns (share of questions answered, share of those answers that are wrong) for decreasing evidence thresholds."""
     given = [row for row in rows if "risk" in row["measures"]]
     points = metrics.risk_coverage([row["evidence"] for row in given], [row["measures"]["risk"][0] == 0 for row in given])
     return [(coverage * len(given) / len(rows), risk) for coverage, risk in points]
@@ -91,7 +94,7 @@ def _bar(label: str, name: str, rows: Sequence[RowJSON]) -> Bar:
 def calibration_curve(rows: Sequence[RowJSON]) -> list[tuple[float, float]]:
     """Returns (mean evidence score, share of right answers) for each bin of answers.
 
-    The bins contain about the same number of answers each and are ordered by evidence score.
+    Each bin contains about the same number of answers, and the bins are ordered by evidence score.
     """
     given = sorted((row["evidence"], 1 - row["measures"]["risk"][0]) for row in rows if "risk" in row["measures"])
     size = max(1, len(given) // _BINS)

@@ -1,4 +1,4 @@
-"""Draws small charts as SVG, without scripts or external programs. The page's style sheet sets the colours."""
+"""Draws small charts as SVG, without scripts or external programs. The style sheet of the page sets the colours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from html import escape
 _WIDTH, _HEIGHT = 460, 250  # size of a chart, in SVG user units
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 40  # margins
 _BAR_HEIGHT, _LABEL_WIDTH, _VALUE_WIDTH = 26, 150, 70  # sizes in a bar chart
-_MAX_LABEL = 22  # characters
+_MAX_LABEL = 22  # maximum length of a bar's label, in characters
 
 # Colours for a chart that is a separate image file; report.css has the same rules for charts inside a report.
 _STYLE = (
@@ -30,8 +30,9 @@ class Bar:
     """A bar in a bar chart.
 
     Attributes:
-        value: The length of the bar, in [0, 1].
-        low: Lower end of the value's interval; None if it has no interval. `high` is the upper end.
+        value: Length of the bar, from 0 to 1.
+        low: Lower end of the value's interval; None if the value has no interval.
+        high: Upper end of the value's interval; None if the value has no interval.
         cases: Number of questions that the value is computed from.
     """
 
@@ -59,7 +60,7 @@ def line(
         x: Label for the horizontal axis.
         y: Label for the vertical axis.
         marked: A point to highlight, as (x, y, label).
-        reference: Points on a dashed line that the line is compared with.
+        reference: Points of a dashed line, drawn for comparison.
     """
     all_points = [*points, *reference, *([marked[:2]] if marked else [])] or [(1.0, 1.0)]
     max_x, max_y = (_round_up(max(point[i] for point in all_points)) for i in (0, 1))
@@ -77,7 +78,7 @@ def line(
 
 
 def dots(points: Sequence[tuple[float, float]], *, title: str, x: str, y: str) -> str:
-    """Draws a dot for each (x, y). Both axes begin at 0. The arguments are the same as for `line`."""
+    """Draws a dot at each point. Both axes begin at 0. The arguments have the same meaning as for `line`."""
     max_x, max_y = (_round_up(max((point[i] for point in points), default=1.0)) for i in (0, 1))
     parts = list(_axes(max_x, max_y, x, y))
     for point in points:
@@ -116,7 +117,7 @@ def bars(given: Sequence[Bar], *, title: str) -> str:
 
 
 def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 24) -> str:
-    """Draws the number of questions in each bin. The bins are equally wide and range from 0 to the largest value."""
+    """Draws a histogram of one value per question. The bins are equally wide and extend from 0 to the largest value."""
     max_x = _round_up(max(values, default=1.0))
     counts = [0] * bins
     for value in values:

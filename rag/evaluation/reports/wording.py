@@ -8,22 +8,22 @@ from rag.evaluation.comparison import is_right
 from rag.evaluation.records import RowJSON
 from rag.text.unicode_text import DIRECTION_MARKS
 
-# Question outcome → the words that readers see.
+# The words displayed for each question outcome.
 OUTCOMES = {
     "right": "correct",
     "wrong": "wrong",
     "declined": "correctly declined",
     "refused": "answerable but declined",
     "answered": "unanswerable but answered",
-    "unknown": "not checked, no gold",
+    "unknown": "not checked: no gold data",
 }
-_COUNTS = ("questions", "answerable", "citations")  # metrics that are whole numbers
-# Invisible characters that change the direction of the text after them → a visible replacement character.
+_COUNTS = ("questions", "answerable", "citations")  # metrics whose values are whole numbers
+# Maps invisible characters that change the direction of the text after them to a visible replacement character.
 _DIRECTION_MARKS = str.maketrans(dict.fromkeys(DIRECTION_MARKS, "\ufffd"))
 
 
 def outcome(row: RowJSON) -> str:
-    """Returns a question's outcome, which is a key in `OUTCOMES`."""
+    """Returns a question's outcome, which is one of the keys of `OUTCOMES`."""
     declined = row["status"] == "abstained"
     if not row["question"]["answerable"]:
         return "declined" if declined else "answered"
@@ -34,7 +34,7 @@ def outcome(row: RowJSON) -> str:
 
 
 def count_outcomes(rows: Sequence[RowJSON]) -> dict[str, int]:
-    """Returns outcome → number of questions, in the order of `OUTCOMES`. Outcomes that do not occur are left out."""
+    """Returns the number of questions for each outcome, in the order of `OUTCOMES`. Omits outcomes that do not occur."""
     found = [outcome(row) for row in rows]
     return {name: found.count(name) for name in OUTCOMES if name in found}
 
@@ -65,5 +65,5 @@ def format_interval(interval: tuple[float, float] | None, metric: str = "") -> s
 
 
 def show_direction_marks(text: str) -> str:
-    """Puts a visible character in place of each invisible character that would reorder the text after it."""
+    """Replaces each invisible character that would reorder the text after it with a visible character."""
     return text.translate(_DIRECTION_MARKS)
