@@ -19,7 +19,7 @@ from rag.text.dates import date_spellings
 from rag.text.quotes import find_quote
 from rag.text.sentences import sentences
 
-_MAX_SENTENCES = 160  # sentences considered for a summary: a document's first ones, and a sample at even intervals
+_MAX_SENTENCES = 160  # sentences considered for a summary: the first ones, and an evenly spaced sample of the later ones
 _FIRST_SENTENCES = 20
 _SUMMARY_SENTENCES = 5
 _DUPLICATE = 0.8  # sentences with at least this cosine similarity count as repetitions
@@ -44,7 +44,7 @@ def small_talk(intent: str, count: int, openings: Sequence[Hit]) -> ComposedAnsw
 
 
 def contents(count: int, openings: Sequence[Hit]) -> ComposedAnswer:
-    """Lists the documents with author and date, and cites the beginning of each.
+    """Lists the documents with their authors and dates, and cites the beginning of each.
 
     Args:
         count: Number of documents.
@@ -77,7 +77,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
         when: Whether to state the date.
 
     Returns:
-        The answer; it has no citations if neither the author nor the date is known.
+        The answer; it has no citations if none of the requested facts are known.
     """
     title = opening.title or opening.source
     builder = AnswerBuilder()
@@ -88,7 +88,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
         if is_wanted and fact:
             span = _find_fact(fact, opening.text)
             line = opening.text[slice(*span)] if span else fact
-            # Dates are written in many ways: if the document writes this one differently, that line is quoted too.
+            # If the document writes the date in another format, the answer also quotes the line that contains it.
             original = f" (“{line}”)." if fact not in line and len(line) <= _MAX_DATE_LINE else "."
             builder.add(statement + original, opening, span or _first_sentence(opening), locator="" if span else "metadata")
         elif is_wanted:
@@ -97,7 +97,7 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
 
 
 def _find_fact(fact: str, text: str) -> tuple[int, int] | None:
-    """Returns the span of the line that states an author or date, or just of the fact if the line is long; else None."""
+    """Returns the span of the line that states a fact, or of the fact alone if the line is long; None if it is absent."""
     for spelling in date_spellings(fact):
         if found := find_quote(spelling, text):
             start = text.rfind("\n", 0, found[0]) + 1
@@ -125,7 +125,7 @@ def summary(parts: Sequence[Hit], embedder: Embedder, limit: int = _SUMMARY_SENT
 
 
 def sample_passages(part: Hit, characters: int) -> list[Hit]:
-    """Splits a document into passages for a model to summarise. Returns a sample at even intervals if there are too many.
+    """Splits a document into passages for a model to summarise; if there are too many, returns an evenly spaced sample.
 
     Args:
         part: The document's text, as one hit.

@@ -23,7 +23,7 @@ class ComposedAnswer:
 
 
 class AnswerBuilder:
-    """Builds the text of an answer, and cites each piece of text as it is added."""
+    """Builds the text of an answer piece by piece, with a citation for each piece that has a source."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -45,7 +45,7 @@ class AnswerBuilder:
             words: The text to append.
             hit: The passage that supports it; None for text without a citation.
             span: The cited characters [start, end) in the hit's document; if left out, the whole hit.
-            locator: Where to find the passage, in words for readers; if left out, it is filled in later.
+            locator: Human-readable position of the passage; if left out, it is filled in later.
             before: Separator between this text and the text before it.
         """
         self.text += before if self.text else ""

@@ -1,4 +1,4 @@
-"""Answers questions: recognises the intent, searches, and has the answer quoted from the documents or written by a model.
+"""Answers questions: recognises the intent, searches, and then quotes the documents or lets a model write the answer.
 
 An answer arrives as a stream of events (`rag.records.Event`). Markers in the streamed text are provisional until their
 citations have been checked. The last event contains the complete, checked answer, and is the only one worth keeping.
@@ -23,7 +23,7 @@ from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, Te
 from rag.retrieval.search import Retrieval, Search, checked_question
 
 _LIST_PASSAGES = 20  # passages retrieved for a list
-_MAX_LISTED = 12  # documents listed before "… and 5 more"
+_MAX_LISTED = 12  # documents listed by name; the others are only counted: "… and 5 more"
 _SUMMARISED_TOGETHER = 5  # maximum number of documents in one summary
 _OPENING = 20_000  # code points at the start of a document that are searched for its author and date
 _SUMMARISED = 400_000  # maximum number of code points that a summary is based on
@@ -37,7 +37,7 @@ class Answerer:
 
     Args:
         search: Search that finds the passages.
-        documents: Store that provides the documents' text and the page numbers and locators in it.
+        documents: Store that provides the documents' text, page numbers and locators.
         embedder: Function that returns the embedder used to compare sentences.
         extractive: Component that answers by quoting the documents.
         chat_model: Model that writes answers; None to answer only by quoting.
@@ -77,7 +77,7 @@ class Answerer:
             events.close()
 
     def searches(self, question: str, k: int) -> list[tuple[str, int]]:
-        """Returns a question's searches as (query, number of passages); empty if it is about the documents themselves.
+        """Returns the searches for a question as (query, number of passages); [] if it is about the documents themselves.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -186,7 +186,7 @@ class Answerer:
 
 
 def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
-    """Returns searches as (query, number of passages): one per side for a comparison, more passages for a list."""
+    """Returns searches as (query, number of passages): two for a comparison, and one with more passages for a list."""
     both = compared_sides(question) if intent == "comparison" else None
     if both:
         return [(side, -(-k // 2)) for side in both]
@@ -194,7 +194,7 @@ def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
 
 
 def _from_composed(request: Request, composed: ComposedAnswer, near: tuple[Hit, ...] = ()) -> Answer:
-    """Turns a text that was composed without a search into an answer; `near` holds related passages from a search."""
+    """Turns text composed without a search into an answer; `near` holds related passages found separately."""
     says_nothing = request.intent == "authorship" and not composed.citations
     return Answer(
         question=request.question,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rag.index.catalog import Catalog
     from rag.retrieval.passage_ranks import PassageRanks
 
-_CANDIDATES = 100  # passages that share words with the expected text; their documents are searched before all others
-_LAST = 10**9  # sorts after every rank
+_CANDIDATES = 100  # passages that share words with the expected text; their documents are searched first
+_LAST = 10**9  # stands in for a missing rank, so that it sorts last
 _MOST_PLACES = 5  # maximum number of occurrences of the expected text that are examined
 
 
@@ -36,7 +36,11 @@ class _Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The answer to explain, and its searches. `allowed` holds the ids of documents that the filter allows; None if all."""
+    """The answer to explain, and its searches.
+
+    Attributes:
+        allowed: Ids of the documents that match the filter; None if there is no filter.
+    """
 
     answer: Answer
     searches: Sequence[tuple[str, int]]
@@ -48,7 +52,7 @@ class _Trial:
 
 
 class Explainer:
-    """Traces an expected text in one library through all stages of answering.
+    """Traces an expected text through all stages of answering a question from one library.
 
     Args:
         catalog: The catalog.
@@ -68,7 +72,7 @@ class Explainer:
             expected: Words from a document; differences in white space and quotation marks are ignored.
             answer: The answer to the question.
             searches: The searches for that answer, as (query, number of passages requested).
-            filters: Filter for the documents that were searched; if left out, all were.
+            filters: Filter that the searches used; None if all documents were searched.
 
         Raises:
             QuestionError: The expected text is empty.
@@ -92,7 +96,7 @@ class Explainer:
         )
 
     def _occurrences(self, expected: str) -> list[_Occurrence]:
-        """Finds the text in documents that share words with it or, if it is in none of them, in all other documents."""
+        """Finds the text in the documents most likely to contain it or, if none of them does, in all other documents."""
         likely = self._catalog.passages.by_terms(list(dict.fromkeys(terms(expected))), _CANDIDATES, None)
         first = {found.document_id: found.source for found in self._catalog.passages.terms(likely)}
         others = [(id_, source) for id_, source in self._catalog.documents.live() if id_ not in first]
@@ -136,7 +140,7 @@ class Explainer:
         )
 
     def _best(self, passage_ids: Sequence[int], trial: _Trial) -> tuple[PassageRank, int, int]:
-        """Returns (rank, passage id, number of passages requested) for the highest rank that any passage reached."""
+        """Returns the best-ranked passage, as (rank, passage id, number of passages that its search requested)."""
         ranked = [
             (rank, id_, k)
             for searched, k in trial.searches
@@ -157,12 +161,12 @@ _UNRANKED = PassageRank(None, None, None, 0)
 
 
 def _order(rank: PassageRank) -> tuple[int, int]:
-    """Returns a sort key: the passage that came furthest on its way into the answer sorts first."""
+    """Returns a sort key that puts the highest-ranked passage first."""
     return rank.rank or _LAST, min(rank.dense_rank or _LAST, rank.lexical_rank or _LAST)
 
 
 def _stage(occurrence: _Occurrence, trial: _Trial, best: PassageRank, spread: int, position: int | None) -> Stage:
-    """Returns the stage at which the text was lost; `position` is its 1-based position among the hits."""
+    """Returns the stage at which the text was lost; `position` is the 1-based position of its passage among the hits."""
     answer = trial.answer
     stages: tuple[tuple[Stage, bool], ...] = (
         ("cited", any(_shows(citation, occurrence) for citation in answer.citations)),
@@ -178,14 +182,14 @@ def _stage(occurrence: _Occurrence, trial: _Trial, best: PassageRank, spread: in
 
 
 def _shows(citation: Citation, occurrence: _Occurrence) -> bool:
-    """Returns whether a citation shows the expected text, either this occurrence or the same words elsewhere."""
+    """Returns whether a citation shows the expected text, either this occurrence of it or the same words elsewhere."""
     if citation.source == occurrence.source and citation.start < occurrence.end and occurrence.start < citation.end:
         return True
     return find_quote(occurrence.text, citation.quote) is not None
 
 
 def _reason(place: ExpectedPlace, trial: _Trial) -> tuple[str, str]:
-    """Returns (reason, hint), in words for the user."""
+    """Returns (reason, hint), as messages to show to the user."""
     answer = trial.answer
     extracted = answer.model == EXTRACTION
     most = max((k for _, k in trial.searches), default=0)
@@ -202,7 +206,7 @@ def _reason(place: ExpectedPlace, trial: _Trial) -> tuple[str, str]:
         ),
         "not found": (
             "neither its wording nor its meaning is close enough to the question",
-            "use words from it in the question",
+            "use words from the expected text in the question",
         ),
         "cut by k": (f"its rank is {place.rank}, but an answer uses only the best {most} passages", f"try -k {place.rank}"),
         "no room": (
@@ -213,7 +217,7 @@ def _reason(place: ExpectedPlace, trial: _Trial) -> tuple[str, str]:
         ),
         "below the threshold": (
             f"the evidence that the documents answer the question was {answer.evidence:.2f}, below the threshold",
-            "with a lower RAG_EVIDENCE, rag answers more questions, but also more of them wrongly",
+            "a lower RAG_EVIDENCE lets rag answer more questions, but more of the answers will be wrong",
         ),
         "not cited": (
             "other sentences were judged to answer the question better"

@@ -23,11 +23,13 @@ from rag.text.terms import located_terms, terms
 if TYPE_CHECKING:
     from rag.answering.late_interaction import Alignment
 
-_MAX_HITS = 5  # hits whose sentences are considered; the sixth had the answer for 1.3 % of the questions used for fitting
+_MAX_HITS = (
+    5  # hits whose sentences are considered; the sixth had the answer to only 1.3 % of the questions used for fitting
+)
 # Number of sentences, out of about 25, that are compared token by token. Answers are no better with 12, and worse with 8
 # (benchmarks/README.md).
 _MAX_ALIGNED = 10
-_LIST_MARGIN = 3.0  # log-odds; a list leaves out sentences whose score is lower than the best one's by more than this
+_LIST_MARGIN = 3.0  # log-odds; a list leaves out sentences that score lower than the best one by more than this
 _COVERAGE = 0.7  # intended probability that the chosen sentences contain the answer
 
 # Weights for the log-odds that one sentence, rather than another, contains the answer.
@@ -39,9 +41,9 @@ _SENTENCE = {
     "passage_score": 7.7,
     "answer_type": 2.08,
 }
-# Weights for the log-odds that the documents answer the question at all, judged by the best sentence. Fitted on whole test
-# sets, on questions asked only about their own passages, and on libraries of four paragraphs from one article, where all
-# passages are about the same topic.
+# Weights for the log-odds that the documents answer the question at all, judged by the best sentence. Fitted on three kinds
+# of searches: of whole test sets, of only the passages that belong to a question, and of libraries that consist of four
+# paragraphs from one article, where all passages are about the same topic.
 _EVIDENCE = {
     "mean_match": 8.7,
     "passage_mean_match": 0.99,
@@ -50,7 +52,7 @@ _EVIDENCE = {
     "missing_names": -1.37,
 }
 _EVIDENCE_BASE = -8.71
-_MAX_TITLE = 240  # code points of the title, and of the headings, that are embedded with each sentence
+_MAX_TITLE = 240  # maximum number of code points embedded with each sentence from the title, and as many from the headings
 _HEADING = re.compile(r"#{1,6} ")
 
 
@@ -82,11 +84,11 @@ class Extraction:
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     hit: Hit
-    start: int  # in the hit's text
+    start: int  # offset in the hit's text
     end: int
     features: Mapping[str, float]
     score: float
-    number: int | None  # index in the alignment; None if it was not compared token by token
+    number: int | None  # the sentence's index in the alignment; None if it was not compared token by token
 
     @property
     def quote(self) -> str:
@@ -109,7 +111,7 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int
         found: The search result.
         embedder: Embeds the tokens in the question and the sentences.
         limit: Maximum number of sentences.
-        is_list: Whether the answer is a list, whose items may be far apart. More sentences are chosen, from all hits.
+        is_list: Whether the answer is a list. If so, more sentences are chosen, from all hits, as items may be far apart.
     """
     hits = found.hits if is_list else found.hits[:_MAX_HITS]
     scored = _score_sentences(question, found.idf, hits, embedder, None if is_list else _MAX_ALIGNED)
@@ -125,7 +127,7 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int
         for addition in (antecedent, sentence) if antecedent is not None and len(chosen) + 1 < limit else (sentence,):
             if all(addition.quote != other.quote for other in chosen):
                 chosen.append(addition)
-    # Documents are in the order of their best sentences; within each document, sentences are in reading order.
+    # Documents are ordered by their best sentences; within each document, sentences are in reading order.
     document_rank = {id_: i for i, id_ in reversed(list(enumerate(s.hit.document_id for s in chosen)))}
     chosen.sort(key=lambda s: (document_rank[s.hit.document_id], s.hit.start + s.start))
     return Extraction(
@@ -136,7 +138,7 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int
 
 
 def _credible_set_size(best_first: Sequence[_Sentence]) -> int:
-    """Returns how many of the best sentences it takes to include the answer with probability `_COVERAGE`.
+    """Returns how many of the best sentences are needed to include the answer with probability `_COVERAGE`.
 
     Assumes that one of the sentences contains the answer.
     """
@@ -162,7 +164,7 @@ _ANAPHORIC = re.compile(
 
 
 def _antecedent(sentence: _Sentence, candidates: Sequence[_Sentence]) -> _Sentence | None:
-    """Returns the sentence before `sentence` in its passage if `sentence` begins by referring to it; else None."""
+    """Returns the sentence before `sentence` in its passage if `sentence` begins with a reference to it; else None."""
     if not _ANAPHORIC.match(sentence.quote):
         return None
     earlier = [s for s in candidates if s.hit is sentence.hit and s.end <= sentence.start]
@@ -176,7 +178,7 @@ def _score_sentences(
 
     Args:
         question: The question.
-        idf: Stem in the question → idf.
+        idf: Inverse document frequency (idf) of each stem in the question.
         hits: The hits, best first.
         embedder: Embeds tokens.
         limit: How many of the most likely sentences to compare token by token; None for all.
@@ -189,7 +191,8 @@ def _score_sentences(
     if not places:
         return None
     features = list(_word_features(question, idf, places))
-    # Comparing tokens takes most of the time, so sentences with few shared words or from low-ranking passages are left out.
+    # Comparing tokens takes most of the time, so it is skipped for sentences that share few words with the question or come
+    # from low-ranking passages.
     likely = sorted(range(len(places)), key=lambda i: -_weighted_sum(_SENTENCE, features[i]))[:limit]
     alignment = Alignment(question, [_with_titles(*places[i]) for i in likely], idf, embedder)
     numbers = {i: number for number, i in enumerate(likely)}
@@ -203,7 +206,7 @@ def _score_sentences(
 
 
 def _with_titles(hit: Hit, start: int, end: int) -> str:
-    """Returns the sentence with its title and headings prepended, because the sentence may not repeat their words."""
+    """Returns a sentence preceded by its document's title and its headings, because it may not repeat their words."""
     above = (hit.title[:_MAX_TITLE], hit.heading[-_MAX_TITLE:])
     return "\n".join(part for part in (*above, hit.text[start:end]) if part)
 
@@ -214,7 +217,7 @@ def _word_features(
     """Yields, for each sentence, the features that need no token vectors. `places` starts with the best hit's sentences."""
     answer_type, best_score = expected_type(question), places[0][0].score
     question_words = set(idf)
-    previous: tuple[int, set[str]] = (-1, set())  # (start of its hit, words) of the previous sentence
+    previous: tuple[int, set[str]] = (-1, set())  # the previous sentence, as (start of its hit, its words)
     for hit, start, end in places:
         sentence = hit.text[start:end]
         words = set(terms(sentence))
@@ -270,7 +273,7 @@ def _has_content(sentence: str) -> bool:
 
 
 def named_terms(question: str) -> set[str]:
-    """Returns the stems of words that name something: capitalised words, except the first, and those starting with a digit.
+    """Returns the stems of names and numbers: words that begin with a capital (except the first word) or with a digit.
 
     Example:
         >>> sorted(named_terms("When did Vikram Misri visit in 2020?"))

@@ -13,11 +13,11 @@ from rag.ports import DocumentStore, TokenEmbedder
 from rag.records import Answer, Status
 from rag.retrieval.search import Retrieval
 
-EXTRACTION = "extraction"  # given as the model's name in such answers
+EXTRACTION = "extraction"  # shown in place of a model's name in extractive answers
 _RETRIES = 3  # number of further attempts if documents change while they are being quoted
 _LIST_SENTENCES = 10
-_LIST_THRESHOLD = 0.2  # fraction of the usual evidence threshold that is enough for a list
-_SIDE_SENTENCES = 2  # quoted for each side of a comparison
+_LIST_THRESHOLD = 0.2  # for a list, this fraction of the usual evidence threshold is enough
+_SIDE_SENTENCES = 2  # sentences quoted for each side of a comparison
 _NOTICES = {"list": prompts.QUOTED_LIST, "comparison": prompts.QUOTED_SIDES}
 
 
@@ -25,7 +25,7 @@ class ExtractiveAnswers:
     """Composes extractive answers for one library.
 
     Args:
-        embedder: Function that returns the embedder used to compare sentences; searching may use another one.
+        embedder: Function that returns the embedder used to compare sentences; a search may use a different one.
         documents: Store that provides the documents' text for checking quotations.
         sentences: Maximum number of sentences in an answer.
         threshold: Function that returns the evidence score below which rag declines to answer; called for each question.
@@ -60,12 +60,13 @@ class ExtractiveAnswers:
         Args:
             request: The question.
             evidence: The passages that were found for it.
-            failure: Why a model did not write the answer, as a sentence; empty if no model was asked.
+            failure: A sentence that says why the model did not write the answer; empty if no model was asked.
         """
         started = time.perf_counter()
         builder = AnswerBuilder()
         confidence, read = 0.0, 0
-        # No single sentence answers "List every …", so sentences that come close are quoted, and the notice says so.
+        # No single sentence answers "List every …", so weaker evidence is enough, and a notice says that the list may be
+        # incomplete.
         threshold = self._threshold() * (_LIST_THRESHOLD if request.intent == "list" else 1)
         for searched, found in evidence.parts:
             extracted = self._extract(request, searched, found)

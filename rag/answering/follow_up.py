@@ -1,4 +1,4 @@
-"""Rewrites a follow-up question with rules so that it stands alone: fills in what "he", "it" or "and in 2023?" refers to.
+"""Uses rules to make a follow-up question stand alone: fills in what "he", "it" or "and in 2023?" refers to.
 
 The result is used for searching, so the right words matter more than correct grammar. A question that already stands alone is
 returned unchanged. No model is used: the same follow-up always leads to the same search, there is no delay, and no document
@@ -76,7 +76,7 @@ _PHRASE = re.compile(
 )
 _TITLES = "mr mrs ms dr prof sir lady lord president minister secretary director curator engineer chair captain grandmaster".split()
 _CALENDAR = frozenset(name.lower() for name in (*WEEKDAYS, *MONTHS))
-# Words that end a noun phrase in a question: frequent verbs and similar words.
+# Words that end a noun phrase in a question, mostly frequent verbs.
 _VERBS = frozenset(
     """sail sails cost costs take takes say says said happen happens return returns open opens close closes closed win wins won
     beat beats begin begins start starts end ends move moves hold holds keep keeps sell sells buy pay pays give gives get gets
@@ -123,7 +123,7 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     return resolved
 
 
-_MAX_TURNS = 4  # how many exchanges back a reference may go
+_MAX_TURNS = 4  # maximum number of exchanges that a reference may go back
 
 
 def _complete_ellipsis(question: str, previous: str) -> str:
@@ -154,7 +154,7 @@ def _has_verb(question: str) -> bool:
 
 
 def _with_question_word(word: str, previous: str) -> str:
-    """Puts a new question word into the previous question, as for "Why?" after "When was it closed?"."""
+    """Puts a new question word into the previous question: "Why?" turns "When did it close?" into "Why did it close?"."""
     start = _QUESTION_WORDS.match(previous)
     word = word[0].upper() + word[1:]
     if start and _AUXILIARY.match(previous[start.end() :]):
@@ -192,7 +192,7 @@ def _substituted(new: str, previous: str) -> str:
 
 
 def _with_prepositional(new: str, base: str, preposition: str) -> str:
-    """Puts a prepositional phrase in place of the year or of a final phrase with the same preposition; else appends it."""
+    """Replaces a year, or a final phrase with the same preposition, by a new phrase; if there is neither, appends it."""
     years = list(_YEAR.finditer(base)) if _YEAR.search(new) else []
     if years:
         lead = re.search(r"\b(?:in|of|since|by|from|until)\s*$", base[: years[-1].start()], re.IGNORECASE)
@@ -283,7 +283,7 @@ def _resolve_references(question: str, previous: str, answer: str) -> str:
 
 
 def _replace_reference(pronoun: re.Pattern[str], question: str, referent: str) -> str:
-    """Replaces the first matching pronoun with its referent. Later pronouns stay, and refer to the inserted words."""
+    """Replaces the first matching pronoun with its referent. Later pronouns are kept, and refer to the inserted words."""
     if not referent:
         return question
     match = pronoun.search(question)
@@ -298,7 +298,7 @@ def _replace_reference(pronoun: re.Pattern[str], question: str, referent: str) -
 
 
 def _person_referent(previous: str, answer: str) -> str:
-    """Returns whom "he" or "she" refers to: a person named in the question or the answer, or else a description."""
+    """Returns whom "he" or "she" refers to: a person named in the last exchange or, if there is none, a description."""
     people = [name for name in _proper_names(previous) if _is_person(name, previous)]
     if re.match(r"(?:who|whose|whom|which)\b", previous, re.IGNORECASE):  # the answer names the person
         people = [name for name in _proper_names(answer) if _is_person(name, answer) and name not in previous][:1] + people
@@ -409,7 +409,7 @@ def _proper_names(text: str) -> list[str]:
 def _is_person(name: str, text: str) -> bool:
     """Returns whether a name looks like a person's.
 
-    Such a name has two or three words, or a title, and does not follow "in", "at", "the" or similar.
+    Such a name has two or three words, or a title, and does not follow "in", "at", "the" or a similar word.
     """
     words = name.split()
     offset = text.find(name)
@@ -424,7 +424,7 @@ def _is_person(name: str, text: str) -> bool:
 
 
 def _takes_up_noun(question: str, previous: str, answer: str) -> bool:
-    """Returns whether a question without names refers back by a definite noun, as in "What does the prize pay for?"."""
+    """Returns whether a question without names refers back with a definite noun phrase: "What does the prize pay for?"."""
     if _proper_names(question) or any(character.isdigit() for character in question):
         return False
     definite_words = {

@@ -154,4 +154,4 @@ class _Reply:
 
     def _append(self, text: str) -> TextDelta:
         self.text += text
-        return TextDelta(text)  # may be empty; it lets the reader stop the answer while no text arrives
+        return TextDelta(text)  # even an empty delta lets the caller stop the answer while no text arrives

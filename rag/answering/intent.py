@@ -57,7 +57,7 @@ _COMPARISONS = tuple(
         r"how (?:do|does|did|is|are)\s+(?P<a>.+?)\s+(?:differ from|compare (?:to|with)|different from)\s+(?P<b>.+?)",
     )
 )
-_MAX_CHARACTERS = 300  # code points; a longer text is always answered from the documents
+_MAX_CHARACTERS = 300  # code points; a longer question is always answered from the documents
 
 
 def intent_of(question: str) -> Intent:
@@ -73,7 +73,7 @@ def intent_of(question: str) -> Intent:
 
 
 def authorship_facts(question: str) -> tuple[bool, bool]:
-    """Returns (asks for the author, asks for the date); both are true if the question mentions neither.
+    """Returns whether a question asks for the author, and whether for the date; (True, True) if it mentions neither.
 
     Example:
         >>> authorship_facts("Who wrote it and when?"), authorship_facts("When was it published?"), authorship_facts("Where is it from?")
@@ -98,7 +98,7 @@ def list_subject(question: str) -> str:
 
 
 def compared_sides(question: str) -> tuple[str, str] | None:
-    """Returns the two things that a question compares; None if it does not name two.
+    """Returns the two things that a question compares; None if it does not name two things.
 
     Example:
         >>> compared_sides("What is the difference between the night ferry and the road bridge?")
@@ -111,7 +111,7 @@ def compared_sides(question: str) -> tuple[str, str] | None:
 
 
 def covers_all_documents(question: str) -> bool:
-    """Returns whether a question asks for a summary of all documents rather than one."""
+    """Returns whether a question asks for a summary of all documents rather than of a single one."""
     return bool(
         re.search(
             rf"\b(?:everything|all|these|those)\b|\b{_DOCUMENT}s\b|\b(?:library|collection|corpus|folder)\b",

@@ -1,8 +1,8 @@
 """Measures, token by token, how much of a question is covered by one or more texts.
 
-Each token in the question is compared with the most similar token in a text. If the text does not cover a token, nothing in
-the text is similar to it, even if the question and the text are similar as a whole. This module scores texts; it does not
-choose among them.
+Each token in the question is compared with the most similar token in a text. This shows when nothing in the text is similar
+to some token, even if the question and the text are similar as a whole. This module scores texts; it does not choose among
+them.
 
 Source: Khattab & Zaharia, ColBERT, SIGIR 2020 (late interaction), applied here to the token vectors of a sentence embedder.
 """
@@ -24,7 +24,7 @@ class Alignment:
     Args:
         question: The question.
         texts: Texts that may answer it.
-        idf: Stem in the question → idf, in (0, 1].
+        idf: Inverse document frequency (idf) of each stem in the question, in (0, 1].
         embedder: Embeds the tokens in the question and in the texts.
     """
 
@@ -44,15 +44,15 @@ class Alignment:
             self._similarity[list(vectors)] = np.maximum.reduceat(cosines, starts, axis=1).T
 
     def mean(self, texts: Iterable[int]) -> float:
-        """Returns the mean, over the question's tokens, of the highest similarity in any of these texts, in [-1, 1]."""
+        """Compares each question token with the closest token in these texts; returns the mean similarity, in [-1, 1]."""
         return float(self._best_matches(texts).mean())
 
     def minimum(self, texts: Iterable[int]) -> float:
-        """Returns the highest similarity for the question token that these texts cover worst, in [-1, 1]."""
+        """Compares each question token with the closest token in these texts; returns the lowest similarity, in [-1, 1]."""
         return float(self._best_matches(texts).min())
 
     def idf_weighted_mean(self, texts: Iterable[int]) -> float:
-        """Returns the same mean as `mean`, but weights tokens by the idf of their words; 0 if all weights are 0."""
+        """Like `mean`, but weights each token by the idf of its word; returns 0 if all weights are 0."""
         total = float(self._weights.sum())
         return float(self._best_matches(texts) @ self._weights) / total if total else 0.0
 
@@ -62,7 +62,7 @@ class Alignment:
 
 
 def _token_weights(question: str, starts: Sequence[int], idf: Mapping[str, float]) -> NDArray[np.float32]:
-    """Returns the weight of each token in a question, (q,): its word's idf shared among the word's tokens, or 0."""
+    """Returns the weight of each token in a question, (q,): its word's idf divided by the word's number of tokens, or 0."""
     words = list(located_terms(question))
     tokens_of: list[list[int]] = [[] for _ in words]
     current = -1  # index of the last word that begins at or before the token

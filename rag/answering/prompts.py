@@ -47,7 +47,7 @@ _PASSAGE = """<passage number="{n}" source="{source}"{date}>
 _PASSAGE_TAG = re.compile(
     r"<(?=\s*/?\s*passage)", re.IGNORECASE
 )  # replaced in passages, so that no passage can close its own tag
-_TOKENS_PER_MESSAGE = 8  # for the role and the delimiters
+_TOKENS_PER_MESSAGE = 8  # extra tokens for a message's role and delimiters
 _BYTES_PER_TOKEN = 3  # in UTF-8; English has about 4, and scripts that are rarer in training data have 2 to 3
 
 
@@ -58,7 +58,7 @@ def messages(question: str, hits: Sequence[Hit], history: Sequence[Turn], meant:
         question: The question as the user wrote it.
         hits: The passages; the marker [1] refers to the first.
         history: Earlier exchanges, most recent last.
-        meant: The question rewritten to stand alone; empty if it already does.
+        meant: The question rewritten to stand alone; empty if `question` already does.
     """
     passages = "\n\n".join(_passage_block(n, hit) for n, hit in enumerate(hits, start=1))
     earlier = [part for turn in history for part in (("user", turn.question), ("assistant", turn.answer))]
@@ -95,7 +95,7 @@ def fit(
 
 
 def tokens(text: str) -> int:
-    """Estimates the number of tokens in a text, erring on the high side. It uses no tokenizer, so it suits any model.
+    """Estimates the number of tokens in a text, erring on the high side. No tokenizer is used, so it suits any model.
 
     Example:
         >>> tokens("India raised the issue with Sun Weidong.")

@@ -40,8 +40,8 @@ class Evidence:
     """The passages found for a question or, if it compares two things, for each of them.
 
     Attributes:
-        parts: Each search, as (query, result).
-        hits: All hits, best first, without repetition.
+        parts: The searches, each as (query, result).
+        hits: All hits, best first, without duplicates.
     """
 
     parts: tuple[tuple[str, Retrieval], ...]
@@ -51,7 +51,7 @@ class Evidence:
     def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> Evidence:
         """Merges the hits from several searches by taking one hit from each search in turn."""
         in_turn = [hit for row in zip_longest(*(found.hits for _, found in parts)) for hit in row if hit is not None]
-        first: dict[tuple[int, int], Hit] = {}  # (document id, start) → the hit from the search that found it first
+        first: dict[tuple[int, int], Hit] = {}  # the first hit found for each (document id, start)
         for hit in in_turn:
             first.setdefault((hit.document_id, hit.start), hit)
         return cls(tuple(parts), tuple(first.values()))
@@ -63,10 +63,10 @@ class Evidence:
 
     @property
     def timings_ms(self) -> Mapping[str, float]:
-        """Search stage → milliseconds."""
+        """Time spent in each stage of the search, milliseconds."""
         return self.parts[0][1].timings_ms
 
 
 def elapsed_ms(since: float) -> float:
-    """Returns the milliseconds since `since`, a value of time.perf_counter."""
+    """Returns the time since `since`, a value of time.perf_counter, in milliseconds."""
     return round((time.perf_counter() - since) * 1000, 2)

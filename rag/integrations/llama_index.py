@@ -34,7 +34,8 @@ class LlamaSentenceSplitter:
     Args:
         passage_tokens: Maximum passage size, in tokens.
         overlap: Number of tokens that a passage shares with the previous one.
-        token_starts: Function that returns the offset of each token in a text. If it truncates texts, `split` never ends.
+        token_starts: Function that returns the offset of each token in a text. It must not truncate texts, because `split`
+            would then never end.
     """
 
     def __init__(self, passage_tokens: int, overlap: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -114,7 +115,7 @@ class RagRetriever(BaseRetriever):
 
 
 class RagQueryEngine(CustomQueryEngine):
-    """Lets LlamaIndex use a library as a query engine. A response's metadata has the answer's status, citations and flags.
+    """Lets LlamaIndex use a library as a query engine. Response metadata contains the answer's status, citations and flags.
 
     Args:
         library: The library to ask.

@@ -1,4 +1,4 @@
-"""Collects a question's candidates: passages found by wording or by meaning. Each gets exact scores for both."""
+"""Collects candidates for a question: passages found by wording or by meaning, with exact scores for each criterion."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_EACH = 50  # candidates found by wording, and as many found by meaning; more if more hits are requested
-_SAME_WORDS = 0.9  # passages that share at least this much of their words (Jaccard) count as one
+_EACH = 50  # candidates to find by wording, and as many by meaning; more if more hits are requested
+_SAME_WORDS = 0.9  # passages whose words have at least this Jaccard similarity count as one
 _FEW_WORDS = 5  # passages with fewer words than this are never treated as near-identical
 
 
@@ -35,10 +35,10 @@ class Query:
 
     Attributes:
         vector: The question's vector, (d,) float32; None if it cannot be compared with the stored vectors.
-        notice: Tells the reader why the question has no vector; empty if it has one.
-        document_ids: Documents to search; None for all.
-        idf: Stem in the question → its inverse document frequency, in (0, 1].
-        selective_terms: Stems for which to look up passages.
+        notice: A message to show to the user if the question has no vector; otherwise, empty.
+        document_ids: Ids of the documents to search; None for all documents.
+        idf: Inverse document frequency of each stem in the question, in (0, 1].
+        selective_terms: Stems used to find passages by wording.
     """
 
     vector: Vector | None
@@ -54,7 +54,7 @@ class Candidate:
 
     Attributes:
         terms: The passage's stems, separated by spaces.
-        dense: Cosine similarity with the question; None while the passage has no vector.
+        dense: Cosine similarity with the question; None if either of them has no vector.
         lexical: BM25 score.
         score: Combined score; higher is better.
     """
@@ -73,9 +73,9 @@ class Candidates:
 
     Args:
         catalog: The catalog.
-        vector_search: Finds passages near a vector.
+        vector_search: Finds the passages nearest to a vector.
         embedder: Function that returns the embedder; called only when a question needs it.
-        statistics: Statistics of the words in questions.
+        statistics: Provides statistics about the words in questions.
     """
 
     def __init__(
@@ -91,7 +91,10 @@ class Candidates:
         self._statistics = statistics
 
     def embed(self, question: str) -> Vector | EmbedderError:
-        """Returns a question's vector, (d,) float32, or the error if embedding failed; search by wording still works."""
+        """Returns a question's vector, (d,) float32, or the error if embedding fails.
+
+        The error is not raised, because a search by wording still works.
+        """
         try:
             vector: Vector = self._embedder().embed([question])[0]
         except EmbedderError as error:
@@ -115,7 +118,7 @@ class Candidates:
         )
 
     def by_terms(self, query: Query, k: int) -> list[int]:
-        """Returns the ids of the passages that FTS5 ranks highest."""
+        """Returns the ids of the passages that SQLite's full-text search (FTS5) ranks highest."""
         return self._catalog.passages.by_terms(query.selective_terms, max(_EACH, k), query.document_ids)
 
     def nearest(self, query: Query, k: int) -> list[int]:
@@ -130,7 +133,7 @@ class Candidates:
         while True:
             found = self._vector_search.nearest(vector, asked_for)
             visible = self._catalog.passages.visible_keys([key for key, _ in found])
-            # Some keys may belong to passages that were removed or are not visible yet: if too few are left, get more.
+            # Some keys may belong to passages that were removed or are not visible yet. If too few remain, get more.
             passages = [visible[key] for key, _ in found if key in visible]
             if len(passages) >= limit or len(found) < asked_for:
                 return passages[:limit]
@@ -176,9 +179,9 @@ class Candidates:
 
 
 def folded(candidates: Sequence[Candidate], k: int) -> list[tuple[Candidate, list[Candidate]]]:
-    """Returns the first k candidates, each with the near-identical ones that were merged into it."""
+    """Returns the first k distinct candidates, each with the near-identical candidates that were merged into it."""
     kept: list[tuple[Candidate, list[Candidate]]] = []
-    vocabularies: list[frozenset[str]] = []  # of the kept candidates
+    vocabularies: list[frozenset[str]] = []  # the stems of each kept candidate
     for candidate in candidates:
         words = frozenset(candidate.terms.split())
         for other, (_, duplicates) in zip(vocabularies, kept, strict=True):
@@ -194,7 +197,7 @@ def folded(candidates: Sequence[Candidate], k: int) -> list[tuple[Candidate, lis
 
 
 def _counts(terms: str, asked: Iterable[str]) -> dict[str, int]:
-    """Returns stem → number of occurrences in a passage, for each given stem that the passage contains.
+    """Returns how often each given stem occurs in a passage, leaving out stems that do not occur.
 
     Example:
         >>> _counts("buffalo buffalo bill", ["bill", "buffalo", "buff"])

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 K1 = 0.8
 B = 0.75
 LEXICAL_WEIGHT = 0.2  # weight of a word that is in only one passage, relative to a cosine of 1; 0.15 to 0.25 work as well
-_PRIOR_PASSAGES = 200  # passages of general English that are added to a library's counts when idf is estimated
+_PRIOR_PASSAGES = 200  # number of general English passages added to a library's counts when idf is estimated
 
 
 def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
@@ -52,10 +52,10 @@ def bm25(counts: Mapping[str, int], length: int, mean_length: float, idf: Mappin
     """Returns the BM25 score of one passage.
 
     Args:
-        counts: Word → number of occurrences in the passage.
+        counts: Number of occurrences of each word in the passage.
         length: Number of words in the passage.
         mean_length: Mean number of words in a passage, across the library.
-        idf: Word in the question → its `idf`.
+        idf: The `idf` of each word in the question.
 
     Returns:
         The sum of the words' scores, each of which is at most idf × (K1 + 1).
@@ -65,12 +65,12 @@ def bm25(counts: Mapping[str, int], length: int, mean_length: float, idf: Mappin
 
 
 def fused(dense: float | None, lexical: float) -> float:
-    """Combines both scores into one. If a passage has no vector yet (`dense` is None), only its words count."""
+    """Combines the two scores into one. If a passage has no vector yet (`dense` is None), only its wording counts."""
     return (dense or 0.0) + LEXICAL_WEIGHT * lexical
 
 
 def ranks(scores: Sequence[float | None]) -> list[int | None]:
-    """Returns the rank of each score, with 1 for the highest, and None for None.
+    """Returns the rank of each score: 1 for the highest score, and None for a missing score.
 
     Example:
         >>> ranks([0.2, None, 0.9])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rag.index.catalog import Catalog
 
-_READ_TOGETHER = 5_000  # vectors in a batch: 8 MB
+_READ_TOGETHER = 5_000  # vectors in a batch, about 8 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class PassageRank:
     """The ranks of one passage for a question.
 
     Attributes:
-        dense_rank: 1-based rank by meaning among all passages that match the filter; None while it has no vector.
+        dense_rank: 1-based rank by meaning among all passages that match the filter; None if the passage has no vector.
         lexical_rank: 1-based rank by wording among the same passages; None if it contains none of the words looked up.
         rank: 1-based rank among the candidates, counting near-identical ones once; None if the passage is not a candidate.
-        folded_into: Id of the near-identical passage that this one was merged with; its own id if there is none.
+        folded_into: Id of the near-identical passage that this one was merged with; its own id if it was not merged.
     """
 
     dense_rank: int | None
@@ -54,11 +54,11 @@ class PassageRanks:
     def of(
         self, passage_ids: Sequence[int], question: str, k: int, filters: Filter | None = None
     ) -> dict[int, PassageRank]:
-        """Returns passage id → its rank.
+        """Returns the ranks of each passage, by passage id.
 
         Args:
             passage_ids: Passages in current documents that match the filter.
-            question: The question; if it was a follow-up, already rewritten as a standalone question.
+            question: The question; a follow-up question must already be rewritten to stand alone.
             k: Number of hits requested.
             filters: Which documents to search; defaults to all.
 
@@ -76,7 +76,7 @@ class PassageRanks:
             dense_ranks = self._dense_ranks(passage_ids, query)
             first = self._candidates.by_terms(query, k)
             candidates = self._candidates.scored(query, first, self._candidates.nearest(query, k))
-        ranks: dict[int, tuple[int, int]] = {}  # passage id → (rank, id) of the passage it was merged with
+        ranks: dict[int, tuple[int, int]] = {}  # by passage id: (rank, id) of the passage that it was merged with
         for rank, (kept, duplicates) in enumerate(folded(candidates, len(candidates)), start=1):
             ranks.update((candidate.id, (rank, kept.id)) for candidate in (kept, *duplicates))
         found = {}
@@ -86,7 +86,7 @@ class PassageRanks:
         return found
 
     def _dense_ranks(self, passage_ids: Sequence[int], query: Query) -> dict[int, int]:
-        """Returns passage id → rank by meaning, for passages that have a vector. Reads every vector."""
+        """Returns the rank by meaning of each passage that has a vector, by passage id. Reads every vector."""
         if query.vector is None:
             return {}
         vectors_of = self._catalog.vectors.of_passages(passage_ids)
@@ -99,7 +99,7 @@ class PassageRanks:
         return {id_: len(set(self._catalog.passages.visible(others)) - {id_}) + 1 for id_, others in better.items()}
 
     def _all_vectors(self, document_ids: list[int] | None) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-        """Yields (passage ids, vectors) in batches, for these documents or, if None, for all."""
+        """Yields (passage ids, vectors) in batches, for the given documents or, if None is given, for all documents."""
         if document_ids is not None:
             for document_id in document_ids:
                 ids, vectors = self._catalog.vectors.of_documents([document_id])

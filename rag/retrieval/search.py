@@ -33,9 +33,9 @@ class Retrieval:
     Attributes:
         hits: The passages found, best first.
         vector: The question's vector, (d,) float32; None if the embedder failed.
-        idf: Stem in the question → its inverse document frequency, in (0, 1].
-        timings_ms: Stage of the search → time in milliseconds.
-        notice: Message for the reader about problems; empty if there were none.
+        idf: Inverse document frequency of each stem in the question, in (0, 1].
+        timings_ms: Time spent in each stage, milliseconds.
+        notice: A warning to show to the user; empty if there were no problems.
     """
 
     hits: tuple[Hit, ...]
@@ -107,7 +107,7 @@ class Search:
         if not documents:
             return ""
         those = "1 document is" if documents == 1 else f"{documents:,} documents are"
-        return f"{those} still being indexed (passages left: {passages:,}). Until then, these are found by wording only."
+        return f"{those} still being indexed (passages left: {passages:,}). For now, search by meaning is incomplete."
 
     def _language_notice(self, question: str, hits: Sequence[Hit]) -> str:
         served = self._embedder().languages

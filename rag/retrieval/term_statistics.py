@@ -14,8 +14,8 @@ from rag.text.terms import terms
 # Limit for the sum of the looked-up words' document frequencies, which determines the cost of a lookup. In a large library,
 # the limit is a hundredth of all passages instead.
 _LOOKED_UP = 4_000
-_COMMON = 0.1  # a word in more than this share of the passages is not looked up, because it finds too many …
-_ALWAYS_RARE = 2_000  # … but a word in at most this many passages counts as rare
+_COMMON = 0.1  # a word in more than this share of the passages is common: it is not looked up if a rarer one is
+_ALWAYS_RARE = 2_000  # a word in at most this many passages counts as rare, even in a small library
 _STALE = 0.05  # cached counts are dropped when the number of passages changes by more than this share
 
 
@@ -27,7 +27,7 @@ class TermCounts(Protocol):
         ...
 
     def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
-        """Returns stem → number of passages that contain it."""
+        """Returns, for each stem, the number of passages that contain it."""
         ...
 
 
@@ -42,12 +42,12 @@ class TermStatistics:
     def __init__(self, counts: TermCounts, common: Sequence[str]) -> None:
         self._counts = counts
         self._prior = {stem: fusion.prior_share(rank) for rank, stem in enumerate(common, start=1)}
-        # (total passages when counted, stem → number of passages that contain it). Threads must never see an old total with
-        # new counts, so both are replaced together.
+        # (number of passages in the library when counted, number of passages that contain each stem). Threads must never
+        # see an old total with new counts, so the two are replaced together.
         self._cache: tuple[int, dict[str, int]] = (0, {})
 
     def document_frequency(self, question: str) -> dict[str, int]:
-        """Returns stem → number of passages that contain it, for a question's stems; approximate for frequent stems."""
+        """Returns, for each stem in a question, how many passages contain it; approximate for frequent stems."""
         passages, _ = self._counts.totals()
         counted, cache = self._cache
         if abs(passages - counted) > _STALE * counted:
@@ -59,12 +59,12 @@ class TermStatistics:
         return {term: cache[term] for term in asked}
 
     def idf(self, document_frequency: Mapping[str, int]) -> dict[str, float]:
-        """Returns stem → inverse document frequency, in (0, 1]."""
+        """Returns the inverse document frequency of each stem, in (0, 1]."""
         passages, _ = self._counts.totals()
         return {term: fusion.idf(max(passages, n), n, self._prior.get(term, 0.0)) for term, n in document_frequency.items()}
 
     def selective_terms(self, document_frequency: Mapping[str, int]) -> list[str]:
-        """Returns the stems worth looking up: the rarest, as many as can be looked up quickly, but at least one."""
+        """Returns the stems worth looking up: the rarest ones, as many as can be looked up quickly, but at least one."""
         passages, _ = self._counts.totals()
         limit = max(_ALWAYS_RARE, _COMMON * passages)
         affordable = max(_LOOKED_UP, passages // 100)

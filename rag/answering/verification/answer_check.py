@@ -27,12 +27,12 @@ MARKER = re.compile(
 _RANGE = re.compile(r"(\d+)\s*[-–]\s*(\d+)|(\d+)")
 _MIN_CLAIM_WORDS = 3  # content words; a sentence with fewer ("Yes.") needs no source
 _MIN_COMPARED_WORDS = 2  # a claim with fewer words ("Yes, 11 hours.") is too short to compare by words
-_COMPLETE = 0.9  # a claim needs no better source if the cited one has at least this share of the claim's words
-_SAME_SENTENCE = 0.8  # a sentence with at least this share of a claim's words counts as saying the same
-_MUCH_CLOSER = 0.25  # another passage is a better source if its share of the claim's words is higher by at least this
+_COMPLETE = 0.9  # a claim needs no better source if the cited one contains at least this share of its words
+_SAME_SENTENCE = 0.8  # a sentence that contains at least this share of a claim's words counts as saying the same thing
+_MUCH_CLOSER = 0.25  # another passage is a better source if its share of the claim's words is at least this much larger
 _TOO_LITTLE = "little of this is in the source"
-_OWN_SHARE = 0.15  # each of several sources must add at least this share of the claim's words
-_MIN_QUOTATION_WORDS = 3  # fewer words in quotation marks count as a term, and their case is ignored
+_OWN_SHARE = 0.15  # if a claim cites several sources, each must contribute at least this share of its words
+_MIN_QUOTATION_WORDS = 3  # fewer words in quotation marks are treated as a term and compared without regard to case
 _END_OF_TEXT = 1 << 60
 _DOCUMENTS_SILENT = re.compile(
     r"\b(?:passages?|documents?|sources?|articles?|texts?|files?|excerpts?)\b.{0,60}?\b(?:not|n[’']t|no|nothing|neither|silent)\b",
@@ -84,7 +84,7 @@ class _Claim:
     start: int  # offset in the checked text
     end: int
     numbers: list[int]  # passage numbers in its markers
-    support: dict[int, claims.Support] = field(default_factory=dict)  # passage number → how it supports the claim
+    support: dict[int, claims.Support] = field(default_factory=dict)  # by passage number: how well it supports the claim
 
 
 class _AnswerCheck:
@@ -96,7 +96,7 @@ class _AnswerCheck:
         self._flags: list[Flag] = []
 
     def run(self, answer: str) -> CheckedAnswer:
-        output, read_to = "", 0  # the text with renumbered markers; the length of the reply read so far
+        output, read_to = "", 0  # the text with renumbered markers; the number of code points processed so far
         for start, end in claim_spans(answer):
             sentence = answer[start:end]
             markers = _markers(sentence)
@@ -124,7 +124,7 @@ class _AnswerCheck:
         return claims.support(claim_text, context, start, end, f"{hit.title} {hit.heading} {hit.author} {hit.date}")
 
     def _check_claim(self, claim: _Claim, order: Mapping[int, int], output: str) -> None:
-        """Adds the claim's flags, and its citations, numbered by `order` (passage number → citation number)."""
+        """Adds the claim's flags and citations. `order` maps passage numbers to citation numbers."""
         for n in claim.numbers:
             if n not in claim.support:
                 self._flag(f"[{n}]", "unknown marker", claim, "there is no such passage")
@@ -149,7 +149,7 @@ class _AnswerCheck:
             self._flag(claim.text, "weak", claim, f"{markers} {note}" if len(claim.support) > 1 else note)
 
     def _weak_passages(self, claim: _Claim, quoted_in: set[int]) -> dict[int, str]:
-        """Returns passage number → note for each passage that does not support the claim.
+        """Returns, by passage number, a note on each passage that does not support the claim.
 
         If a claim cites several passages, each needs to support only part of it.
         """
@@ -190,7 +190,7 @@ class _AnswerCheck:
         return ""
 
     def _check_quotations(self, claim: _Claim, output: str) -> dict[int, tuple[int, int, Verdict]]:
-        """Flags quotations that cannot be found; returns passage number → (start, end, verdict) of the quotation found."""
+        """Flags quotations that cannot be found; returns (start, end, verdict) of those found, by passage number."""
         found: dict[int, tuple[int, int, Verdict]] = {}
         for start, end in quotes.quotations(output[claim.start : claim.end]):
             quotation = output[claim.start + start : claim.start + end]
@@ -226,7 +226,7 @@ class _AnswerCheck:
 
 
 def _quoted_sentences(hit: Hit, start: int, end: int) -> tuple[int, int]:
-    """Returns the span of the sentences that contain a quotation; its own span if it is outside the passage."""
+    """Returns the span of the sentences that contain a quotation; the quotation's own span if it is outside the passage."""
     if not hit.start <= start <= end <= hit.end:
         return start, end
     spans = [(a, b) for a, b in sentences(hit.text) if hit.start + a < end and start < hit.start + b]

@@ -1,4 +1,4 @@
-"""Finds a saved citation in the current text of its document. Compares texts, but does not read documents."""
+"""Finds a saved citation in the current text of its document. The caller provides the text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.text.terms import terms
 
 State = Literal["unchanged", "moved", "changed", "deleted"]
 STATES: tuple[State, ...] = get_args(State)  # best first
-_MIN_OVERLAP = 0.35  # Jaccard similarity of words; a sentence this similar counts as a changed quotation
+_MIN_OVERLAP = 0.35  # a sentence counts as the changed quotation if their words have at least this Jaccard similarity
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -35,7 +35,7 @@ class CitationTrace:
     Attributes:
         state: "unchanged"; "moved", if it is now elsewhere in the document; "changed"; or "deleted".
         start: Start of the quotation, or of its changed version, in the current text; 0 if there is no match.
-        end: Its exclusive end; 0 if there is no match.
+        end: End of the same span, exclusive; 0 if there is no match.
         now: The current text between `start` and `end`; empty if there is no match.
     """
 

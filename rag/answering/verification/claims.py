@@ -1,4 +1,4 @@
-"""Checks with rules whether a source supports a claim: compares words, numbers, names and negations. No model is used.
+"""Uses rules to check whether a source supports a claim: compares words, numbers, names and negations. No model is used.
 
 Each check compares one claim with one text. A false claim that uses only the source's own words is not detected.
 """
@@ -15,9 +15,10 @@ from rag.text.terms import STOP_WORDS, terms
 from rag.text.unicode_text import strip_invisible
 
 MIN_SHARE = 0.45  # a source must contain at least this share of a claim's words (benchmarks/README.md)
-# A sentence with at least this share of a claim's words says the same, so a negation in only one of them is an error.
+# A sentence that contains at least this share of a claim's words is assumed to say the same thing, so it is an error if
+# only the sentence or only the claim is negated.
 _RESTATED = 0.7
-# Code points before and after a passage, which may contain the name that "he" or "she" in the passage refers to.
+# Number of code points before and after a passage that are also searched for names: "he" in the passage may refer to one.
 CONTEXT_CHARACTERS = 300
 
 _DIGITS = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\d])|(?<=[-–/$€£])\d+(?:\.\d+)?")
@@ -59,13 +60,14 @@ class Support:
     """How well a text supports a claim.
 
     Attributes:
-        start: Code point in the text at which the sentence closest to the claim begins; `end` is one past its end.
+        start: Start of the sentence closest to the claim, as an offset in the text.
+        end: End of that sentence, exclusive.
         claim_terms: Stems of the claim's words, except numbers, which are compared by value.
-        found_terms: Those claim terms that the passage contains.
+        found_terms: The claim terms that the passage contains.
         sentence_share: Largest share of the claim terms that a single sentence contains, in [0, 1].
         mismatches: Notes on numbers and names that the source lacks, such as "says 30, the source says 20".
-        objection: Why the sentence does not support the claim even though it contains the claim's words: only one of them
-            is negated, or the sentence is an instruction to say it; empty if there is no objection.
+        objection: Why the sentence does not support the claim even though it contains the claim's words: only one of the
+            two is negated, or the sentence is an instruction to state the claim; empty if there is no objection.
     """
 
     start: int
@@ -87,10 +89,10 @@ def support(claim: str, text: str, start: int, end: int, about: str = "") -> Sup
 
     Args:
         claim: A sentence from an answer, without markers.
-        text: The text of the passage's document, or the part that contains the passage and its surroundings.
+        text: The text of the passage's document, or the part of it around the passage.
         start: Start of the passage in `text`.
         end: End of the passage in `text`.
-        about: The passage's title, headings, author and date, as far as they are known.
+        about: The passage's title, headings, author and date, where known.
 
     Example:
         >>> found = support("It has 30 members.", "The council has 20 members.", 0, 27)
@@ -129,14 +131,14 @@ def best_sentence_share(claim_terms: frozenset[str], passage: str) -> float:
 
 
 def _best_sentence(claim_terms: frozenset[str], passage: str) -> tuple[int, int]:
-    """Returns the span of the sentence that shares the most words with a claim; if several do, the first."""
+    """Returns the span of the sentence that shares the most words with a claim; the first one if there is a tie."""
     spans = sentences(passage) or [(0, len(passage))]
     shared = [len(claim_terms & set(terms(passage[start:end]))) for start, end in spans]
     return spans[shared.index(max(shared))]
 
 
 def figures(text: str) -> Iterator[tuple[int, int, frozenset[float]]]:
-    """Yields the numbers in a text, in digits or words, as (start, end, values that the number may have).
+    """Yields the numbers in a text, written in digits or words, as (start, end, possible values).
 
     Example:
         >>> [sorted(values) for _, _, values in figures("3.5 million in twenty-one days")]
@@ -175,12 +177,12 @@ def _missing_figures(claim: str, passage: str, sentence: str) -> Iterator[str]:
         same_unit = {number for number, unit in others if any(unit) and unit == _unit(claim, start, end)}
         if len(same_unit) == 1:
             yield f"says {claim[start:end]}, the source says {same_unit.pop()}"
-        elif max(values) > _MAX_COUNTED or claim[start].isdigit():  # "two women" may count women whom the source lists
+        elif max(values) > _MAX_COUNTED or claim[start].isdigit():  # "two women" may count women whom the source only lists
             yield f"says {claim[start:end]}, which is not in the source"
 
 
 def _unit(text: str, start: int, end: int) -> tuple[str, str]:
-    """Returns the unit of a number: (sign before it, word or sign after it). A year counts as a unit."""
+    """Returns the unit of a number: (sign before it, word or sign after it). The unit of a year is "year"."""
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     if re.fullmatch(r"1[5-9]\d\d|20\d\d", text[start:end]):
         return "year", ""
@@ -188,7 +190,7 @@ def _unit(text: str, start: int, end: int) -> tuple[str, str]:
 
 
 def _next_word(text: str, offset: int) -> str:
-    """Returns the stem of the word after a number and its scale word: "members" in "3 million members"."""
+    """Returns the stem of the word that follows a number, skipping a scale word: "members" in "3 million members"."""
     match = _NEXT_WORD.match(text, offset)
     if match and match.group(1).lower() in _SCALES:
         match = _NEXT_WORD.match(text, match.end())
@@ -196,7 +198,7 @@ def _next_word(text: str, offset: int) -> str:
 
 
 def names(text: str) -> list[str]:
-    """Lists the words that name something: capitalised within a sentence, or at its start before another capitalised word.
+    """Lists the capitalised words that name something. A sentence's first word counts only if the next is capitalised too.
 
     Example:
         >>> names("Vikram Misri met him. The envoy flew to New Delhi.")
@@ -246,7 +248,7 @@ def _name_stem(word: str) -> str:
 
 
 def _has_initials(initials: str, text: str) -> bool:
-    """Returns whether a run of capitalised words has these initials: WTO ← World Trade Organization."""
+    """Returns whether consecutive capitalised words have these initials: WTO for World Trade Organization."""
     capitals = "".join(
         word[0] if word[0].isupper() else " " * (word.casefold() not in STOP_WORDS) for word in _WORD.findall(text)
     )
@@ -254,7 +256,7 @@ def _has_initials(initials: str, text: str) -> bool:
 
 
 def _negation_mismatch(claim: str, sentence: str) -> str:
-    """Returns a note if the claim is negated and the sentence is not, or the reverse; else ""."""
+    """Returns a note if the claim is negated and the sentence is not, or vice versa; else ""."""
     if _NEGATION.search(claim) and not _NEGATION.search(sentence) and not _NEGATION_LIKE.search(sentence):
         return "denies what the source affirms"
     if _NEGATION.search(sentence) and not _NEGATION.search(claim) and not _NEGATION_LIKE.search(claim):

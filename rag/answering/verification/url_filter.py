@@ -1,6 +1,6 @@
 """Removes a URL from a model's reply unless the question contains it, or asks for an address and a source contains it.
 
-Other URLs are invented, or come from instructions that someone put into a document (prompt injection).
+Other URLs may be invented, or may come from instructions that someone put into a document (prompt injection).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def allowed_texts(question: str, sources: Sequence[str]) -> list[str]:
 
 
 def without_foreign_urls(text: str, allowed: Sequence[str]) -> str:
-    """Replaces each URL that none of the allowed texts contains, and removes Markdown image syntax.
+    """Replaces each URL that does not occur in any allowed text, and removes Markdown image syntax.
 
     Example:
         >>> without_foreign_urls("see https://a.org/x and ![](https://evil.org/?q=1).", ["at https://a.org/x"])
@@ -62,7 +62,7 @@ class UrlFilter:
         """Takes the next piece of the text; returns the filtered text that can be shown now."""
         text = self._pending + delta
         end = max((text.rfind(space) + 1 for space in " \n\t"), default=0)
-        if len(text) - end > _MAX_WORD:  # written in a script without spaces, or not a word
+        if len(text) - end > _MAX_WORD:  # text in a script without spaces, or something that is not a word
             end = len(text)
         self._pending = text[end:]
         return without_foreign_urls(text[:end], self._allowed)
