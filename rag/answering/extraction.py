@@ -23,9 +23,7 @@ from rag.text.terms import located_terms, terms
 if TYPE_CHECKING:
     from rag.answering.late_interaction import Alignment
 
-_MAX_HITS = (
-    5  # hits whose sentences are considered; the sixth had the answer to only 1.3 % of the questions used for fitting
-)
+_MAX_HITS = 5  # hits whose sentences are considered; the sixth had the answer to 1.3 % of the questions used for fitting
 # Number of sentences, out of about 25, that are compared token by token. Answers are no better with 12, and worse with 8
 # (benchmarks/README.md).
 _MAX_ALIGNED = 10

@@ -1,8 +1,8 @@
 """Uses rules to make a follow-up question stand alone: fills in what "he", "it" or "and in 2023?" refers to.
 
-The result is used for searching, so the right words matter more than correct grammar. A question that already stands alone is
-returned unchanged. No model is used: the same follow-up always leads to the same search, there is no delay, and no document
-can influence the search.
+The result is used for searching, so the right words matter more than correct grammar. A question that already stands alone
+is returned unchanged. No model is used: the same follow-up always leads to the same search, there is no delay, and no
+document can influence the search.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _without_question_word(previous: str) -> str:
 
 
 def _substituted(new: str, previous: str) -> str:
-    """Puts a new phrase in place of the corresponding part of the previous question; appends it if there is no such part."""
+    """Replaces the corresponding part of the previous question by a new phrase; if there is none, appends the phrase."""
     base = previous.rstrip(" ?.!")
     if preposition := _PREPOSITION.match(new):
         return _with_prepositional(new, base, preposition.group(1))
