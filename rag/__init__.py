@@ -1,4 +1,4 @@
-"""Question answering over your own documents, every claim with a citation that resolves to exact characters."""
+"""Answers questions from your own documents, with citations that are exact to the character."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ _HOMES = {"Library": "rag.library", "AsyncLibrary": "rag.async_library", "Settin
 
 
 def __getattr__(name: str) -> object:
-    # Imported on first use, so that `rag --help` does not wait for numpy.
+    # Names are imported on first use, so that `rag --help` does not wait for numpy.
     if name not in __all__:
         raise AttributeError(f"module 'rag' has no attribute {name!r}")
     home = _HOMES.get(name) or ("rag.errors" if name.endswith("Error") else "rag.records")

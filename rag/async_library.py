@@ -33,7 +33,7 @@ class AsyncLibrary:
     """An open library with awaitable methods. Each method raises the same errors as the method of that name in `Library`.
 
     Args:
-        library: An open library. Closing the `AsyncLibrary` closes it too.
+        library: An open library. Closing the `AsyncLibrary` also closes this library.
 
     Example:
         async with await AsyncLibrary.open("index") as library:
@@ -50,7 +50,7 @@ class AsyncLibrary:
 
     @classmethod
     async def from_environment(cls, *, trust: bool = False, **settings: object) -> AsyncLibrary:
-        """Opens the index specified in rag.toml and the environment; see `Library.from_environment`."""
+        """Opens the index specified in rag.toml or environment variables; see `Library.from_environment`."""
         return cls(await asyncio.to_thread(lambda: Library.from_environment(trust=trust, **settings)))
 
     async def __aenter__(self) -> AsyncLibrary:
@@ -72,7 +72,7 @@ class AsyncLibrary:
     async def search_with_timings(
         self, question: str, k: int | None = None, *, filters: Filter | None = None
     ) -> SearchResult:
-        """Searches, and also returns the time that each stage took."""
+        """Returns the k best passages, the time that each stage took, and any notice for the user."""
         return await asyncio.to_thread(self.library.search_with_timings, question, k, filters=filters)
 
     async def ask(
@@ -107,7 +107,7 @@ class AsyncLibrary:
     async def explain(
         self, question: str, expected: str, *, k: int | None = None, filters: Filter | None = None
     ) -> Explanation:
-        """Reports the stage at which an expected text was lost on its way into the answer."""
+        """Explains why an expected text is, or is not, in the answer to a question."""
         return await asyncio.to_thread(self.library.explain, question, expected, k=k, filters=filters)
 
     async def sync(self, folder: str | Path, *, prune: bool = False) -> SyncReport:
@@ -123,7 +123,7 @@ class AsyncLibrary:
         return await asyncio.to_thread(self.library.add_bytes, data, name)
 
     async def add_documents(self, documents: Iterable[Document]) -> SyncReport:
-        """Adds documents that were created by the program, not read from files."""
+        """Adds documents that your program created instead of reading them from files."""
         return await asyncio.to_thread(self.library.add_documents, documents)
 
     async def remove(self, *sources: str) -> int:
@@ -139,5 +139,5 @@ class AsyncLibrary:
         return await asyncio.to_thread(self.library.document, source)
 
     async def status(self) -> IndexStatus:
-        """Reports what is in the index."""
+        """Reports the contents of the index."""
         return await asyncio.to_thread(self.library.status)

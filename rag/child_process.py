@@ -1,4 +1,4 @@
-"""Runs a Python module in a supervised child process and exchanges messages with it, with a deadline for each reply.
+"""Runs a Python module in a supervised child process and exchanges messages with the child. Each reply has a deadline.
 
 The messages, called frames, are sent over two pipes. A frame is a JSON object followed by raw bytes. This module does not
 interpret frames, and never executes received data. The parent process uses `SupervisedChild`, and the child process uses
@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 _LENGTH_BYTES = 4  # size of the big-endian length in front of each JSON object
 _HEARTBEAT = "busy"  # a frame with this key tells the parent that the child is still working on the request
-_EXIT_S = 1.0  # an exiting process closes its pipes shortly before its exit code is available
+_EXIT_S = 1.0  # wait for the exit code, which becomes available shortly after an exiting process closes its pipes
 
 
 class ChildTimeoutError(Exception):
@@ -36,10 +36,10 @@ class ChildTimeoutError(Exception):
 
 
 class ChildCrashError(Exception):
-    """The child ended before it replied, or sent something that is not a frame.
+    """The child ended before it replied, or sent data that is not a valid frame.
 
     Attributes:
-        returncode: The child's exit code; if a signal ended the child, the signal's number with a minus sign.
+        returncode: The child's exit code, or the negative signal number if a signal ended the child.
     """
 
     def __init__(self, returncode: int) -> None:
@@ -48,7 +48,7 @@ class ChildCrashError(Exception):
 
 
 class Frame(NamedTuple):
-    """One request or reply."""
+    """One request or reply: a JSON object, and the raw bytes that follow it."""
 
     message: dict[str, Any]
     payload: bytes
@@ -63,7 +63,7 @@ def send_frame(pipe: BinaryIO, message: Mapping[str, Any], payload: bytes = b"")
 
 
 def receive_frame(pipe: BinaryIO) -> Frame | None:
-    """Reads one frame. Returns None at the end of the pipe, or if the bytes are not a frame."""
+    """Reads one frame. Returns None at the end of the pipe, or if the bytes are not a valid frame."""
     length = pipe.read(_LENGTH_BYTES)
     if len(length) < _LENGTH_BYTES:
         return None
@@ -139,7 +139,7 @@ class SupervisedChild:
         return self._exchange(None, b"", limit_s)
 
     def close(self, grace_s: float) -> None:
-        """Closes the request pipe, waits up to `grace_s` seconds for the child to finish, and then ends it."""
+        """Closes the request pipe, waits up to `grace_s` seconds for the child to exit, and then kills it if necessary."""
         with contextlib.suppress(OSError):
             self._requests.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -172,7 +172,7 @@ class SupervisedChild:
             while frame is not None and _HEARTBEAT in frame.message:
                 self._set_deadline(limit_s)
                 frame = receive_frame(self._replies)
-        except (OSError, ValueError):  # OSError: the pipe is broken; ValueError: it was already closed
+        except (OSError, ValueError):  # OSError: the pipe is broken; ValueError: the pipe was already closed
             frame = None
         finally:
             self._set_deadline(None)
@@ -213,8 +213,9 @@ class ParentConnection:
 
     @classmethod
     def open(cls) -> ParentConnection:
-        """Opens the connection, makes this process ignore stop signals, and sends library output to standard error."""
-        for stop in (signal.SIGINT, signal.SIGTERM):  # only the parent handles these; closing its pipe ends this process
+        """Opens the connection. Ignores stop signals, and redirects to standard error all output that libraries print."""
+        # Only the parent handles these signals. To stop this process, the parent closes the pipe.
+        for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, signal.SIG_IGN)
         replies = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)

@@ -25,7 +25,7 @@ def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | 
     and flags.
 
     Args:
-        flags: Setting → value given on the command line, or None if the flag was not given.
+        flags: Values given on the command line, by setting name; None for a flag that was not given.
         environment: Environment variables; None to use this process's own.
 
     Raises:
@@ -56,7 +56,7 @@ def _read_file() -> Mapping[str, object]:
 
 
 def untrusted_hosts(resolved: ResolvedSettings) -> list[str]:
-    """Returns the hosts, sorted, to which rag.toml would have text sent and which the user has not accepted yet."""
+    """Returns the hosts that rag.toml would send text to and that the user has not accepted yet, in alphabetical order."""
     from_file = {name for name, origin in resolved.origins.items() if origin == str(FILE)}
     if not from_file & _REMOTE_SETTINGS:
         return []
@@ -75,7 +75,7 @@ def trust_hosts(hosts: list[str]) -> None:
 
 
 def _trusted_hosts() -> dict[str, list[str]]:
-    """Returns the accepted hosts as path of a rag.toml → hosts; empty if the file that stores them cannot be read."""
+    """Returns the accepted hosts for each rag.toml path; empty if the file that stores the hosts cannot be read."""
     try:
         trusted = json.loads(_trust_path().read_text(encoding="utf-8"))
         return trusted if isinstance(trusted, dict) else {}

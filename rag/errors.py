@@ -2,21 +2,21 @@
 
     RagError
     ├── MistakeError              a mistake in what the user provided             exit 1
-    │   ├── QuestionError         empty, or too long
-    │   ├── SettingsError         an unknown name, an invalid value, a host that was never accepted
+    │   ├── QuestionError         the question is empty or too long
+    │   ├── SettingsError         a setting is unknown or invalid, or names a host that was not accepted
     │   ├── ClosedError           the library was closed
-    │   ├── SourceError           no such path, folder or document; or more than one
+    │   ├── SourceError           a path, folder or document does not exist, or a name is ambiguous
     │   ├── EmbedderChangedError  the index was built with another embedder
-    │   └── SetError              a test set that cannot be used
-    ├── ReadError                 a document could not be read; others continue   exit 3
+    │   └── SetError              a test set or an evaluation run cannot be used
+    ├── ReadError                 a document could not be read; rag skips it      exit 3
     ├── IndexBusyError            another process holds a lock                    exit 4
-    ├── IndexDamagedError         the catalog is damaged, or from a newer rag      exit 4
+    ├── IndexDamagedError         the catalog is damaged, or from a newer rag     exit 4
     ├── StorageError              the disk is full, read-only, or fails           exit 4
     ├── EmbedderError             an embeddings endpoint did not answer           exit 4
-    └── ModelError                the model did not answer; rag quotes instead    (never ends a command)
+    └── ModelError                the model did not answer; rag quotes documents  (never ends a command)
         └── PromptTooLongError    the prompt was too long; it is shortened and sent again
 
-Adapters translate their vendor's exceptions into these. No error carries a document's text or a key.
+Adapters translate their vendor's exceptions into these errors. No error contains a document's text or an API key.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class RagError(Exception):
     """Base class for all errors that rag raises on purpose.
 
     Attributes:
-        hint: What the user can do about it; empty if there is nothing to do.
+        hint: A suggestion for solving the problem; may be empty.
         retryable: Whether the same call may succeed later.
-        exit_code: The exit code with which a command ends.
+        exit_code: The exit code of a command that fails with this error.
     """
 
     exit_code: ClassVar[int] = 1
@@ -50,7 +50,7 @@ class QuestionError(MistakeError):
 
 
 class SettingsError(MistakeError):
-    """A setting has an unknown name or an impossible value, or names a host that was never accepted."""
+    """A setting has an unknown name or an invalid value, or names a host that the user has not accepted."""
 
 
 class ClosedError(MistakeError):
@@ -66,7 +66,7 @@ class EmbedderChangedError(MistakeError):
 
 
 class SetError(MistakeError):
-    """A line in a test set is invalid; the message names the line."""
+    """A test set, an evaluation run or a gate is invalid, or a file for one cannot be read or written."""
 
 
 class ReadError(RagError):
@@ -76,14 +76,14 @@ class ReadError(RagError):
 
 
 class IndexBusyError(RagError):
-    """Another process holds the lock; the message names it."""
+    """Another process holds a lock on the index; the message names the process."""
 
     exit_code = 4
     retryable = True
 
 
 class IndexDamagedError(RagError):
-    """The catalog failed its checks, or was written by a newer rag; nothing is answered from it."""
+    """The catalog is damaged or was written by a newer version of rag, so rag does not use the index."""
 
     exit_code = 4
 

@@ -69,9 +69,9 @@ def _no_progress(progress: Progress) -> None:
 
 
 class Library:
-    """An open index: add documents, search, ask. Safe to share between threads; close it when you are done.
+    """An open index, for adding documents, searching and asking questions. Safe to share between threads.
 
-    Use `Library.open` or `Library.from_environment` to create one.
+    Use `Library.open` or `Library.from_environment` to create a library, and close it when you are done.
 
     Attributes:
         folder: The index folder.
@@ -127,22 +127,22 @@ class Library:
         splitter: Splitter | None = None,
         embedder: Embedder | None = None,
     ) -> Library:
-        """Opens an index, or creates it.
+        """Opens an index; creates it if it does not exist.
 
         Args:
             index: The index folder.
-            settings: The settings; defaults if left out. No file and no environment variable is read here.
-            short_lived: The process will end after a question or two, so Chroma is loaded only if the index is large.
-            accept_data_loss: Open a catalog even if it has lost acknowledged changes; `check` reports them.
+            settings: The settings; the defaults if omitted. Neither rag.toml nor environment variables are read.
+            short_lived: Whether the process ends after a question or two. If so, Chroma is loaded only for a large index.
+            accept_data_loss: Whether to open a catalog that has lost committed changes; `check` reports the loss.
             chat_model: A model that writes the answers, replacing the one in the settings. `LlamaIndexChatModel` in
                 `rag.integrations.llama_index` wraps any LlamaIndex LLM.
             splitter: A splitter for documents added from now on, replacing the built-in one. LlamaIndex's splitter is in
                 `rag.integrations.llama_index`.
-            embedder: An embedder that replaces the one in the settings. The index remembers its `name`.
+            embedder: An embedder that replaces the one in the settings. The index stores the embedder's `name`.
 
         Raises:
-            StorageError: The folder cannot be created or written.
-            IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
+            StorageError: The folder cannot be created or written to.
+            IndexDamagedError: The catalog is damaged, has lost committed changes, or was written by a newer version of rag.
             IndexBusyError: Another process kept the index locked.
         """
         folder = Path(index)
@@ -162,13 +162,13 @@ class Library:
         """Opens the index configured in `rag.toml` and the environment, as the command line does.
 
         Args:
-            trust: Accept the hosts named in `rag.toml`.
-            settings: Settings that override the others, for example `k=5`.
+            trust: Whether to accept the hosts named in `rag.toml`.
+            settings: Settings that override `rag.toml` and the environment, for example `k=5`.
 
         Raises:
-            SettingsError: A setting is unknown or invalid, or `rag.toml` names a host that was never accepted.
-            StorageError: The folder cannot be created or written.
-            IndexDamagedError: The catalog is damaged, lost acknowledged changes, or is from a newer rag.
+            SettingsError: A setting is unknown or invalid, or `rag.toml` names a host that the user has not accepted.
+            StorageError: The folder cannot be created or written to.
+            IndexDamagedError: The catalog is damaged, has lost committed changes, or was written by a newer version of rag.
             IndexBusyError: Another process kept the index locked.
         """
         from rag.configuration import load_settings, untrusted_hosts
@@ -177,7 +177,7 @@ class Library:
         hosts = [] if trust else untrusted_hosts(resolved)
         if hosts:
             raise SettingsError(
-                f"rag.toml sends text to {', '.join(hosts)}", "accept it with trust=True, or run a command with --trust"
+                f"rag.toml sends text to {', '.join(hosts)}", "to allow this, use trust=True, or run a command with --trust"
             )
         return cls.open(resolved.settings.index, resolved.settings)
 
@@ -197,7 +197,7 @@ class Library:
                 getattr(self, child).close()
             self._catalog.close()
 
-    # Documents in and out
+    # Importing and removing documents
 
     def sync(
         self,
@@ -207,34 +207,34 @@ class Library:
         on_progress: OnProgress = _no_progress,
         timeout_s: float = TIMEOUT_S,
     ) -> SyncReport:
-        """Syncs the library with a folder: added, changed, renamed and deleted files. Other documents are not touched.
+        """Adds, updates, renames and removes documents to match the files in a folder. Leaves other documents unchanged.
 
         Args:
             folder: The folder. A document's `source` is its path relative to this folder.
-            prune: Remove documents whose files have vanished, even if many vanished at once.
-            on_progress: Called with progress updates.
-            timeout_s: How long to wait for another process's import to finish, seconds.
+            prune: Whether to remove all documents whose files no longer exist, even if there are many.
+            on_progress: Function that is called with progress updates.
+            timeout_s: Maximum time to wait for another process's import to finish, seconds.
 
         Raises:
             SourceError: The folder does not exist or cannot be read.
-            IndexBusyError: Another process is still importing; the message names it.
+            IndexBusyError: Another process is still importing; the message names that process.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents are searchable by their words.
+            EmbedderError: The embedder failed. The documents are stored, but can be found only by wording.
         """
         self._check_open()
         root = Path(os.path.realpath(Path(folder).expanduser()))
         return self._imports.sync(root, prune=prune, on_progress=on_progress, timeout_s=timeout_s)
 
     def add(self, *paths: str | Path, on_progress: OnProgress = _no_progress) -> SyncReport:
-        """Adds files, folders or web pages (by URL). Nothing is removed.
+        """Adds files, folders or web pages (by URL). Does not remove any documents.
 
-        A page that was added before is fetched again if its server reports a change.
+        A web page that was added before is fetched again if its server reports a change.
 
         Raises:
             SourceError: A path does not exist.
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents are searchable by their words.
+            EmbedderError: The embedder failed. The documents are stored, but can be found only by wording.
         """
         self._check_open()
         return self._imports.add(paths, on_progress)
@@ -247,27 +247,27 @@ class Library:
         Raises:
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents are searchable by their words.
+            EmbedderError: The embedder failed. The documents are stored, but can be found only by wording.
         """
         self._check_open()
         return self._imports.add_raw("stream", InMemoryFile(name, name, data), on_progress)
 
     def add_documents(self, documents: Iterable[Document], *, on_progress: OnProgress = _no_progress) -> SyncReport:
-        """Adds documents from memory. Each needs a `source`; a document with a known source replaces the old one.
+        """Adds documents from memory. Each needs a `source`, and replaces any document added earlier with the same source.
 
         Raises:
             IndexBusyError: Another process is importing.
             EmbedderChangedError: The index was built with another embedder.
-            EmbedderError: The embedder failed; the documents are searchable by their words.
+            EmbedderError: The embedder failed. The documents are stored, but can be found only by wording.
         """
         self._check_open()
         return self._imports.add_documents(documents, on_progress)
 
     def reload(self, source: str, *, on_progress: OnProgress = _no_progress) -> SyncReport:
-        """Reads a document's file again, or fetches its page again.
+        """Reads a document's file again, or fetches its web page again.
 
         Raises:
-            SourceError: There is no such document, or its file is gone.
+            SourceError: There is no such document, or its file no longer exists.
         """
         self._check_open()
         return self._imports.reload(source, on_progress)
@@ -275,15 +275,15 @@ class Library:
     def refresh(self, *, on_progress: OnProgress = _no_progress) -> SyncReport:
         """Fetches web pages again if their servers report a change.
 
-        Pages that no longer exist are kept and reported as failed.
+        If a page no longer exists, its document is kept, and the page is reported as failed.
         """
         self._check_open()
         return self._imports.refresh(on_progress)
 
     def remove(self, *sources: str) -> int:
-        """Removes documents and returns their number.
+        """Removes documents and returns the number removed.
 
-        A removed file in a synced folder stays out until it is added by name.
+        `sync` skips a removed file until it has been added again with `add`.
 
         Raises:
             SourceError: There is no such document, or the name is ambiguous.
@@ -291,11 +291,12 @@ class Library:
         self._check_open()
         return self._imports.remove(sources)
 
-    # What is there
+    # Reading documents
 
     def documents(self) -> list[DocumentInfo]:
         """Returns every document, and every file that could not be read, sorted by source."""
-        version = self.version()  # read first: a list that is newer than its version is only read once more
+        # Read the version first: if the library changes before the list is read, the next call only reads the list again.
+        version = self.version()
         if self._listed[0] != version:
             self._listed = (version, self._catalog.documents.infos())
         return list(self._listed[1])
@@ -310,16 +311,16 @@ class Library:
         return self._catalog.documents.get(self._catalog.documents.find(source))
 
     def document_by_id(self, document_id: int) -> Document:
-        """Returns the document that a hit or citation belongs to.
+        """Returns the document with this id, which is the `document_id` of a hit or citation.
 
         Raises:
-            SourceError: It was removed or replaced in the meantime.
+            SourceError: The document has been removed or replaced.
         """
         self._check_open()
         return self._catalog.documents.get(document_id)
 
     def id_of(self, source: str) -> int:
-        """Returns the id of the document with this source; 0 if there is none, or several."""
+        """Returns the id of the document with this source; 0 if there is no such document or more than one."""
         self._check_open()
         with contextlib.suppress(SourceError):
             return self._catalog.documents.find(source)
@@ -335,7 +336,7 @@ class Library:
         return original(self._catalog, self._catalog.documents.find(source), source)
 
     def page_image(self, document_id: int, page: int, spans: Sequence[tuple[int, int]] = ()) -> bytes:
-        """Returns a PDF page as a PNG image, with the lines that contain some text spans highlighted.
+        """Returns a PDF page as a PNG image in which the lines that contain the given spans are highlighted.
 
         Args:
             document_id: The document's id.
@@ -349,22 +350,22 @@ class Library:
         self._check_open()
         document = self._catalog.documents.get(document_id)
         if document.media_type != "application/pdf":
-            raise SourceError(f"{document.source!r} has no printed pages")
+            raise SourceError(f"{document.source!r} is not a PDF, so rag cannot show its pages")
         data = original(self._catalog, document_id, document.source)
         return self._page_renderer.picture(data, document.anchors, page, spans)
 
     def fields(self, limit: int = 500) -> list[tuple[str, str, int]]:
-        """Returns the metadata that a `Filter` can use: (field, value, number of documents), most frequent first."""
+        """Returns up to `limit` metadata values to filter by, most frequent first: (field, value, number of documents)."""
         self._check_open()
         return self._catalog.documents.fields(limit)
 
     def version(self) -> int:
-        """Returns a number that grows with every change of the library, whichever process makes it."""
+        """Returns a number that increases with every change to the library, no matter which process makes the change."""
         self._check_open()
         return self._catalog.commits()
 
     def is_empty(self) -> bool:
-        """Whether the library contains no passages."""
+        """Returns whether the library contains no passages."""
         self._check_open()
         return self._catalog.passages.totals()[0] == 0
 
@@ -375,8 +376,8 @@ class Library:
 
         Args:
             question: The question.
-            k: Number of passages, at least 1; the setting `k` if omitted.
-            filters: Documents to search; all if omitted.
+            k: Number of passages, at least 1; the `k` setting if omitted.
+            filters: Filter for the documents to search; all documents if omitted.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -394,13 +395,13 @@ class Library:
     def ask(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Answer:
-        """Answers a question, with citations that resolve to exact characters.
+        """Answers a question, with citations that point to exact characters in the documents.
 
         Args:
             question: The question.
             history: Earlier questions and answers, most recent last. Follow-up questions may refer to them.
-            k: Number of passages the answer may use, at least 1; the setting `k` if omitted.
-            filters: Documents to search; all if omitted.
+            k: Number of passages that the answer may use, at least 1; the `k` setting if omitted.
+            filters: Filter for the documents to search; all documents if omitted.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -414,7 +415,10 @@ class Library:
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
     ) -> Generator[Event]:
-        """Like `ask`, but yields events: the sources, pieces of text, the complete answer. Closing it stops the model."""
+        """Like `ask`, but yields events: the passages found, pieces of the answer's text, and finally the complete answer.
+
+        Closing the generator stops the model.
+        """
         k = self._checked_k(k)
         self._vector_sync.prepare()
         yield from self._answerer.answer(question, k, filters, history)
@@ -425,8 +429,8 @@ class Library:
         Args:
             question: The question.
             expected: Text from a document.
-            k: Number of passages the answer may use, at least 1; the setting `k` if omitted.
-            filters: Documents to search; all if omitted.
+            k: Number of passages that the answer may use, at least 1; the `k` setting if omitted.
+            filters: Filter for the documents to search; all documents if omitted.
 
         Raises:
             QuestionError: The question or the expected text is empty, or the question is too long.
@@ -437,34 +441,34 @@ class Library:
         return self._explainer.explain(expected, answer, self._answerer.searches(question, k), filters)
 
     def trace_citation(self, saved: SavedCitation) -> CitationTrace:
-        """Reports what happened to the text of a saved citation: it is unchanged, moved, changed or deleted."""
+        """Reports whether the text of a saved citation is unchanged, moved, changed or deleted."""
         self._check_open()
         ids = [id_ for id_, source in self._catalog.documents.live() if source == saved.source]
         documents = [self._catalog.documents.get(id_) for id_ in ids]
-        # Two folders may contain a document with this name: use the one that matches best.
+        # Two folders may contain a document with this name. Use the document that matches best.
         traces = [trace(saved, document.text, document.content_hash) for document in documents]
         return min(traces, key=lambda found: STATES.index(found.state), default=CitationTrace("deleted"))
 
     # Evaluation
 
     def evaluate(self, questions: QuestionSet) -> RunJSON:
-        """Asks every question in a test set and scores the answers. `evaluations` has more options, and stores runs."""
+        """Asks every question in a test set and scores the answers. To set options or store the run, use `evaluations`."""
         return self.evaluations.run(questions)
 
     @cached_property
     def evaluations(self) -> Evaluations:
-        """Evaluation runs, and the abstention threshold tuned on one of them."""
+        """Runs and stores evaluations, and tunes the abstention threshold."""
         from rag.evaluation.runner import Evaluations
 
         return Evaluations(self, self._catalog, self._answer_without_abstaining, self._run_conditions)
 
-    # Upkeep
+    # Maintenance
 
     def sync_vectors(self) -> int:
         """Updates Chroma, unless another process has it open; returns the number of changes.
 
         Raises:
-            StorageError: Chroma cannot be opened or filled, not even after a rebuild.
+            StorageError: Chroma cannot be opened or updated, even after a rebuild.
         """
         self._check_open()
         return self._vector_sync.sync()
@@ -476,7 +480,7 @@ class Library:
         self._vector_sync.prepare()
 
     def status(self) -> IndexStatus:
-        """Reports the contents of the index and the versions it was built with."""
+        """Reports the contents of the index and the versions of the packages in use."""
         self._check_open()
         return health.status(self.folder, self._catalog, self._threshold())
 
@@ -492,32 +496,35 @@ class Library:
 
         Raises:
             SourceError: The file already exists.
-            StorageError: It cannot be written.
+            StorageError: The file cannot be written.
         """
         self._check_open()
         return self._catalog.back_up(Path(path))
 
     @staticmethod
     def restore(backup: str | Path, index: str | Path = "index") -> Path | None:
-        """Replaces an index's catalog with a backup; returns where the old catalog was saved, or None if there was none.
+        """Replaces an index's catalog with a backup.
+
+        Returns:
+            The folder that the old catalog was copied to; None if there was no old catalog.
 
         Raises:
             SourceError: The backup does not exist.
             IndexBusyError: Another process has the index open.
             IndexDamagedError: The backup is damaged; nothing was changed.
-            StorageError: The folder cannot be written.
+            StorageError: The folder cannot be written to.
         """
         return restore_backup(Path(backup), Path(index))
 
     def reindex(self, *, on_progress: OnProgress = _no_progress, timeout_s: float = TIMEOUT_S) -> ReindexReport:
         """Re-splits and re-embeds all documents with the current settings; meanwhile, searches use the old passages.
 
-        The switch happens in a single transaction. The previous index version is kept until `compact`, so calling this
-        again with the old settings switches back. An interrupted call resumes where it left off.
+        The switch to the new passages happens in a single transaction. The previous index version is kept until `compact`,
+        so calling `reindex` again with the old settings switches back. An interrupted call resumes where it left off.
 
         Raises:
-            IndexBusyError: Another process is still importing; the message names it.
-            EmbedderError: The embedder failed; the work done so far is kept, and the old index version stays current.
+            IndexBusyError: Another process is still importing; the message names that process.
+            EmbedderError: The embedder failed; the work done so far is kept, and the old index version remains in use.
         """
         self._check_open()
         with import_turn(self.folder, timeout_s):
@@ -528,23 +535,23 @@ class Library:
     def compact(self) -> tuple[int, int]:
         """Erases all traces of removed documents from disk, and frees the space.
 
-        Data kept for undoing a reindex or a restore is erased too. Chroma is rebuilt.
+        Also erases the data kept for undoing a reindex or a restore. Rebuilds Chroma.
 
         Returns:
             The size of the index folder before and after, bytes.
 
         Raises:
-            IndexBusyError: Another process is importing, has Chroma open, or is still reading.
+            IndexBusyError: Another process is importing, has Chroma open, or is still reading the index.
         """
         self._check_open()
         with import_turn(self.folder):
             return compaction.compact(self.folder, self._catalog, self._vector_search)
 
-    # Parts
+    # Components
 
     @property
     def chat_model(self) -> ChatModel | None:
-        """The model that writes answers; None if answers are extracted."""
+        """The model that writes answers; None if answers are extracted from the documents."""
         return self._chat_model
 
     @cached_property
@@ -649,7 +656,7 @@ class Library:
         return next(event.answer for event in events if isinstance(event, AnswerDone))
 
     def _threshold(self) -> float:
-        """Returns the abstention threshold: that in the settings, else the one tuned for this index, else the default."""
+        """Returns the abstention threshold from the settings, or else the one tuned for this index, or else the default."""
         if self.settings.evidence != Settings().evidence or not self._catalog.meta.get("calibration"):
             return self.settings.evidence
         tuned = self.evaluations.load_calibration()
@@ -684,5 +691,5 @@ class Library:
 
 
 def _common_stems() -> list[str]:
-    """Returns the most frequent stems of English, most frequent first (rag/models/weights/README.md)."""
+    """Returns the most frequent English word stems, most frequent first (see rag/models/weights/README.md)."""
     return (Path(__file__).parent / "models" / "weights" / "common-stems.txt").read_text(encoding="utf-8").split()

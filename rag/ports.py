@@ -1,4 +1,4 @@
-"""Protocols for the adapters that the use cases need: embedders, splitters, parsers, chat models, document stores."""
+"""Protocols for replaceable components: embedders, splitters, parsers, chat models and document stores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """An identifier that changes whenever the vectors change, for example with another model or other weights."""
+        """An identifier that changes whenever the vectors change, for example because of another model or other weights."""
 
     @property
     def dimension(self) -> int:
@@ -29,20 +29,25 @@ class Embedder(Protocol):
 
     @property
     def languages(self) -> frozenset[str]:
-        """ISO 639-1 codes of the languages it was made for; empty if it was made for any."""
+        """ISO 639-1 codes of the languages that the embedder supports; empty if the languages are unknown or unlimited."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Returns the vectors of texts: (n, d) float32, unit rows, in order.
+        """Returns one vector for each text, in order, as an (n, d) float32 array whose rows have unit length.
 
         Raises:
-            EmbedderError: It returned no usable vectors.
+            EmbedderError: The embedder returned no usable vectors.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A text's tokens: the offset where each begins, and its contextual vector, (t, d) float32 unit rows."""
+    """A text's tokens.
+
+    Attributes:
+        starts: Offset in the text at which each token begins.
+        vectors: Contextual vector of each token, as a (t, d) float32 array whose rows have unit length.
+    """
 
     starts: Sequence[int]
     vectors: Vectors
@@ -63,7 +68,7 @@ class FileParser(Protocol):
         """Returns a file's documents.
 
         Raises:
-            ReadError: It holds no text that can be read.
+            ReadError: The file contains no readable text.
         """
         ...
 
@@ -71,40 +76,46 @@ class FileParser(Protocol):
 class Splitter(Protocol):
     """Splits a document's text into passages."""
 
-    name: str  # an identifier that changes whenever the splitter would produce other passages
+    name: str  # an identifier that changes whenever the splitter would produce different passages
 
     def split(self, text: str, markdown: bool) -> Iterator[Passage]:
-        """Yields the passages in order; together they contain every character that is not white space."""
+        """Yields the passages in order. Together, they contain every character that is not white space."""
         ...
 
 
 class DocumentStore(Protocol):
-    """Gives access to stored documents: what answering needs from the catalog."""
+    """Gives access to stored documents. Contains only the catalog's methods that answering needs."""
 
     def text(self, document_id: int, start: int, end: int) -> str:
-        """Returns the characters [start, end) of a document's canonical text; "" if it was removed."""
+        """Returns the characters [start, end) of a document's canonical text; "" if the document was removed."""
         ...
 
     def locate(self, document_id: int, offset: int) -> tuple[int | None, str]:
-        """Returns the page of a character and its locator; (None, "") in a document without anchors."""
+        """Returns the page and the locator for the character at an offset; (None, "") in a document without anchors."""
         ...
 
     def content_hash(self, document_id: int) -> str:
-        """Returns the content hash of a document; "" if it was removed."""
+        """Returns a document's content hash; "" if the document was removed."""
         ...
 
     def matching(self, filters: Filter) -> list[int] | None:
-        """Returns the ids of the documents that pass a filter; None if the filter is empty."""
+        """Returns the ids of the documents that match a filter; None if the filter is empty."""
         ...
 
     def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
-        """Returns the number of these documents (all if None) and the beginnings of the first few."""
+        """Returns the number of documents, and the beginnings of the first `limit` documents.
+
+        Args:
+            document_ids: Consider only these documents; None for all.
+            limit: Maximum number of beginnings returned.
+            characters: Number of code points returned for each document.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a model's reply. The last piece may include `usage`: (kind, number of tokens) pairs."""
+    """A piece of a model's reply. The last piece may include `usage` as (kind, number of tokens) pairs."""
 
     text: str = ""
     finish: Literal["", "stop", "length", "filter"] = ""

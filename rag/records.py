@@ -1,6 +1,6 @@
-"""The records that modules pass to each other: documents, passages, hits, citations, answers, reports. Frozen values.
+"""The records that modules pass to each other: documents, passages, hits, citations, answers, reports.
 
-All offsets count Unicode code points in a document's canonical text, and end offsets are exclusive.
+All records are immutable. Offsets count Unicode code points in a document's canonical text, and end offsets are exclusive.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from rag.errors import SettingsError
 
 Status = Literal["answered", "abstained", "degraded", "incomplete"]
 Verdict = Literal[
-    "exact", "normalised", "misattributed", "not found",  # of quotations
-    "supported", "weak", "uncited", "unknown marker",  # of claims
+    "exact", "normalised", "misattributed", "not found",  # for quotations
+    "supported", "weak", "uncited", "unknown marker",  # for claims
 ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ class Anchor:
         name: "p. 3", "slide 4", the sheet name or the chapter title; may be empty.
         page: 1-based page or slide number; None for sheets and chapters.
         counts: How lines are labelled in locators: "row" or "line"; empty if lines are not counted.
-        first: Number of the first line.
+        first: Number shown for the anchor's first line.
     """
 
     start: int
@@ -75,13 +75,13 @@ class Document:
     """A document as it was read from its source.
 
     Attributes:
-        text: The canonical text: NFC, lines ended by a line feed, otherwise unchanged.
+        text: The canonical text: normalised to NFC, with line feeds as line endings, otherwise unchanged.
         title: The document's own title, or one derived from its file name.
         author: The author named in the document; empty if there is none.
         date: Publication date in ISO 8601 format (YYYY, YYYY-MM or YYYY-MM-DD); empty if unknown.
         anchors: Where pages, slides, sheets or chapters begin, in ascending order; empty if the document has none.
-        media_type: Such as "text/plain".
-        metadata: Other metadata found in the document, name → value.
+        media_type: The media type, such as "text/plain".
+        metadata: Other metadata found in the document, by name.
         source: Stable address: the path relative to the synced folder, or the path or URL as given; "path#part" for a part
             of a file, such as a message or an attachment. Empty until the document is stored.
         content_hash: Hexadecimal SHA-256 of the file's bytes. Empty until the document is stored.
@@ -103,13 +103,13 @@ class Document:
         return self.media_type in _WITH_HEADINGS
 
     def page_at(self, offset: int) -> int | None:
-        """Returns the 1-based page or slide at an offset; None for text without pages."""
+        """Returns the 1-based page or slide number at an offset; None for text without pages."""
         anchor = anchor_at(self.anchors, offset)
         return anchor.page if anchor else None
 
 
 def anchor_at(anchors: Sequence[Anchor], offset: int) -> Anchor | None:
-    """Returns the last anchor at or before an offset; the first one if there is none before it, None if there are none.
+    """Returns the last anchor at or before an offset, or else the first anchor; None if the document has no anchors.
 
     Example:
         >>> anchor_at((Anchor(0, "p. 1", 1), Anchor(100, "p. 2", 2)), 100).name
@@ -134,13 +134,14 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """One row of the document list.
+    """One entry in the list of documents.
 
     Attributes:
         state: "ready", "embedding" (already searchable by words, soon by meaning), or "failed".
-        root: The synced folder that contains it; for a file added by name, the working folder at that time.
-        error: Why the file could not be read; empty unless `state` is "failed". `hint` says what to do about it.
-        added: When this revision was stored: ISO 8601, UTC.
+        root: The synced folder that contains the document; for a file added by name, the working folder when it was added.
+        error: Why the file could not be read; empty unless `state` is "failed".
+        hint: A suggestion for solving the problem; may be empty.
+        added: Time at which this revision was stored, in ISO 8601 format, UTC.
         language: ISO 639-1 code; empty if unknown.
         unread_pages: Numbers of the scanned pages whose text is missing, for example "3, 7".
         id: The document's id in the index; 0 for a file that could not be read.
@@ -167,10 +168,10 @@ class DocumentInfo:
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Why a passage was found.
+    """A passage's scores and ranks in the searches by meaning and by wording, which explain why it was found.
 
     Attributes:
-        dense: Cosine similarity between question and passage, in [-1, 1]; None if there are no vectors.
+        dense: Cosine similarity between question and passage, in [-1, 1]; None if the passage has no vector yet.
         lexical: BM25 score; 0 if the passage contains none of the question's words.
         dense_rank: 1-based rank by cosine similarity; None if the passage is not among the candidates.
         lexical_rank: 1-based rank by BM25 score; None if the passage is not among the candidates.
@@ -229,9 +230,10 @@ class Citation:
     Attributes:
         n: Number shown in the answer, 1-based, in order of appearance.
         locator: Human-readable position: "p. 3", "Results › Table 2"; may be empty.
-        answer_start: Start of the cited claim in the answer's text; `answer_end` is its exclusive end.
+        answer_start: Start of the cited claim in the answer's text.
+        answer_end: Exclusive end of the cited claim in the answer's text.
         document_id: The document's id in the index.
-        content_hash: SHA-256 of the file that the document was read from, which identifies its revision later.
+        content_hash: SHA-256 of the file that the document was read from, which identifies the document's revision.
     """
 
     n: int
@@ -254,7 +256,7 @@ class Flag:
     """A claim or quotation in an answer that failed a check.
 
     Attributes:
-        said: Its text, which is at [answer_start, answer_end) in the answer's text.
+        said: Text of the claim or quotation, which is at [answer_start, answer_end) in the answer's text.
         note: Explanation, such as "says 30, the source says 20"; may be empty.
     """
 
@@ -270,13 +272,13 @@ class Answer:
     """An answer with its citations, flags and hits.
 
     Attributes:
-        evidence: How well the documents answer the question, in [0, 1]; extraction abstains below a threshold.
+        evidence: How well the documents answer the question, in [0, 1]. Below a threshold, an extracted answer abstains.
         model: "extraction", or the name of the model that wrote the answer.
         notice: A message to show to the user, for example why the answer is incomplete; may be empty.
         timings_ms: Time spent in each stage, milliseconds.
-        usage: Token counts reported by the model, kind → count; empty for extraction.
+        usage: Token counts reported by the model, by kind of token; empty for extraction.
         searched: The rewritten question that was searched for, if the question was a follow-up; otherwise empty.
-        read: The answer is based on the first `read` hits; the other hits did not fit.
+        read: Number of hits that the answer is based on, starting with the first; there was no room for the other hits.
     """
 
     question: str
@@ -295,7 +297,7 @@ class Answer:
 
     def _repr_html_(self) -> str:
         """Returns the answer as HTML for notebooks."""
-        # The name is IPython's, so the method must be here; its markup is of a higher rank, imported only by notebooks.
+        # IPython looks for this method on the object. The HTML is built elsewhere, in a module that only notebooks import.
         from rag.integrations.notebook import answer_html
 
         return answer_html(self)
@@ -310,7 +312,7 @@ class SourcesFound:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """Event: the next piece of the answer's text, including markers. Empty pieces are sent while the model is silent."""
+    """Event: the next piece of the answer's text, including citation markers. Empty while the model is silent."""
 
     text: str
 
@@ -322,22 +324,23 @@ class AnswerDone:
     answer: Answer
 
 
-Event = SourcesFound | TextDelta | AnswerDone  # of a streamed answer; AnswerDone comes last
+Event = SourcesFound | TextDelta | AnswerDone  # yielded by a streamed answer; AnswerDone comes last
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPlace:
-    """One occurrence of the expected text in the documents, and how far its passage got.
+    """One occurrence of the expected text in the documents, and the last stage that its passage reached.
 
     Attributes:
         locator: Human-readable position; may be empty.
-        start: Start of the occurrence in the document's text; `end` is its exclusive end.
+        start: Start of the occurrence in the document's text.
+        end: Exclusive end of the occurrence in the document's text.
         passages: Number of passages that the occurrence spans; 1 if a single passage contains all of it.
-        rank: 1-based fused rank of the best of these passages; None if neither search found any.
+        rank: 1-based fused rank of the best of these passages; None if neither search found any of them.
         dense_rank: Rank by cosine similarity among all passages; None if the passage has no vector yet.
         lexical_rank: Rank by BM25 among all passages; None if the passage contains none of the words searched for.
-        stands_in: Source of the near-identical passage that it was merged into; usually empty.
-        stage: The stage at which the passage was lost.
+        stands_in: Source of the near-identical passage that this passage was merged into; empty if it was not merged.
+        stage: The stage at which the passage was dropped, or "cited".
     """
 
     source: str
@@ -359,8 +362,9 @@ class Explanation:
 
     Attributes:
         stage: The furthest stage that any occurrence reached.
-        why: The reason, in words; `hint` suggests what may help, and may be empty.
-        places: All occurrences, starting with the one that got furthest.
+        why: The reason, as text for the user.
+        hint: A suggestion that may help; may be empty.
+        places: Occurrences of the expected text, starting with the one that reached the furthest stage.
         searched: The queries that were searched for.
     """
 
@@ -387,13 +391,13 @@ _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Restricts a question to some documents. Empty fields restrict nothing.
+    """Restricts a question to certain documents. Empty fields have no effect.
 
     Attributes:
         sources: Shell patterns (`*`, `?`, `[…]`) for sources; a document must match at least one.
         since: Earliest date, inclusive, in ISO 8601 format; documents without a date are excluded.
         until: Latest date, inclusive.
-        metadata: Field → required value; "title" and "author" count as fields.
+        metadata: The required value for each field; "title" and "author" count as fields.
 
     Raises:
         SettingsError: A date is not in ISO 8601 format.
@@ -410,7 +414,7 @@ class Filter:
                 raise SettingsError(f"{date!r} is not a date", "write 2025-06-13, 2025-06 or 2025")
 
     def is_empty(self) -> bool:
-        """Whether the filter lets every document through."""
+        """Returns whether the filter matches every document."""
         return not (self.sources or self.since or self.until or self.metadata)
 
 
@@ -428,8 +432,8 @@ class SyncReport:
     """The result of an import.
 
     Attributes:
-        held: Sources whose files have vanished but that were kept, because too many vanished at once.
-        ignored: Number of files skipped because their type has no text (images, archives, programs).
+        held: Sources of documents that were kept although their files no longer exist, because too many files are missing.
+        ignored: Number of files skipped because files of their type contain no text (images, archives, programs).
         passages: Number of passages that were embedded.
     """
 
@@ -444,7 +448,7 @@ class SyncReport:
     seconds: float = 0.0
 
     def joined(self, other: SyncReport) -> SyncReport:
-        """Returns the sum of two reports."""
+        """Returns a report that adds the counts of this report and another, and joins their lists."""
         return SyncReport(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(SyncReport)})
 
 
@@ -453,7 +457,7 @@ class ReindexReport:
     """The result of a reindex.
 
     Attributes:
-        documents: Number of documents split and embedded, without those that the new index version already had.
+        documents: Number of documents split and embedded, excluding those already in the new index version.
         switched: Whether a different index version is now current; False if the index already matched the settings.
     """
 
@@ -471,7 +475,8 @@ class Progress:
 
     Attributes:
         source: The document being imported.
-        done: Number of files processed, out of `total` known so far.
+        done: Number of files processed so far.
+        total: Number of files to process; 0 if unknown.
         passages: Number of passages embedded so far.
         found: Number of passages from long documents that are searchable by words but still need vectors.
     """
@@ -485,13 +490,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """The contents of an index and the versions it was built with.
+    """The contents of an index, and the versions of the packages in use.
 
     Attributes:
         waiting: Number of passages that have no vector yet and are searchable by words only.
         size: Size of the index folder, bytes.
         evidence: Abstention threshold for extracted answers.
-        versions: Package → version.
+        versions: The installed version of each package, by package name.
     """
 
     index: str
@@ -506,10 +511,13 @@ class IndexStatus:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The result of an index check. `problems` is empty if the index is healthy; `repaired` lists repairs.
+    """The result of an index check.
 
     Attributes:
-        vectors_in_chroma: Number of vectors in Chroma; None if another process (`chroma_holder`) has Chroma open.
+        vectors_in_chroma: Number of vectors in Chroma; None if another process has Chroma open.
+        problems: The problems that remain; empty if the index is healthy.
+        repaired: The problems that were repaired, and any changes that the catalog has lost.
+        chroma_holder: The process that has Chroma open; empty if Chroma could be opened.
     """
 
     index: str

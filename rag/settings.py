@@ -1,6 +1,6 @@
 """The settings: their names, defaults and limits, and how values from several sources are merged.
 
-Reads no file and no environment variable.
+This module reads neither files nor environment variables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rag.errors import SettingsError
 
 NO_MODEL = "none"
 OPENAI_URL = "https://api.openai.com/v1"
-DEFAULT_MODEL = "gpt-5-mini"  # if there is a key and no model is named
+DEFAULT_MODEL = "gpt-5-mini"  # used if an API key is set but no model is named
 SHIPPED_EMBEDDER = "minilm"
 
 
@@ -28,19 +28,20 @@ class Settings:
 
     index: str = "index"  # index folder
     documents: str = ""  # folder that is synced before each question; empty = none
-    model: str = ""  # writes answers; "none" = extraction; empty = extraction unless there is a key or an address
+    model: str = ""  # writes answers; "none" = extraction; empty = DEFAULT_MODEL if there is an API key, else extraction
     base_url: str = ""  # base URL of an OpenAI-compatible server; empty = OpenAI
     api_key: str = ""  # masked wherever it is shown
-    embedder: str = SHIPPED_EMBEDDER  # "minilm" (shipped), or "openai:<model>" for an embeddings endpoint
+    embedder: str = SHIPPED_EMBEDDER  # "minilm" (built-in), or "openai:<model>" for an embeddings endpoint
     embedder_url: str = ""  # base URL of the embeddings endpoint; empty = base_url
-    passage_tokens: int = 260  # longest passage, in the embedder's tokens; best on chunking_eval (benchmarks/README.md)
-    k: int = 8  # passages an answer may use; more passages cost more tokens than they help
-    sentences: int = 4  # maximum number of sentences in an extracted answer; most answers need fewer
-    evidence: float = (
-        0.22  # an extracted answer abstains below it; 95 % of each public set's answerable questions are above
+    passage_tokens: int = (
+        260  # longest passage in the embedder's tokens; best value on chunking_eval (benchmarks/README.md)
     )
-    first_token_s: float = 20.0  # time limit for a model's first token
-    total_s: float = 120.0  # time limit for the whole reply
+    k: int = 8  # number of passages an answer may use; more cost tokens but hardly improve answers
+    sentences: int = 4  # maximum number of sentences in an extracted answer; most answers need fewer
+    # An extracted answer abstains below this evidence; in each public test set, 95 % of answerable questions are above it.
+    evidence: float = 0.22
+    first_token_s: float = 20.0  # time limit for the first token of a model's reply, seconds
+    total_s: float = 120.0  # time limit for the whole reply, seconds
     context_tokens: int = 0  # the model's context window; 0 = inferred from the model's name
     include: str = ""  # files to import from a folder: comma-separated .gitignore patterns; empty = all
     exclude: str = ""  # files to skip: comma-separated .gitignore patterns; a .ragignore in the folder does the same
@@ -53,7 +54,8 @@ class Settings:
             object.__setattr__(self, name, _checked(name, getattr(self, name), kind, "settings"))
         if self.base_url and not self.model and not self.api_key:
             raise SettingsError(
-                f"base_url is {self.base_url}, but no model is named", "name one: --model NAME; or 'none' to quote instead"
+                f"base_url is {self.base_url}, but no model is named",
+                "use --model NAME, or --model none to quote documents",
             )
 
     def chat_model_name(self) -> str:
@@ -63,13 +65,13 @@ class Settings:
         return self.model or (DEFAULT_MODEL if self.api_key else "")
 
     def prompt_tokens(self) -> int:
-        """Returns how many tokens the prompt may have; the rest of the context window is reserved for the answer."""
+        """Returns the maximum prompt length in tokens. The rest of the context window is reserved for the answer."""
         known = (tokens for start, tokens in _WINDOWS if self.chat_model_name().lower().startswith(start))
         window = self.context_tokens or next(known, _SMALLEST_WINDOW)
         return max(window // 2, window - _ANSWER_TOKENS)
 
     def remote_addresses(self) -> dict[str, str]:
-        """Returns where text is sent: what is sent → address. Empty if nothing leaves this machine."""
+        """Returns the address that each kind of text is sent to; empty if nothing leaves this machine."""
         where = {}
         if self.chat_model_name():
             where["questions and passages"] = self.base_url or OPENAI_URL
@@ -80,7 +82,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSettings:
-    """Settings, and where each value comes from: name → "default", "rag.toml", "RAG_MODEL" or "--model"."""
+    """The settings, and the origin of each value.
+
+    Attributes:
+        settings: The settings.
+        origins: The origin of each setting's value: "default", "rag.toml", or a name such as "RAG_MODEL" or "--model".
+    """
 
     settings: Settings
     origins: Mapping[str, str]
@@ -89,7 +96,7 @@ class ResolvedSettings:
 # Prefix of a model's name → its context window in tokens. Source: the vendors' model pages.
 _WINDOWS = (("gpt-5", 272_000), ("gpt-4.1", 1_000_000), ("gpt-4o", 128_000), ("o1", 200_000), ("o3", 200_000),
             ("o4", 200_000), ("claude", 200_000), ("gemini", 1_000_000))  # fmt: skip
-_SMALLEST_WINDOW = 4_096  # Ollama's default; it drops silently what exceeds it
+_SMALLEST_WINDOW = 4_096  # Ollama's default; Ollama silently drops the tokens that exceed it
 _ANSWER_TOKENS = 1_024
 
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
@@ -103,7 +110,7 @@ _SMALLEST = {
     "max_file_mb": 1,
     "context_tokens": 0,
 }
-_LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 positions, less title and markers
+_LARGEST = {"passage_tokens": 480, "k": 100, "sentences": 10, "evidence": 1}  # 512 tokens less title and markers
 _CHOICES = {"private_urls": ("refuse", "allow"), "ocr": ("off", "on")}
 
 
@@ -111,8 +118,8 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> ResolvedSetti
     """Merges settings from several sources.
 
     Args:
-        layers: (source, name → value) pairs; later pairs take precedence. `{name}` and `{NAME}` in a source are replaced
-            with the setting's name.
+        layers: (source, settings by name) pairs; later pairs take precedence. `{name}` and `{NAME}` in a source are
+            replaced with the setting's name.
 
     Raises:
         SettingsError: A name is unknown, or a value has the wrong type, is out of range, or conflicts with another value.
@@ -128,7 +135,7 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, object]]]) -> ResolvedSetti
                 raise SettingsError(f"{origin}: there is no setting {name!r}", known)
             origins[name] = origin
             values[name] = _checked(name, value, _TYPES[name], origin)
-    return ResolvedSettings(Settings(**values), origins)  # type: ignore[arg-type]  # _checked made each of its field's type
+    return ResolvedSettings(Settings(**values), origins)  # type: ignore[arg-type]  # _checked has converted the values
 
 
 def _checked(name: str, value: object, kind: type, origin: str) -> object:
@@ -158,7 +165,7 @@ def _check_address(name: str, address: str, origin: str) -> None:
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
-    # A user name before an @ can be mistaken for the host, and so can characters that a terminal does not show.
+    # A user name before an @ can look like the host, and characters that a terminal does not show can hide the real host.
     if not sound or "@" in parts.netloc or not (address.isprintable() and address.isascii()) or " " in address:
         raise SettingsError(
             f"{origin}: {name} is not a valid address: {address!r}", "use the form http://host:port/v1, with no user name"
@@ -176,7 +183,7 @@ def patterns(listed: str) -> list[str]:
 
 
 def masked(key: str) -> str:
-    """Returns an API key with its middle hidden.
+    """Returns an API key with all but its first and last characters hidden.
 
     Example:
         >>> masked("sk-abcdefghijklmnop"), masked("short"), masked("")

@@ -1,1 +1,1 @@
-"""The command line; the `rag` script runs `rag.cli.app.run`."""
+"""The command-line interface. The `rag` script calls `rag.cli.app.run`."""

@@ -1,4 +1,4 @@
-"""Makes `python -m rag.cli` run the `rag` script."""
+"""Makes `python -m rag.cli` behave like the `rag` script."""
 
 from rag.cli.app import run
 

@@ -1,4 +1,4 @@
-"""The Typer application: the commands, the global options, and the message and exit code for every error."""
+"""The Typer application. Registers the commands and global options, and reports errors with a message and an exit code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main(
     index: Annotated[str | None, typer.Option(metavar="DIR", help="Index folder [default: ./index].")] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Model that writes the answers; 'none' quotes your documents instead."),
+        typer.Option(metavar="NAME", help="Model that writes the answers, or 'none' to quote your documents instead."),
     ] = None,
     base_url: Annotated[
         str | None,
@@ -52,7 +52,7 @@ for group in (asking, documents, index, evaluation, settings, serving):
 
 
 def run() -> NoReturn:
-    """Runs the `rag` script. Reports every error as one line and a hint on standard error, and sets the exit code."""
+    """Runs the command line. Prints every error to standard error, with a hint if there is one, and sets the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # some encodings lack characters that rag prints

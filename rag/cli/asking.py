@@ -40,7 +40,7 @@ _Source = Annotated[
 ]
 _Since = Annotated[
     str,
-    typer.Option(metavar="DATE", help="Use only documents dated on or after DATE: 2025-06-13, 2025-06 or 2025."),
+    typer.Option(metavar="DATE", help="Use only documents dated on or after DATE, such as 2025-06-13, 2025-06 or 2025."),
 ]
 _Until = Annotated[str, typer.Option(metavar="DATE", help="Use only documents dated on or before DATE.")]
 _Meta = Annotated[
@@ -153,7 +153,7 @@ def why(
 ) -> None:
     """Explain why a passage is or is not in the answer to a question.
 
-    Asks the question, then reports the stage at which the expected passage was dropped.
+    Asks the question, then reports whether the expected passage is cited or, if not, the stage at which it was dropped.
     """
     session, filters = session_of(context), _filters(source, since, until, meta)
     with session.library(sync_first=not no_sync, as_json=as_json) as library:
@@ -179,7 +179,7 @@ def _filters(source: list[str] | None, since: str, until: str, meta: list[str] |
 
 
 def _print_answer(session: Session, events: Iterable[Event]) -> None:
-    """Prints an answer. On a terminal, prints it while it is being written; otherwise, only once it is complete."""
+    """Prints an answer. On a terminal, the text appears as it is written; otherwise, it is printed once it is complete."""
     live = rendering.LiveText() if sys.stdout.isatty() else None
     for event in events:
         if isinstance(event, TextDelta) and live:

@@ -1,6 +1,7 @@
 """A conversation in the terminal. The user types one question per line, and each answer is printed as it is written.
 
-Ctrl-C stops an answer, not the conversation. Ctrl-D, or the end of piped input, ends the conversation, which is not saved.
+Ctrl-C stops the current answer but not the conversation. Ctrl-D, or the end of piped input, ends the conversation. The
+conversation is not saved.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class Chat:
 
     Args:
         library: The library to ask.
-        k: Number of passages to retrieve for each answer; None to use the setting.
-        filters: Filter that selects the documents to use; None to use all.
+        k: Number of passages to retrieve for each answer; None to use the `k` setting.
+        filters: Filter for the documents to use; an empty filter selects all documents.
         note: Function that prints a line that is not part of an answer, such as a notice.
     """
 
@@ -69,7 +70,7 @@ class Chat:
             return None
 
     def _handle(self, line: str) -> None:
-        """Runs a command or answers a question."""
+        """Runs a chat command such as `/new`, or answers a question."""
         if line == "/new":
             self._turns, self._last = [], None
             self._note("started a new conversation")

@@ -60,12 +60,13 @@ def add(
 def sync(
     context: typer.Context,
     folder: _Folder = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove missing documents, however many there are.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove all missing documents, even if there are many.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Update the index with a folder's added, changed, renamed and deleted files.
+    """Add, update, rename and remove documents to match the files in a folder.
 
-    If more than a fifth of the documents are missing from the folder, they are kept unless you use `--prune`.
+    If more than a fifth of the documents are missing from the folder, the missing documents are kept unless you use
+    `--prune`.
     """
     session = session_of(context)
     with session.library() as library, session.import_progress(as_json) as progress:
@@ -117,7 +118,7 @@ def refresh(context: typer.Context, as_json: Json = False) -> None:
 def list_documents(
     context: typer.Context,
     failed: Annotated[
-        bool, typer.Option("--failed", help="List only files that could not be read, with the reason.")
+        bool, typer.Option("--failed", help="List only the files that could not be read, with the reasons.")
     ] = False,
     as_json: Json = False,
     as_jsonl: JsonLines = False,
@@ -187,13 +188,14 @@ def remove(
 def verify(
     context: typer.Context,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Output of `rag ask --json` in a file, or - to read standard input.")
+        str, typer.Argument(metavar="FILE", help="File with the output of `rag ask --json`, or - to read standard input.")
     ],
     as_json: Json = False,
 ) -> None:
     """Check the citations in a saved answer against the documents.
 
-    Reports whether each cited text is unchanged, moved, changed or deleted. Exits with code 1 if any is changed or deleted.
+    Reports whether each cited text is unchanged, moved, changed or deleted. Exits with code 1 if any text was changed
+    or deleted.
     """
     from rag.schemas.answers import saved_answer, verify_json
 

@@ -59,7 +59,7 @@ def evaluate(
     corpus: _Corpus = "",
     within: _Within = False,
     out: Annotated[str, typer.Option(metavar="FILE", help="Write the complete run to this file as JSON.")] = "",
-    report: Annotated[str, typer.Option(metavar="FILE", help="Write a report to this file as HTML.")] = "",
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write an HTML report to this file.")] = "",
     markdown: Annotated[
         str, typer.Option(metavar="FILE", help="Write the metrics and the gate results to this file as Markdown.")
     ] = "",
@@ -83,10 +83,10 @@ def evaluate(
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            metavar="A B", help="Run no evaluation; compare two earlier runs (files, or numbers from `rag runs`)."
+            metavar="A B", help="Compare two earlier runs (files, or numbers from `rag runs`) instead of starting one."
         ),
     ] = None,
-    judged: Annotated[bool, typer.Option("--judge", help="Have the model judge the answers, too.")] = False,
+    judged: Annotated[bool, typer.Option("--judge", help="Also have the model judge the answers.")] = False,
     repeats: _Repeats = 1,
     price: Annotated[
         str,
@@ -133,7 +133,7 @@ def runs(
     context: typer.Context,
     number: Annotated[int, typer.Argument(metavar="NUMBER", show_default=False, help="Number of a stored run.")] = 0,
     out: Annotated[str, typer.Option(metavar="FILE", help="Write the run to this file as JSON.")] = "",
-    report: Annotated[str, typer.Option(metavar="FILE", help="Write a report on the run to this file as HTML.")] = "",
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write an HTML report on the run to this file.")] = "",
     drop: Annotated[bool, typer.Option("--drop", help="Delete the run.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -210,7 +210,8 @@ def calibrate(
 def judge(
     context: typer.Context,
     test_set: Annotated[
-        str, typer.Argument(metavar="SET", help="Test set of claims, each labelled 1 if its document supports it, else 0.")
+        str,
+        typer.Argument(metavar="SET", help="Test set of claims, each labelled 1 if its document supports it, or 0 if not."),
     ],
     corpus: _Corpus = "",
     limit: Annotated[
@@ -341,8 +342,8 @@ def _load_run(session: Session, name: str) -> RunJSON:
 def _corpus_library(session: Session, library: Library, questions: QuestionSet) -> Iterator[Library]:
     """Yields the open library or, if the test set contains its own documents, a library built from those documents.
 
-    The index that is built is stored in a subfolder of the index folder, so that it can be reused. The subfolder's name is
-    a hash of the documents and the settings that affect how they are indexed.
+    The new library's index is stored in a subfolder of the index folder, so that later evaluations can reuse it. The
+    subfolder's name is a hash of the documents and of the settings that affect how documents are indexed.
     """
     if questions.corpus is None:
         yield library
@@ -367,12 +368,12 @@ def _judge(library: Library, repeats: int) -> Judge:
     from rag.evaluation.judge import Judge
 
     if library.chat_model is None:
-        raise SettingsError("a judge needs a model, but none is set", "set OPENAI_API_KEY, or use --base-url and --model")
+        raise SettingsError("no model is set to judge the answers", "set OPENAI_API_KEY, or use --base-url and --model")
     return Judge(library.chat_model, repeats)
 
 
 def _prices(words: str) -> tuple[float, float] | None:
-    """Parses the value of the `--price` option, such as "0.25,2" → (0.25, 2.0)."""
+    """Parses the value of the `--price` option into the input and output prices, such as "0.25,2" → (0.25, 2.0)."""
     if not words:
         return None
     try:
@@ -395,7 +396,7 @@ def _print_run(run: RunJSON, results: Sequence[GateResult], number: int | None, 
 
 
 def _finish(session: Session, run: RunJSON, results: Iterable[GateResult]) -> None:
-    """Prints the test set's defects and the failed gates, then exits with code 1 if any gate failed, else with 0."""
+    """Prints the test set's defects and the failed gates, then exits with code 1 if any gate failed, or 0 if not."""
     for defect in run["defects"]:
         session.note(f"defect in the test set: {defect}")
     failed = [result for result in results if not result.passed]

@@ -1,4 +1,4 @@
-"""Renders evaluations as lines of text for the terminal."""
+"""Renders evaluation results as lines of text for the terminal."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rag.index.records import RunInfo
 
 _MAX_FLIPPED = 20  # maximum number of questions listed below a comparison
 _MAX_POINTS = 12  # approximate number of points shown from a calibration curve
-_LISTED = ("gold_contained", "hit@5", "doc_ndcg@10", "citation_exact", "refusal_recall")  # metrics in the list of runs
+_LISTED = ("gold_contained", "hit@5", "doc_ndcg@10", "citation_exact", "refusal_recall")  # shown in the list of runs
 
 
 def figures(run: RunJSON) -> Iterator[str]:
-    """Yields a table of metrics, with 95 % intervals and question counts, then the number of questions per outcome."""
+    """Yields a table of metrics with their 95 % intervals and question counts, then a line that counts each outcome."""
     width = max(map(len, run["figures"]))
     section = ""
     for name, value in run["figures"].items():
@@ -34,7 +34,7 @@ def figures(run: RunJSON) -> Iterator[str]:
 
 
 def gates(results: Sequence[GateResult]) -> Iterator[str]:
-    """Yields one line per gate."""
+    """Yields a line with the result of each gate."""
     for result in results:
         yield f"{'passed' if result.passed else 'FAILED'}  {result.words:40} {result.detail}"
 
@@ -99,7 +99,7 @@ def _point(words: str, point: Point) -> str:
 
 
 def agreement(found: Agreement) -> Iterator[str]:
-    """Yields lines that show how well a judge agrees with labels."""
+    """Yields lines that show how well a judge's verdicts agree with the labels in a test set."""
     interval = f" ({found.interval[0]:.3f} to {found.interval[1]:.3f})" if found.interval else ""
     yield f"balanced accuracy  {found.balanced_accuracy:.3f}{interval}, {found.claims} claims, prompts {PROMPT_VERSION}"
     yield f"Cohen's kappa      {'—' if found.kappa is None else f'{found.kappa:.3f}'}"

@@ -20,7 +20,7 @@ def doctor(
 ) -> None:
     """Check the index for problems, and repair it with `--repair`.
 
-    Exits with code 4 if there are problems.
+    Exits with code 4 if any problems remain.
     """
     with session_of(context).library(accept_data_loss=repair) as library:
         health = library.check(repair=repair)
@@ -40,8 +40,8 @@ def doctor(
 def reindex(context: typer.Context, as_json: Json = False) -> None:
     """Re-split and re-embed all documents with the current settings, without downtime.
 
-    The previous version is kept until you run `rag compact`. Until then, reindexing with the old settings switches back
-    immediately.
+    The previous version of the index is kept until you run `rag compact`. Until then, you can switch back to it immediately
+    by reindexing with the old settings.
     """
     session = session_of(context)
     with session.library() as library, session.import_progress() as progress:

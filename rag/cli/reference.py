@@ -20,9 +20,10 @@ _HEAD = """# Commands
 
 Generated with `python -m rag.cli.reference > docs/commands.md`; a test checks that this page is up to date.
 
-Results are printed to standard output. Notes, progress and errors are printed to standard error; with `--quiet`, only the
-errors. rag prints no colours and no escape sequences, with or without [`NO_COLOR`](https://no-color.org), and it shows a
-progress line only on a terminal. With `--json`, progress is printed to standard error as JSON, one object per line.
+Results are printed to standard output. Notes, progress and errors are printed to standard error; with `--quiet`, only
+errors are printed there. rag prints no colours and no escape sequences, with or without
+[`NO_COLOR`](https://no-color.org), and it shows a progress line only on a terminal. With `--json`, progress is printed to
+standard error as JSON, one object per line.
 
 | exit code | meaning |
 |---|---|
@@ -45,7 +46,7 @@ def reference() -> str:
 
 
 def _section(name: str, command: Command) -> Iterator[str]:
-    """Yields a command's section, with its help text, usage, arguments and options, example, and JSON output."""
+    """Yields the section for a command: its help text, usage, arguments and options, example, and JSON output."""
     usage = " ".join([f"rag {name} [OPTIONS]", *(_argument(one) for one in command.params if _is_argument(one))])
     yield f"\n## `rag {name}`\n\n{inspect.cleandoc(command.help or '')}\n\n```\n{usage}\n```\n"
     yield from _table(command)

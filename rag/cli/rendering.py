@@ -1,7 +1,7 @@
 """Renders records as lines of text for the terminal.
 
-In text from documents, questions and models, control characters and marks that reorder text are replaced, so that the text
-cannot manipulate the terminal.
+Replaces control characters, and characters that change the direction of text, in all text that comes from documents,
+questions and models, so that the text cannot manipulate the terminal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rag.text.unicode_text import TERMINAL_CONTROLS
 _CONTROLS = re.compile(f"[{re.escape(''.join(sorted(TERMINAL_CONTROLS)))}]")
 _UNFINISHED_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
 _VERDICTS = {"exact": "", "supported": "", "weak": " ≈ not fully supported by the source"}
-_STATES = {"ready": "ready", "embedding": "waiting for vectors (until then found by wording only)", "failed": "unreadable"}
+_STATES = {"ready": "ready", "embedding": "waiting for vectors (until then, found only by wording)", "failed": "unreadable"}
 
 
 def plain(text: str) -> str:
@@ -35,7 +35,7 @@ def one_line(text: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Returns a number followed by its noun.
+    """Returns a number followed by a noun, with a plural "s" unless the number is 1.
 
     Example:
         >>> counted(1, "document"), counted(1200, "passage")
@@ -45,7 +45,7 @@ def counted(number: int, noun: str) -> str:
 
 
 class LiveText:
-    """The text of an answer that is still being written. Its citation markers are unchecked, so each is shown as `[·]`."""
+    """The text of an answer that is still being written. Its citation markers, still unchecked, are shown as `[·]`."""
 
     def __init__(self) -> None:
         self._held_back = ""  # text that may be the start of a marker
@@ -64,7 +64,7 @@ class LiveText:
 
 
 def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
-    """Yields the lines below an answer: its citations and flags, or the closest passages if it abstained.
+    """Yields the lines below an answer: its citations and flags and, if rag declined to answer, the closest passages.
 
     Args:
         answer: The answer.
@@ -145,7 +145,7 @@ def pace(now: Progress, seconds: float) -> tuple[float, float | None]:
         seconds: Time since the import started.
 
     Returns:
-        Passages per second, and the seconds left at this speed, or None while they cannot be estimated.
+        Passages per second, and the seconds left at this speed; the latter is None if it cannot be estimated yet.
     """
     left = seconds * (now.total - now.done) / now.done if now.total > now.done > 0 else None
     return now.passages / seconds if seconds else 0.0, left
@@ -200,7 +200,7 @@ def report(done: SyncReport) -> Iterator[str]:
 
 
 def failures(done: SyncReport) -> Iterator[str]:
-    """Yields the files that an import could not read, with reasons, and the number of missing documents that were kept."""
+    """Yields a line for each file that an import could not read, and one for any missing documents that were kept."""
     for failure in done.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
         yield f"✗ {one_line(failure.source)}: {one_line(failure.error)}{hint}"
@@ -226,7 +226,7 @@ def local_servers(found: Sequence[LocalServer]) -> Iterator[str]:
         for model in server.models:
             yield f"  rag --base-url {server.base_url} --model {shlex.quote(one_line(model))} ask …"
     if not found:
-        yield "no model server found on the default ports of Ollama and LM Studio; name another with --base-url and --model"
+        yield "no model server found on the default ports of Ollama and LM Studio; for another, use --base-url and --model"
 
 
 def health(found: Health) -> Iterator[str]:
@@ -250,8 +250,8 @@ def settings(values: Mapping[str, str | int | float], origins: Mapping[str, str]
     """Yields a table of the current settings.
 
     Args:
-        values: Setting → value, with API keys masked.
-        origins: Setting → where its value comes from.
+        values: The value of each setting, with API keys masked.
+        origins: The origin of each setting's value, such as "default" or "rag.toml".
     """
     for name, value in values.items():
         yield plain(f"{name:16} {value!s:32} {origins[name]}")

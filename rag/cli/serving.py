@@ -28,10 +28,10 @@ def ui(
     certificate: Annotated[str, typer.Option(metavar="FILE", help="Certificate file for HTTPS, in PEM format.")] = "",
     key: Annotated[str, typer.Option(metavar="FILE", help="Private key file for the certificate.")] = "",
 ) -> None:
-    """Serve the web interface: a chat with its sources beside it.
+    """Serve the web interface: a chat that shows each answer next to its sources.
 
-    By default, only this machine can reach it. With `--host` or `--name`, users must log in with the account created by
-    `rag account`.
+    By default, the web interface can be reached only from this machine. With `--host` or `--name`, users must log in with
+    the account created by `rag account`.
     """
     from rag.server.application import serve
 

@@ -1,4 +1,4 @@
-"""Code shared by all commands, which loads settings, opens the library, and prints notes, progress and results."""
+"""Code shared by all commands. Loads the settings, opens the library, and prints notes, progress and results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Session:
     """One run of a command, with its settings. Opens the library, and prints notes and progress.
 
     Args:
-        flags: Setting → value of the global option of the same name, or None if the option was not given.
+        flags: The values of the global options, by setting name; None for an option that was not given.
         trust: Whether to accept the hosts that `rag.toml` names.
         quiet: Whether to print only errors to standard error.
     """
@@ -47,7 +47,7 @@ class Session:
 
     @cached_property
     def resolved(self) -> ResolvedSettings:
-        """The current settings and where each comes from, loaded on first use.
+        """The current settings and the origin of each value. Loaded on first use.
 
         Raises:
             SettingsError: A setting is invalid, or `rag.toml` names a host that the user has not accepted.
@@ -96,7 +96,7 @@ class Session:
             yield library
 
     def _sync_first(self, library: Library, as_json: bool) -> None:
-        """Syncs before a question is answered. If syncing fails, prints a note, and the index is used as it is."""
+        """Syncs the index before a command uses it. If syncing fails, prints a note instead of stopping the command."""
         folder = self.settings.documents
         try:
             with self.import_progress() as progress:
@@ -153,9 +153,9 @@ class Session:
     def _progress(self, as_json: bool) -> Iterator[Callable[[Callable[[float], JSONObject], Callable[[float], str]], None]]:
         """Yields a function that shows progress at most five times per second.
 
-        The yielded function takes two functions, and calls one of them with the elapsed seconds: the first returns a JSON
-        object, and the second returns a line of text. Each line overwrites the previous line with carriage returns and
-        spaces, because rag prints no escape sequences.
+        The yielded function takes two functions of the elapsed seconds: the first returns a JSON object, and the second
+        returns a line of text. Only the function for the current output format is called. Each line of text overwrites
+        the previous line by means of carriage returns and spaces, because rag prints no escape sequences.
         """
         started = last = time.monotonic()
         width = 0  # width of the line that is currently on the screen
@@ -184,7 +184,7 @@ class Session:
 
 
 def session_of(context: typer.Context) -> Session:
-    """Returns the session of a command."""
+    """Returns the session for a command."""
     session = context.find_object(Session)
     if session is None:
         raise RuntimeError("no session: commands must be run through the application's callback, which creates it")
@@ -195,7 +195,7 @@ def one_format(as_json: bool, as_jsonl: bool) -> None:
     """Checks that at most one output format was requested.
 
     Raises:
-        typer.BadParameter: Both were given.
+        typer.BadParameter: Both formats were requested.
     """
     if as_json and as_jsonl:
         raise typer.BadParameter("--json and --jsonl cannot be used together")

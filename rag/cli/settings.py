@@ -15,7 +15,7 @@ commands = typer.Typer()
 
 @commands.command(epilog="Example: RAG_K=5 rag config")
 def config(context: typer.Context, as_json: Json = False) -> None:
-    """Show every setting, its value and where it comes from."""
+    """Show every setting's value and where the value comes from."""
     resolved = session_of(context).resolved
     values: dict[str, str | int | float] = asdict(resolved.settings)
     values["api_key"] = masked(resolved.settings.api_key)
@@ -32,7 +32,7 @@ def config(context: typer.Context, as_json: Json = False) -> None:
 def models(as_json: Json = False) -> None:
     """List the model servers running on this machine.
 
-    Looks for Ollama and LM Studio, and prints a command for using each model. Your text is sent only to a server you name.
+    Looks for Ollama and LM Studio, and prints a command for using each model. Does not send your text to the servers.
     """
     from rag.models.local_servers import find_local_servers
 

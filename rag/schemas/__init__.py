@@ -1,1 +1,1 @@
-"""Defines the structure of all JSON output, derived from the records. Fields may be added, but never renamed."""
+"""Defines the structure of all JSON output, derived from the records. New versions may add fields but never rename them."""

@@ -47,7 +47,7 @@ class TraceJSON(Contract):
 
 
 class VerifyJSON(Versioned):
-    """The citations in a saved answer, checked against the documents as they are now."""
+    """The citations in a saved answer, checked against the current documents."""
 
     question: str
     citations: tuple[TraceJSON, ...]
@@ -69,12 +69,12 @@ def why_json(explanation: Explanation) -> JSONObject:
 
 
 def hit_json(hit: Hit) -> JSONObject:
-    """Returns a hit as JSON. Its ranks become fields of the hit itself, instead of a nested object."""
+    """Returns a hit as JSON. The scores and ranks become fields of the hit instead of a nested object."""
     return to_json(HitJSON, hit)
 
 
 def verify_json(question: str, traces: Sequence[tuple[SavedCitation, CitationTrace]]) -> JSONObject:
-    """Returns saved citations as JSON, each with its current state."""
+    """Returns saved citations as JSON, each with its state and the text that is now in its place."""
     citations = tuple(
         TraceJSON(
             n=saved.n,
@@ -111,5 +111,5 @@ def saved_answer(printed: str) -> tuple[str, list[SavedCitation]]:
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
         raise SourceError(
-            "not an answer printed by `rag ask --json`", "save an answer with: rag ask … --json > FILE"
+            "the input is not an answer printed by `rag ask --json`", "save an answer with: rag ask … --json > FILE"
         ) from None

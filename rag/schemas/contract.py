@@ -1,6 +1,7 @@
 """Derives JSON contracts from records, using pydantic. A contract defines the structure of one kind of JSON output.
 
-Each contract is built when its module is imported, which takes 0.1 s, so commands import the module only to print JSON.
+Contracts are built when their modules are imported, which takes 0.1 s. Commands therefore import these modules only when
+they print JSON.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ def derive(
     Args:
         record: A dataclass.
         spec: The JSON fields in order, separated by spaces. Each is `name` or `name=path.to.attribute`. If empty, all of
-            the record's fields are used.
+            the record's fields are used, except those in `without`.
         without: Fields of the record that the JSON leaves out, separated by spaces.
-        nested: Nested record → its contract, for those that have their own contract.
+        nested: Contracts for nested records, by record class. Other nested records are printed unchanged.
         base: The contract to extend; its fields come first.
 
     Raises:
@@ -108,10 +109,10 @@ def adapter(contract: Any) -> TypeAdapter[Any]:
 
 
 def to_json(contract: type, record: object, **more: object) -> JSONObject:
-    """Returns a record as JSON values.
+    """Converts a record to a JSON object.
 
     Args:
-        contract: A contract, or the record's own class.
+        contract: The contract, or the record's own class if the record is printed unchanged.
         record: The record, or a dict with the values for the contract.
         more: Values for the contract's fields that the record does not have.
     """

@@ -17,7 +17,7 @@ class RemoveJSON(Contract):
 
 
 class ImportProgressJSON(Contract):
-    """An import's progress; `of` is null until the files have been counted, and `rate` is in passages per second."""
+    """An import's progress. `of` is null until the files have been counted. `rate` is in passages per second."""
 
     source: str
     files: int
@@ -29,7 +29,7 @@ class ImportProgressJSON(Contract):
 
 
 def sync_json(report: SyncReport) -> JSONObject:
-    """Returns the report on an import as JSON."""
+    """Returns the result of an import as JSON."""
     return to_json(SyncJSON, report)
 
 
@@ -54,7 +54,7 @@ def import_progress_json(progress: Progress, rate: float, seconds_left: float | 
     Args:
         progress: The import's progress.
         rate: Passages embedded per second.
-        seconds_left: Estimated time until the import ends, if it continues at this speed; None if unknown.
+        seconds_left: Estimated time until the import ends if it continues at this speed, seconds; None if unknown.
     """
     values = {
         "source": progress.source,

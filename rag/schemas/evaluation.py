@@ -1,4 +1,4 @@
-"""The JSON output of `rag eval`, `rag runs`, `rag calibrate` and `rag judge`; complete runs are printed as `RunJSON`."""
+"""The JSON output of `rag eval`, `rag runs`, `rag calibrate` and `rag judge`; complete runs are written as `RunJSON`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from rag.schemas.contract import Contract, JSONObject, Number, Versioned, derive
 
 
 class EvalJSON(Versioned):
-    """A run's metrics, or null for metrics that no question measures. `run` is the run's number, or null if not stored."""
+    """A run's metrics. A metric is null if no question measures it.
+
+    `run` is the run's number, or null if the run is not stored.
+    """
 
     run: int | None
     figures: dict[str, Number | None]
@@ -26,7 +29,7 @@ class EvalJSON(Versioned):
 
 
 class FlippedJSON(Contract):
-    """A question that one run answered correctly and the other did not."""
+    """A question that only one of two runs answered correctly."""
 
     id: str
     question: str
@@ -37,7 +40,7 @@ class FlippedJSON(Contract):
 
 
 class CompareJSON(Versioned):
-    """Two runs compared."""
+    """A comparison of two runs."""
 
     common: int
     only_first: int
@@ -85,7 +88,7 @@ def eval_json(run: RunJSON, results: Sequence[GateResult], number: int | None) -
 
     Args:
         run: The run.
-        results: Results of the gates.
+        results: The result of each gate.
         number: The run's number in the index; None if the run was not stored.
     """
     values = {name: run[name] for name in ("figures", "intervals", "cases", "defects")}
@@ -121,7 +124,7 @@ def calibrate_json(calibration: Calibration) -> JSONObject:
 
 
 def judge_json(agreement: Agreement) -> JSONObject:
-    """Returns a judge's agreement with labels as JSON.
+    """Returns a judge's agreement with the labels in a test set as JSON.
 
     `repeats` is the share of repeats that agree, or null if the judge was asked only once for each verdict.
     """

@@ -37,14 +37,14 @@ class CompactJSON(Contract):
 
 
 class SettingJSON(Contract):
-    """The current value of a setting; `from` is "default", a file, an environment variable or an option."""
+    """The current value of a setting. `from` is its origin: "default", a file, an environment variable or an option."""
 
     value: str | int | float
     origin: str = Field(alias="from")
 
 
 class ConfigJSON(RootModel[dict[str, SettingJSON]]):
-    """The current settings as name → setting, with API keys masked."""
+    """The current settings, by name. API keys are masked."""
 
 
 def doctor_json(health: Health) -> JSONObject:
@@ -53,7 +53,7 @@ def doctor_json(health: Health) -> JSONObject:
 
 
 def reindex_json(report: ReindexReport) -> JSONObject:
-    """Returns the report on reindexing as JSON."""
+    """Returns the result of reindexing as JSON."""
     return to_json(ReindexJSON, report)
 
 
@@ -81,7 +81,7 @@ def config_json(values: Mapping[str, str | int | float], origins: Mapping[str, s
     """Returns settings as JSON.
 
     Args:
-        values: Setting → value, with API keys masked.
-        origins: Setting → where its value comes from.
+        values: The value of each setting, with API keys masked.
+        origins: The origin of each setting's value, such as "default" or "rag.toml".
     """
     return {name: {"value": value, "from": origins[name]} for name, value in values.items()}
