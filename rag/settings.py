@@ -33,9 +33,7 @@ class Settings:
     api_key: str = ""  # masked wherever it is shown
     embedder: str = SHIPPED_EMBEDDER  # "minilm" (built-in), or "openai:<model>" for an embeddings endpoint
     embedder_url: str = ""  # base URL of the embeddings endpoint; empty = base_url
-    passage_tokens: int = (
-        260  # longest passage in the embedder's tokens; best value on chunking_eval (benchmarks/README.md)
-    )
+    passage_tokens: int = 260  # longest passage, in the embedder's tokens; best on chunking_eval (benchmarks/README.md)
     k: int = 8  # number of passages an answer may use; more cost tokens but hardly improve answers
     sentences: int = 4  # maximum number of sentences in an extracted answer; most answers need fewer
     # An extracted answer abstains below this evidence; in each public test set, 95 % of answerable questions are above it.
