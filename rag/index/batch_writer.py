@@ -1,8 +1,8 @@
-"""Embeds documents that were parsed and split, and stores them in batches. Every acknowledged document is on disk.
+"""Embeds documents that have been parsed and split, and stores them in batches. Every acknowledged document is on disk.
 
 Small documents are embedded and committed together. A long document is first committed without vectors, so that it can
-already be found by its wording; its vectors are added later. The new revision of a changed document replaces the older one
-only when the new one is complete. Passages that the older revision already contains are not embedded again.
+be found by its wording immediately; its vectors are added later. The new revision of a changed document replaces the older
+one only when the new one is complete. Passages that the older revision already contains are not embedded again.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TOGETHER = 256  # passages per batch: a few seconds of work, which is lost if the process is killed
-TOGETHER_CHARACTERS = 4_000_000  # total code points of the documents in a batch
+TOGETHER = 256  # passages per batch; embedding them takes a few seconds, and this work is lost if the process is killed
+TOGETHER_CHARACTERS = 4_000_000  # a batch is committed when its documents have this many code points in total
 LONG = 1_024  # a document with at least this many passages is committed before it has vectors
 _WORDS_AT_ONCE = 4_000  # passages of a long document written per transaction
 
@@ -39,12 +39,12 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts what an import has done so far; becomes its `SyncReport`.
+    """Counts the progress of one import. The final counts are returned in its `SyncReport`.
 
     Attributes:
-        found: Number of passages stored without vectors so far, from long documents.
-        done: Number of files started.
-        total: Number of files known so far.
+        found: Number of passages of long documents that have been stored so far, before their vectors are computed.
+        done: Number of files whose import has started.
+        total: Number of files to import; 0 if it is not known in advance.
     """
 
     on_progress: OnProgress
@@ -59,12 +59,12 @@ class Tally:
     total: int = 0
 
     def start(self, source: str) -> None:
-        """Reports that work on a file is starting, and counts the file."""
+        """Reports that the import of a file is starting, and adds 1 to `done`."""
         self.on_progress(Progress(source, self.done, self.total, self.passages))
         self.done += 1
 
     def report(self, source: str) -> None:
-        """Reports the import's progress. Called after every commit, because all files may already have been parsed."""
+        """Reports the import's progress. Called after every commit, because commits continue after all files are parsed."""
         self.on_progress(Progress(source, self.done, self.total, self.passages, self.found))
 
 
@@ -75,7 +75,7 @@ class FileOutcome:
     Attributes:
         seen: The file's state at the scan, followed by an entry for each part of the file that could not be read.
         gone: Ids of documents that the file no longer contains.
-        original: The file's bytes, if they exist nowhere else.
+        original: The original bytes if they did not come from a file on disk (a fetched web page, for example); else None.
     """
 
     seen: tuple[FileSeen, ...]
@@ -90,8 +90,8 @@ class PreparedDocument:
     Attributes:
         more: The remaining passages of a long document; None if `passages` contains all of them.
         file: Source of the file that the document was read from.
-        outcome: The file's outcome, recorded once the file's last document is stored; None for all documents but the last.
-        older: The revision that the document replaces, or the same document under its former name; None if it is new.
+        outcome: The file's outcome, recorded once the file's last document is stored; None for the other documents.
+        older: The revision that this document replaces, or the same document under its former name; None if new.
     """
 
     root_id: int
@@ -107,8 +107,8 @@ class BatchWriter:
     """Stores documents in one catalog. The caller holds the import lock.
 
     Args:
-        catalog: Stores the documents.
-        embedder: Embeds their passages.
+        catalog: The catalog in which the documents are stored.
+        embedder: The embedder for the documents' passages.
     """
 
     def __init__(self, catalog: Catalog, embedder: Embedder) -> None:
@@ -130,14 +130,14 @@ class BatchWriter:
         self._commit(batch, tally)
 
     def finish_file(self, root_id: int, outcome: FileOutcome) -> None:
-        """Records that a file was parsed completely, and hides documents that it no longer contains."""
+        """Records that a file was parsed completely, and hides documents that the file no longer contains."""
         self._catalog.documents.hide(outcome.gone)
         self._catalog.files.record_scans(root_id, outcome.seen)
         if outcome.original is not None:
             self._catalog.files.keep_original(outcome.seen[0].content_hash, outcome.original)
 
     def embed_waiting(self, tally: Tally) -> None:
-        """Embeds passages that have no vector yet, oldest first, and publishes the revisions that were waiting for them.
+        """Embeds passages that have no vector yet, oldest first, and publishes revisions that were waiting for vectors.
 
         Raises:
             EmbedderError: The embedder failed; until the next import, the remaining passages can be found only by their
@@ -158,7 +158,7 @@ class BatchWriter:
             tally.report(waiting[-1].source)
 
     def _commit(self, batch: Sequence[PreparedDocument], tally: Tally) -> None:
-        """Embeds and stores a batch of documents. If the embedder fails, they are stored without new vectors."""
+        """Embeds and stores a batch of documents. If the embedder fails, the documents are stored without new vectors."""
         if not batch:
             return
         vectors, embedded = self._batch_vectors(batch)
@@ -169,7 +169,7 @@ class BatchWriter:
                 own = vectors[at : at + len(prepared.passages)]
                 at += len(prepared.passages)
                 if self._catalog.files.is_removed(prepared.root_id, prepared.document.source):
-                    continue  # removed by hand since it was parsed
+                    continue  # the user has removed the document since it was parsed
                 document_id = self._catalog.documents.stage(prepared.root_id, prepared.document, prepared.file)
                 new = list(self._new_passages(document_id, version, prepared.document, prepared.passages))
                 self._store_vectors(document_id, self._catalog.passages.add(document_id, new, version), own)
@@ -192,14 +192,14 @@ class BatchWriter:
         try:
             embedded = self._embed([texts[i] for i in missing])
         except EmbedderError as error:
-            _log.warning("no vectors for %d passages yet: %s", len(missing), error)
+            _log.warning("%d passages have no vectors yet: %s", len(missing), error)
             return vectors, 0
         for i, vector in zip(missing, embedded, strict=True):
             vectors[i] = vector
         return vectors, len(missing)
 
     def _commit_long(self, prepared: PreparedDocument, more: Iterator[Passage], tally: Tally) -> None:
-        """Stores a long document in several short transactions; the vectors that must still be computed follow later."""
+        """Stores a long document in several short transactions; vectors that still have to be computed are added later."""
         document_id = self._catalog.documents.stage(prepared.root_id, prepared.document, prepared.file)
         version, known = self._catalog.versions.current().id, self._known_vectors(prepared)
         part = prepared.passages
@@ -207,7 +207,7 @@ class BatchWriter:
             new = list(self._new_passages(document_id, version, prepared.document, part))
             ids = self._catalog.passages.add(document_id, new, version)
             if not ids:
-                return  # removed by hand in the meantime
+                return  # the user has removed the document in the meantime
             self._store_vectors(document_id, ids, list(map(known, part)))
             tally.found += len(part)
             tally.report(prepared.document.source)
@@ -223,7 +223,7 @@ class BatchWriter:
         """Returns a function that looks up a passage's vector in the older revision.
 
         A vector can be reused if the passage's text and headings and the document's title are unchanged. The title may
-        differ if the document was only renamed, because some titles are derived from the name.
+        differ if the document was only renamed, because some titles are derived from the file name.
         """
         older = prepared.older
         facts = self._catalog.documents.without_text(older.id) if older is not None else None
@@ -236,7 +236,7 @@ class BatchWriter:
         return lambda passage: known.get((passage.heading, _text_of(prepared.document, passage)))
 
     def _store_vectors(self, document_id: int, passage_ids: Sequence[int], vectors: Sequence[Vector | None]) -> None:
-        """Stores the vectors that are not None; stores none if the document was removed in the meantime."""
+        """Stores the vectors that are not None, unless the document was removed in the meantime."""
         found = [(id_, vector) for id_, vector in zip(passage_ids, vectors, strict=False) if vector is not None]
         if found:
             import numpy as np
@@ -263,7 +263,7 @@ class BatchWriter:
 
 
 def characters(prepared: PreparedDocument) -> int:
-    """Returns the length of a waiting document's text, in code points, as an estimate of the memory that it takes."""
+    """Returns the length of a waiting document's text, in code points, as an estimate of its memory use."""
     return len(prepared.document.text)
 
 

@@ -1,4 +1,4 @@
-"""Scans the catalog's vectors: all of them, or only those that Chroma has not stored yet. Follows the change log."""
+"""Scans either all of the catalog's vectors, or only those that Chroma has not stored yet. Follows the change log."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from rag.index.catalog import Catalog
 
-_ROWS_AT_ONCE = 5_000  # rows per read: 8 MB of vectors
+_ROWS_AT_ONCE = 5_000  # rows read at a time, which contain 8 MB of vectors
 
 
 class CatalogScan:
     """An exact scan that is kept in step with one catalog. Not safe to share between threads.
 
     Args:
-        catalog: The catalog.
+        catalog: The catalog whose vectors are scanned.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -28,9 +28,9 @@ class CatalogScan:
         self.clear()
 
     def clear(self) -> None:
-        """Frees the vectors; the next `update` reads them again."""
+        """Removes all vectors from memory; the next `update` reads them again."""
         self._scan = ExactScan()
-        self._has_all = False  # True if the scan has every vector, False if it has only those after a position in the log
+        self._has_all = False  # whether the scan contains all vectors, or only those logged after a certain entry
         self._seq = 0  # number of the last log entry that the scan has applied
         self._version = 0  # the index version that the vectors belong to
 
@@ -54,12 +54,12 @@ class CatalogScan:
             self._seq = entries[-1].seq
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Drops vectors that Chroma now has. Does nothing if the scan has every vector."""
+        """Removes from the scan the vectors that Chroma has now stored. Does nothing if the scan contains all vectors."""
         if not self._has_all:
             self._scan.apply((key, None) for key in keys)
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Returns (key, cosine similarity) for the k nearest vectors, or for all if there are fewer, best first."""
+        """Returns (key, cosine similarity) for the k nearest vectors, or for all if there are fewer than k, best first."""
         return self._scan.nearest(vector, k)
 
     def _read_all(self) -> None:

@@ -1,4 +1,4 @@
-"""Finds the nearest vectors by comparing a query with every vector in memory, without an index or any files."""
+"""Finds the nearest vectors by comparing a query with every vector in memory. Uses neither an index nor files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-_GROWTH = 1.5  # factor by which the matrix grows, so that adding a row rarely copies it
+_GROWTH = 1.5  # factor by which the matrix grows, so that adding a row rarely requires copying the matrix
 
 
 class ExactScan:
-    """Vectors stored by key. Safe to share between threads."""
+    """Vectors in memory, each with a key. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._matrix: NDArray[np.float32] = np.empty((0, 0), np.float32)
@@ -24,7 +24,7 @@ class ExactScan:
         return len(self._keys)
 
     def apply(self, changes: Iterable[tuple[str, NDArray[np.float32] | None]]) -> None:
-        """Upserts each (key, unit vector) and deletes each (key, None), in order. Repeating a change is harmless."""
+        """Upserts each (key, unit vector) and deletes each (key, None), in order. Repeating a change has no effect."""
         with self._lock:
             for key, vector in changes:
                 if vector is None:
@@ -33,7 +33,7 @@ class ExactScan:
                     self._upsert(key, vector)
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Returns (key, cosine similarity) for the k nearest vectors, or for all if there are fewer, best first.
+        """Returns (key, cosine similarity) for the k nearest vectors, or for all if there are fewer than k, best first.
 
         Args:
             vector: (d,) float32, unit length.
@@ -65,7 +65,7 @@ class ExactScan:
         row = self._rows.pop(key, None)
         if row is None:
             return
-        last = self._keys.pop()  # the last row moves into the freed row
+        last = self._keys.pop()  # the last row is moved to the position of the deleted row
         if last != key:
             self._matrix[row] = self._matrix[len(self._keys)]
             self._keys[row] = last

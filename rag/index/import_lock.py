@@ -8,17 +8,17 @@ from pathlib import Path
 
 from rag.index.locks import NamedLock
 
-TIMEOUT_S = 600.0  # how long an import waits for another one
+TIMEOUT_S = 600.0  # how long an import waits for another import to finish
 
 
 def import_lock(folder: Path) -> NamedLock:
-    """Returns the import lock of an index folder, not yet acquired."""
+    """Returns the import lock of an index folder, without acquiring it."""
     return NamedLock(folder / "import.lock", "importing documents into this index")
 
 
 @contextmanager
 def import_turn(folder: Path, timeout_s: float = TIMEOUT_S) -> Iterator[None]:
-    """Waits for an index's import lock, and holds it inside the `with` block.
+    """Waits for an index's import lock, and holds the lock inside the `with` block.
 
     Raises:
         IndexBusyError: Another process is still importing; the message names it.

@@ -1,4 +1,4 @@
-"""Adds, syncs, reloads and removes documents. Decides which root each belongs to, and takes turns with other imports."""
+"""Adds, syncs, reloads and removes documents. Assigns each document to a root, and waits for other imports to finish."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OnProgress = Callable[[Progress], None]
 
 
 class Imports:
-    """Imports into one index. Safe to share between threads.
+    """Imports documents into one index. Safe to share between threads.
 
     Args:
         folder: The index folder.
-        catalog: Its catalog.
+        catalog: The index's catalog.
         ingest: Function that returns the object that imports documents; calling it loads the embedder.
         fetcher: Function that returns the object that fetches web pages.
-        include: Patterns for the files to import from folders; all files if empty.
+        include: Patterns for the files to import from folders; if empty, all files are imported.
         exclude: Patterns for the files to leave out.
 
     Attributes:
@@ -57,7 +57,7 @@ class Imports:
         self.changed = False
 
     def sync(self, root: Path, *, prune: bool, on_progress: OnProgress, timeout_s: float) -> SyncReport:
-        """Updates a folder's documents to match its files; see `Library.sync`. `root` is absolute."""
+        """Updates a folder's documents to match its files; see `Library.sync`. `root` is an absolute path."""
         files = self._walk(root)
         with self.turn(timeout_s) as ingest:
             return self._noted(ingest.sync(root, files, prune, on_progress))
@@ -89,13 +89,13 @@ class Imports:
             return self._noted(ingest.add_bytes(self._catalog.files.root_id(kind, ""), [raw], on_progress))
 
     def add_documents(self, documents: Iterable[Document], on_progress: OnProgress) -> SyncReport:
-        """Adds documents that are not files; see `Library.add_documents`."""
+        """Adds documents that do not come from files; see `Library.add_documents`."""
         with self.turn() as ingest:
             root_id = self._catalog.files.root_id("memory", "")
             return self._noted(ingest.add_documents(root_id, documents, on_progress))
 
     def reload(self, source: str, on_progress: OnProgress) -> SyncReport:
-        """Reads a document's file again, or fetches its web page again; see `Library.reload`."""
+        """Imports a document again from its file or web page; see `Library.reload`."""
         if is_url(source):
             return self.add([source], on_progress)
         roots = {root_id: path for kind in ("sync", "add") for root_id, path in self._catalog.files.roots(kind)}
@@ -110,7 +110,7 @@ class Imports:
         return self.add(paths, on_progress)
 
     def refresh(self, on_progress: OnProgress) -> SyncReport:
-        """Checks all imported web pages for changes, and imports changed ones again; see `Library.refresh`."""
+        """Checks all imported web pages for changes, and imports changed pages again; see `Library.refresh`."""
         return self.add(self._catalog.documents.files_of_kind("url"), on_progress)
 
     def remove(self, sources: Iterable[str]) -> int:
@@ -132,7 +132,7 @@ class Imports:
 
     @contextmanager
     def turn(self, timeout_s: float = TIMEOUT_S) -> Iterator[Ingest]:
-        """Waits until this process may import, and checks that the index was built with this embedder.
+        """Waits until this process may import, and checks that the index was built with the configured embedder.
 
         Raises:
             IndexBusyError: Another process is still importing; the message names it.
@@ -144,7 +144,7 @@ class Imports:
             current.check(ingest.embedder)
             if not current.passages and (current.embedder, current.splitter) != (ingest.embedder, ingest.splitter):
                 self._catalog.versions.name(ingest.embedder, ingest.splitter)
-            # Passages of different sizes can be searched together, so a new size affects only documents imported later.
+            # Passages of different sizes can be searched together, so a new passage size affects only later imports.
             yield ingest
 
     def _walk(self, folder: Path) -> FolderListing:
@@ -155,7 +155,7 @@ class Imports:
         return report
 
     def _placed(self, name: str, found: FoundFile) -> tuple[int, FoundFile]:
-        """Returns the root for a file that was added by name, and the file with its source relative to that root.
+        """Returns the root id of a file that was added by name, and the file with its source relative to that root.
 
         A file in a synced folder belongs to that folder's root.
         """

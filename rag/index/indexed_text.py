@@ -9,11 +9,11 @@ from rag.index.records import NewPassage
 from rag.records import Document, Passage
 from rag.text.terms import terms
 
-_MOST_TITLE = 240  # maximum code points embedded with each passage from its title, and as many from its headings
+_MOST_TITLE = 240  # maximum number of code points of the title, and of the headings, that are embedded with each passage
 
 
 def embedded_text(title: str, heading: str, text: str) -> str:
-    r"""Returns the text to embed for a passage: its document's title, its headings, then its own text.
+    r"""Returns the text to embed for a passage: its document's title, then its headings, then its own text.
 
     Example:
         >>> embedded_text("Annual report", "", "Sales rose.")
@@ -25,7 +25,7 @@ def embedded_text(title: str, heading: str, text: str) -> str:
 def new_passages(
     document_id: int, version: int, document: Document, embedder: str, passages: Iterable[tuple[Passage, str]]
 ) -> Iterator[NewPassage]:
-    """Yields passages with their keys and with the terms from their text, title and headings.
+    """Yields the passages with their keys, and with the terms in their text, title and headings.
 
     Args:
         document_id: The revision's id.
@@ -40,7 +40,7 @@ def new_passages(
         if passage.heading != heading:
             heading = passage.heading
             above = title + terms(heading)
-        # The revision's id is part of the key, so a re-embedded passage never has the same key as the older one.
+        # The revision's id is part of the key, so a passage in a new revision never has the same key as in the older one.
         name = f"{version}\0{document_id}\0{document.content_hash}\0{passage.start}\0{passage.end}\0{embedder}"
         key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
         yield NewPassage(passage, key, " ".join(above + terms(text)))

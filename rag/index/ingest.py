@@ -1,7 +1,7 @@
 """Detects which documents are new, changed, renamed or deleted, and imports or removes them.
 
-A background thread already parses and splits the next files while documents are embedded and stored (`batch_writer`).
-Repeating an interrupted import resumes where it left off.
+A background thread parses and splits the next files while documents are embedded and stored (`batch_writer`). If an import
+is interrupted, the next one resumes where it left off.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from rag.text.language import language_of
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
 
-_SETTLED_NS = 2_000_000_000  # a file changed less than 2 s before the scan could change again and keep its timestamp
-_HELD_SHARE = 0.2  # if a larger share of the files vanishes, they are more likely on an unmounted disk than deleted
+_SETTLED_NS = 2_000_000_000  # a file changed less than 2 s before the scan could change again with the same timestamp
+_HELD_SHARE = 0.2  # if a larger share of the files vanishes, the disk is probably not mounted
 
 
 class Ingest:
-    """Imports into one catalog. The caller holds the import lock.
+    """Imports documents into one catalog. The caller holds the import lock.
 
     Args:
-        catalog: Stores the documents.
+        catalog: The catalog in which the documents are stored.
         parser: Turns bytes into documents.
         splitter: Splits text into passages.
         embedder: Embeds passages.
-        max_file_mb: Files larger than this are refused.
+        max_file_mb: Maximum size of a file, in MB; larger files are not imported.
         parsers_version: Version of the parsers. When it changes, files that could not be read are tried again.
 
     Attributes:
@@ -80,13 +80,13 @@ class Ingest:
         """Updates a folder's documents to match its files.
 
         Args:
-            root: The folder, absolute.
+            root: The folder's absolute path.
             walk: The folder's current files.
-            prune: Whether to remove documents whose files have vanished even if many files have.
+            prune: Whether to remove documents whose files have vanished even if many files have vanished.
             on_progress: Called with the progress.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found only by their wording.
+            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -100,10 +100,10 @@ class Ingest:
         return self._finish(tally, started, held, walk.ignored)
 
     def add(self, files: Iterable[tuple[int, FoundFile]], ignored: int, on_progress: OnProgress) -> SyncReport:
-        """Adds files, each given with its root's id. Removes nothing.
+        """Adds files, each given with its root's id. Does not check whether any files have vanished.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found only by their wording.
+            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -112,7 +112,7 @@ class Ingest:
             by_root.setdefault(root_id, []).append(file)
         tally = Tally(on_progress, total=sum(map(len, by_root.values())))
         for root_id, found in by_root.items():
-            # A file added by name is wanted, even if it was removed by hand earlier; a file that failed is read again.
+            # A file added by name is imported even if the user removed it earlier. Failed files are read again.
             self._catalog.files.allow_again(root_id, [file.source for file in found])
             known = {source: seen for source, seen in self._catalog.files.scans(root_id).items() if not seen.error}
             self._import_files(root_id, found, known, tally)
@@ -122,7 +122,7 @@ class Ingest:
         """Adds documents that do not come from files, such as text that a program has in memory.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found only by their wording.
+            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -138,7 +138,7 @@ class Ingest:
         """Adds content that is not in files, such as fetched web pages or standard input, and stores the original bytes.
 
         Raises:
-            EmbedderError: The embedder failed; the documents can be found only by their wording.
+            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -147,7 +147,7 @@ class Ingest:
         return self._finish(tally, started, (), 0)
 
     def _finish(self, tally: Tally, started: float, held: tuple[str, ...], ignored: int) -> SyncReport:
-        """Embeds passages that are still waiting for vectors, cleans up, and returns the report."""
+        """Embeds passages that are still waiting for vectors, deletes unneeded data, and returns the report."""
         self._writer.embed_waiting(tally)
         self._catalog.sweep(unfinished_too=True)
         return SyncReport(
@@ -254,7 +254,7 @@ class Ingest:
     def _split_changed(
         self, root_id: int, parsed: ParsedFile, outcome: FileOutcome, before: _Before, tally: Tally
     ) -> Iterator[PreparedDocument]:
-        """Splits a file's new and changed documents; the last one also removes documents that are no longer in the file."""
+        """Splits a file's new and changed documents; with the last one, documents no longer in the file are removed."""
         seen = outcome.seen[0]
         existing = before.of_file.get(seen.source, {})
         documents = [
@@ -301,16 +301,16 @@ class Ingest:
         )
 
     def _remove_vanished(self, root_id: int, root: Path, walk: FolderListing, prune: bool, tally: Tally) -> tuple[str, ...]:
-        """Removes documents whose files have vanished. If too many have, keeps the documents and returns those files."""
+        """Removes documents whose files have vanished. If too many have, keeps the documents and returns their files."""
         there = {file.source for file in walk.files}
         if not walk.unreadable:
             self._catalog.files.prune_removed(root_id, there)
         files = _Before.of(self._catalog.documents.revisions(root_id), there).of_file
         unread = tuple(f"{folder}/" for folder in walk.unreadable)
-        # A file that was added by name may exist even if it is not in the folder's listing.
+        # A file that was added by name may exist although it is not in the folder's listing.
         missing = (file for file in set(files) - there if not file.startswith(unread))
         gone = sorted(file for file in missing if file in walk.excluded or not os.path.lexists(root / file))
-        # A file that exists under another name was moved, not lost; a file that the patterns exclude is not lost either.
+        # A file that was renamed, or that the exclude patterns match, is not lost.
         contents = {revision.content_hash for file in set(files) & there for revision in files[file].values()}
         lost = [
             file
@@ -328,7 +328,7 @@ class Ingest:
     def _forget_vanished_scans(
         self, root_id: int, root: Path, walk: FolderListing, there: Collection[str], unread: tuple[str, ...]
     ) -> None:
-        parts_of = tuple(f"{file}#" for file in there)  # a failed part of a file has its own row
+        parts_of = tuple(f"{file}#" for file in there)  # each part of a file that could not be read has its own scan record
         unseen = [
             source
             for source in set(self._catalog.files.scans(root_id)) - set(there)
@@ -343,8 +343,8 @@ class _Before:
     """The documents under a root before an import.
 
     Attributes:
-        of_file: Source of a file → source of each of its documents → the newest revision.
-        moved: Content hash → revision, for documents whose files no longer exist under their old names.
+        of_file: For the source of each file, the newest revision of each of its documents, by the document's source.
+        moved: The revisions of documents whose files no longer exist under their old names, by content hash.
     """
 
     of_file: Mapping[str, Mapping[str, Revision]]
@@ -368,9 +368,10 @@ def _source_of(file: str, document: Document) -> str:
 
 
 def _is_unchanged(file: FoundFile, seen: FileSeen) -> bool:
-    """Returns True if a file's size and times are the same as at the last scan; False if it could not be read then.
+    """Returns True if a file was read at the last scan and its size and timestamps are still the same.
 
-    The time of the last inode change (ctime) counts too, because programs can set the modification time to any value.
+    The time of the last inode change (ctime) is also compared, because programs can set any modification time. Returns
+    False for a file modified shortly before the last scan, because it may have changed again with the same timestamp.
     """
     same = (file.size, file.mtime_ns, file.ctime_ns) == (seen.size, seen.mtime_ns, seen.ctime_ns)
     return same and bool(seen.content_hash) and seen.mtime_ns <= seen.scanned_ns - _SETTLED_NS
@@ -388,5 +389,5 @@ def _seen(file: FoundFile, scanned_ns: int, content_hash: str) -> FileSeen:
 
 
 def _not_a_file(source: str, content_hash: str, *, size: int = 0, scanned_ns: int = 0) -> FileSeen:
-    """Returns the scan entry for data that is not a file of its own, and so has no times."""
+    """Returns the scan record for data that is not a separate file, and therefore has no timestamps."""
     return FileSeen(source=source, size=size, mtime_ns=0, ctime_ns=0, scanned_ns=scanned_ns, content_hash=content_hash)

@@ -1,4 +1,7 @@
-"""Locks between processes. Each names its holder, and is released if the holder crashes. Only this module uses filelock."""
+"""Provides locks between processes. If the process that holds a lock crashes, the lock is released.
+
+Other processes can find out which process holds a lock. Only this module uses filelock.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,14 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _WARN_AFTER_S = 1.0  # most imports only check a folder for changes, which takes less time than this
-_HOLDER_S = 0.5  # how long a new holder may take to write its name
+_HOLDER_S = 0.5  # how long a process may take to write its description after it has acquired the lock
 
 
 class NamedLock:
     """A lock on a file in the index folder. Not safe to share between threads.
 
     Args:
-        path: The lock file. The holder's name is in a file next to it.
+        path: The lock file. A file next to it describes the process that holds the lock.
         purpose: What the holder is doing, for messages in other processes, such as "importing documents".
     """
 
@@ -39,7 +42,8 @@ class NamedLock:
     def fileno(self) -> int | None:
         """Returns the lock's file descriptor, for a child process to inherit; None while the lock is not held.
 
-        A child that inherits the descriptor holds the lock too: the lock is free once both have closed it or ended.
+        A child that inherits the descriptor also holds the lock. The lock is released only when both processes have closed
+        the descriptor or exited.
         """
         return self._file
 
@@ -69,10 +73,10 @@ class NamedLock:
         return True
 
     def acquire(self, timeout_s: float = 0.0) -> None:
-        """Waits for the lock and acquires it. If the wait takes long, logs the holder once.
+        """Waits for the lock and acquires it. After waiting for a second, logs once which process holds it.
 
         Args:
-            timeout_s: Maximum wait, in seconds.
+            timeout_s: Maximum waiting time, in seconds.
 
         Raises:
             IndexBusyError: Another process still holds the lock; the message names that process.
@@ -88,11 +92,11 @@ class NamedLock:
                 )
             if now >= warn_at:
                 _log.warning("waiting: another process is %s (%s)", self._purpose, self.holder())
-                warn_at = give_up + 1  # warns only once
+                warn_at = give_up + 1  # so that the warning is logged only once
             time.sleep(_POLL_S)
 
     def holder(self) -> str:
-        """Returns a description of the holder: "pid 4711, `rag sync`, since 14:03:10"; empty if the lock is free."""
+        """Describes the process that holds the lock: "pid 4711, `rag sync`, since 14:03:10"; empty if it is free."""
         give_up = time.monotonic() + _HOLDER_S
         while not self._is_free():
             try:
@@ -103,13 +107,13 @@ class NamedLock:
             except (OSError, ValueError, KeyError, TypeError):
                 if time.monotonic() > give_up:
                     return "unknown process"
-            time.sleep(_POLL_S)  # the file may still contain the previous holder's name
+            time.sleep(_POLL_S)  # the file may still describe the previous holder
         return ""
 
     def release(self) -> None:
-        """Releases the lock; harmless if it is not held."""
+        """Releases the lock. Does nothing if this process does not hold the lock."""
         if self._file is not None:
-            with contextlib.suppress(OSError):  # a file left behind is ignored while the lock is free
+            with contextlib.suppress(OSError):  # if the file cannot be deleted, it is ignored while the lock is free
                 self._holder.unlink()
             os.close(self._file)  # closed, not unlocked: a child that inherited the descriptor may still need the lock
             self._file = None

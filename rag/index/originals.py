@@ -1,4 +1,4 @@
-"""Returns the original bytes that a document was read from: a stored copy, or the file if it has not changed since."""
+"""Returns the original bytes that a document was read from: a stored copy, or the file's content if it has not changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def original(catalog: Catalog, document_id: int, source: str) -> bytes:
         source: The document's source, for the error message.
 
     Raises:
-        SourceError: The file no longer exists, or has changed since.
+        SourceError: The file no longer exists, or has changed since it was read.
     """
     origin = catalog.documents.origin(document_id)
     kept = catalog.files.original(origin.content_hash)
@@ -33,5 +33,8 @@ def original(catalog: Catalog, document_id: int, source: str) -> bytes:
         with contextlib.suppress(OSError):
             data = Path(origin.root, origin.file).read_bytes()
     if hashlib.sha256(data).hexdigest() != origin.content_hash:
-        raise SourceError(f"the file for {source!r} no longer exists, or has changed since it was read", "sync it again")
+        raise SourceError(
+            f"the file for {source!r} no longer exists, or has changed since it was read",
+            "sync its folder again, or add the file again",
+        )
     return data

@@ -1,4 +1,4 @@
-"""Runs a generator in its own thread, so that it produces results ahead of the code that uses them, up to a limit."""
+"""Runs a generator in its own thread, so that some results, up to a size limit, are produced before they are needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CLOSE_TIMEOUT_S = 10.0
 
 
 class Prefetcher(Generic[T]):
-    """Yields a generator's results in order. The next results are produced while the consumer still uses the previous one.
+    """Yields a generator's results in order. The next results are produced while the consumer is using the previous one.
 
     Close the prefetcher, or use it as a context manager, to stop the generator at its next result. An error in the
     generator is raised in the consumer, after the results that were produced before the error.
@@ -20,7 +20,7 @@ class Prefetcher(Generic[T]):
     Args:
         generator: Generator that produces the results.
         weight: Function that returns a result's size, in any unit.
-        capacity: Maximum total size of the waiting results. A result larger than this is held only if no other one waits.
+        capacity: Maximum total size of the waiting results. A larger result is added only when no other result is waiting.
 
     Example:
         >>> with Prefetcher((letter for letter in "abc"), len, 2) as letters:
@@ -73,14 +73,14 @@ class Prefetcher(Generic[T]):
                 if not self._put(result):
                     self._generator.close()
                     break
-        except BaseException as error:  # raised in the consumer
+        except BaseException as error:  # raised again in the consumer's thread
             self._error = error
         with self._changed:
             self._is_finished = True
             self._changed.notify_all()
 
     def _put(self, result: T) -> bool:
-        """Waits for room and adds a result; returns False if the prefetcher was closed."""
+        """Waits until there is room for a result and adds it; returns False if the prefetcher was closed."""
         weight = self._weight(result)
         with self._changed:
             self._changed.wait_for(

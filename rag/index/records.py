@@ -1,4 +1,4 @@
-"""Data classes that the catalog takes from and returns to the code that uses it."""
+"""Defines the data classes that the catalog's methods accept and return."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """A file's state at a scan. `error` and `hint` are empty unless the file could not be read."""
+    """A file's state when it was scanned. `error` and `hint` are empty unless the file could not be read."""
 
     source: str
     size: int
@@ -49,7 +49,7 @@ class Origin:
         kind: Kind of the file's root: "sync", "add", "url", "stream" or "memory".
         root: Path of the file's root; empty if the root has none.
         file: Source of the file.
-        content_hash: SHA-256 of the file, hexadecimal.
+        content_hash: SHA-256 of the file's content, in hexadecimal.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class IndexVersion:
     Attributes:
         state: "current" (the version that is searched), "building", or "former".
         embedder: Name of the embedder; empty before the first document.
-        splitter: Name of the splitter with which the version was started.
+        splitter: Name of the splitter that was set when the version was started.
         passages: Number of passages.
         terms: Total number of terms in the passages.
     """
@@ -117,7 +117,7 @@ class PendingPassage:
 
 @dataclass(frozen=True, slots=True)
 class StoredPassage:
-    """A passage of a live document, with everything that a hit needs."""
+    """A passage of a live document, with all the data that is shown in a search hit."""
 
     id: int
     document_id: int
@@ -143,7 +143,7 @@ class PassageTerms:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One change in the log that a vector index follows: an upsert, or a delete if `vector` is None."""
+    """One entry in the change log: an upsert in the vector index, or a delete if `vector` is None."""
 
     seq: int
     key: str
@@ -155,7 +155,7 @@ class RunInfo:
     """A stored evaluation run, without its answers.
 
     Attributes:
-        whole: Whether the answers still exist. They are deleted when a document that they quote is removed.
+        whole: Whether the answers are still stored. They are deleted when a document that they quote is removed.
     """
 
     number: int
@@ -173,7 +173,7 @@ class StoredRun:
     """An evaluation run to store. The catalog does not interpret `data`.
 
     Attributes:
-        made: Start time, ISO 8601, UTC.
+        made: Start time of the run, in UTC and ISO 8601 format.
         settings: The run's settings, as JSON values. Like `figures` and `questions`, they are shown in the list of runs.
         questions: Number of questions.
         sources: Documents that the run quotes. Removing one of them deletes `data`.

@@ -1,10 +1,10 @@
-"""Splits a document's text into passages made of whole sentences, and keeps the passages' exact offsets.
+"""Splits a document's text into passages of whole sentences, and records each passage's exact offsets.
 
-Sentences are packed at the lowest total cost: a passage costs least if it is near the target size and ends with a
-paragraph or section. LlamaIndex's SentenceSplitter fills each passage up to the limit instead. At equal recall, packing
-gives passages with less text that is irrelevant to the answer (benchmarks/README.md). Passages are slices of the text, so
-their offsets are known.
-`rag.integrations.llama_index` provides LlamaIndex's splitter with the same interface.
+The sentences are grouped so that the total cost of the passages is as low as possible: a passage costs least if it is near
+the target size and ends with a paragraph or section. LlamaIndex's SentenceSplitter, in contrast, fills each passage up to
+the limit. At equal recall, grouping by cost gives passages with less text that is irrelevant to the answer (see
+benchmarks/README.md). Passages are slices of the text, so their offsets are known. `rag.integrations.llama_index` provides
+LlamaIndex's splitter with the same interface.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from rag.records import Passage
 from rag.text.sentences import sentences
 
 _TARGET = 0.64  # target size, as a share of the maximum size
-_CHARACTERS_A_TOKEN = 8  # every 8 characters count as at least one token, because a long run of letters may be a single one
-_BLOCK = 200_000  # code points packed in one go, to limit memory use for long documents
-# Costs of ending a passage at such places. For comparison, a size that misses the target by a factor of e costs 1.
+_CHARACTERS_A_TOKEN = 8  # every 8 characters count as at least one token, because a long run of letters may be one token
+_BLOCK = 200_000  # maximum number of code points packed together, to limit memory use for long documents
+# Costs of ending a passage in these positions. For comparison, a size that misses the target by a factor of e costs 1.
 _COST_AT_LINE, _COST_AT_PARAGRAPH, _COST_IN_PARAGRAPH = 0.4, 0.3, 1.0
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)$")
@@ -78,7 +78,7 @@ class SentencePacker:
 
     def _parts(self, text: str, start: int, end: int, size: int) -> Iterator[_Unit]:
         """Splits a sentence that is too long into parts of about equal length, at spaces where possible."""
-        count = math.ceil(size / self._largest * 1.25)  # more parts than necessary, because tokens are not spread evenly
+        count = math.ceil(size / self._largest * 1.25)  # 25% extra, because tokens are not evenly distributed
         step = math.ceil((end - start) / count)
         while start < end:
             stop = min(end, start + step)
@@ -98,11 +98,11 @@ class SentencePacker:
 
 
 def _pack(text: str, units: Sequence[_Unit], largest: int) -> list[tuple[int, int]]:
-    """Returns (first, last) unit of each passage in the cheapest packing, found by dynamic programming."""
+    """Returns the indexes of each passage's first and last unit in the cheapest packing, found by dynamic programming."""
     target = largest * _TARGET
     ends = [_cost_of_end(text, units[i].end, units[i + 1].start) for i in range(len(units) - 1)] + [0.0]
-    cost = [0.0]  # i → cost of packing the first i units
-    begin = []  # last unit → first unit of the passage that ends there, in the cheapest packing
+    cost = [0.0]  # element i: cost of packing the first i units
+    begin = []  # element i: first unit of the passage that ends with unit i, in the cheapest packing
     for last in range(len(units)):
         size, best, first_of_best = 0, math.inf, last
         for first in range(last, -1, -1):
@@ -128,7 +128,7 @@ def _cost_of_end(text: str, end: int, following: int) -> float:
 
 
 def _sections(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yields (start, end, path of headings) for each section in Markdown text. Headings in fenced code do not count."""
+    """Yields (start, end, path of headings) for each section in Markdown text. Headings in fenced code are ignored."""
     path: list[tuple[int, str]] = []  # (level, text) of the enclosing headings
     begin, position, fenced, has_words = 0, 0, "", False
     for line in text.split("\n"):
@@ -137,7 +137,7 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
         if fence and fenced in ("", fence.group(1)):
             fenced = "" if fenced else fence.group(1)
         elif heading:
-            # A heading directly below another one belongs to the same section, because every section needs some text.
+            # Consecutive headings belong to the same section, because every section needs some text.
             if has_words:
                 yield begin, position, _joined(path)
                 begin, has_words = position, False

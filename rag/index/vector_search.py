@@ -1,9 +1,9 @@
-"""Finds the passages nearest to a vector, using Chroma in the process that has it open, and an exact scan in others.
+"""Finds the passages nearest to a vector, using Chroma in the process that has it open, and an exact scan in all others.
 
-Both get their vectors from the catalog. Each new Chroma index is called a generation: it is first filled with all vectors,
-then follows the catalog's change log, and stores its position in the log. Vectors that Chroma has not stored yet are
-scanned. Therefore an answer never waits for Chroma, never depends on Chroma alone, and never misses an acknowledged
-document.
+Chroma and the scan both get their vectors from the catalog. Each new Chroma index is called a generation: it is first
+filled with all vectors, then follows the catalog's change log, and stores its position in the log. Vectors that Chroma has
+not stored yet are scanned. Therefore an answer never waits for Chroma, never depends on Chroma alone, and never misses an
+acknowledged document.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     Changes = list[tuple[str, NDArray[np.float32] | None]]
 
 _log = logging.getLogger(__name__)
-_CHANGES_AT_ONCE = 512  # passed to Chroma in one call, which takes 0.2 s; a question waits for at most one such call
-_SCAN_ALL_UP_TO = 8_000  # passages: scanning all of them takes 1 ms, less than a query in Chroma
-_LOG_KEPT = 20_000  # applied log entries kept for processes that scan; one that is further behind rereads all vectors
-_RETRY_PAUSE_S = 30.0  # after the second failure in a row; doubled after each further failure
+_CHANGES_AT_ONCE = 512  # changes passed to Chroma in one call, which takes 0.2 s; a question waits for at most one call
+_SCAN_ALL_UP_TO = 8_000  # number of passages; scanning this many takes 1 ms, which is faster than a Chroma query
+_LOG_KEPT = 20_000  # applied log entries kept for processes that scan; a process further behind rereads all vectors
+_RETRY_PAUSE_S = 30.0  # pause after the second failure in a row; doubled after each further failure
 _LONGEST_RETRY_PAUSE_S = 3600.0
 
 
 class VectorIndex(Protocol):
-    """A vector index on disk that only one process may open at a time (Chroma; a fake in tests)."""
+    """A vector index on disk that only one process at a time may open. Chroma implements it; tests use a fake."""
 
     position: str  # how far the index was filled when it was opened; "" if it is new
 
@@ -43,7 +43,7 @@ class VectorIndex(Protocol):
         """Returns the number of vectors."""
 
     def keys(self) -> list[str]:
-        """Returns all keys."""
+        """Returns the keys of all vectors."""
 
     def close(self) -> None:
         """Closes the index, so that it can be opened again."""
@@ -107,10 +107,10 @@ class _Position:
 
 
 class VectorSearch:
-    """Finds passages near a vector, in step with the catalog. Safe to share between threads.
+    """Finds the passages nearest to a vector, according to the catalog's current state. Safe to share between threads.
 
     Args:
-        catalog: The catalog.
+        catalog: The catalog that contains the vectors.
         lock: Decides which process may open Chroma.
         generations: Function that returns the store of Chroma's generations; called only while the lock is held.
     """
@@ -125,7 +125,7 @@ class VectorSearch:
         self._generation = ""  # name of the open generation
         self._position = _Position(0, 0)
         self._failures = 0  # number of failures in a row
-        self._retry_at = 0.0  # monotonic time before which Chroma is not opened again
+        self._retry_at = 0.0  # time (on the monotonic clock) before which Chroma is not opened again
         self._scan = CatalogScan(catalog)
 
     @property
@@ -139,7 +139,7 @@ class VectorSearch:
         return len(index) if index is not None else 0
 
     def holder(self) -> str:
-        """Returns a readable description of the process that has Chroma open; empty if none has."""
+        """Returns a readable description of the process that has Chroma open; empty if no process has it open."""
         return self._lock.holder()
 
     def try_open(self) -> bool:
@@ -155,7 +155,7 @@ class VectorSearch:
             if self._index is not None and name == self._generation:
                 return True
             if self._index is not None:
-                self._close_index(keep=False)  # another index version is current
+                self._close_index(keep=False)  # a new generation has been started in the meantime
             if time.monotonic() < self._retry_at or not self._lock.try_acquire():
                 return False
             try:
@@ -173,7 +173,7 @@ class VectorSearch:
             self._lock.release()
 
     def rebuild(self) -> None:
-        """Replaces the generation with an empty one; does nothing if another process has Chroma open."""
+        """Replaces Chroma's generation with an empty one; does nothing if another process has Chroma open."""
         with self._upkeep_lock:
             if self._index is not None or self._lock.try_acquire():
                 self._close_index(keep=False)
@@ -188,7 +188,7 @@ class VectorSearch:
             should_stop: Function called between batches. If it returns True, the remaining changes are left for later.
 
         Raises:
-            StorageError: The new generation failed too.
+            StorageError: The new generation also failed.
         """
         with self._upkeep_lock:
             try:
@@ -223,7 +223,7 @@ class VectorSearch:
         return self._catalog.changes.newest() - int(self._catalog.meta.get("chroma_filled") or 0)
 
     def difference(self) -> str:
-        """Describes how Chroma differs from the catalog; empty if it does not, or if this process does not have it open."""
+        """Describes how Chroma differs from the catalog; empty if they match, or if Chroma is not open in this process."""
         index = self._index
         if index is None:
             return ""
@@ -239,13 +239,13 @@ class VectorSearch:
         generations = self._generations()
         name = name or self._catalog.changes.new_generation()
         generations.remove_others(name)
-        newest = self._catalog.changes.newest()  # read before anything is copied: later changes are in the log
+        newest = self._catalog.changes.newest()  # read before copying starts, because the log has all later changes
         try:
             index = generations.open(name)
             position = _Position.parse(index.position) if index.position else _Position(0, newest)
             if position is None or not self._catalog.changes.trimmed() <= position.seq <= newest:
                 index.abandon()
-                raise StorageError(f"Chroma's generation {name} belongs to another state of the catalog")
+                raise StorageError(f"Chroma's generation {name} does not match the catalog's current state")
         except StorageError as error:
             _log.warning("%s; rebuilding it from the catalog", error)
             name = self._catalog.changes.new_generation()
@@ -266,11 +266,11 @@ class VectorSearch:
                 index.abandon()
 
     def _discard_failed(self, error: StorageError) -> None:
-        """Discards the generation after a failure. A new one is created immediately the first time, later after a pause."""
+        """Discards the generation after a failure. If failures recur, a new generation is created only after a pause."""
         _log.warning("%s; answering without Chroma until it is rebuilt", error)
         with self._state_lock:
             if self._index is None:
-                return  # another thread has discarded it
+                return  # another thread has already discarded it
             self._catalog.changes.new_generation()
             index, self._index = self._index, None
             index.abandon()
@@ -278,7 +278,7 @@ class VectorSearch:
             self._count_failure()
 
     def _count_failure(self) -> None:
-        """Counts a failure. From the second failure in a row on, the next attempt has to wait."""
+        """Counts a failure. After two or more failures in a row, sets a pause before the next attempt to open Chroma."""
         self._failures += 1
         if self._failures > 1:
             pause_s = min(_RETRY_PAUSE_S * 2 ** (self._failures - 2), _LONGEST_RETRY_PAUSE_S)

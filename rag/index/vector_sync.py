@@ -1,6 +1,6 @@
 """Decides whether this process opens and fills Chroma immediately, in the background, or not at all.
 
-Questions never wait for Chroma and never depend on it: while it is not ready, and if it fails, vectors are scanned.
+Questions never wait for Chroma and never depend on it: while it is not ready, or if it fails, the vectors are scanned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A short-lived process leaves fewer changes than this to the next process that opens Chroma; until then, they are scanned.
+# If Chroma lacks fewer changes than this, a short-lived process leaves them to the next process that opens Chroma. Until
+# then, they are scanned.
 _SYNC_FROM_CHANGES = 1_000
 # Up to this many vectors, scanning them all is faster for a short-lived process than importing Chroma (1.5 s).
 _SCAN_UP_TO_VECTORS = 200_000
@@ -28,7 +29,7 @@ class VectorSync:
     """Keeps Chroma in step with the catalog, for one process.
 
     Args:
-        catalog: The catalog.
+        catalog: The catalog that contains the vectors.
         vector_search: Searches with Chroma or with a scan.
         short_lived: Whether the process ends after one or two questions.
     """
@@ -68,7 +69,7 @@ class VectorSync:
         return self._vector_search.sync() if self._vector_search.try_open() else 0
 
     def close(self, *, changed: bool) -> None:
-        """Stops the background work, brings Chroma up to date if this process changed the index, and closes it."""
+        """Stops the background work, brings Chroma up to date if this process changed the index, and closes Chroma."""
         self._closing.set()
         if self._background is not None:
             self._background.join()

@@ -1,8 +1,8 @@
 """The catalog is the SQLite file that contains an index's documents, text, passages, vectors, terms and change log.
 
-The catalog is the source of truth for an index. Each table has its own module; the `database` package opens and maintains
-the file itself. Several processes may use a catalog at the same time, and every acknowledged change is on disk. The catalog
-does not embed or rank anything, and knows nothing about Chroma.
+The catalog is the source of truth for an index. Each main table has its own module; the `database` package opens and
+maintains the file itself. Several processes may use a catalog at the same time, and every acknowledged change is on disk.
+The catalog does not compute embeddings, and does not depend on Chroma.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILE = "catalog.sqlite3"
 
 
 class Catalog:
-    """An open catalog, with one attribute per table. Safe to share between threads.
+    """An open catalog, with one attribute for each main table. Safe to share between threads.
 
     Attributes:
         lost: A description of the acknowledged changes that are missing; always empty unless the catalog was opened with
@@ -56,7 +56,7 @@ class Catalog:
 
         Args:
             folder: The index folder.
-            holder: Function that returns which process is importing, for the error message after a timeout.
+            holder: Function that describes the process that is importing, for the error message after a timeout.
             accept_data_loss: Also open a catalog that has lost acknowledged changes; `lost` then describes them.
 
         Raises:
@@ -85,23 +85,23 @@ class Catalog:
         self._db.close()
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commits everything written inside the `with` block together, or nothing at all."""
+        """Commits everything written inside the `with` block together, or nothing if the block raises an exception."""
         return self._db.transaction()
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Makes all reads inside the `with` block see the same snapshot."""
+        """Makes all reads inside the `with` block see the same state of the catalog."""
         return self._db.snapshot()
 
     def commits(self) -> int:
-        """Returns the number of commits so far, by any process."""
+        """Returns the total number of commits that processes have made to the catalog."""
         return int(self.meta.get("commits"))
 
     def sweep(self, *, unfinished_too: bool) -> int:
-        """Deletes revisions that are no longer needed, with all their data; see `rag.index.catalog.sweeping`."""
+        """Deletes revisions that are no longer needed, along with all their data; see `rag.index.catalog.sweeping`."""
         return sweep(self._db, self.passages, unfinished_too=unfinished_too)
 
     def problems(self) -> list[str]:
-        """Returns a description of each problem found in the catalog; slow if the catalog is large."""
+        """Checks the catalog and returns a description of each problem found. Slow for a large catalog."""
         return problems(self._db)
 
     def back_up(self, path: Path) -> int:

@@ -35,11 +35,11 @@ class ChangeLog:
         ]
 
     def trimmed(self) -> int:
-        """Returns the number of the last deleted entry. A vector index that has not applied it must read all vectors."""
+        """Returns the number of the last deleted entry. A vector index that missed it must read all vectors again."""
         return int(self._meta.get("log_trimmed") or 0)
 
     def trim(self, upto: int) -> None:
-        """Deletes the entries up to and including number `upto`, in short transactions."""
+        """Deletes all entries up to and including entry `upto`, in short transactions."""
         while self._db.query("SELECT 1 FROM log WHERE seq <= ? LIMIT 1", (upto,)):
             with self._db.transaction():
                 self._db.run(
@@ -48,7 +48,7 @@ class ChangeLog:
                 self._meta.set("log_trimmed", str(upto))
 
     def new_generation(self) -> str:
-        """Starts a new generation of the vector index and returns its name. All vectors must be added to it.
+        """Starts a new generation of the vector index and returns its name. The caller must add all vectors to it.
 
         Also clears the log, because the new generation does not need the older entries.
         """

@@ -20,7 +20,7 @@ from rag.index.records import Origin, Revision
 from rag.records import Anchor, Document, DocumentInfo, Filter, Hit, Ranks
 from rag.sources.records import storable_name
 
-BLOCK = 16_384  # code points of text in each row; showing a passage reads only the rows that contain it
+BLOCK = 16_384  # code points of text stored in each row; only the rows that contain a passage are read to show it
 
 
 class Documents:
@@ -53,12 +53,12 @@ class Documents:
         return int(self._db.query("SELECT count(*) FROM documents WHERE state = 'live'")[0][0])
 
     def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
-        """Returns the number of live documents, and the beginnings of the first `limit` documents, sorted by source.
+        """Returns the number of live documents, and the beginnings of up to `limit` of them, sorted by source.
 
         Args:
             document_ids: Consider only these documents; None for all.
-            limit: Maximum number of beginnings returned.
-            characters: Number of code points returned for each document.
+            limit: Maximum number of documents whose beginnings are returned.
+            characters: Maximum length of each beginning, in code points.
         """
         among = "" if document_ids is None else " AND id IN (SELECT value FROM json_each(?))"
         values = [] if document_ids is None else [json.dumps([*document_ids])]
@@ -150,7 +150,7 @@ class Documents:
         )
 
     def without_text(self, document_id: int) -> Document | None:
-        """Returns a document without its text, author and metadata; None if it was removed in the meantime."""
+        """Returns a document's title, media type, source and content hash; None if it was removed in the meantime."""
         rows = self._db.query(
             "SELECT title, media_type, source, content_hash FROM documents WHERE id = ? AND state IN ('live', 'worded')",
             (document_id,),
@@ -161,7 +161,7 @@ class Documents:
         return Document("", title, media_type=media_type, source=source, content_hash=content_hash)
 
     def revisions(self, root_id: int) -> dict[str, list[Revision]]:
-        """Returns source → the document's live revision and the one waiting for vectors, if they exist, oldest first."""
+        """Returns, for each source, the document's live revision and any revision waiting for vectors, oldest first."""
         found: dict[str, list[Revision]] = {}
         for source, id_, content_hash, file in self._db.query(
             "SELECT source, id, content_hash, file FROM documents WHERE root_id = ? AND state IN ('live', 'worded')"
@@ -181,7 +181,7 @@ class Documents:
             yield text
 
     def text(self, document_id: int, start: int, end: int) -> str:
-        """Returns the characters [start, end) of a document's canonical text; reads only the rows that contain them."""
+        """Returns the range [start, end) of a document's canonical text; reads only the rows that contain this range."""
         first = start // BLOCK * BLOCK
         rows = self._db.query(
             "SELECT text FROM texts WHERE document_id = ? AND start >= ? AND start < ? ORDER BY start",
@@ -190,7 +190,7 @@ class Documents:
         return "".join(text for (text,) in rows)[start - first : end - first]
 
     def locate(self, document_id: int, offset: int) -> tuple[int | None, str]:
-        """Returns the page and locator of the character at an offset; (None, "") if the document has no anchors."""
+        """Returns the page and locator of the character at an offset; (None, "") if no anchor precedes it."""
         rows = self._db.query(
             "SELECT start, name, page, counts, first FROM landmarks WHERE document_id = ? AND start <= ?"
             " ORDER BY start DESC LIMIT 1",
@@ -229,7 +229,7 @@ class Documents:
         return root_id, source
 
     def files_of_kind(self, kind: str) -> list[str]:
-        """Returns the files that live documents under this kind of root were read from, sorted."""
+        """Returns the sources of the files from which live documents under roots of this kind were read, sorted."""
         rows = self._db.query(
             "SELECT DISTINCT d.file FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.state = 'live'"
             " ORDER BY d.file",
@@ -238,7 +238,7 @@ class Documents:
         return [file for (file,) in rows]
 
     def metadata(self, kind: str, source: str) -> dict[str, str]:
-        """Returns the metadata of the live document with this source under this kind of root; empty if there is none."""
+        """Returns the metadata of the live document with this source under a root of this kind; empty if there is none."""
         rows = self._db.query(
             "SELECT d.metadata FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.source = ?"
             " AND d.state = 'live'",
@@ -247,7 +247,7 @@ class Documents:
         return dict(json.loads(rows[0][0])) if rows else {}
 
     def matching(self, filters: Filter) -> list[int] | None:
-        """Returns the ids of the live documents that pass a filter; None if the filter is empty."""
+        """Returns the ids of the live documents that match a filter; None if the filter is empty."""
         if filters.is_empty():
             return None
         conditions: list[str] = ["state = 'live'"]
@@ -255,7 +255,7 @@ class Documents:
         if filters.sources:
             conditions.append("(" + " OR ".join(["source GLOB ?"] * len(filters.sources)) + ")")
             values += filters.sources
-        # A date that is known only to the month or year passes if any day in that month or year would pass.
+        # A date that gives only a month or year matches if any day in that month or year would match.
         for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
             if bound:
                 conditions.append(f"date <> '' AND substr(date, 1, length(?)) {sign} substr(?, 1, length(date))")
@@ -269,7 +269,7 @@ class Documents:
         return [row[0] for row in self._db.query(f"SELECT id FROM documents WHERE {' AND '.join(conditions)}", values)]
 
     def fields(self, limit: int) -> list[tuple[str, str, int]]:
-        """Returns (field, value, number of live documents) for authors and metadata, most frequent first."""
+        """Returns live documents' authors and metadata as (field, value, number of documents), most frequent first."""
         return self._db.query(
             "SELECT name, value, count(*) AS n FROM ("
             " SELECT 'author' AS name, author AS value FROM documents WHERE state = 'live'"
@@ -281,7 +281,7 @@ class Documents:
         )
 
     def languages(self, document_ids: Sequence[int]) -> dict[int, str]:
-        """Returns document id → ISO 639-1 code; documents whose language is unknown are left out."""
+        """Returns each document's ISO 639-1 language code by id; documents with an unknown language are left out."""
         rows = self._db.query(
             "SELECT id, json_extract(metadata, '$.language') FROM documents WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps([*document_ids]),),
@@ -289,7 +289,7 @@ class Documents:
         return {id_: str(language) for id_, language in rows if language}
 
     def waiting(self) -> tuple[int, int]:
-        """Returns the number of documents waiting for vectors, and the number of their passages without a vector."""
+        """Returns the number of documents waiting for vectors, and the number of their passages that have no vector."""
         rows = self._db.query(
             "SELECT count(*), coalesce(sum(pending), 0) FROM documents WHERE pending > 0 AND state IN ('live', 'worded')"
         )
@@ -335,7 +335,7 @@ class Documents:
         return document_id
 
     def publish(self, document_id: int) -> bool:
-        """Makes a revision visible. A revision that replaces another one waits as `worded` until its vectors are stored.
+        """Makes a revision visible. A revision that replaces another one stays `worded` until its vectors are stored.
 
         A new document becomes visible immediately, because it can already be found by its wording. Returns False if the
         document was removed in the meantime.
@@ -362,7 +362,7 @@ class Documents:
             return True
 
     def hide(self, document_ids: Iterable[int]) -> None:
-        """Hides documents and forgets the scans of their files. `Catalog.sweep` deletes the documents later."""
+        """Hides documents and deletes the scan records of their files. `Catalog.sweep` deletes the documents later."""
         with self._db.transaction():
             for document_id in document_ids:
                 for root_id, source in self._db.query("SELECT root_id, source FROM documents WHERE id = ?", (document_id,)):
@@ -370,7 +370,7 @@ class Documents:
                     self._files.forget_scans(root_id, [source])
 
     def discard(self, document_id: int) -> None:
-        """Marks one revision to be deleted by the next sweep."""
+        """Marks one revision for deletion by the next sweep."""
         self._db.run("UPDATE documents SET state = 'dead' WHERE id = ?", (document_id,))
 
 

@@ -32,7 +32,7 @@ class Files:
         return self._db.query("SELECT id, path FROM roots WHERE kind = ? ORDER BY path", (kind,))
 
     def scans(self, root_id: int) -> dict[str, FileSeen]:
-        """Returns source → the file's state at this root's last scan."""
+        """Returns each file's state at this root's last scan, by source."""
         rows = self._db.query(
             "SELECT source, size, mtime_ns, ctime_ns, scanned_ns, content_hash, error, hint FROM files WHERE root_id = ?",
             (root_id,),
@@ -63,30 +63,30 @@ class Files:
         )
 
     def retry_failed(self) -> None:
-        """Makes the next scan read every failed file again."""
+        """Makes the next scan try again to read every file that could not be read."""
         self._db.run("UPDATE files SET content_hash = '' WHERE error <> ''")
 
     def is_removed(self, root_id: int, source: str) -> bool:
-        """Returns True if a file was removed by hand and must not be imported again."""
+        """Returns True if the user removed this file, so that it must not be imported again."""
         name = name_hash(self._db.catalog_id, source)
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? AND name = ?", (root_id, name)))
 
     def has_removed(self, root_id: int) -> bool:
-        """Returns True if any file of this root was removed by hand."""
+        """Returns True if the user removed any file of this root."""
         return bool(self._db.query("SELECT 1 FROM forgotten WHERE root_id = ? LIMIT 1", (root_id,)))
 
     def mark_removed(self, root_id: int, source: str) -> None:
-        """Prevents a file that was removed by hand from being imported again; stores only a salted hash of its name."""
+        """Prevents a file that the user removed from being imported again; stores only a salted hash of its name."""
         self._db.run("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (root_id, name_hash(self._db.catalog_id, source)))
 
     def allow_again(self, root_id: int, sources: Iterable[str]) -> None:
-        """Allows files that were removed by hand to be imported again."""
+        """Allows files that the user removed to be imported again."""
         names = [(root_id, name_hash(self._db.catalog_id, source)) for source in sources]
         with self._db.transaction():
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
 
     def prune_removed(self, root_id: int, sources: Iterable[str]) -> None:
-        """Forgets removed files that are not among these sources, so that new files with their names can be imported."""
+        """Deletes the records of removed files other than these, so that new files with their names can be imported."""
         names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
         if not names:
             return
@@ -95,10 +95,10 @@ class Files:
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", [(root_id, name) for name in gone])
 
     def original(self, content_hash: str) -> bytes | None:
-        """Returns the stored bytes with this SHA-256, which are in no file; None if there are none."""
+        """Returns the stored original bytes with this SHA-256; None if they are not stored."""
         rows = self._db.query("SELECT data FROM originals WHERE hash = ?", (content_hash,))
         return bytes(rows[0][0]) if rows else None
 
     def keep_original(self, content_hash: str, data: bytes) -> None:
-        """Stores content that is in no file, for as long as the index has a document that was read from it."""
+        """Stores content that did not come from a file, and keeps it while the index contains a document read from it."""
         self._db.run("INSERT OR IGNORE INTO originals VALUES (?, ?)", (content_hash, data))

@@ -1,4 +1,4 @@
-"""Manages index versions. Each has its own passages, made by one splitter and embedded by one embedder.
+"""Manages index versions. Each version has its own passages, made by one splitter and embedded by one embedder.
 
 Documents and their text are stored once; each version owns its passages with their terms and vectors. The `current` version
 is the one that is searched. There may be a second version: it is `building` while it is being filled, or `former` after a
@@ -57,7 +57,7 @@ class IndexVersions:
         self._db.run("UPDATE editions SET embedder = ?, splitter = ? WHERE state = 'current'", (embedder, splitter))
 
     def drop(self, version: IndexVersion) -> None:
-        """Deletes a version that is not current, in short transactions; an interrupted call can be repeated."""
+        """Deletes a version that is not current, in short transactions. If the call is interrupted, it can be repeated."""
         while ids := self._db.query("SELECT id FROM passages WHERE edition = ? LIMIT ?", (version.id, _DROP_AT_ONCE)):
             with self._db.transaction():
                 self._db.run_many("DELETE FROM vectors WHERE passage_id = ?", ids)
@@ -70,13 +70,13 @@ class IndexVersions:
             self._db.run("DELETE FROM editions WHERE id = ? AND state <> 'current'", (version.id,))
 
     def count(self, version: int, passages: int, terms: int) -> None:
-        """Adds to a version's counts of passages and terms."""
+        """Adds these numbers, which may be negative, to a version's counts of passages and terms."""
         self._db.run(
             "UPDATE editions SET passages = passages + ?, terms = terms + ? WHERE id = ?", (passages, terms, version)
         )
 
     def missing_documents(self, version: IndexVersion) -> list[int]:
-        """Returns the ids of the documents that have passages missing from a version."""
+        """Returns the ids of the documents whose passages have not all been stored in a version."""
         rows = self._db.query(
             "SELECT id FROM documents WHERE state IN ('live', 'worded')"
             " AND id NOT IN (SELECT document_id FROM cuts WHERE edition = ?) ORDER BY id",
@@ -85,7 +85,7 @@ class IndexVersions:
         return [row[0] for row in rows]
 
     def last_start(self, version: IndexVersion, document_id: int) -> int:
-        """Returns the start offset of the last passage from a document in a version; -1 if there is none."""
+        """Returns the start offset of a document's last passage in a version; -1 if the version has no passage from it."""
         rows = self._db.query(
             "SELECT coalesce(max(start), -1) FROM passages WHERE edition = ? AND document_id = ?", (version.id, document_id)
         )
@@ -102,7 +102,7 @@ class IndexVersions:
         """Makes a version current, in one transaction; the previous version is kept as the `former` one.
 
         Changed documents that were waiting for vectors in the previous version become visible as well. Returns False and
-        changes nothing if the version still lacks a document.
+        changes nothing if the new version does not yet contain all documents.
         """
         with self._db.transaction():
             if self.missing_documents(version):
@@ -112,7 +112,7 @@ class IndexVersions:
                 " WHERE e.state = 'current' AND d.state IN ('live', 'worded')"
             )
             self._db.run("DELETE FROM cuts WHERE edition = ?", (version.id,))
-            # No two versions may be in the same state at the same time, so `moving` is used in between.
+            # No two versions may be in the same state at the same time, so the new one is temporarily `moving`.
             self._db.run("UPDATE editions SET state = 'moving' WHERE id = ?", (version.id,))
             self._db.run("UPDATE editions SET state = 'former' WHERE state = 'current'")
             self._db.run("UPDATE editions SET state = 'current' WHERE id = ?", (version.id,))

@@ -7,7 +7,7 @@ from rag.index.catalog.sql import CURRENT_VERSION
 
 
 def problems(connections: Connections) -> list[str]:
-    """Returns a description of each problem found in a catalog; slow if the catalog is large."""
+    """Checks a catalog and returns a description of each problem found. Slow for a large catalog."""
     found = [f"catalog: {row[0]}" for row in connections.query("PRAGMA integrity_check(10)") if row[0] != "ok"]
     if found:
         return found
@@ -20,7 +20,7 @@ def problems(connections: Connections) -> list[str]:
         "terms without a passage": f"({words}) w WHERE w.rowid NOT IN (SELECT id FROM passages)",
         "vectors without a passage": "vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
         "texts without a document": "texts WHERE document_id NOT IN (SELECT id FROM documents)",
-        # subtle: length() stops at a NUL character, which text may contain.
+        # subtle: SQLite's length() stops at a NUL character, and the text may contain one.
         "documents with incomplete text": "documents d WHERE state <> 'staged' AND characters <>"
         " (SELECT coalesce(sum(length(text)), 0) FROM texts t WHERE t.document_id = d.id)"
         " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.document_id = d.id AND instr(text, char(0)) > 0)",

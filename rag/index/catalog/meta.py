@@ -1,4 +1,4 @@
-"""Reads and writes the meta table, which stores facts about the index as name → value."""
+"""Reads and writes the meta table, which stores facts about the index as pairs of name and value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Meta:
         self._db = connections
 
     def get(self, name: str) -> str:
-        """Returns a fact's value; empty if the fact has not been stored."""
+        """Returns a fact's value; "" if the fact has not been stored."""
         rows = self._db.query("SELECT value FROM meta WHERE key = ?", (name,))
         return str(rows[0][0]) if rows else ""
 

@@ -22,13 +22,13 @@ class Passages:
         self._documents = documents
 
     def add(self, document_id: int, passages: Sequence[NewPassage], version: int) -> list[int]:
-        """Stores a revision's passages and returns their ids; stores none if the document was removed in the meantime.
+        """Stores a revision's passages and returns their ids; stores nothing if the document was removed in the meantime.
 
         Passages in the current index version are counted as waiting for vectors; those in another version are not.
         """
         with self._db.transaction():
             if not self._db.query("SELECT 1 FROM documents WHERE id = ? AND state <> 'dead'", (document_id,)):
-                return []  # removed by hand in the meantime
+                return []  # the user has removed the document in the meantime
             ids = [
                 self._db.run(
                     "INSERT INTO passages (document_id, start, end, heading, key, edition) VALUES (?, ?, ?, ?, ?, ?)",
@@ -49,7 +49,7 @@ class Passages:
         return ids
 
     def by_terms(self, terms: Sequence[str], k: int, document_ids: Sequence[int] | None) -> list[int]:
-        """Returns the ids of the k passages with the best BM25 scores (from FTS5) that contain any of these stems.
+        """Returns the ids of up to k passages that contain any of these stems, with the best BM25 scores (from FTS5) first.
 
         Args:
             terms: The stems to search for.
@@ -58,7 +58,7 @@ class Passages:
         """
         if not terms:
             return []
-        # Stems contain only letters and digits; the quotes keep FTS5 from reading AND or NEAR as operators.
+        # Stems contain only letters and digits; the quotes prevent FTS5 from treating AND or NEAR as operators.
         match = " OR ".join(f'"{term}"' for term in terms)
         words = self._words()
         if document_ids is not None:
@@ -70,7 +70,7 @@ class Passages:
             )
             return [row[0] for row in rows]
         limit = k
-        while True:  # nearly all matches are visible; checking each one in the query would take longer than the search
+        while True:  # nearly all matches are visible, so checking each of them in the query would waste time
             rows = self._db.query(f"SELECT rowid FROM {words} WHERE {words} MATCH ? ORDER BY rank LIMIT ?", (match, limit))
             visible = self.visible([row[0] for row in rows])
             if len(visible) >= k or len(rows) < limit:
@@ -78,7 +78,7 @@ class Passages:
             limit *= 4
 
     def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
-        """Returns stem → number of passages that contain it."""
+        """Returns, for each stem, the number of passages that contain it."""
         counts = dict.fromkeys(terms, 0)
         table = f"word_counts_{self._versions.current().id}"
         for part in slices(terms):
@@ -87,7 +87,7 @@ class Passages:
         return counts
 
     def totals(self) -> tuple[int, int]:
-        """Returns the number of passages and the total number of terms in them."""
+        """Returns the number of passages in the current index version, and the total number of terms in them."""
         version = self._versions.current()
         return version.passages, version.terms
 
@@ -121,7 +121,7 @@ class Passages:
         rows = []
         for ids in slices(passage_ids):
             rows += self._db.query(
-                # FTS5's internal content table: reading the virtual table instead takes three times as long per row.
+                # Reads FTS5's internal content table, because reading the virtual table takes three times as long per row.
                 "SELECT p.id, d.id, d.source, w.c0 FROM passages p JOIN documents d ON d.id = p.document_id"
                 f" JOIN {self._words()}_content w ON w.id = p.id WHERE d.state = 'live' AND p.id IN ({placeholders(ids)})",
                 ids,
@@ -137,7 +137,7 @@ class Passages:
         )
 
     def visible(self, passage_ids: Sequence[int]) -> list[int]:
-        """Returns the ids of the passages that are visible, in the given order."""
+        """Returns those of the given ids whose passages are visible, in the given order."""
         visible: set[int] = set()
         for ids in slices(passage_ids):
             rows = self._db.query(
@@ -149,7 +149,7 @@ class Passages:
         return [id_ for id_ in passage_ids if id_ in visible]
 
     def visible_keys(self, keys: Sequence[str]) -> dict[str, int]:
-        """Returns vector key → passage id; keys whose passages are not visible are left out."""
+        """Returns the passage id for each vector key; keys whose passages are not visible are left out."""
         found: dict[str, int] = {}
         for part in slices(keys):
             rows = self._db.query(
@@ -197,7 +197,7 @@ class Passages:
             )
 
     def _existing(self, passage_ids: Sequence[int]) -> set[int]:
-        """Returns the ids of the passages that no other process has deleted in the meantime."""
+        """Returns those of the ids whose passages no other process has deleted in the meantime."""
         sql = "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))"
         return {id_ for (id_,) in self._db.query(sql, (json.dumps([*passage_ids]),))}
 

@@ -1,4 +1,4 @@
-"""Stores evaluation runs in the catalog as opaque records. Only `rag.evaluation` knows what a run contains."""
+"""Stores evaluation runs in the catalog as opaque records. Only `rag.evaluation` interprets their contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL fragments and helper functions shared by several of the catalog's modules."""
+"""Provides SQL fragments and helper functions that several of the catalog's modules share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _IDS_A_STATEMENT = 900  # older builds of SQLite allow at most 999 values per st
 
 
 def slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Yields slices of values that are each small enough for one statement."""
+    """Splits values into slices, each small enough for one SQL statement."""
     for begin in range(0, len(values), _IDS_A_STATEMENT):
         yield values[begin : begin + _IDS_A_STATEMENT]
 

@@ -1,4 +1,4 @@
-"""Deletes removed documents' data in short transactions, so that other processes never have to wait long."""
+"""Deletes the data of removed documents in short transactions, so that other processes never have to wait long."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def sweep(connections: Connections, passages: Passages, *, unfinished_too: bool)
     Args:
         connections: The catalog's connections.
         passages: The catalog's passages.
-        unfinished_too: Also delete unfinished revisions, and originals that no document uses. Only the process with the
-            import lock may request this: without the lock, they could be another process's work in progress.
+        unfinished_too: Also delete unfinished revisions, and originals that no document uses. Only the process that
+            holds the import lock may request this, because otherwise another process might still be importing them.
     """
     if unfinished_too and connections.query("SELECT 1 FROM documents WHERE state = 'staged' LIMIT 1"):
         connections.run("UPDATE documents SET state = 'dead' WHERE state = 'staged'")

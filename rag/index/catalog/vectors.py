@@ -1,4 +1,4 @@
-"""Reads and writes the vectors table, from which Chroma and the exact scan are filled. Each passage has one vector."""
+"""Reads and writes the vectors table, which supplies Chroma and the exact scan. Each passage has at most one vector."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Vectors:
         self._db = connections
         self._versions = versions
         self._documents = documents
-        self._dimensions: dict[tuple[int, str], int] = {}  # (index version, embedder) → dimension of its vectors
+        self._dimensions: dict[tuple[int, str], int] = {}  # dimension of the vectors, by (index version, embedder)
 
     def add(self, document_id: int, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        """Stores vectors for passages in the current index version, and logs them for the vector index.
+        """Stores vectors for passages in the current index version, and adds them to the vector index's change log.
 
         Args:
             document_id: The passages' document.
@@ -50,7 +50,7 @@ class Vectors:
         )
 
     def of_passages(self, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Returns passage id → vector (d,); passages without a vector are left out."""
+        """Returns the vector (d,) of each passage, by passage id; passages without a vector are left out."""
         found = {}
         for ids in slices(passage_ids):
             sql = f"SELECT passage_id, vector FROM vectors WHERE passage_id IN ({placeholders(ids)})"
@@ -69,7 +69,7 @@ class Vectors:
         return [row[0] for row in rows], matrix.reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
 
     def of_revision(self, document_id: int) -> dict[tuple[str, str], NDArray[np.float32]]:
-        """Returns (heading, text) → vector, for each passage from a revision in the current index version."""
+        """Returns the vectors of a revision's passages in the current index version, by (heading, text)."""
         rows = self._db.query(
             "SELECT p.heading, p.start, p.end, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
             f" WHERE p.document_id = ? AND p.edition = {CURRENT_VERSION}",
@@ -79,7 +79,7 @@ class Vectors:
         return {(heading, text[start:end]): np.frombuffer(vector, np.float32) for heading, start, end, vector in rows}
 
     def after(self, passage_id: int, limit: int) -> list[tuple[int, str, NDArray[np.float32]]]:
-        """Returns (passage id, key, vector) for the passages after this id in the current version, ordered by id."""
+        """Returns (id, key, vector) of up to `limit` passages that follow this id in the current version, sorted by id."""
         rows = self._db.query(
             "SELECT p.id, p.key, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
             f" WHERE p.id > ? AND p.edition = {CURRENT_VERSION} ORDER BY p.id LIMIT ?",
@@ -95,7 +95,7 @@ class Vectors:
             yield key
 
     def count(self) -> int:
-        """Estimates the number of vectors in the current index version; an exact count would read them all."""
+        """Estimates the number of vectors in the current index version; an exact count would have to read all of them."""
         return max(0, self._versions.current().passages - self._documents.waiting()[1])
 
     def check_dimension(self, vectors: NDArray[np.float32]) -> None:
@@ -106,7 +106,7 @@ class Vectors:
         """
         version = self._versions.current()
         key = (version.id, version.embedder)
-        if key not in self._dimensions:  # a version that has vectors never changes its dimension
+        if key not in self._dimensions:  # once a version has vectors, their dimension never changes
             rows = self._db.query(
                 "SELECT length(v.vector) / 4 FROM passages p JOIN vectors v ON v.passage_id = p.id WHERE p.edition = ?"
                 " LIMIT 1",

@@ -1,10 +1,10 @@
-"""Runs Chroma in a child process: opens one generation if its seal matches, serves requests, and seals it at the end.
+"""Runs Chroma in a child process: opens one generation if its seal is valid, serves requests, and seals it at the end.
 
     python -P -m rag.index.chroma.child FOLDER
 
 A generation is one complete copy of the catalog's vectors, in a folder. If Chroma crashes or hangs, only this process is
-lost. When the parent closes the pipe or ends, for whatever reason, this process finishes the last request, seals the
-generation and ends; until then, it holds the lock that it inherited.
+affected. When the parent closes the pipe or exits for any reason, this process finishes the last request, seals the
+generation and exits; until then, it holds the lock that it inherited.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ UNSOUND = "its files have changed since they were sealed"
 
 
 def main(folder: Path, parent: ParentConnection) -> int:
-    """Serves one generation until the parent closes the pipe or ends. Returns the exit code."""
+    """Serves one generation until the parent closes the pipe or exits. Returns the exit code."""
     seal = Seal(folder, version("chromadb"))
     position = seal.open()
     if position is None:
         parent.reply({"unsound": UNSOUND})
         return 1
-    from rag.index.chroma.collection import ChromaVectors  # imported late, because this takes 1.5 s
+    from rag.index.chroma.collection import ChromaVectors  # imported here, because importing it takes 1.5 s
 
     folder.mkdir(parents=True, exist_ok=True)
     chroma, failed = ChromaVectors(folder), False
@@ -41,7 +41,7 @@ def main(folder: Path, parent: ParentConnection) -> int:
             position = message.get("position", position)
             parent.reply(reply)
     except BrokenPipeError:
-        pass  # the parent is gone
+        pass  # the parent has exited
     chroma.close()
     if not failed:
         seal.write(position)
@@ -66,7 +66,7 @@ def _execute(chroma: Any, message: dict[str, Any], payload: bytes) -> dict[str, 
                 return {"keys": chroma.keys()}
             case unknown:
                 return {"error": f"unknown request: {unknown!r}"}
-    except Exception as error:  # any error from Chroma; its Rust code cannot be trusted afterwards
+    except Exception as error:  # Chroma can raise any error; its Rust code cannot be trusted afterwards
         return {"error": f"{type(error).__name__}: {error}"[:500]}
 
 

@@ -1,4 +1,4 @@
-"""Reads and writes vectors in a Chroma folder. The only module that uses chromadb; only the child process imports it."""
+"""Reads and writes vectors in a Chroma folder. No other module uses chromadb; only the child process imports this one."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _PER_CALL = 5_000  # Chroma accepts at most 5,461 records per call
 
 
 class ChromaVectors:
-    """One Chroma folder. Does not catch Chroma's errors: those from its Rust code have no common base class."""
+    """The vectors in one Chroma folder. Chroma's errors are not caught, as they have no common base class."""
 
     def __init__(self, folder: Path) -> None:
         self._client = cast("Client", chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False)))
         self._collection = self._client.get_or_create_collection(
             _COLLECTION,
-            # subtle: without None, Chroma attaches its own embedder, which downloads a model.
+            # subtle: if this were not None, Chroma would attach its own embedder, which downloads a model.
             embedding_function=None,
             configuration={"hnsw": {"space": "ip", "ef_construction": 100, "ef_search": 200, "max_neighbors": 16}},
         )
@@ -38,7 +38,7 @@ class ChromaVectors:
         self._client.close()
 
     def keys(self) -> list[str]:
-        """Returns all keys."""
+        """Returns the keys of all vectors."""
         return list(self._collection.get(include=[])["ids"])
 
     def count(self) -> int:
@@ -51,7 +51,7 @@ class ChromaVectors:
             self._collection.delete(ids=list(keys[begin : begin + _PER_CALL]))
 
     def upsert(self, keys: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Adds or replaces vectors: (n, d) rows of unit length. Repeating a call is harmless."""
+        """Adds or replaces vectors, given as (n, d) rows of unit length. Repeating a call has no further effect."""
         for begin in range(0, len(keys), _PER_CALL):
             self._collection.upsert(list(keys[begin : begin + _PER_CALL]), embeddings=vectors[begin : begin + _PER_CALL])
 

@@ -18,20 +18,21 @@ from rag.child_process import ChildCrashError, ChildTimeoutError, Frame, Supervi
 from rag.errors import StorageError
 from rag.index.chroma.seal import remove_all_but
 
-_REPLY_S = 10.0  # a query takes 2 ms, a batch of 512 vectors 0.2 s
-_OPEN_S = 20.0  # importing Chroma takes 1.5 s
-_BYTES_PER_S = 100_000_000  # a slow disk's speed, used to allow extra time for checking the seal
+_REPLY_S = 10.0  # for comparison: a query takes 2 ms, and storing 512 vectors takes 0.2 s
+_OPEN_S = 20.0  # for comparison: importing Chroma takes 1.5 s
+_BYTES_PER_S = 100_000_000  # reading speed of a slow disk, from which the extra time for checking the seal is calculated
 _REPAIR = "run `rag doctor --repair` to rebuild it"
 _CHILD = "rag.index.chroma.child"
 
 
 class ChromaProcess:
-    """A generation of Chroma, open in a child process. Safe to share between threads.
+    """A Chroma generation that a child process has open. Safe to share between threads.
 
-    After a StorageError, no new child is started, and the generation must be abandoned.
+    After a StorageError, the generation must be abandoned; no new child process is started for it.
 
     Attributes:
-        position: How far the generation was filled when it was opened, as last passed to `apply`; "" if it is new.
+        position: How far the generation had been filled when it was opened (as last passed to `apply`); "" if it is
+            new.
     """
 
     def __init__(self, child: SupervisedChild, folder: Path) -> None:
@@ -46,8 +47,8 @@ class ChromaProcess:
 
         Args:
             folder: The generation's folder.
-            lock: File descriptor of the lock on Chroma. The child holds the lock until it has ended, even when this
-                process ends first.
+            lock: File descriptor of the lock on Chroma. The child holds the lock until it exits, even if this process
+                exits first.
 
         Raises:
             StorageError: The generation has changed since it was sealed, or Chroma cannot open it.
@@ -66,13 +67,13 @@ class ChromaProcess:
         return int(self._request({"do": "count"}).message["count"])
 
     def keys(self) -> list[str]:
-        """Returns all keys."""
+        """Returns the keys of all vectors."""
         return [str(key) for key in self._request({"do": "keys"}, limit_s=_OPEN_S).message["keys"]]
 
     def apply(self, changes: Sequence[tuple[str, NDArray[np.float32] | None]], position: str) -> None:
         """Upserts each (key, unit vector) and deletes each (key, None).
 
-        The last change to a key wins. Repeating a call is harmless.
+        If a key occurs more than once, only its last change is applied. Repeating a call has no further effect.
 
         Args:
             changes: The changes, in order.
@@ -86,13 +87,13 @@ class ChromaProcess:
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
         """Returns (key, cosine similarity) for the k nearest vectors, best first."""
-        if not np.isfinite(vector).all():  # Chroma would return arbitrary rows
+        if not np.isfinite(vector).all():  # for such a vector, Chroma would return arbitrary rows
             return []
         found = self._request({"do": "nearest", "k": k}, vector.astype(np.float32).tobytes()).message
         return list(zip(found["keys"], found["scores"], strict=True))
 
     def close(self) -> None:
-        """Makes the child seal the generation, and waits until the child has ended."""
+        """Makes the child seal the generation, and waits until the child has exited."""
         self._child.close(self._seal_s())
 
     def abandon(self) -> None:
@@ -105,7 +106,7 @@ class ChromaProcess:
             return self._checked(str(message["do"]), lambda child: child.request(message, payload, limit_s=limit_s))
 
     def _checked(self, action: str, exchange: Callable[[SupervisedChild], Frame]) -> Frame:
-        """Returns the reply, or raises a StorageError that names the action and what went wrong."""
+        """Returns the reply, or raises a StorageError that names the request and says what went wrong."""
         try:
             reply = exchange(self._child)
         except ChildTimeoutError as error:
@@ -123,7 +124,7 @@ class ChromaProcess:
         return reply
 
     def _seal_s(self) -> float:
-        """Returns how long opening or sealing may take, in seconds. Both read every byte of the generation."""
+        """Returns the time limit for opening or sealing, in seconds. Each of these reads every byte of the generation."""
         size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         return _OPEN_S + size / _BYTES_PER_S
 
@@ -132,7 +133,7 @@ class ChromaFolder:
     """A folder that contains Chroma's generations, each in its own subfolder.
 
     Args:
-        folder: The folder.
+        folder: The folder's path.
         lock: File descriptor of the lock on Chroma, which the caller holds.
     """
 

@@ -1,7 +1,7 @@
 """Seals a Chroma generation with a checksum of every file. A generation that differs from its seal is not opened again.
 
 Chroma overwrites its files without checksums, and cannot repair damaged ones; damage shows up as a crash, a hang or missing
-vectors. The catalog contains all of the data, so a generation that is not intact is deleted.
+vectors. The catalog contains all of the data, so a generation that is not intact is deleted and rebuilt.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Seal:
         self._path = folder.with_name(f"{folder.name}.seal.json")
 
     def open(self) -> str | None:
-        """Removes the seal and returns its position: "" for a new generation, None if the files do not match the seal."""
+        """Removes the seal and returns its position; "" for a new generation, None if the files do not match the seal."""
         if not self._folder.exists():
             self._path.unlink(missing_ok=True)
             return ""
@@ -41,7 +41,7 @@ class Seal:
         return position if isinstance(position, str) else None
 
     def write(self, position: str) -> None:
-        """Seals the folder, without syncing. If a power failure makes the seal invalid, the generation is rebuilt."""
+        """Seals the folder. The seal is not flushed to disk; if a power failure damages it, the generation is rebuilt."""
         sealed = {"version": self._version, "position": position, "files": _files(self._folder)}
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(sealed), encoding="utf-8")
@@ -49,7 +49,7 @@ class Seal:
 
 
 def remove_all_but(folder: Path, name: str) -> None:
-    """Deletes every generation in a folder, along with its seal, except one."""
+    """Deletes all generations in a folder, along with their seals, except the generation with this name."""
     if folder.is_dir():
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink() and entry.name != name:
@@ -59,7 +59,7 @@ def remove_all_but(folder: Path, name: str) -> None:
 
 
 def _files(folder: Path) -> dict[str, list[int | str]]:
-    """Returns relative path → [size in bytes, SHA-256] of every file below a folder."""
+    """Returns [size in bytes, SHA-256] of every file below a folder, by relative path."""
     found: dict[str, list[int | str]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Restores a backup while no other process can import."""
+"""Restores a backup, and prevents other processes from importing in the meantime."""
 
 from __future__ import annotations
 

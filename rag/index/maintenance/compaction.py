@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tuple[int, int]:
     """Compacts an index. The caller holds the import lock.
 
-    Also deletes the data that is kept for undoing a reindexing or a restore, and rebuilds Chroma.
+    Also deletes the data that is kept so that a reindexing or a restore can be undone, and rebuilds Chroma.
 
     Args:
         folder: The index folder.
-        catalog: Its catalog.
+        catalog: The index's catalog.
         vector_search: The index's vector search.
 
     Returns:

@@ -19,7 +19,7 @@ _REBUILD = "run `rag doctor --repair` to rebuild it"
 
 
 def versions() -> dict[str, str]:
-    """Returns package → version, for the packages that affect answers and the index."""
+    """Returns the versions of the packages that affect the answers or the index, by package name."""
     packages = ("chromadb", "llama-index-core", "gradio", "openai")
     return {"rag": __version__, **{name: version(name) for name in packages}}
 
@@ -34,7 +34,7 @@ def status(folder: Path, catalog: Catalog, threshold: float) -> IndexStatus:
 
     Args:
         folder: The index folder.
-        catalog: Its catalog.
+        catalog: The index's catalog.
         threshold: The abstention threshold in use.
     """
     current = catalog.versions.current()
@@ -51,7 +51,7 @@ def status(folder: Path, catalog: Catalog, threshold: float) -> IndexStatus:
 
 
 def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair: bool) -> Health:
-    """Checks an index; with `repair`, deletes unfinished work and rebuilds Chroma if it differs from the catalog.
+    """Checks an index; with `repair`, deletes unfinished imports and rebuilds Chroma if it differs from the catalog.
 
     Raises:
         IndexBusyError: `repair` is set, but another process is importing.
@@ -89,7 +89,7 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
 
 
 def _difference(vector_search: VectorSearch) -> str:
-    """Brings Chroma up to date, and describes how it still differs from the catalog. Other processes may be writing."""
+    """Brings Chroma up to date, and describes any remaining difference from the catalog; empty if there is none."""
     found = ""
     for _ in range(_CATCH_UPS):
         if vector_search.try_open():

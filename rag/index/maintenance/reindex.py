@@ -1,6 +1,6 @@
 """Splits and embeds all documents again into a new index version, and switches to it in one transaction.
 
-Meanwhile, questions are answered from the old version. An interrupted reindexing resumes where it left off. The previous
+Until then, questions are answered from the old version. An interrupted reindexing resumes where it left off. The previous
 version is kept, so that switching back is quick. Files are not parsed again, because their text is in the catalog.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of a document's passages, each with its text. `is_last` is True for the document's last part."""
+    """Some of a document's passages, each with its text. `is_last` is True if these are the document's last passages."""
 
     document_id: int
     document: Document
@@ -36,7 +36,7 @@ class Reindexer:
     """Rebuilds the passages of one catalog. The caller holds the import lock.
 
     Args:
-        catalog: The catalog.
+        catalog: The catalog whose documents are reindexed.
         splitter: Splits text into passages.
         embedder: Embeds passages.
     """
@@ -63,7 +63,7 @@ class Reindexer:
         self._catalog.sweep(unfinished_too=True)
         version = self._version(embedder, splitter)
         documents = passages = 0
-        while True:  # repeated, because other processes may add documents meanwhile
+        while True:  # repeated, because other processes may add documents in the meantime
             missing = self._catalog.versions.missing_documents(version)
             for batch in _batched(self._parts(version, missing)):
                 self._store(version, batch)
@@ -83,7 +83,7 @@ class Reindexer:
         )
 
     def _version(self, embedder: str, splitter: str) -> IndexVersion:
-        """Returns the unfinished or former version with this embedder and splitter, or replaces it with a new version."""
+        """Returns the unfinished or former version if it has this embedder and splitter; otherwise replaces it."""
         other = self._catalog.versions.other()
         if other is not None and (other.embedder, other.splitter) == (embedder, splitter):
             return other
@@ -92,7 +92,7 @@ class Reindexer:
         return self._catalog.versions.begin(embedder, splitter)
 
     def _parts(self, version: IndexVersion, document_ids: list[int]) -> Iterator[_Part]:
-        """Yields the passages that a version still lacks, one part of a document at a time."""
+        """Yields the passages that are still missing from a version, one part of a document at a time."""
         for document_id in document_ids:
             document = self._catalog.documents.without_text(document_id)
             if document is None:
@@ -106,11 +106,11 @@ class Reindexer:
                 following = list(islice(missing, TOGETHER))
                 yield _Part(document_id, document, part, is_last=not following)
                 part = following
-            if stored >= 0:  # the document may be complete, but not yet marked as complete
+            if stored >= 0:  # all passages may be stored although the document is not yet marked as complete
                 yield _Part(document_id, document, [], is_last=True)
 
     def _store(self, version: IndexVersion, batch: list[_Part]) -> None:
-        """Embeds and stores several parts together."""
+        """Embeds the passages of several parts together, and stores them in one transaction."""
         vectors = self._embedder.embed(
             [embedded_text(part.document.title, p.heading, text) for part in batch for p, text in part.passages]
         )
@@ -119,7 +119,7 @@ class Reindexer:
             for part in batch:
                 new = list(new_passages(part.document_id, version.id, part.document, self._embedder.name, part.passages))
                 ids = self._catalog.passages.add(part.document_id, new, version.id)
-                if ids:  # unless the document was removed in the meantime
+                if ids:  # empty if the document was removed in the meantime
                     self._catalog.vectors.store(ids, vectors[at : at + len(part.passages)])
                 at += len(part.passages)
                 if part.is_last:

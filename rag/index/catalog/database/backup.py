@@ -34,7 +34,7 @@ def back_up(connections: Connections, path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
-        # SQLite's backup API is not used: it starts over whenever another process writes, and also copies free pages.
+        # SQLite's backup API is not used, because it restarts whenever another process writes, and also copies free pages.
         connections.query(f"VACUUM INTO '{_quoted(unfinished)}'")
         _sync(unfinished)
         os.replace(unfinished, path)
@@ -53,7 +53,7 @@ def clean(connections: Connections) -> None:
         IndexBusyError: Another process is still reading an older state of the catalog.
     """
     for (version,) in connections.query("SELECT id FROM editions"):
-        # subtle: FTS5 keeps deleted words in the file until this runs, even with secure_delete (SQLite 3.40 and later).
+        # subtle: FTS5 keeps deleted words in the file until 'optimize' runs, even if secure_delete is on (SQLite 3.40+).
         connections.run(f"INSERT INTO words_{version} (words_{version}) VALUES ('optimize')")
     connections.query("VACUUM")
     if connections.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
@@ -85,9 +85,9 @@ def restore(backup: Path, catalog: Path) -> Path | None:
         with catalog.open("ab+") as target:
             _lock_exclusively(target, catalog)
             old = _copy_aside(catalog)
-            # The backup is written into the existing file, not renamed over it: a process that opens the catalog meanwhile
-            # waits for the lock, and then finds a catalog that matches its log. An interruption leaves a damaged file,
-            # which is detected; the restore can then be repeated.
+            # The backup is written into the existing file instead of being renamed to it. A process that opens the catalog
+            # in the meantime waits for the lock, and then finds a catalog that matches its log. An interruption leaves a
+            # damaged file; the damage is detected when the file is opened, and the restore can be repeated.
             for companion in _files_of(catalog)[1:]:
                 companion.unlink(missing_ok=True)
             with copy.open("rb") as source:
@@ -103,7 +103,7 @@ def restore(backup: Path, catalog: Path) -> Path | None:
 
 
 def _prepare(copy: Path, backup: Path) -> None:
-    """Checks every page of a copy, migrates it to the current schema, and separates it from its previous vector index."""
+    """Checks every page of a copy, migrates it to the current schema, and removes its references to a vector index."""
     try:
         connection = open_file(copy)
         try:
@@ -119,11 +119,11 @@ def _prepare(copy: Path, backup: Path) -> None:
 
 
 def _lock_exclusively(target: BinaryIO, catalog: Path) -> None:
-    """Locks the bytes on which every open SQLite connection has a shared lock, until the file is closed.
+    """Locks the bytes on which every open SQLite connection holds a shared lock. Closing the file releases the lock.
 
     Windows needs no lock, because it does not allow an open file to be overwritten.
 
-    Source: sqlite3.c, unix VFS, PENDING_BYTE, SHARED_FIRST and SHARED_SIZE.
+    The Unix VFS in sqlite3.c defines these bytes as PENDING_BYTE, SHARED_FIRST and SHARED_SIZE.
     """
     if fcntl is None:
         return
@@ -163,10 +163,10 @@ def _remove(catalog: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Flushes a file, or a folder's list of file names, to disk."""
+    """Flushes a file, or a folder's directory entries, to disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows cannot open folders, and does not need this
+    except PermissionError:  # Windows cannot open folders, and does not need to flush them
         return
     try:
         os.fsync(descriptor)

@@ -20,11 +20,11 @@ _T = TypeVar("_T")
 
 
 class Connections:
-    """The catalog's file, opened once in each thread that uses it.
+    """The connections to the catalog's file, one for each thread that uses it.
 
     Args:
         path: The file.
-        holder: Function that returns which process is importing, for the error message after a timeout; empty if none is.
+        holder: Function that describes the importing process ("" if there is none), for the message after a timeout.
 
     Attributes:
         catalog_id: The catalog's id; "" until it is open.
@@ -43,7 +43,7 @@ class Connections:
         """Opens or creates the file, and checks that no acknowledged change is missing.
 
         Args:
-            accept_data_loss: Also open a catalog that has lost acknowledged changes, and restart its commit receipt.
+            accept_data_loss: Also open a catalog that has lost acknowledged changes, and delete its commit receipt.
 
         Returns:
             A description of what is missing; always empty unless `accept_data_loss` is set.
@@ -54,7 +54,7 @@ class Connections:
                 version of rag.
             IndexBusyError: Another process kept the catalog locked for too long.
         """
-        acknowledged = self._receipt.read()  # read before the catalog, whose number of commits only grows
+        acknowledged = self._receipt.read()  # read first, because other processes may commit in the meantime
         exists = self.path.exists() and self.path.stat().st_size > 0
         missing = f"{self.path} is missing or empty, although documents were added" if acknowledged and not exists else ""
         if not missing or accept_data_loss:
@@ -88,22 +88,22 @@ class Connections:
             yield from self._connection().execute(sql, values)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Runs one writing statement; returns the id of the last row that it inserted."""
+        """Runs one statement that writes; returns the id of the last row that it inserted."""
         with self.transaction():
             connection = self._connection()
             connection.execute(sql, values)
             return int(connection.last_insert_rowid())
 
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Runs one writing statement once for each row of values."""
+        """Runs a statement that writes, once for each row of values."""
         with self.transaction():
             self._connection().executemany(sql, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commits everything written inside the `with` block together, or nothing at all.
+        """Commits everything written inside the `with` block together, or nothing if the block raises an exception.
 
-        An inner transaction becomes part of the outer one.
+        A nested transaction becomes part of the outer one.
         """
         with self._translate_errors():
             connection = self._connection()
@@ -123,7 +123,7 @@ class Connections:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Makes all reads inside the `with` block see the same snapshot."""
+        """Makes all reads inside the `with` block see the same state of the catalog."""
         with self._translate_errors():
             connection = self._connection()
             if connection.in_transaction:
@@ -165,13 +165,13 @@ class Connections:
         return str(facts["id"]), int(facts["commits"])
 
     def _is_truncated(self) -> bool:
-        """Returns True if the file's last pages are missing. SQLite would read them as zeros, without noticing the loss."""
+        """Returns True if the file's last pages are missing. SQLite would read them as zeros without reporting an error."""
         pages, size = (self.query(f"PRAGMA {fact}")[0][0] for fact in ("page_count", "page_size"))
         if self.path.stat().st_size >= pages * size:
             return False
         try:
-            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # the pages may be only in the log
-        except StorageError:  # the disk is full, so the pages stay in the log
+            busy, in_log, moved = self.query("PRAGMA wal_checkpoint(PASSIVE)")[0]  # the pages may still be in the log
+        except StorageError:  # the disk is full, so the pages cannot be moved from the log to the file
             return False
         return not busy and in_log == moved and self.path.stat().st_size < pages * size
 
@@ -186,5 +186,5 @@ class Connections:
 def _roll_back(connection: apsw.Connection) -> None:
     """Rolls back a transaction, unless SQLite has already ended it because of an error."""
     if connection.in_transaction:
-        with contextlib.suppress(apsw.Error):  # the original error is more informative
+        with contextlib.suppress(apsw.Error):  # the error that caused the rollback is more informative
             connection.execute("ROLLBACK")

@@ -1,7 +1,7 @@
 """Opens a connection to the catalog's file: creates or migrates the file, and turns on checksums and write-ahead logging.
 
-Every page of the file has a checksum (SQLite's cksumvfs), which is verified whenever the page is read, so a flipped bit
-causes an error, never a wrong answer.
+Every page of the file has a checksum (written by SQLite's cksumvfs extension), which is verified whenever the page is read.
+Therefore a flipped bit causes an error, never a wrong answer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rag.errors import StorageError
 from rag.index.catalog.database.schema import check_kind, migrate, version_of
 from rag.index.catalog.database.sqlite_errors import WAIT_S, extended_code
 
-_PAGE_BYTES = 8192  # enough for five vectors of 384 floats; 4,096 bytes would be enough for only two
-_CHECKSUM_BYTES = 8  # at the end of each page
-_LARGEST_WAL = 64 << 20  # bytes; a larger write-ahead log is truncated when it is idle
-_OPEN_TRIES = 5  # attempts to read a first page with a wrong checksum before the file counts as damaged
+_PAGE_BYTES = 8192  # holds five vectors of 384 floats; a page of 4,096 bytes would hold only two
+_CHECKSUM_BYTES = 8  # size of the checksum at the end of each page
+_LARGEST_WAL = 64 << 20  # in bytes; a larger write-ahead log is truncated once its contents are in the catalog's file
+_OPEN_TRIES = 5  # failed attempts to read the first page before the file is reported as damaged
 _registering = threading.Lock()
 
 
@@ -28,8 +28,8 @@ def open_shared(path: Path) -> apsw.Connection:
     """Opens a catalog that other processes may be writing to.
 
     subtle: before SQLite knows about the write-ahead log, it reads the file's first page, which another process may be
-    writing at that moment. A half-written page has no valid checksum, so opening is retried: a half-written page is soon
-    complete, but real damage remains.
+    writing at that moment. A half-written page has no valid checksum, so a failed attempt is repeated: the page
+    is soon complete, whereas real damage remains.
     """
     for _ in range(_OPEN_TRIES - 1):
         try:
@@ -54,12 +54,12 @@ def open_file(path: Path) -> apsw.Connection:
         check_kind(connection)
         if connection.reserve_bytes() != _CHECKSUM_BYTES:
             _add_checksums(connection)
-            connection.close()  # the pages that it caches were read without checksums
+            connection.close()  # its cached pages were read without verifying their checksums
             connection = connect(path)
         _set_journal_mode(connection, "wal")
         for pragma in (
             "synchronous = FULL",
-            "secure_delete = ON",  # overwrite a removed document's text
+            "secure_delete = ON",  # overwrite the text of removed documents
             "cache_size = -32768",  # 32 MiB
             f"journal_size_limit = {_LARGEST_WAL}",
             "trusted_schema = OFF",  # do not run SQL functions embedded in a catalog from an untrusted source
@@ -74,7 +74,7 @@ def open_file(path: Path) -> apsw.Connection:
 
 
 def connect(path: Path) -> apsw.Connection:
-    """Returns a connection without further setup; it verifies the checksum of every page that has one."""
+    """Returns an unconfigured connection that verifies the checksum of every page that has one."""
     with _registering:
         if "cksmvfs" not in apsw.vfs_names():
             if not apsw.sqlite_extra.has("cksumvfs"):
@@ -86,23 +86,23 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def _add_checksums(connection: apsw.Connection) -> None:
-    """Reserves space for a checksum in every page. An older catalog is rewritten in one transaction."""
+    """Reserves space for a checksum in every page. A catalog without checksums is rewritten in one transaction."""
     version = version_of(connection)
     if connection.reserve_bytes() == _CHECKSUM_BYTES:
-        return  # another process has done it in the meantime
+        return  # another process has reserved the space in the meantime
     if version == 0:
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
     else:
         _set_journal_mode(connection, "delete")
         connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
-        # subtle: the page size must not change together with the reserved space: cksumvfs would write wrong checksums.
+        # subtle: if the page size changed together with the reserved space, cksumvfs would write wrong checksums.
         connection.execute("VACUUM")
-    _set_journal_mode(connection, "wal")  # writes a new file's first page
+    _set_journal_mode(connection, "wal")  # also writes the first page of a new file
 
 
 def _set_journal_mode(connection: apsw.Connection, mode: str) -> None:
-    """Sets the journal mode. SQLite does not wait for other processes here, so the statement is retried."""
+    """Sets the journal mode. SQLite does not wait for other processes in this case, so the statement is retried."""
     deadline = time.monotonic() + WAIT_S
     while True:
         try:
@@ -111,5 +111,5 @@ def _set_journal_mode(connection: apsw.Connection, mode: str) -> None:
         except apsw.BusyError:
             pass
         if time.monotonic() > deadline:
-            raise apsw.BusyError(f"journal_mode = {mode}")
+            raise apsw.BusyError(f"the journal mode could not be changed to {mode}")
         time.sleep(0.05)

@@ -1,8 +1,8 @@
-"""Records the number of acknowledged commits in a file next to the catalog, so that any loss of commits is noticed.
+"""Records the number of acknowledged commits in a file next to the catalog, so that any loss of commits is detected.
 
 If a catalog's write-ahead log was deleted or damaged, SQLite opens the catalog in an older state without an error; if the
 file is missing or empty, SQLite creates a new one. The receipt is written after each commit, without syncing: it is never
-ahead of the commits on disk, but may lag behind them after a power failure. This module does not use SQLite.
+ahead of the commits on disk, but after a power failure it may be behind them. This module does not use SQLite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class Receipt:
-    """The number of a catalog's last acknowledged commit. Safe to share between threads.
+    """Stores the number of a catalog's last acknowledged commit. Safe to share between threads.
 
     Args:
         path: The receipt's file.
@@ -39,7 +39,7 @@ class Receipt:
             return None
 
     def write(self, catalog_id: str, commits: int) -> None:
-        """Records a commit. A failure is only logged, because the commit itself is on disk."""
+        """Records a commit. If this fails, only a warning is logged, because the commit itself is on disk."""
         content = f"{catalog_id} {commits}"
         with self._lock:
             if commits <= self._last:

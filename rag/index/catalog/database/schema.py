@@ -1,4 +1,4 @@
-"""Creates the catalog's tables and migrates older catalogs, in numbered steps. A released step never changes."""
+"""Creates the catalog's tables and migrates older catalogs, in numbered steps. Released steps are never changed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ APPLICATION_ID = 0x72616731  # "rag1": marks a file as a rag catalog
 #   missing and an older revision is still visible, `live` when visible, and `dead` when waiting to be deleted. Readers see
 #   only `live` revisions. `pending` counts the passages in the current index version that have no vector. A file can
 #   contain several documents (messages, attachments): `file` is the source of the file that the document was read from.
-# editions: the index versions. One is `current`; another may be `building` or `former`; `moving` is used only in a switch.
+# editions: the index versions. One is `current`; another may be `building` or `former`; `moving` occurs only in a switch.
 # cuts: for each building or former index version, the documents whose passages are all stored.
-# words_N: index version N's full-text index of the stems in title, headings and passage; rowid is the passage's id.
+# words_N: index version N's full-text index of the stems in each passage, its headings and its document's title;
+#   rowid is the passage's id.
 # log: vectors that a vector index must upsert or delete, in order; the vector index stores the last `seq` it has applied.
-# files: each file's state at its folder's last scan, which shows whether to read it again; the error if reading failed.
+# files: each file's state at the last scan, which determines whether to read it again; also the error if reading failed.
 # landmarks: a document's anchors, which mark where its pages, slides, sheets or chapters begin.
-# originals: bytes of content that is in no file (fetched web pages, standard input), by SHA-256.
-# forgotten: files that were removed by hand and must not be imported again, by salted hash of their name.
+# originals: bytes of content that did not come from a file (fetched web pages, standard input), by SHA-256.
+# forgotten: files that the user removed and that must not be imported again, identified by a salted hash of their name.
 # runs, run_sources: evaluation runs, and the documents that each run quotes.
 _STEPS = (
     """
@@ -135,7 +136,7 @@ VERSION = len(_STEPS)
 
 
 def name_hash(catalog: str, name: str) -> bytes:
-    """Returns the salted hash stored for a removed file's name. The catalog can recognise the name, but not reveal it."""
+    """Returns the salted hash stored for a removed file's name. The hash identifies the name without revealing it."""
     return hashlib.blake2b(name.encode(), key=catalog.encode(), digest_size=16).digest()
 
 
@@ -146,12 +147,12 @@ def version_of(connection: apsw.Connection) -> int:
 
 
 def check_kind(connection: apsw.Connection) -> None:
-    """Checks that a file is empty, or is a catalog with the current schema or an older one. Changes nothing.
+    """Checks that a file is empty, or is a catalog with the current schema or an older one. Does not change the file.
 
     Raises:
         IndexDamagedError: The file belongs to another program, or was written by a newer version of rag.
     """
-    connection.execute("BEGIN")  # all three reads see one snapshot, even if another process is creating the catalog
+    connection.execute("BEGIN")  # all three reads see the same state, even if another process is creating the catalog
     try:
         version = version_of(connection)
         application = connection.execute("PRAGMA application_id").fetchall()[0][0]
@@ -178,7 +179,7 @@ def migrate(connection: apsw.Connection) -> None:
     while (version := version_of(connection)) < VERSION:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # Another process may have run this step while this one waited for the lock.
+            # Another process may have run this step while this process waited for the lock.
             if version_of(connection) == version:
                 for statement in _STEPS[version].split(";\n"):
                     connection.execute(statement)

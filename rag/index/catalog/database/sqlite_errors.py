@@ -10,18 +10,18 @@ import apsw
 
 from rag.errors import IndexBusyError, IndexDamagedError, RagError, StorageError
 
-WAIT_S = 30  # how long a transaction waits for other processes' transactions, which are short
+WAIT_S = 30  # how long a transaction waits for other processes' transactions, all of which are short
 RESTORE_HINT = "restore a backup with `rag restore FILE`, or move the index folder away and sync your documents again"
 _DAMAGED_READS = {apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_SHORT_READ}
 
 
 def translated(error: apsw.Error, path: Path, holder: Callable[[], str]) -> RagError | apsw.Error:
-    """Returns rag's own error for an SQLite error, or the SQLite error itself if a bug in rag caused it.
+    """Returns the rag error that corresponds to an SQLite error, or the SQLite error itself if a bug in rag caused it.
 
     Args:
         error: SQLite's error.
         path: The catalog's file, for the message.
-        holder: Function that returns which process is importing, for the message; empty if none is.
+        holder: Function that describes the process that is importing ("" if there is none), for the message.
     """
     code = extended_code(error)
     match error:
@@ -46,7 +46,9 @@ def translated(error: apsw.Error, path: Path, holder: Callable[[], str]) -> RagE
                 "check the disk and its free space; no saved data was lost",
             )
         case apsw.NoMemError() | apsw.TooBigError():
-            return StorageError(f"{path}: {error}", "free some memory, or split the document")
+            return StorageError(
+                f"an operation on {path} needs too much memory ({error})", "free some memory, or split the document"
+            )
         case (
             apsw.CorruptError() | apsw.NotADBError() | apsw.IOError() | apsw.SQLError() | apsw.ConstraintError()
             | apsw.FormatError() | apsw.MismatchError() | apsw.EmptyError()
@@ -63,7 +65,7 @@ def extended_code(error: apsw.Error) -> int:
 
 
 def _why_unwritable(path: Path) -> str:
-    """Returns the operating system's explanation why a file cannot be opened for writing."""
+    """Returns the operating system's explanation of why a file cannot be opened for writing."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
     except OSError as error:
