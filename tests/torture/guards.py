@@ -150,11 +150,11 @@ GUARDS = {
     "a removal during an import wins": Guard(
         "rag/index/batch_writer.py",
         "                if self._catalog.files.is_removed(prepared.root_id, prepared.document.source):\n"
-        "                    continue  # removed by hand since it was parsed\n", "",
+        "                    continue  # the user has removed the document since it was parsed\n", "",
         "tests/index/test_batch_writer.py -k removed_while_it_is_imported",
     ),
     "nothing is stored of a removed document": Guard(
-        "rag/index/catalog/passages.py", "                return []  # removed by hand in the meantime", "                pass",
+        "rag/index/catalog/passages.py", "                return []  # the user has removed the document in the meantime", "                pass",
         "tests/index/test_batch_writer.py -k long_one_removed",
     ),
     "many vanished documents are kept": Guard(
