@@ -60,7 +60,7 @@ def test_what_cannot_be_drawn_is_said(library: Library, ferry: Path) -> None:
         with pytest.raises(ReadError, match="no page"):
             library.page_image(info.id, page)
     library.add_documents([Document("plain text", "T", source="t.txt")])
-    with pytest.raises(SourceError, match="no printed pages"):
+    with pytest.raises(SourceError, match="cannot show its pages"):
         library.page_image(library.id_of("t.txt"), 1)
     with pytest.raises(SourceError):
         library.page_image(9999, 1)
