@@ -17,9 +17,10 @@ _AT_LEAST_S = 30.0  # maximum seconds between checks, because network drives do 
 
 
 def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
-    """Yields once at the start, then whenever something in a folder changes, and at least every 30 s.
+    """Yields at the start, then whenever something in a folder changes, and at least every 30 s.
 
-    If the folder is deleted and created again, that counts as a change.
+    Yields once more as soon as the watch is established: the caller's first sync takes time, and nothing reports
+    what is written meanwhile. If the folder is deleted and created again, that counts as a change.
 
     Args:
         folder: The folder to watch, including its subfolders.
@@ -34,6 +35,7 @@ def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
             if _identity(folder) is not None:
                 yield
             continue
+        is_new = True
         for changes in watchfiles.watch(
             folder,
             watch_filter=None,
@@ -45,9 +47,9 @@ def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
             ignore_permission_denied=True,
         ):
             was_replaced = _identity(folder) != watched
-            if changes or was_replaced or time.monotonic() - last > _AT_LEAST_S:
+            if changes or was_replaced or is_new or time.monotonic() - last > _AT_LEAST_S:
                 yield
-                last = time.monotonic()
+                last, is_new = time.monotonic(), False
             if was_replaced:  # a folder that replaces the watched one needs a new watch
                 break
 

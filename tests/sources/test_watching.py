@@ -67,6 +67,20 @@ def test_a_folder_is_followed(tmp_path: Path, ten: Path) -> None:
 
 
 @pytest.mark.process
+def test_what_is_written_during_the_first_sync_is_noticed(ten: Path) -> None:
+    """The watch is established only after the caller's first sync, which may take long; it must miss nothing."""
+    ended = threading.Event()
+    changes = folder_changes(ten, ended)
+    next(changes)
+    (ten / "new").write_text("written while the caller was busy with its first sync")
+    begun = time.monotonic()
+    next(changes)
+    assert time.monotonic() - begun < 10, "noticed only by the check every 30 s"
+    ended.set()
+    changes.close()
+
+
+@pytest.mark.process
 def test_the_command_that_follows(tmp_path: Path, ten: Path) -> None:
     """`rag watch` takes in what is written while it runs; another process finds it; Ctrl-C ends it without a word."""
     index = tmp_path / "index"
