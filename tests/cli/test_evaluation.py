@@ -98,7 +98,7 @@ def test_judge(room: Path) -> None:
     (room / "corpus.jsonl").write_text('{"id": "a", "text": "Whatever."}', "utf-8")
     words = ("judge", "claims.jsonl", "--corpus", "corpus.jsonl", "--json")
     done = rag(room, *words)
-    assert (1, True) == (done.returncode, "a judge needs a model" in done.stderr)
+    assert (1, True) == (done.returncode, "no model is set to judge the answers" in done.stderr)
     with model_server(says('{"reason": "r", "verdict": "supported"}')) as server:
         found = checked(rag(room, "--base-url", server.url, "--model", "m", *words), "judge")
 
