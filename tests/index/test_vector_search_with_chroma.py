@@ -199,7 +199,7 @@ def test_a_second_process_scans(tmp_path: Path, folder: Path) -> None:
     """While another process has Chroma open, the answers are the same, and both find new documents at once."""
     with Library.open(tmp_path / "index") as holder, Library.open(tmp_path / "index") as other:
         holder.sync(folder)
-        holder.sync_vectors()  # before the other's first question: whoever comes first holds it
+        holder.sync_vectors()  # before the other's first question: the first process holds the lock
         assert holder.search("Danube")[0].source == "rivers.txt"
         assert other.search("Danube")[0].source == "rivers.txt"
         assert holder._vector_search.is_open

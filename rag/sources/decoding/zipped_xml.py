@@ -53,10 +53,10 @@ class XmlPackage:
             return self._zip.read(name)
         except KeyError:
             raise ReadError(f"its part {posixpath.basename(name)!r} is missing", _DAMAGED) from None
-        except RuntimeError:  # zipfile raises this error if a password is needed
-            raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
         except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
             raise ReadError("it is damaged or incomplete", _DAMAGED) from error
+        except RuntimeError:  # a password is needed; its subclass NotImplementedError is handled above
+            raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
         except Exception as error:  # zlib and lzma raise errors of their own
             raise ReadError(f"it is damaged ({type(error).__name__})", _DAMAGED) from error
 

@@ -56,6 +56,15 @@ def test_damage_is_named() -> None:
         xml_tree(b"no markup")
 
 
+def test_an_unknown_compression_is_not_called_a_password() -> None:
+    data = bytearray(zipped({"a.xml": b"<a/>" * 100}))
+    entry = data.rindex(b"PK\x01\x02")
+    data[8:10] = data[entry + 10 : entry + 12] = (99).to_bytes(2, "little")  # the method, in both headers
+
+    with pytest.raises(ReadError, match="damaged or incomplete"):
+        XmlPackage(bytes(data)).read("a.xml")
+
+
 def test_related_parts() -> None:
     """Targets are relative to the part; external ones are left out."""
     links = (

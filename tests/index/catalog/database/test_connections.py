@@ -85,7 +85,7 @@ def test_a_file_that_is_not_a_database_is_damaged(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["removed", "emptied", "replaced by another catalog"])
 def test_a_lost_catalog_is_not_a_new_one(connections: Connections, path: Path, tmp_path: Path, harm: str) -> None:
-    """What was acknowledged is missed; who accepts that is told what is missing, once."""
+    """The loss of acknowledged documents is noticed; accepting it reports what is missing, once."""
     connections.run("INSERT INTO roots (kind, path) VALUES ('sync', '/a')")
     connections.close()
     path.unlink()
