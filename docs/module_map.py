@@ -15,7 +15,7 @@ BEGIN, END = "<!-- module map: written by docs/module_map.py -->", "<!-- end of 
 
 
 def module_map() -> str:
-    """Returns the map: a heading a package, a line a module."""
+    """Returns the map: one heading per package and one line per module."""
     lines = []
     for folder in [ROOT / "rag", *sorted(path.parent for path in (ROOT / "rag").rglob("__init__.py"))[1:]]:
         if folder.name == "weights":

@@ -30,7 +30,7 @@ from rag.records import (
 
 
 class AsyncLibrary:
-    """An open library with awaitable methods. Each method raises the same errors as the method of that name in `Library`.
+    """An open library with awaitable methods. Each one raises the same errors as the `Library` method of that name.
 
     Args:
         library: An open library. Closing the `AsyncLibrary` also closes this library.

@@ -213,7 +213,7 @@ class ParentConnection:
 
     @classmethod
     def open(cls) -> ParentConnection:
-        """Opens the connection. Ignores stop signals, and redirects to standard error all output that libraries print."""
+        """Opens the connection. Ignores stop signals, and sends all printed output to standard error."""
         # Only the parent handles these signals. To stop this process, the parent closes the pipe.
         for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, signal.SIG_IGN)

@@ -66,7 +66,7 @@ class EmbedderChangedError(MistakeError):
 
 
 class SetError(MistakeError):
-    """A test set, an evaluation run or a gate is invalid, or a file for one cannot be read or written."""
+    """A test set, an evaluation run or a quality gate is invalid, or its file cannot be read or written."""
 
 
 class ReadError(RagError):

@@ -213,7 +213,7 @@ class Library:
             folder: The folder. A document's `source` is its path relative to this folder.
             prune: Whether to remove all documents whose files no longer exist, even if there are many.
             on_progress: Function that is called with progress updates.
-            timeout_s: Maximum time to wait for another process's import to finish, seconds.
+            timeout_s: Maximum time to wait for another process's import to finish, in seconds.
 
         Raises:
             SourceError: The folder does not exist or cannot be read.
@@ -242,7 +242,9 @@ class Library:
     def add_bytes(
         self, data: bytes, name: str = "standard input.txt", *, on_progress: OnProgress = _no_progress
     ) -> SyncReport:
-        """Adds data that is not a file, such as standard input. The extension of `name` determines the file type.
+        """Adds data that does not come from a file, such as standard input.
+
+        The extension of `name` determines the file type.
 
         Raises:
             IndexBusyError: Another process is importing.
@@ -355,7 +357,14 @@ class Library:
         return self._page_renderer.picture(data, document.anchors, page, spans)
 
     def fields(self, limit: int = 500) -> list[tuple[str, str, int]]:
-        """Returns up to `limit` metadata values to filter by, most frequent first: (field, value, number of documents)."""
+        """Returns the metadata values that questions can be filtered by, most frequent first.
+
+        Args:
+            limit: Maximum number of values returned.
+
+        Returns:
+            (field, value, number of documents) for each value.
+        """
         self._check_open()
         return self._catalog.documents.fields(limit)
 
@@ -519,8 +528,9 @@ class Library:
     def reindex(self, *, on_progress: OnProgress = _no_progress, timeout_s: float = TIMEOUT_S) -> ReindexReport:
         """Re-splits and re-embeds all documents with the current settings; meanwhile, searches use the old passages.
 
-        The switch to the new passages happens in a single transaction. The previous index version is kept until `compact`,
-        so calling `reindex` again with the old settings switches back. An interrupted call resumes where it left off.
+        The switch to the new passages happens in a single transaction. The previous index version is kept until
+        `compact` is called, so calling `reindex` again with the old settings switches back. An interrupted call resumes
+        where it left off.
 
         Raises:
             IndexBusyError: Another process is still importing; the message names that process.
@@ -538,7 +548,7 @@ class Library:
         Also erases the data kept for undoing a reindex or a restore. Rebuilds Chroma.
 
         Returns:
-            The size of the index folder before and after, bytes.
+            The size of the index folder before and after, in bytes.
 
         Raises:
             IndexBusyError: Another process is importing, has Chroma open, or is still reading the index.
@@ -605,7 +615,7 @@ class Library:
 
     @cached_property
     def _page_renderer(self) -> Parser:
-        """A second parser process that renders pages, so that users never wait for an import."""
+        """A second parser process, for rendering pages, so that a user who views a page never waits for an import."""
         from rag.sources.parser_process import Parser
 
         return Parser()

@@ -84,7 +84,7 @@ class Splitter(Protocol):
 
 
 class DocumentStore(Protocol):
-    """Gives access to stored documents. Contains only the catalog's methods that answering needs."""
+    """Gives access to stored documents. Has only those methods of the catalog that are needed for answers."""
 
     def text(self, document_id: int, start: int, end: int) -> str:
         """Returns the characters [start, end) of a document's canonical text; "" if the document was removed."""

@@ -1,4 +1,4 @@
-"""The records that modules pass to each other: documents, passages, hits, citations, answers, reports.
+"""The records that modules pass to each other: documents, passages, hits, citations, answers and reports.
 
 All records are immutable. Offsets count Unicode code points in a document's canonical text, and end offsets are exclusive.
 """
@@ -82,9 +82,10 @@ class Document:
         anchors: Where pages, slides, sheets or chapters begin, in ascending order; empty if the document has none.
         media_type: The media type, such as "text/plain".
         metadata: Other metadata found in the document, by name.
-        source: Stable address: the path relative to the synced folder, or the path or URL as given; "path#part" for a part
-            of a file, such as a message or an attachment. Empty until the document is stored.
-        content_hash: Hexadecimal SHA-256 of the file's bytes. Empty until the document is stored.
+        source: Stable address: the document's path relative to the synced folder, or the path or URL that was given.
+            The address of a part of a file, such as a message or an attachment, is "path#part". A parser leaves this
+            field empty for a whole file, and sets it to "part" for a part.
+        content_hash: SHA-256 hash of the file's bytes, in hexadecimal. May be empty until the document is stored.
     """
 
     text: str
@@ -99,7 +100,7 @@ class Document:
 
     @property
     def has_headings(self) -> bool:
-        """Whether lines that begin with `#` in the text are headings."""
+        """Whether lines in the text that begin with `#` are headings."""
         return self.media_type in _WITH_HEADINGS
 
     def page_at(self, offset: int) -> int | None:
@@ -109,7 +110,7 @@ class Document:
 
 
 def anchor_at(anchors: Sequence[Anchor], offset: int) -> Anchor | None:
-    """Returns the last anchor at or before an offset, or else the first anchor; None if the document has no anchors.
+    """Returns the last anchor at or before an offset, or the first anchor if all come later; None if there are none.
 
     Example:
         >>> anchor_at((Anchor(0, "p. 1", 1), Anchor(100, "p. 2", 2)), 100).name
@@ -138,10 +139,11 @@ class DocumentInfo:
 
     Attributes:
         state: "ready", "embedding" (already searchable by words, soon by meaning), or "failed".
-        root: The synced folder that contains the document; for a file added by name, the working folder when it was added.
+        root: The synced folder that contains the document. For a file outside all synced folders, the working folder
+            when it was added, or "/" if it was added by absolute path. Empty for a document that is not from a file.
         error: Why the file could not be read; empty unless `state` is "failed".
         hint: A suggestion for solving the problem; may be empty.
-        added: Time at which this revision was stored, in ISO 8601 format, UTC.
+        added: UTC time at which this revision was stored, in ISO 8601 format.
         language: ISO 639-1 code; empty if unknown.
         unread_pages: Numbers of the scanned pages whose text is missing, for example "3, 7".
         id: The document's id in the index; 0 for a file that could not be read.
@@ -189,7 +191,7 @@ class Hit:
 
     Attributes:
         also_in: Sources of near-identical passages that were merged into this one.
-        locator: Human-readable position: "p. 3", "Budget, row 12"; empty in a document without anchors.
+        locator: Human-readable position, such as "p. 3" or "Budget, row 12"; empty in a document without anchors.
     """
 
     source: str
@@ -214,7 +216,7 @@ class SearchResult:
 
     Attributes:
         hits: The passages found, best first.
-        timings_ms: Time spent in each stage, milliseconds.
+        timings_ms: Time spent in each stage, in milliseconds.
         notice: A warning to show to the user; empty if there were no problems.
     """
 
@@ -228,8 +230,8 @@ class Citation:
     """A numbered reference from an answer to exact characters of a document: `document.text[start:end] == quote`.
 
     Attributes:
-        n: Number shown in the answer, 1-based, in order of appearance.
-        locator: Human-readable position: "p. 3", "Results › Table 2"; may be empty.
+        n: Number shown in the answer; citations are numbered from 1 in order of appearance.
+        locator: Human-readable position, such as "p. 3" or "Results › Table 2"; may be empty.
         answer_start: Start of the cited claim in the answer's text.
         answer_end: Exclusive end of the cited claim in the answer's text.
         document_id: The document's id in the index.
@@ -275,10 +277,10 @@ class Answer:
         evidence: How well the documents answer the question, in [0, 1]. Below a threshold, an extracted answer abstains.
         model: "extraction", or the name of the model that wrote the answer.
         notice: A message to show to the user, for example why the answer is incomplete; may be empty.
-        timings_ms: Time spent in each stage, milliseconds.
+        timings_ms: Time spent in each stage, in milliseconds.
         usage: Token counts reported by the model, by kind of token; empty for extraction.
         searched: The rewritten question that was searched for, if the question was a follow-up; otherwise empty.
-        read: Number of hits that the answer is based on, starting with the first; there was no room for the other hits.
+        read: Number of hits that the answer is based on. These are the first hits; there was no room for the others.
     """
 
     question: str
@@ -305,21 +307,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """Event: the passages that were found. Comes before any text."""
+    """An event with the passages that were found. Comes before any text."""
 
     hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """Event: the next piece of the answer's text, including citation markers. Empty while the model is silent."""
+    """An event with the next piece of the answer's text, with citation markers. Empty while the model is silent."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerDone:
-    """Event: the complete answer. Comes last."""
+    """An event with the complete answer. Comes last."""
 
     answer: Answer
 
@@ -336,7 +338,7 @@ class ExpectedPlace:
         start: Start of the occurrence in the document's text.
         end: Exclusive end of the occurrence in the document's text.
         passages: Number of passages that the occurrence spans; 1 if a single passage contains all of it.
-        rank: 1-based fused rank of the best of these passages; None if neither search found any of them.
+        rank: 1-based rank of the best of these passages in the combined results; None if no search found any of them.
         dense_rank: Rank by cosine similarity among all passages; None if the passage has no vector yet.
         lexical_rank: Rank by BM25 among all passages; None if the passage contains none of the words searched for.
         stands_in: Source of the near-identical passage that this passage was merged into; empty if it was not merged.
@@ -432,7 +434,7 @@ class SyncReport:
     """The result of an import.
 
     Attributes:
-        held: Sources of documents that were kept although their files no longer exist, because too many files are missing.
+        held: Files that no longer exist, but whose documents were kept because so many files are missing at once.
         ignored: Number of files skipped because files of their type contain no text (images, archives, programs).
         passages: Number of passages that were embedded.
     """
@@ -448,7 +450,7 @@ class SyncReport:
     seconds: float = 0.0
 
     def joined(self, other: SyncReport) -> SyncReport:
-        """Returns a report that adds the counts of this report and another, and joins their lists."""
+        """Returns this report combined with another. Their counts are added, and their lists are joined."""
         return SyncReport(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(SyncReport)})
 
 
@@ -494,7 +496,7 @@ class IndexStatus:
 
     Attributes:
         waiting: Number of passages that have no vector yet and are searchable by words only.
-        size: Size of the index folder, bytes.
+        size: Size of the index folder, in bytes.
         evidence: Abstention threshold for extracted answers.
         versions: The installed version of each package, by package name.
     """

@@ -36,7 +36,7 @@ class Settings:
     passage_tokens: int = 260  # longest passage, in the embedder's tokens; best on chunking_eval (benchmarks/README.md)
     k: int = 8  # number of passages an answer may use; more cost tokens but hardly improve answers
     sentences: int = 4  # maximum number of sentences in an extracted answer; most answers need fewer
-    # An extracted answer abstains below this evidence; in each public test set, 95 % of answerable questions are above it.
+    # An extracted answer abstains below this evidence; in each public test set, 95% of answerable questions are above it.
     evidence: float = 0.22
     first_token_s: float = 20.0  # time limit for the first token of a model's reply, seconds
     total_s: float = 120.0  # time limit for the whole reply, seconds
@@ -69,7 +69,7 @@ class Settings:
         return max(window // 2, window - _ANSWER_TOKENS)
 
     def remote_addresses(self) -> dict[str, str]:
-        """Returns the address that each kind of text is sent to; empty if nothing leaves this machine."""
+        """Returns the address that each kind of text is sent to; empty if no text is sent to a server."""
         where = {}
         if self.chat_model_name():
             where["questions and passages"] = self.base_url or OPENAI_URL
@@ -181,7 +181,7 @@ def patterns(listed: str) -> list[str]:
 
 
 def masked(key: str) -> str:
-    """Returns an API key with all but its first and last characters hidden.
+    """Returns an API key with only its first and last few characters visible. A short key is hidden completely.
 
     Example:
         >>> masked("sk-abcdefghijklmnop"), masked("short"), masked("")

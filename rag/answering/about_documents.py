@@ -97,7 +97,10 @@ def authorship(opening: Hit, *, who: bool, when: bool) -> ComposedAnswer:
 
 
 def _find_fact(fact: str, text: str) -> tuple[int, int] | None:
-    """Returns the span of the line that states a fact, or of the fact alone if the line is long; None if it is absent."""
+    """Returns the span of the line that states a fact, or of the fact alone if the line is long.
+
+    If the text does not contain the fact, returns None.
+    """
     for spelling in date_spellings(fact):
         if found := find_quote(spelling, text):
             start = text.rfind("\n", 0, found[0]) + 1

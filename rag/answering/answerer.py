@@ -77,7 +77,9 @@ class Answerer:
             events.close()
 
     def searches(self, question: str, k: int) -> list[tuple[str, int]]:
-        """Returns the searches for a question as (query, number of passages); [] if it is about the documents themselves.
+        """Returns the searches for a question, as (query, number of passages) pairs.
+
+        Small talk and questions about the documents themselves need no search, so the result is an empty list.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -186,7 +188,10 @@ class Answerer:
 
 
 def _searches(intent: Intent, question: str, k: int) -> list[tuple[str, int]]:
-    """Returns searches as (query, number of passages): two for a comparison, and one with more passages for a list."""
+    """Returns the searches for a question, as (query, number of passages) pairs.
+
+    A comparison of two things needs two searches; any other question needs one. A list needs more passages.
+    """
     both = compared_sides(question) if intent == "comparison" else None
     if both:
         return [(side, -(-k // 2)) for side in both]

@@ -96,7 +96,7 @@ class Explainer:
         )
 
     def _occurrences(self, expected: str) -> list[_Occurrence]:
-        """Finds the text in the documents most likely to contain it or, if none of them does, in all other documents."""
+        """Finds the expected text in the most likely documents or, if it is in none of them, in all other documents."""
         likely = self._catalog.passages.by_terms(list(dict.fromkeys(terms(expected))), _CANDIDATES, None)
         first = {found.document_id: found.source for found in self._catalog.passages.terms(likely)}
         others = [(id_, source) for id_, source in self._catalog.documents.live() if id_ not in first]

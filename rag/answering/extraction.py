@@ -56,7 +56,7 @@ _HEADING = re.compile(r"#{1,6} ")
 
 @dataclass(frozen=True, slots=True)
 class ChosenSentence:
-    """A sentence chosen for the answer: the exact characters [start, end) in the hit's document."""
+    """A sentence chosen for the answer. Its quote consists of the characters [start, end) in the hit's document."""
 
     hit: Hit
     start: int
@@ -109,7 +109,7 @@ def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int
         found: The search result.
         embedder: Embeds the tokens in the question and the sentences.
         limit: Maximum number of sentences.
-        is_list: Whether the answer is a list. If so, more sentences are chosen, from all hits, as items may be far apart.
+        is_list: Whether the answer is a list. If so, more sentences are chosen, and all hits are considered.
     """
     hits = found.hits if is_list else found.hits[:_MAX_HITS]
     scored = _score_sentences(question, found.idf, hits, embedder, None if is_list else _MAX_ALIGNED)
@@ -162,7 +162,10 @@ _ANAPHORIC = re.compile(
 
 
 def _antecedent(sentence: _Sentence, candidates: Sequence[_Sentence]) -> _Sentence | None:
-    """Returns the sentence before `sentence` in its passage if `sentence` begins with a reference to it; else None."""
+    """Returns the sentence before `sentence` in the same passage, if `sentence` cannot be understood without it.
+
+    This is assumed if `sentence` begins with a reference such as "It" or "The issue". Otherwise, returns None.
+    """
     if not _ANAPHORIC.match(sentence.quote):
         return None
     earlier = [s for s in candidates if s.hit is sentence.hit and s.end <= sentence.start]
@@ -204,7 +207,7 @@ def _score_sentences(
 
 
 def _with_titles(hit: Hit, start: int, end: int) -> str:
-    """Returns a sentence preceded by its document's title and its headings, because it may not repeat their words."""
+    """Puts the document's title and the headings before a sentence, because the sentence may not repeat their words."""
     above = (hit.title[:_MAX_TITLE], hit.heading[-_MAX_TITLE:])
     return "\n".join(part for part in (*above, hit.text[start:end]) if part)
 
@@ -271,7 +274,9 @@ def _has_content(sentence: str) -> bool:
 
 
 def named_terms(question: str) -> set[str]:
-    """Returns the stems of names and numbers: words that begin with a capital (except the first word) or with a digit.
+    """Returns the stems of the names and numbers in a question.
+
+    A name is any word other than the first that begins with a capital letter. A number begins with a digit.
 
     Example:
         >>> sorted(named_terms("When did Vikram Misri visit in 2020?"))

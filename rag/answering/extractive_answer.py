@@ -95,7 +95,11 @@ class ExtractiveAnswers:
         return extract(searched, found, self._embedder(), limit, is_list=request.intent == "list")
 
     def _add(self, builder: AnswerBuilder, extracted: Extraction, label: str, threshold: float) -> None:
-        """Adds the chosen sentences under a label or, if the evidence is too weak, a statement that nothing was found."""
+        """Adds the chosen sentences, below the label if there is one.
+
+        If the evidence is too weak, adds only the label and a statement that nothing was found. Without a label, adds
+        nothing.
+        """
         sentences = [sentence for sentence in extracted.chosen if self._is_unchanged(sentence)]
         if not sentences or extracted.evidence < threshold:
             if label:

@@ -168,7 +168,10 @@ def _without_question_word(previous: str) -> str:
 
 
 def _substituted(new: str, previous: str) -> str:
-    """Replaces the corresponding part of the previous question by a new phrase; if there is none, appends the phrase."""
+    """Replaces the corresponding part of the previous question with a new phrase.
+
+    If no part of the question corresponds to the phrase, appends the phrase.
+    """
     base = previous.rstrip(" ?.!")
     if preposition := _PREPOSITION.match(new):
         return _with_prepositional(new, base, preposition.group(1))
@@ -192,7 +195,11 @@ def _substituted(new: str, previous: str) -> str:
 
 
 def _with_prepositional(new: str, base: str, preposition: str) -> str:
-    """Replaces a year, or a final phrase with the same preposition, by a new phrase; if there is neither, appends it."""
+    """Adds a new phrase that begins with a preposition to the previous question.
+
+    If both contain a year, the phrase replaces the year in the question. Otherwise, it replaces a phrase with the same
+    preposition at the end of the question or, if there is none, is appended.
+    """
     years = list(_YEAR.finditer(base)) if _YEAR.search(new) else []
     if years:
         lead = re.search(r"\b(?:in|of|since|by|from|until)\s*$", base[: years[-1].start()], re.IGNORECASE)
@@ -253,7 +260,7 @@ def _has_reference(text: str) -> bool:
 
 
 def _refers_to_place(text: str) -> bool:
-    """Returns whether "there" refers to a place in this text, rather than being part of "is there"."""
+    """Returns whether a text uses "there" to refer to a place, rather than in a phrase such as "is there"."""
     return bool(_PLACE_ADVERB.search(text) and not _EXISTENTIAL.search(text))
 
 
@@ -298,7 +305,10 @@ def _replace_reference(pronoun: re.Pattern[str], question: str, referent: str) -
 
 
 def _person_referent(previous: str, answer: str) -> str:
-    """Returns whom "he" or "she" refers to: a person named in the last exchange or, if there is none, a description."""
+    """Returns the person that "he" or "she" refers to.
+
+    This is a person named in the last exchange or, if no one is named, a description such as "the director".
+    """
     people = [name for name in _proper_names(previous) if _is_person(name, previous)]
     if re.match(r"(?:who|whose|whom|which)\b", previous, re.IGNORECASE):  # the answer names the person
         people = [name for name in _proper_names(answer) if _is_person(name, answer) and name not in previous][:1] + people
@@ -424,7 +434,10 @@ def _is_person(name: str, text: str) -> bool:
 
 
 def _takes_up_noun(question: str, previous: str, answer: str) -> bool:
-    """Returns whether a question without names refers back with a definite noun phrase: "What does the prize pay for?"."""
+    """Returns whether a question uses a definite noun phrase to refer to something in the last exchange.
+
+    An example is "What does the prize pay for?". Questions that contain names or digits are not considered.
+    """
     if _proper_names(question) or any(character.isdigit() for character in question):
         return False
     definite_words = {

@@ -149,7 +149,7 @@ class _Reply:
                 deltas.close()  # this also closes the connection
 
     def flush(self) -> TextDelta:
-        """Returns the part of the last word that was held back; call it after the last delta."""
+        """Returns the rest of the text, which was held back. Must be called after the last delta."""
         return self._append(self._url_filter.flush())
 
     def _append(self, text: str) -> TextDelta:

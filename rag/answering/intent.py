@@ -73,7 +73,9 @@ def intent_of(question: str) -> Intent:
 
 
 def authorship_facts(question: str) -> tuple[bool, bool]:
-    """Returns whether a question asks for the author, and whether for the date; (True, True) if it mentions neither.
+    """Returns whether a question asks for the author, and whether it asks for the date.
+
+    If the question mentions neither, returns (True, True).
 
     Example:
         >>> authorship_facts("Who wrote it and when?"), authorship_facts("When was it published?"), authorship_facts("Where is it from?")

@@ -19,7 +19,7 @@ from rag.text.terms import located_terms
 
 
 class Alignment:
-    """The similarities between the tokens in a question and in several texts; methods refer to the texts by index.
+    """The similarities between the tokens in a question and in several texts. Methods refer to the texts by index.
 
     Args:
         question: The question.
@@ -44,11 +44,11 @@ class Alignment:
             self._similarity[list(vectors)] = np.maximum.reduceat(cosines, starts, axis=1).T
 
     def mean(self, texts: Iterable[int]) -> float:
-        """Compares each question token with the closest token in these texts; returns the mean similarity, in [-1, 1]."""
+        """Returns the mean similarity, in [-1, 1], between each question token and the closest token in these texts."""
         return float(self._best_matches(texts).mean())
 
     def minimum(self, texts: Iterable[int]) -> float:
-        """Compares each question token with the closest token in these texts; returns the lowest similarity, in [-1, 1]."""
+        """Returns the lowest similarity, in [-1, 1], between a question token and the closest token in these texts."""
         return float(self._best_matches(texts).min())
 
     def idf_weighted_mean(self, texts: Iterable[int]) -> float:
@@ -62,7 +62,10 @@ class Alignment:
 
 
 def _token_weights(question: str, starts: Sequence[int], idf: Mapping[str, float]) -> NDArray[np.float32]:
-    """Returns the weight of each token in a question, (q,): its word's idf divided by the word's number of tokens, or 0."""
+    """Returns the weights of the tokens in a question, as a (q,) array.
+
+    The idf of each term is divided equally among the tokens of its word. Tokens that belong to no term have weight 0.
+    """
     words = list(located_terms(question))
     tokens_of: list[list[int]] = [[] for _ in words]
     current = -1  # index of the last word that begins at or before the token

@@ -95,7 +95,9 @@ def fit(
 
 
 def tokens(text: str) -> int:
-    """Estimates the number of tokens in a text, erring on the high side. No tokenizer is used, so it suits any model.
+    """Estimates the number of tokens in a text, erring on the high side.
+
+    No tokenizer is used, so the estimate suits any model.
 
     Example:
         >>> tokens("India raised the issue with Sun Weidong.")

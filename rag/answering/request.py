@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The passages found for a question or, if it compares two things, for each of them.
+    """The passages found for a question or, if the question compares two things, for each of the two.
 
     Attributes:
         parts: The searches, each as (query, result).
@@ -68,5 +68,5 @@ class Evidence:
 
 
 def elapsed_ms(since: float) -> float:
-    """Returns the time since `since`, a value of time.perf_counter, in milliseconds."""
+    """Returns the number of milliseconds since `since`, which is a value of time.perf_counter."""
     return round((time.perf_counter() - since) * 1000, 2)

@@ -60,7 +60,9 @@ def add(
 def sync(
     context: typer.Context,
     folder: _Folder = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove all missing documents, even if there are many.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove all documents that are missing from the folder, even if there are many.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add, update, rename and remove documents to match the files in a folder.

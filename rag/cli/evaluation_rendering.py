@@ -19,7 +19,11 @@ _LISTED = ("gold_contained", "hit@5", "doc_ndcg@10", "citation_exact", "refusal_
 
 
 def figures(run: RunJSON) -> Iterator[str]:
-    """Yields a table of metrics with their 95 % intervals and question counts, then a line that counts each outcome."""
+    """Yields lines that show a run's results.
+
+    First comes a table with each metric's value, 95% interval and number of questions, then a line with the number of
+    questions for each outcome.
+    """
     width = max(map(len, run["figures"]))
     section = ""
     for name, value in run["figures"].items():
@@ -41,7 +45,7 @@ def gates(results: Sequence[GateResult]) -> Iterator[str]:
 
 def comparison(compared: Comparison) -> Iterator[str]:
     """Yields a table of the differences between two runs, then the questions that only one of the runs got right."""
-    yield f"{'metric':28} {'A':>7} {'B':>7} {'change':>8}  {'95 % interval':18} {'p':>7} {'Holm p':>7} {'n':>6}  detectable"
+    yield f"{'metric':28} {'A':>7} {'B':>7} {'change':>8}  {'95% interval':18} {'p':>7} {'Holm p':>7} {'n':>6}  detectable"
     for one in compared.differences:
         interval = f"{one.low:+.3f} to {one.high:+.3f}"
         detectable = "—" if one.detectable is None else f"{one.detectable:.3f}"
@@ -82,10 +86,13 @@ def calibration(fitted: Calibration) -> Iterator[str]:
     yield _point("fitted, on the same questions", fitted.fitted)
     yield _point("cross-validated, on held-out questions", fitted.held_out)
     for name, (low, high) in fitted.intervals.items():
-        yield f"  95 % interval for {name}: {low:.3f} to {high:.3f}"
+        yield f"  95% interval for {name}: {low:.3f} to {high:.3f}"
     yield "answered: share of all questions (coverage); wrong: share of the answers given (risk);"
     yield "declined: share of the answerable questions;"
-    yield f"cost: mean per question, if a wrong answer costs 1 and declining an answerable question {fitted.abstain_cost:g}"
+    yield (
+        "cost: mean per question, if a wrong answer costs 1 and declining an answerable question costs "
+        f"{fitted.abstain_cost:g}"
+    )
     step = max(1, len(fitted.curve) // _MAX_POINTS)
     for point in fitted.curve[step::step]:
         yield _point("", point)

@@ -45,7 +45,7 @@ def counted(number: int, noun: str) -> str:
 
 
 class LiveText:
-    """The text of an answer that is still being written. Its citation markers, still unchecked, are shown as `[·]`."""
+    """The text of an answer that is still being written. Its citation markers are unchecked, so each is shown as `[·]`."""
 
     def __init__(self) -> None:
         self._held_back = ""  # text that may be the start of a marker
@@ -226,7 +226,10 @@ def local_servers(found: Sequence[LocalServer]) -> Iterator[str]:
         for model in server.models:
             yield f"  rag --base-url {server.base_url} --model {shlex.quote(one_line(model))} ask …"
     if not found:
-        yield "no model server found on the default ports of Ollama and LM Studio; for another, use --base-url and --model"
+        yield (
+            "no model server found on the default ports of Ollama and LM Studio; "
+            "to use a different server, set --base-url and --model"
+        )
 
 
 def health(found: Health) -> Iterator[str]:

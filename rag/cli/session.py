@@ -118,7 +118,11 @@ class Session:
 
     @contextmanager
     def import_progress(self, as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
-        """Shows an import's progress on standard error: as JSON lines if `as_json`, otherwise as one line on a terminal."""
+        """Yields a function that shows an import's progress on standard error.
+
+        The progress is printed as JSON, one object per line, if `as_json` is true. Otherwise, it is shown as a single line,
+        and only on a terminal.
+        """
         with self._progress(as_json) as show:
 
             def report(progress: Progress) -> None:
@@ -133,7 +137,10 @@ class Session:
 
     @contextmanager
     def question_progress(self, as_json: bool = False) -> Iterator[Callable[[int, int], None]]:
-        """Shows an evaluation's progress, counted in questions, in the same way as `import_progress`."""
+        """Yields a function that shows an evaluation's progress, counted in questions.
+
+        The output format is chosen in the same way as in `import_progress`.
+        """
         with self._progress(as_json) as show:
 
             def report(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Computes a run's metrics, and their 95 % confidence intervals, from the measurements made for each question."""
+"""Computes a run's metrics, and their 95% confidence intervals, from the measurements made for each question."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RunMetrics:
 
     Attributes:
         values: Value of each metric; None if no question contributes to the metric.
-        intervals: 95 % bootstrap interval of each metric.
+        intervals: 95% bootstrap interval of each metric.
         cases: Number of questions that contribute to each metric.
     """
 
@@ -45,13 +45,13 @@ class RunMetrics:
 
 
 def aggregate(rows: Sequence[RowJSON], prices: Prices | None = None) -> RunMetrics:
-    """Computes a run's metrics, their 95 % intervals, and the number of questions that contribute to each metric.
+    """Computes a run's metrics, their 95% intervals, and the number of questions that contribute to each metric.
 
     If no answer has a citation, `citation_exact` is 1, because no citation is wrong.
 
     Args:
         rows: The run's questions with their measurements.
-        prices: The model's prices. If omitted, a known model's list prices are used.
+        prices: The model's prices. If omitted, list prices are used for known models.
     """
     aggregation = _Aggregation(rows)
     found = aggregation.found
@@ -87,7 +87,7 @@ class _Aggregation:
             self.found.values[name] = 1.0 if name == "citation_exact" else None
 
     def add(self, name: str, statistic: Callable[[NDArray[np.int64]], float | None], cases: int | None = None) -> None:
-        """Adds a metric that `statistic` computes from the indexes of rows. Adds nothing if the result is None."""
+        """Adds the metric that `statistic` computes from row indexes. Adds nothing if the result is None."""
         value = statistic(np.arange(len(self._rows)))
         if value is None:
             return
@@ -102,7 +102,7 @@ class _Aggregation:
 
 
 def _add_ranking_of_evidence(aggregation: _Aggregation, rows: Sequence[RowJSON]) -> None:
-    """Adds metrics for how well the evidence score predicts whether questions are answerable and answers are right."""
+    """Adds metrics for how well evidence scores predict whether questions are answerable and answers are right."""
     evidence = np.array([row["evidence"] for row in rows])
     answerable = np.array([row["question"]["answerable"] for row in rows], dtype=bool)
     aggregation.add("auroc", lambda numbers: statistics.auroc(evidence[numbers], answerable[numbers]), len(rows))

@@ -69,7 +69,7 @@ class Calibration:
         reached: Whether any threshold meets the target on this test set; True if there is no target.
         fitted: Effect of the threshold on the questions that it was fitted on.
         held_out: Effect in cross-validation, where each fold's threshold is applied to questions that it was not fitted on.
-        intervals: 95 % intervals for the "risk" and "coverage" of `held_out`.
+        intervals: 95% intervals for the "risk" and "coverage" of `held_out`.
         curve: Effects of increasing thresholds. The lowest threshold declines no question, and the highest declines all.
         abstain_cost: Cost of declining an answerable question; a wrong answer costs 1.
         questions: Number of questions that the threshold was fitted on.
@@ -205,7 +205,7 @@ def _count(answers: Iterable[tuple[_GivenAnswer, bool]]) -> _Counts:
 
 
 def _curve(answers: Sequence[_GivenAnswer], abstain_cost: float) -> list[Point]:
-    """Returns the effects of all thresholds that decline different sets of questions, lowest threshold first."""
+    """Returns the effects of increasing thresholds: one threshold for each set of questions that can be declined."""
     ranked = sorted(answers, key=lambda answer: answer.evidence)
     counts = _count((answer, True) for answer in ranked)
     curve = [counts.point(0.0, abstain_cost)]

@@ -23,13 +23,13 @@ class Difference:
         name: Name of the metric.
         first: Value of the metric in the first run.
         second: Value of the metric in the second run.
-        low: Lower end of the 95 % interval for the change.
+        low: Lower end of the 95% interval for the change.
         high: Upper end of that interval.
         cases: Number of questions that contribute to the metric.
         test: The test used: "McNemar" (exact) if the metric is 0 or 1 for each question, otherwise "permutation" (paired).
         p: p-value of the test.
         p_adjusted: p-value corrected for the number of metrics compared (Holm).
-        detectable: Smallest change that the test is likely to detect with this many questions; None if no question differs.
+        detectable: Smallest change that the test is likely to detect with this many questions; None if it is undefined.
     """
 
     name: str

@@ -59,10 +59,10 @@ class Agreement:
     Attributes:
         claims: Number of claims.
         balanced_accuracy: Mean of the accuracy on true claims and the accuracy on false claims.
-        interval: 95 % interval for `balanced_accuracy`.
+        interval: 95% interval for `balanced_accuracy`.
         kappa: Cohen's kappa, computed from the claims that received a verdict.
         failed: Number of claims that received no valid verdict. `balanced_accuracy` counts them as wrongly judged.
-        repeats: Share of pairs of verdicts on the same claim that are equal; None if each claim was judged only once.
+        repeats: Share of equal pairs among all pairs of verdicts on the same claim; None if each claim was judged once.
     """
 
     claims: int
@@ -174,7 +174,7 @@ def measure_agreement(
 
 
 def _balanced_accuracy(claims: Sequence[Question], right: Sequence[bool]) -> tuple[float, statistics.Interval | None]:
-    """Returns the balanced accuracy and its interval. Unless there are both true and false claims, the accuracy is 0."""
+    """Returns the balanced accuracy and its interval. The accuracy is 0 unless there are both true and false claims."""
 
     def accuracy(numbers: Sequence[int]) -> float | None:
         shares = []
@@ -190,13 +190,16 @@ def _balanced_accuracy(claims: Sequence[Question], right: Sequence[bool]) -> tup
 
 
 def _equal_pairs(votes: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Pairs the votes in each list. Returns the number of pairs with equal votes, and the number of all pairs."""
+    """Compares every two votes in the same list. Returns the number of equal pairs and the total number of pairs."""
     equal = sum(n * (n - 1) // 2 for one in votes for n in Counter(one).values())
     return equal, sum(len(one) * (len(one) - 1) // 2 for one in votes)
 
 
 def _prompts(row: RowJSON) -> dict[str, str]:
-    """Returns a prompt for each criterion. Correctness requires gold answers, and groundedness requires citations."""
+    """Returns a prompt for each criterion by which the answer can be judged.
+
+    Judging correctness requires gold answers, and judging groundedness requires citations.
+    """
     question = row["question"]
     answer = _without_tags(without_markers(row["answer"]))
     prompts = {}

@@ -170,7 +170,10 @@ def hit(gains: Sequence[float], k: int) -> float:
 
 
 def recall(gains: Sequence[float], k: int, relevant: int) -> float:
-    """Returns the share of the relevant items that are among the first k; 1 if `relevant`, their total number, is 0."""
+    """Returns the share of the relevant items that are among the first k.
+
+    `relevant` is the total number of relevant items. If it is 0, the result is 1.
+    """
     return sum(gain > 0 for gain in gains[:k]) / relevant if relevant else 1.0
 
 
@@ -190,8 +193,8 @@ def reciprocal_rank(gains: Sequence[float], k: int) -> float:
 def average_precision(gains: Sequence[float], k: int, relevant: int) -> float:
     """Returns the mean precision at the ranks of all relevant items. Items that are not among the first k contribute 0.
 
-    The sum is divided by `relevant`, the total number of relevant items, even if that exceeds k, as in trec_eval's map_cut.
-    The value is 1 if no item is relevant. The mean over questions is MAP@k.
+    The sum of the precisions is divided by `relevant`, the total number of relevant items, even if that exceeds k, as
+    in trec_eval's map_cut. The value is 1 if no item is relevant. The mean over questions is MAP@k.
     """
     found, total = 0, 0.0
     for rank, gain in enumerate(gains[:k], start=1):
@@ -259,9 +262,10 @@ def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> list[tu
 
 
 def area_under_risk_coverage(points: Sequence[tuple[float, float]]) -> float:
-    """Returns the mean risk over all coverages: the area under the steps of `risk_coverage`, divided by the last coverage.
+    """Returns the mean risk over all coverages: the area under the risk-coverage curve, divided by the last coverage.
 
-    0 is perfect. If confidence is unrelated to correctness, the value is the share of wrong answers.
+    The curve is a step function through `points`, as returned by `risk_coverage`. A value of 0 is perfect. If
+    confidence is unrelated to correctness, the value is the share of wrong answers.
     Source: Geifman et al., 2019.
     """
     area = previous = 0.0

@@ -201,7 +201,7 @@ class RunJSON(TypedDict):
     """A complete evaluation run. The file that `rag eval --out` writes has the same contents.
 
     `figures` maps each metric to its value, or null if no question contributes to it. `intervals` maps metrics to their
-    95 % intervals, and `cases` to the number of questions that contribute to them. `defects` lists errors in the test set,
+    95% intervals, and `cases` to the number of questions that contribute to them. `defects` lists errors in the test set,
     such as gold quotes that are not in their documents; such quotes are not scored.
     """
 
@@ -249,5 +249,5 @@ def _is_row(row: object) -> bool:
 
 
 def group_of(row: RowJSON) -> str:
-    """Returns the name of a question's group; if the test set gives it no group, the question's id."""
+    """Returns the name of a question's group, or the question's id if the test set does not assign it to a group."""
     return row["question"]["group"] or row["question"]["id"]

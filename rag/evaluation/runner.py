@@ -83,8 +83,8 @@ class Evaluations:
             questions: The test set, as returned by `rag.evaluation.test_sets.read_set`. Its documents must already be in
                 the library.
             within: Restrict each question to the documents that the test set names for it.
-            prices: The model's prices in US dollars per million input tokens and per million output tokens. If omitted, a
-                known model's list prices are used.
+            prices: The model's prices in US dollars per million input tokens and per million output tokens. If omitted,
+                list prices are used for known models.
             judge: Adds further measurements to each row, such as a language model's verdict.
             on_progress: Called after each question with the number of questions answered so far and the total. An exception
                 that it raises ends the run.

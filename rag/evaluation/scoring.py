@@ -37,7 +37,7 @@ class EvaluatedLibrary(Protocol):
         """Returns the `k` passages that best match a question, starting with the best match."""
 
     def document(self, source: str) -> Document:
-        """Returns a document, so that gold quotes can be located and citations checked in its text."""
+        """Returns a document. Its text is used to locate gold quotes and to check citations."""
 
 
 # Returns the document with a given source; None if there is no such document.

@@ -17,12 +17,12 @@ Contribution = tuple[float, float]  # the (numerator, denominator) that one ques
 _RESAMPLES = 1000
 _PERMUTATIONS = 10_000
 _BATCH = 100  # number of permutations drawn together; limits memory use if there are thousands of questions
-_TAIL = 2.5  # percentage of values below a 95 % interval; the same percentage is above it
+_TAIL = 2.5  # percentage of values below a 95% interval; the same percentage is above it
 _POWER = 0.8
 
 
 class Bootstrap:
-    """Computes 95 % percentile bootstrap intervals, all from the same resamples of a list of questions.
+    """Computes 95% percentile bootstrap intervals, all from the same resamples of a list of questions.
 
     Questions in the same group, such as those about the same paragraph, are resampled together, because the intervals would
     otherwise be too narrow.
@@ -135,7 +135,7 @@ def permutation(first: Sequence[Contribution], second: Sequence[Contribution], s
 
 
 def _ratio(sums: NDArray[np.float64]) -> Any:
-    """Divides numerators by denominators, which are stored in this order along the last axis; 0/0 gives 0."""
+    """Divides numerators by denominators; the last axis contains (numerator, denominator). Dividing by 0 gives 0."""
     numerators, denominators = sums[..., 0], sums[..., 1]
     return np.divide(numerators, denominators, out=np.zeros_like(numerators), where=denominators != 0)
 
@@ -161,8 +161,8 @@ def detectable_difference(first: Sequence[Contribution], second: Sequence[Contri
     """Returns the smallest true difference that a test with this many questions detects at p < 0.05 with a power of 80 %.
 
     The formula is (z(0.975) + z(0.8)) · s / √n, where n is the number of questions and s is the standard deviation of their
-    effects on the difference. The result is None if all questions have the same effect. Ratios are linearised by their
-    first derivative. Source: Cohen, Statistical Power Analysis, 1988, ch. 2, for paired values.
+    effects on the difference. The result is None if all questions have the same effect. Ratios are replaced by linear
+    approximations (the delta method). Source: Cohen, Statistical Power Analysis, 1988, ch. 2, for paired values.
     """
     effects = []
     for contributions in (first, second):

@@ -39,7 +39,7 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts the progress of one import. The final counts are returned in its `SyncReport`.
+    """Counts what an import has done so far. The final counts are returned in the import's `SyncReport`.
 
     Attributes:
         found: Number of passages of long documents that have been stored so far, before their vectors are computed.
@@ -75,7 +75,7 @@ class FileOutcome:
     Attributes:
         seen: The file's state at the scan, followed by an entry for each part of the file that could not be read.
         gone: Ids of documents that the file no longer contains.
-        original: The original bytes if they did not come from a file on disk (a fetched web page, for example); else None.
+        original: The original bytes if they did not come from a file on disk (but from a web page, say); else None.
     """
 
     seen: tuple[FileSeen, ...]
@@ -90,8 +90,10 @@ class PreparedDocument:
     Attributes:
         more: The remaining passages of a long document; None if `passages` contains all of them.
         file: Source of the file that the document was read from.
-        outcome: The file's outcome, recorded once the file's last document is stored; None for the other documents.
-        older: The revision that this document replaces, or the same document under its former name; None if new.
+        outcome: For the last document in a file, the file's outcome, which is recorded once this document is stored;
+            None for the other documents.
+        older: The revision that this document replaces, or the same document under its former name; None if the
+            document is new.
     """
 
     root_id: int

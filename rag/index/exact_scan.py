@@ -36,7 +36,7 @@ class ExactScan:
         """Returns (key, cosine similarity) for the k nearest vectors, or for all if there are fewer than k, best first.
 
         Args:
-            vector: (d,) float32, unit length.
+            vector: The query's vector, of shape (d,), float32 and unit length.
             k: Maximum number of vectors returned.
         """
         with self._lock:

@@ -86,7 +86,7 @@ class Ingest:
             on_progress: Called with the progress.
 
         Raises:
-            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
+            EmbedderError: The embedder failed; for now, the stored documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -103,7 +103,7 @@ class Ingest:
         """Adds files, each given with its root's id. Does not check whether any files have vanished.
 
         Raises:
-            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
+            EmbedderError: The embedder failed; for now, the stored documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -122,7 +122,7 @@ class Ingest:
         """Adds documents that do not come from files, such as text that a program has in memory.
 
         Raises:
-            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
+            EmbedderError: The embedder failed; for now, the stored documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -138,7 +138,7 @@ class Ingest:
         """Adds content that is not in files, such as fetched web pages or standard input, and stores the original bytes.
 
         Raises:
-            EmbedderError: The embedder failed; the stored documents can for now be found only by their wording.
+            EmbedderError: The embedder failed; for now, the stored documents can be found only by their wording.
         """
         started = time.monotonic()
         self._catalog.sweep(unfinished_too=True)
@@ -254,7 +254,11 @@ class Ingest:
     def _split_changed(
         self, root_id: int, parsed: ParsedFile, outcome: FileOutcome, before: _Before, tally: Tally
     ) -> Iterator[PreparedDocument]:
-        """Splits a file's new and changed documents; with the last one, documents no longer in the file are removed."""
+        """Splits a file's new and changed documents and yields them.
+
+        The last of them has the file's outcome, which lists the documents that the file no longer contains. If there
+        are no new or changed documents, the outcome is recorded immediately.
+        """
         seen = outcome.seen[0]
         existing = before.of_file.get(seen.source, {})
         documents = [
@@ -301,7 +305,10 @@ class Ingest:
         )
 
     def _remove_vanished(self, root_id: int, root: Path, walk: FolderListing, prune: bool, tally: Tally) -> tuple[str, ...]:
-        """Removes documents whose files have vanished. If too many have, keeps the documents and returns their files."""
+        """Removes documents whose files have vanished.
+
+        If too many files are lost, keeps their documents and returns the sources of these files.
+        """
         there = {file.source for file in walk.files}
         if not walk.unreadable:
             self._catalog.files.prune_removed(root_id, there)
@@ -343,8 +350,8 @@ class _Before:
     """The documents under a root before an import.
 
     Attributes:
-        of_file: For the source of each file, the newest revision of each of its documents, by the document's source.
-        moved: The revisions of documents whose files no longer exist under their old names, by content hash.
+        of_file: Maps each file's source to the newest revisions of the file's documents, by the documents' sources.
+        moved: Maps content hashes to the newest revisions of documents whose files have vanished or were renamed.
     """
 
     of_file: Mapping[str, Mapping[str, Revision]]

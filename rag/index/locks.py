@@ -96,7 +96,10 @@ class NamedLock:
             time.sleep(_POLL_S)
 
     def holder(self) -> str:
-        """Describes the process that holds the lock: "pid 4711, `rag sync`, since 14:03:10"; empty if it is free."""
+        """Describes the process that holds the lock, such as "pid 4711, `rag sync`, since 14:03:10".
+
+        Returns an empty string if the lock is free.
+        """
         give_up = time.monotonic() + _HOLDER_S
         while not self._is_free():
             try:

@@ -43,7 +43,8 @@ class SentencePacker:
 
     Args:
         passage_tokens: Maximum passage size, in the embedder's tokens.
-        token_starts: Function that returns the offset of each token in a text, ascending. It must not truncate the text.
+        token_starts: Function that returns the offset of each token in a text, in ascending order. It must not truncate
+            the text.
     """
 
     def __init__(self, passage_tokens: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -98,7 +99,7 @@ class SentencePacker:
 
 
 def _pack(text: str, units: Sequence[_Unit], largest: int) -> list[tuple[int, int]]:
-    """Returns the indexes of each passage's first and last unit in the cheapest packing, found by dynamic programming."""
+    """Finds the cheapest packing by dynamic programming. Returns the indexes of each passage's first and last unit."""
     target = largest * _TARGET
     ends = [_cost_of_end(text, units[i].end, units[i + 1].start) for i in range(len(units) - 1)] + [0.0]
     cost = [0.0]  # element i: cost of packing the first i units
@@ -153,7 +154,10 @@ def _joined(path: Sequence[tuple[int, str]]) -> str:
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits a long text into blocks: after a blank line if possible, else after a line or space, else anywhere."""
+    """Splits a long text into blocks and yields the start and end of each block.
+
+    A block ends after a blank line if possible. Otherwise, it ends after a line break or a space, or at the size limit.
+    """
     while end - start > _BLOCK:
         limit = start + _BLOCK
         stop = max((m.end() for m in _BLANK_LINE.finditer(text, limit - _BLOCK // 10, limit)), default=0)

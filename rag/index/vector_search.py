@@ -215,7 +215,7 @@ class VectorSearch:
         return sorted(found.items(), key=lambda item: -item[1])[:k]
 
     def is_never_filled(self) -> bool:
-        """Whether no process has ever filled Chroma."""
+        """Returns whether Chroma has never been filled by any process."""
         return not self._catalog.meta.get("chroma_generation")
 
     def unconfirmed(self) -> int:
@@ -315,7 +315,10 @@ class VectorSearch:
             self._catalog.changes.trim(reached.seq - _LOG_KEPT)
 
     def _usable_index(self) -> VectorIndex | None:
-        """Returns Chroma if the log lists all vectors that it lacks, and if it is faster than a full scan; else None."""
+        """Returns Chroma's index if it can be used and is faster than a full scan; else None.
+
+        The index can be used if the change log lists all vectors that the index lacks.
+        """
         if self._position.copied is not None or self._catalog.passages.totals()[0] <= _SCAN_ALL_UP_TO:
             return None
         return self._index if self._is_current_generation() else None

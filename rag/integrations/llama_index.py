@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 class LlamaSentenceSplitter:
-    """LlamaIndex's SentenceSplitter with exact offsets; sizes are measured in the embedder's tokens.
+    """Uses LlamaIndex's SentenceSplitter as rag's splitter, and finds the exact offsets of each passage.
 
     Args:
-        passage_tokens: Maximum passage size, in tokens.
+        passage_tokens: Maximum passage size, in the embedder's tokens.
         overlap: Number of tokens that a passage shares with the previous one.
-        token_starts: Function that returns the offset of each token in a text. It must not truncate texts, because `split`
-            would then never end.
+        token_starts: Function that returns the offset of each of the embedder's tokens in a text. It must not truncate
+            texts; if it does, `split` never ends.
     """
 
     def __init__(self, passage_tokens: int, overlap: int, token_starts: Callable[[str], Sequence[int]]) -> None:
@@ -115,7 +115,9 @@ class RagRetriever(BaseRetriever):
 
 
 class RagQueryEngine(CustomQueryEngine):
-    """Lets LlamaIndex use a library as a query engine. Response metadata contains the answer's status, citations and flags.
+    """Lets LlamaIndex use a library as a query engine.
+
+    The metadata of each response contains the answer's status, citations and flags.
 
     Args:
         library: The library to ask.
@@ -182,7 +184,7 @@ def _nodes(hits: Sequence[Hit]) -> list[NodeWithScore]:
 
 
 def _node(hit: Hit) -> TextNode:
-    """Turns a passage into a node. Its metadata is not embedded, and a language model sees only the source and date."""
+    """Turns a passage into a node. The node's metadata is not embedded; a language model sees only its source and date."""
     about = {name: getattr(hit, name) for name in ("source", "title", "page", "start", "end", "author", "date")}
     return TextNode(
         id_=f"{hit.source}:{hit.start}-{hit.end}",

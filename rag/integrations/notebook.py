@@ -38,7 +38,7 @@ def _marked_text(answer: Answer) -> str:
 
 
 def _segments(answer: Answer) -> Iterator[tuple[str, bool]]:
-    """Yields the answer's text in pieces: (text, True if a flag covers it)."""
+    """Yields the answer's text in pieces, as pairs of the piece and whether a flag covers it."""
     bounds = {offset for flag in answer.flags for offset in (flag.answer_start, flag.answer_end)}
     start = 0
     for end in sorted({*bounds, len(answer.text)}):

@@ -38,7 +38,7 @@ _SECOND_OUTPUT = b"\x3a%c\x62%c%b" % (len(_OUTPUT_PROTO) + 2, len(_OUTPUT_PROTO)
 
 
 class MiniLM:
-    """The model all-MiniLM-L6-v2 with int8 weights (weights/README.md). Safe to share between threads.
+    """The all-MiniLM-L6-v2 model with int8 weights (see weights/README.md). Safe to share between threads.
 
     Args:
         folder: The folder that contains `minilm-int8.onnx` and `tokenizer.json`.
@@ -136,7 +136,9 @@ class MiniLM:
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Groups texts of similar length, longest first, to keep padding short. A group has at most `budget` tokens, padded.
+    """Groups texts of similar length, longest first, to keep padding short. Yields the text indices in each group.
+
+    A group has at most `budget` tokens, including padding, unless it consists of a single longer text.
 
     Example:
         >>> list(_batches([3, 600, 500], 1024))
@@ -157,10 +159,11 @@ def _cores() -> int:
 
 
 def _multiplies_int8_exactly() -> bool:
-    """Whether the fast int8 kernel is exact on this processor.
+    """Returns whether the fast int8 kernel is exact on this processor.
 
     On x86-64 processors without VNNI instructions, the fast kernel adds pairs of products in 16 bits, which can overflow.
-    On those and on unknown processors, a slower, exact kernel is used, so that vectors are the same on every machine.
+    On these processors, and on any that cannot be identified, a slower but exact kernel is used, so that vectors are
+    the same on every machine.
     Source: onnxruntime_session_options_config_keys.h, kOrtSessionOptionsAvx2PrecisionMode.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):

@@ -29,7 +29,8 @@ class EndpointEmbedder:
         model: The model's name on the server.
         base_url: The server's address, for example "http://127.0.0.1:11434/v1"; empty for OpenAI itself.
         api_key: The API key, which is sent as the bearer token.
-        question_s: Time limit in seconds for a single text. If a question exceeds it, only keywords are searched.
+        question_s: Time limit in seconds for embedding a single text. If a question takes longer, only keywords are
+            searched.
         batch_s: Time limit in seconds for each try to embed several texts.
         tries: Maximum number of tries to embed several texts when the server is busy, fails, or cannot be reached.
     """

@@ -54,7 +54,7 @@ class Candidate:
 
     Attributes:
         terms: The passage's stems, separated by spaces.
-        dense: Cosine similarity with the question; None if either of them has no vector.
+        dense: Cosine similarity with the question; None if the passage or the question has no vector.
         lexical: BM25 score.
         score: Combined score; higher is better.
     """

@@ -1,7 +1,7 @@
 """Combines a passage's scores for wording and for meaning into one score.
 
-Scores are added rather than ranks, because a rank does not show how much better one passage is than the next. Scores are
-not divided by the best score in a list, so they have the same scale for every question, however many passages are scored.
+Scores are added, not ranks, because a rank does not show how much better one passage is than the next. Scores are not
+divided by the best score in a list, so they have the same scale for every question, however many passages are scored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def idf(passages: int, document_frequency: int, prior: float = 0.0) -> float:
 
     This is Lucene's idf, which is never negative, divided by the idf of a word that no passage contains, to make values
     comparable between a library of ten passages and one of a million. A small library says little about which words are
-    common, so its counts include some passages of general English (a Dirichlet prior), which hardly matter in a large one.
+    common, so some passages of general English are added to its counts (a Dirichlet prior). In a large library, these
+    passages hardly matter.
 
     Args:
         passages: Number of passages.
@@ -65,7 +66,10 @@ def bm25(counts: Mapping[str, int], length: int, mean_length: float, idf: Mappin
 
 
 def fused(dense: float | None, lexical: float) -> float:
-    """Combines the two scores into one. If a passage has no vector yet (`dense` is None), only its wording counts."""
+    """Combines a passage's score for meaning (`dense`) and its score for wording (`lexical`) into one score.
+
+    If the passage has no vector yet, `dense` is None and only the wording counts.
+    """
     return (dense or 0.0) + LEXICAL_WEIGHT * lexical
 
 

@@ -28,8 +28,9 @@ class PassageRank:
 
     Attributes:
         dense_rank: 1-based rank by meaning among all passages that match the filter; None if the passage has no vector.
-        lexical_rank: 1-based rank by wording among the same passages; None if it contains none of the words looked up.
-        rank: 1-based rank among the candidates, counting near-identical ones once; None if the passage is not a candidate.
+        lexical_rank: 1-based rank by wording among the same passages; None if it contains no word that was looked up.
+        rank: 1-based rank among the candidates, where near-identical passages count as one; None if the passage is not
+            a candidate.
         folded_into: Id of the near-identical passage that this one was merged with; its own id if it was not merged.
     """
 
@@ -54,7 +55,7 @@ class PassageRanks:
     def of(
         self, passage_ids: Sequence[int], question: str, k: int, filters: Filter | None = None
     ) -> dict[int, PassageRank]:
-        """Returns the ranks of each passage, by passage id.
+        """Returns the ranks of each passage, keyed by passage id.
 
         Args:
             passage_ids: Passages in current documents that match the filter.
@@ -86,7 +87,10 @@ class PassageRanks:
         return found
 
     def _dense_ranks(self, passage_ids: Sequence[int], query: Query) -> dict[int, int]:
-        """Returns the rank by meaning of each passage that has a vector, by passage id. Reads every vector."""
+        """Returns the rank by meaning of each passage that has a vector, keyed by passage id.
+
+        Reads the vectors of all documents that the query searches.
+        """
         if query.vector is None:
             return {}
         vectors_of = self._catalog.vectors.of_passages(passage_ids)

@@ -1,6 +1,6 @@
 """Computes each question word's document frequency and idf, and decides which words are selective enough to look up.
 
-Counts come from the catalog. Frequent words' counts are cached, because they take longest to compute and hardly change.
+Counts come from the catalog. Those of frequent words are cached, because they are slow to compute and hardly change.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TermStatistics:
         self._cache: tuple[int, dict[str, int]] = (0, {})
 
     def document_frequency(self, question: str) -> dict[str, int]:
-        """Returns, for each stem in a question, how many passages contain it; approximate for frequent stems."""
+        """Returns the number of passages that contain each stem in a question (approximate for frequent stems)."""
         passages, _ = self._counts.totals()
         counted, cache = self._cache
         if abs(passages - counted) > _STALE * counted:
@@ -64,7 +64,10 @@ class TermStatistics:
         return {term: fusion.idf(max(passages, n), n, self._prior.get(term, 0.0)) for term, n in document_frequency.items()}
 
     def selective_terms(self, document_frequency: Mapping[str, int]) -> list[str]:
-        """Returns the stems worth looking up: the rarest ones, as many as can be looked up quickly, but at least one."""
+        """Returns the stems worth looking up: as many of the rarest stems as can be looked up quickly.
+
+        At least one stem is returned, unless no passage contains any of the stems.
+        """
         passages, _ = self._counts.totals()
         limit = max(_ALWAYS_RARE, _COMMON * passages)
         affordable = max(_LOOKED_UP, passages // 100)

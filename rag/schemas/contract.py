@@ -47,7 +47,7 @@ def derive(
         spec: The JSON fields in order, separated by spaces. Each is `name` or `name=path.to.attribute`. If empty, all of
             the record's fields are used, except those in `without`.
         without: Fields of the record that the JSON leaves out, separated by spaces.
-        nested: Contracts for nested records, by record class. Other nested records are printed unchanged.
+        nested: Contracts for nested records, keyed by record class. Other nested records are printed unchanged.
         base: The contract to extend; its fields come first.
 
     Raises:

@@ -54,7 +54,7 @@ def import_progress_json(progress: Progress, rate: float, seconds_left: float | 
     Args:
         progress: The import's progress.
         rate: Passages embedded per second.
-        seconds_left: Estimated time until the import ends if it continues at this speed, seconds; None if unknown.
+        seconds_left: Estimated number of seconds until the import ends, if it continues at this speed; None if unknown.
     """
     values = {
         "source": progress.source,

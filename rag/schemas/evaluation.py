@@ -1,4 +1,4 @@
-"""The JSON output of `rag eval`, `rag runs`, `rag calibrate` and `rag judge`; complete runs are written as `RunJSON`."""
+"""The JSON output of `rag eval`, `rag runs`, `rag calibrate` and `rag judge`, except complete runs (see `RunJSON`)."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def reindex_json(report: ReindexReport) -> JSONObject:
 
 
 def backup_json(file: str, size: int) -> JSONObject:
-    """Returns a backup file and its size in bytes as JSON."""
+    """Returns the name of a backup file and its size in bytes as JSON."""
     return to_json(BackupJSON, {"file": file, "bytes": size})
 
 

@@ -255,7 +255,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _keep_in_sync(library: Library, stopping: threading.Event, first_sync: threading.Event) -> None:
-    """Syncs the library with its folder while the server runs. Also loads what the first question will need."""
+    """Syncs the library with its folder while the server runs. Also loads everything that the first question will need."""
     last_error = ""
 
     def attempt(work: Callable[[], object]) -> None:

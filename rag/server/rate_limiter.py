@@ -30,7 +30,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait_s(self, client: str) -> float:
-        """If the client may make a request now, counts it and returns 0; otherwise, returns the waiting time in seconds."""
+        """Counts a request and returns 0 if the client may make it now; otherwise, returns the waiting time in seconds."""
         with self._lock:
             now = self._clock()
             tokens, then = self._buckets.pop(client, (self._burst, now))

@@ -1,4 +1,4 @@
-"""Lists folders and reads files, never outside the folder that the user named. Does not interpret the files' content."""
+"""Lists folders and reads files. Never follows links out of a listed folder, and does not interpret the content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
 def list_folder(root: Path, index: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> FolderListing:
-    """Lists the files in a folder and its subfolders, sorted by path. Skips hidden files and links that lead outside.
+    """Lists the files in a folder and its subfolders, sorted by path.
+
+    Hidden files and links that lead outside the folder are skipped.
 
     Args:
         root: The folder. A `.ragignore` file in it may list patterns to exclude, in `.gitignore`'s syntax.

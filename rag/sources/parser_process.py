@@ -27,7 +27,7 @@ class Parser:
     """Parses files. Safe to share between threads. Must be closed after use.
 
     Args:
-        limit_s: Time limit in seconds for a file of ordinary size or, when text is being recognised, for a page.
+        limit_s: Time limit in seconds for a file of ordinary size. With OCR, each page restarts the countdown.
         ocr: Whether to recognise the text on scanned pages.
     """
 

@@ -1,4 +1,4 @@
-"""The records that describe the files that were found, and the documents parsed from them."""
+"""Records that describe the files found and the documents parsed from them."""
 
 from __future__ import annotations
 

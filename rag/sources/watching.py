@@ -19,8 +19,8 @@ _AT_LEAST_S = 30.0  # maximum seconds between checks, because network drives do 
 def folder_changes(folder: Path, stop: threading.Event) -> Iterator[None]:
     """Yields at the start, then whenever something in a folder changes, and at least every 30 s.
 
-    Yields once more as soon as the watch is established: the caller's first sync takes time, and nothing reports
-    what is written meanwhile. If the folder is deleted and created again, that counts as a change.
+    Yields once more as soon as the watch is established, because changes that were made during the caller's first sync
+    are not reported. If the folder is deleted and created again, that counts as a change.
 
     Args:
         folder: The folder to watch, including its subfolders.

@@ -1,4 +1,4 @@
-"""Finds the first date in a text, and returns the common spellings of a date, with month and weekday names."""
+"""Finds the first date in a text, lists the common spellings of a date, and defines month and weekday names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DATE = re.compile(
 
 
 def iso_date(text: str) -> str:
-    """Returns the first date in a text in ISO 8601 format; empty if there is none, or if the first one is not valid.
+    """Returns the first date in a text, in ISO 8601 format; empty if there is no date or the first one is not valid.
 
     Example:
         >>> iso_date("Thursday, 3 Feb. 2022"), iso_date("99 May 2020")
@@ -40,7 +40,9 @@ def iso_date(text: str) -> str:
 
 
 def date_spellings(value: str) -> list[str]:
-    """Returns the common spellings of an ISO 8601 date, the ISO date first. For other text, returns only the text itself.
+    """Returns the common spellings of an ISO 8601 date, starting with the ISO date itself.
+
+    For any other text, returns only the text.
 
     Example:
         >>> date_spellings("2024-03-18")[:3]

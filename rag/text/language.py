@@ -21,7 +21,7 @@ _UNSUPPORTED = (
 ENGLISH = "en"
 _PART = 2_000  # number of code points examined at the beginning, in the middle and at the end of a text
 _MIN_LETTERS = 60  # in a shorter document, the language is detected only if the script belongs to one language
-_ENGLISH_SHARE = 0.25  # share of English function words; 95 % of English paragraphs exceed it, other languages never do
+_ENGLISH_SHARE = 0.25  # share of English function words; 95% of English paragraphs exceed it, other languages never do
 _MIN_PROBABILITY = 0.9  # minimum probability for accepting a detected language
 _MIN_WORDS = 3  # minimum number of words for detecting a question's language
 _NO_LANGUAGE = "zxx"  # py3langid's code for "no language"
@@ -80,7 +80,9 @@ def language_of_question(question: str, common: Container[str]) -> str:
 
 
 def language_notice(question: str, documents: Sequence[str], supported: frozenset[str], common: Container[str]) -> str:
-    """Returns a notice if the embedder does not support the language of the question or of most passages; otherwise "".
+    """Returns a notice if the embedder does not support the language of the question or of at least half the passages.
+
+    Otherwise, returns "".
 
     Args:
         question: The question as asked.

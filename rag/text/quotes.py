@@ -85,7 +85,9 @@ def quotations(text: str) -> list[tuple[int, int]]:
 
 
 def find_quotation(quotation: str, text: str) -> QuoteMatch | None:
-    """Finds a quotation as people write it: with a comma before the closing mark, or with an ellipsis for omitted words.
+    """Finds a quotation in a text, allowing for added punctuation and omitted words.
+
+    The quotation may end with punctuation that the text lacks, and may have an ellipsis in place of omitted words.
 
     Args:
         quotation: The words between quotation marks.

@@ -101,7 +101,7 @@ def _break_divides(text: str, line: int, length: int, widest: int, match: re.Mat
 
 
 def _is_row(text: str, start: int, end: int) -> bool:
-    """Whether a line is a row of table cells."""
+    """Returns whether a line is a row of table cells."""
     bar = text.find(" | ", start, end)
     return bar >= 0 and text.find("\n", start, bar) < 0
 
@@ -125,7 +125,7 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
 
 
 def _is_initials_of_name(word: str, text: str, after: int) -> bool:
-    """Whether an abbreviation is the start of a longer name, as in `U.S. President` or `U.N. General Assembly`."""
+    """Returns whether an abbreviation starts a longer name, as in `U.S. President` or `U.N. General Assembly`."""
     if "." not in word or word in ("a.m", "p.m", "ph.d"):
         return False
     following = text[after : after + 40].split(maxsplit=1)

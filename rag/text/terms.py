@@ -1,7 +1,7 @@
 """Splits text into search terms. Indexed texts, questions and the answers to be verified are split in the same way.
 
-Words are case-folded, stripped of accents and stemmed; function words are dropped. Text in scripts without
-spaces becomes overlapping pairs of characters.
+Words are case-folded, stripped of accents and stemmed; function words are dropped. Text in a script without spaces is
+split into overlapping pairs of characters.
 """
 
 from __future__ import annotations

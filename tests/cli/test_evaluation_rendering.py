@@ -40,7 +40,7 @@ def test_calibration() -> None:
     assert "threshold 0.250, fitted on 40 questions for at most 10% wrong answers" == lines[0]
     assert "no threshold reaches this target on the test set; this one comes closest" == lines[1]
     assert "cross-validated, on held-out questions     0.250     50.0%   12.5%      6.2%  0.375" in lines
-    assert "  95 % interval for risk: 0.100 to 0.200" in lines
+    assert "  95% interval for risk: 0.100 to 0.200" in lines
 
 
 def test_runs() -> None:

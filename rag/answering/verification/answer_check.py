@@ -1,7 +1,7 @@
 """Checks a model's answer against its passages: turns markers into citations, and flags unsupported claims and quotations.
 
-The text of each citation is copied from the document as it is now. Claims are checked with rules (`claims`), and quotations
-by comparing them with the documents (`quotes`). No model is used.
+The text of each citation is copied from the document as it is now. Claims are checked with rules (see `claims`), and
+quotations are compared with the documents (see `quotes`). No model is used.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ReadText = Callable[[int, int, int], str]
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """An answer whose markers show citation numbers; a marker that refers to no passage becomes "[?]"."""
+    """A checked answer. Its markers show citation numbers; a marker that refers to no usable passage becomes "[?]"."""
 
     text: str
     citations: tuple[Citation, ...]
@@ -57,7 +57,7 @@ def check_answer(answer: str, passages: Sequence[Hit], read_text: ReadText, ques
     Args:
         answer: The model's reply, with its markers.
         passages: The passages in the prompt; the marker [1] refers to the first.
-        read_text: Function that takes (document id, start, end) and returns this part of the document's current text.
+        read_text: Function that takes (document id, start, end) and returns that part of the document's current text.
         question: The question, from which the answer may quote words.
     """
     return _AnswerCheck(passages, read_text, question).run(answer)
@@ -149,7 +149,7 @@ class _AnswerCheck:
             self._flag(claim.text, "weak", claim, f"{markers} {note}" if len(claim.support) > 1 else note)
 
     def _weak_passages(self, claim: _Claim, quoted_in: set[int]) -> dict[int, str]:
-        """Returns, by passage number, a note on each passage that does not support the claim.
+        """Returns a note on each cited passage that does not support the claim, keyed by passage number.
 
         If a claim cites several passages, each needs to support only part of it.
         """
@@ -181,7 +181,10 @@ class _AnswerCheck:
         return weak
 
     def _better_source(self, claim: _Claim, cited: claims.Support) -> str:
-        """Returns the title of an uncited passage that has a sentence much closer to the claim; "" if there is none."""
+        """Returns the title of an uncited passage with a sentence much closer to the claim than any in the cited one.
+
+        If there is no such passage, returns "".
+        """
         for n, hit in enumerate(self._passages, start=1):
             if n not in claim.support:
                 share = claims.best_sentence_share(cited.claim_terms, hit.text)
@@ -190,7 +193,12 @@ class _AnswerCheck:
         return ""
 
     def _check_quotations(self, claim: _Claim, output: str) -> dict[int, tuple[int, int, Verdict]]:
-        """Flags quotations that cannot be found; returns (start, end, verdict) of those found, by passage number."""
+        """Flags each quotation in a claim that cannot be found in the documents that the claim cites.
+
+        Returns:
+            For each cited passage whose document contains a quotation, the quotation's (start, end, verdict), keyed by
+            passage number.
+        """
         found: dict[int, tuple[int, int, Verdict]] = {}
         for start, end in quotes.quotations(output[claim.start : claim.end]):
             quotation = output[claim.start + start : claim.start + end]
@@ -215,7 +223,11 @@ class _AnswerCheck:
         return any(quotes.find_quotation(folded, text.casefold()) for text in [self._question, *titles, *texts])
 
     def _find(self, quotation: str, hit: Hit) -> tuple[int, int, Verdict] | None:
-        """Finds a quotation in a passage or else in its document; returns (start, end, verdict), or None if absent."""
+        """Finds a quotation in a passage or, if it is not there, in the rest of the passage's document.
+
+        Returns:
+            (start, end, verdict), with offsets in the document; None if the document does not contain the quotation.
+        """
         found = quotes.find_quotation(quotation, hit.text)
         if found:
             return hit.start + found[0], hit.start + found[1], found[2]
@@ -226,7 +238,10 @@ class _AnswerCheck:
 
 
 def _quoted_sentences(hit: Hit, start: int, end: int) -> tuple[int, int]:
-    """Returns the span of the sentences that contain a quotation; the quotation's own span if it is outside the passage."""
+    """Returns the span of the sentences in a passage that contain a quotation.
+
+    If the quotation is outside the passage, returns the span of the quotation itself.
+    """
     if not hit.start <= start <= end <= hit.end:
         return start, end
     spans = [(a, b) for a, b in sentences(hit.text) if hit.start + a < end and start < hit.start + b]
@@ -280,7 +295,10 @@ def _strip(sentence: str, markers: Sequence[re.Match[str]]) -> str:
 
 
 def _renumbered(sentence: str, markers: Sequence[re.Match[str]], order: Mapping[int, int]) -> str:
-    """Replaces passage numbers with citation numbers: "[1, 3]" → "[1][2]" if passage 3 is the second citation."""
+    """Replaces the passage numbers in a sentence's markers with citation numbers.
+
+    For example, "[1, 3]" becomes "[1][2]" if passage 3 is the second citation.
+    """
     return _replace_spans(
         sentence, [(m.start(), m.end(), "".join(f"[{order.get(n, '?')}]" for n in marker_numbers(m))) for m in markers]
     )

@@ -33,7 +33,8 @@ class CitationTrace:
     """The current state of a quotation.
 
     Attributes:
-        state: "unchanged"; "moved", if it is now elsewhere in the document; "changed"; or "deleted".
+        state: "unchanged"; "moved" if the document has changed but still contains the quotation, perhaps in the same
+            place; "changed" if the document no longer contains it; "deleted" if the document no longer exists.
         start: Start of the quotation, or of its changed version, in the current text; 0 if there is no match.
         end: End of the same span, exclusive; 0 if there is no match.
         now: The current text between `start` and `end`; empty if there is no match.
@@ -78,7 +79,7 @@ def trace(saved: SavedCitation, text: str, content_hash: str) -> CitationTrace:
 
 
 def difference(was: str, now: str) -> list[tuple[Literal["=", "-", "+"], str]]:
-    """Compares two texts word by word; returns the unchanged ("="), deleted ("-") and added ("+") parts in order.
+    """Compares two texts word by word. Returns the unchanged ("="), deleted ("-") and added ("+") parts in order.
 
     Example:
         >>> difference("The roof is red", "The roof is blue")

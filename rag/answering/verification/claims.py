@@ -66,8 +66,9 @@ class Support:
         found_terms: The claim terms that the passage contains.
         sentence_share: Largest share of the claim terms that a single sentence contains, in [0, 1].
         mismatches: Notes on numbers and names that the source lacks, such as "says 30, the source says 20".
-        objection: Why the sentence does not support the claim even though it contains the claim's words: only one of the
-            two is negated, or the sentence is an instruction to state the claim; empty if there is no objection.
+        objection: Why the sentence does not support the claim even though it contains most of the claim's words: either
+            only one of the two is negated, or the sentence instructs the reader to state the claim. Empty if there is
+            no objection.
     """
 
     start: int
@@ -138,7 +139,7 @@ def _best_sentence(claim_terms: frozenset[str], passage: str) -> tuple[int, int]
 
 
 def figures(text: str) -> Iterator[tuple[int, int, frozenset[float]]]:
-    """Yields the numbers in a text, written in digits or words, as (start, end, possible values).
+    """Yields each number in a text, whether written in digits or in words, as (start, end, possible values).
 
     Example:
         >>> [sorted(values) for _, _, values in figures("3.5 million in twenty-one days")]
@@ -182,7 +183,10 @@ def _missing_figures(claim: str, passage: str, sentence: str) -> Iterator[str]:
 
 
 def _unit(text: str, start: int, end: int) -> tuple[str, str]:
-    """Returns the unit of a number: (sign before it, word or sign after it). The unit of a year is "year"."""
+    """Returns the unit of a number, as (sign before the number, sign or stem of the word after it).
+
+    If the number looks like a year, returns ("year", "").
+    """
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     if re.fullmatch(r"1[5-9]\d\d|20\d\d", text[start:end]):
         return "year", ""
@@ -190,7 +194,10 @@ def _unit(text: str, start: int, end: int) -> tuple[str, str]:
 
 
 def _next_word(text: str, offset: int) -> str:
-    """Returns the stem of the word that follows a number, skipping a scale word: "members" in "3 million members"."""
+    """Returns the stem of the word that follows a number. A scale word is skipped.
+
+    For example, the word that follows the number in "3 million members" is "members".
+    """
     match = _NEXT_WORD.match(text, offset)
     if match and match.group(1).lower() in _SCALES:
         match = _NEXT_WORD.match(text, match.end())
@@ -198,7 +205,9 @@ def _next_word(text: str, offset: int) -> str:
 
 
 def names(text: str) -> list[str]:
-    """Lists the capitalised words that name something. A sentence's first word counts only if the next is capitalised too.
+    """Lists the capitalised words that name something.
+
+    The first word of a sentence counts only if it is entirely in capitals or the next word is capitalised too.
 
     Example:
         >>> names("Vikram Misri met him. The envoy flew to New Delhi.")
@@ -241,14 +250,20 @@ def _is_present(name: str, present: set[str], stems: set[str], surroundings: str
 
 
 def _name_stem(word: str) -> str:
-    """Returns a name in lower case, without a possessive or demonym ending: Chinese → chin, India’s → indi."""
+    """Returns a name in lower case, without a possessive or demonym ending.
+
+    For example, "Chinese" becomes "chin", and "India’s" becomes "india".
+    """
     word = word.casefold()
     shorter = _DEMONYM.sub("", _DEMONYM.sub("", word))
     return shorter if len(shorter) >= 4 else word
 
 
 def _has_initials(initials: str, text: str) -> bool:
-    """Returns whether consecutive capitalised words have these initials: WTO for World Trade Organization."""
+    """Returns whether a text contains consecutive capitalised words with these initials.
+
+    For example, "World Trade Organization" has the initials "WTO".
+    """
     capitals = "".join(
         word[0] if word[0].isupper() else " " * (word.casefold() not in STOP_WORDS) for word in _WORD.findall(text)
     )

@@ -1,4 +1,4 @@
-"""Removes a URL from a model's reply unless the question contains it, or asks for an address and a source contains it.
+"""Removes URLs from a model's reply, except those in the question or, if it asks for an address, in the sources.
 
 Other URLs may be invented, or may come from instructions that someone put into a document (prompt injection).
 """
@@ -31,7 +31,7 @@ def allowed_texts(question: str, sources: Sequence[str]) -> list[str]:
 
 
 def without_foreign_urls(text: str, allowed: Sequence[str]) -> str:
-    """Replaces each URL that does not occur in any allowed text, and removes Markdown image syntax.
+    """Replaces URLs with "[address removed]" unless an allowed text contains them, and removes Markdown image syntax.
 
     Example:
         >>> without_foreign_urls("see https://a.org/x and ![](https://evil.org/?q=1).", ["at https://a.org/x"])
@@ -48,7 +48,7 @@ def without_foreign_urls(text: str, allowed: Sequence[str]) -> str:
 
 
 class UrlFilter:
-    """Filters the URLs in a text that arrives in pieces; each word is held back until it is complete.
+    """Filters the URLs in a text that arrives in pieces. Each word is held back until it is complete.
 
     Args:
         allowed: Texts whose URLs may be repeated.
@@ -59,7 +59,7 @@ class UrlFilter:
         self._pending = ""
 
     def feed(self, delta: str) -> str:
-        """Takes the next piece of the text; returns the filtered text that can be shown now."""
+        """Takes the next piece of the text. Returns the filtered text that can be shown now."""
         text = self._pending + delta
         end = max((text.rfind(space) + 1 for space in " \n\t"), default=0)
         if len(text) - end > _MAX_WORD:  # text in a script without spaces, or something that is not a word
@@ -68,6 +68,6 @@ class UrlFilter:
         return without_foreign_urls(text[:end], self._allowed)
 
     def flush(self) -> str:
-        """Returns the text that is still held back; call it after the last piece."""
+        """Returns the rest of the text, which was held back. Must be called after the last piece."""
         pending, self._pending = self._pending, ""
         return without_foreign_urls(pending, self._allowed)

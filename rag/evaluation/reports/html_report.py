@@ -60,7 +60,7 @@ def comparison_page(first: RunJSON, second: RunJSON, comparison: Comparison) -> 
         f"<p>Questions in both runs: {comparison.common}; only in A: {comparison.only_first};"
         f" only in B: {comparison.only_second}.</p>",
         _table(
-            ("metric", "A", "B", "change", "95 % interval", "p", "p (Holm)", "questions", "detectable", "test"),
+            ("metric", "A", "B", "change", "95% interval", "p", "p (Holm)", "questions", "detectable", "test"),
             map(_difference_row, comparison.differences),
         ),
         f"<h2>Questions that only one run got right: {len(comparison.flipped)}</h2>",
@@ -146,7 +146,7 @@ def _metrics(run: RunJSON) -> str:
             f'<td class="interval">{format_interval(run["intervals"].get(name), name)}</td>'
             f"<td>{run['cases'].get(name, '')}</td><td>{_text(meaning)}</td></tr>"
         )
-    table = _table(("metric", "value", "95 % interval", "questions", "meaning"), rows)
+    table = _table(("metric", "value", "95% interval", "questions", "meaning"), rows)
     return f"<h2>Metrics</h2><details><summary>All metrics and their meaning</summary>{table}</details>"
 
 

@@ -21,7 +21,7 @@ def run_markdown(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
             for gate in gates
         ]
         lines.append("")
-    lines += ["| metric | value | 95 % interval | questions |", "|---|---|---|---|"]
+    lines += ["| metric | value | 95% interval | questions |", "|---|---|---|---|"]
     for name, value in run["figures"].items():
         interval = format_interval(run["intervals"].get(name), name)
         lines.append(f"| {_escape(name)} | {format_value(value, name)} | {interval} | {run['cases'].get(name, '')} |")

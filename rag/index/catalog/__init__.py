@@ -93,7 +93,7 @@ class Catalog:
         return self._db.snapshot()
 
     def commits(self) -> int:
-        """Returns the total number of commits that processes have made to the catalog."""
+        """Returns the total number of commits that all processes have made to the catalog."""
         return int(self.meta.get("commits"))
 
     def sweep(self, *, unfinished_too: bool) -> int:

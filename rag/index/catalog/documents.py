@@ -56,7 +56,7 @@ class Documents:
         """Returns the number of live documents, and the beginnings of up to `limit` of them, sorted by source.
 
         Args:
-            document_ids: Consider only these documents; None for all.
+            document_ids: Ids of the documents to consider; None for all documents.
             limit: Maximum number of documents whose beginnings are returned.
             characters: Maximum length of each beginning, in code points.
         """
@@ -229,7 +229,7 @@ class Documents:
         return root_id, source
 
     def files_of_kind(self, kind: str) -> list[str]:
-        """Returns the sources of the files from which live documents under roots of this kind were read, sorted."""
+        """Returns the source of each file that live documents under roots of this kind were read from, sorted."""
         rows = self._db.query(
             "SELECT DISTINCT d.file FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.state = 'live'"
             " ORDER BY d.file",
@@ -238,7 +238,10 @@ class Documents:
         return [file for (file,) in rows]
 
     def metadata(self, kind: str, source: str) -> dict[str, str]:
-        """Returns the metadata of the live document with this source under a root of this kind; empty if there is none."""
+        """Returns the metadata of the live document with this source under a root of this kind.
+
+        The result is empty if there is no such document.
+        """
         rows = self._db.query(
             "SELECT d.metadata FROM documents d JOIN roots r ON r.id = d.root_id WHERE r.kind = ? AND d.source = ?"
             " AND d.state = 'live'",

@@ -86,7 +86,7 @@ class Files:
             self._db.run_many("DELETE FROM forgotten WHERE root_id = ? AND name = ?", names)
 
     def prune_removed(self, root_id: int, sources: Iterable[str]) -> None:
-        """Deletes the records of removed files other than these, so that new files with their names can be imported."""
+        """Deletes the records of removed files that are not in `sources`, so that new files may have the same names."""
         names = {name for (name,) in self._db.query("SELECT name FROM forgotten WHERE root_id = ?", (root_id,))}
         if not names:
             return

@@ -54,7 +54,7 @@ class Passages:
         Args:
             terms: The stems to search for.
             k: Maximum number of passages.
-            document_ids: Search only in these documents; None for all.
+            document_ids: Ids of the documents to search; None for all documents.
         """
         if not terms:
             return []
@@ -197,7 +197,7 @@ class Passages:
             )
 
     def _existing(self, passage_ids: Sequence[int]) -> set[int]:
-        """Returns those of the ids whose passages no other process has deleted in the meantime."""
+        """Returns the ids of the passages that still exist. Another process may have deleted some in the meantime."""
         sql = "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))"
         return {id_ for (id_,) in self._db.query(sql, (json.dumps([*passage_ids]),))}
 

@@ -33,7 +33,7 @@ class Vectors:
         Args:
             document_id: The passages' document.
             passage_ids: Passages that have no vector yet.
-            vectors: (n, d) float32 rows of unit length, in the same order as the ids.
+            vectors: Array of shape (n, d), float32, with rows of unit length, in the same order as the ids.
         """
         with self._db.transaction():
             self.store(passage_ids, vectors)
@@ -50,7 +50,7 @@ class Vectors:
         )
 
     def of_passages(self, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Returns the vector (d,) of each passage, by passage id; passages without a vector are left out."""
+        """Returns each passage's vector, of shape (d,), by passage id; passages without a vector are left out."""
         found = {}
         for ids in slices(passage_ids):
             sql = f"SELECT passage_id, vector FROM vectors WHERE passage_id IN ({placeholders(ids)})"
@@ -59,7 +59,7 @@ class Vectors:
         return found
 
     def of_documents(self, document_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
-        """Returns the passage ids and vectors (n, d) of all passages in these documents that have a vector."""
+        """Returns the ids and vectors, of shape (n, d), of all passages in these documents that have a vector."""
         rows = self._db.query(
             "SELECT passage_id, vector FROM vectors WHERE passage_id IN (SELECT id FROM passages WHERE"
             f" edition = {CURRENT_VERSION} AND document_id IN (SELECT value FROM json_each(?)))",
@@ -79,7 +79,10 @@ class Vectors:
         return {(heading, text[start:end]): np.frombuffer(vector, np.float32) for heading, start, end, vector in rows}
 
     def after(self, passage_id: int, limit: int) -> list[tuple[int, str, NDArray[np.float32]]]:
-        """Returns (id, key, vector) of up to `limit` passages that follow this id in the current version, sorted by id."""
+        """Returns (id, key, vector) of up to `limit` passages whose ids are greater than `passage_id`, sorted by id.
+
+        Only passages in the current index version that have a vector are returned.
+        """
         rows = self._db.query(
             "SELECT p.id, p.key, v.vector FROM passages p JOIN vectors v ON v.passage_id = p.id"
             f" WHERE p.id > ? AND p.edition = {CURRENT_VERSION} ORDER BY p.id LIMIT ?",
@@ -99,7 +102,7 @@ class Vectors:
         return max(0, self._versions.current().passages - self._documents.waiting()[1])
 
     def check_dimension(self, vectors: NDArray[np.float32]) -> None:
-        """Checks that vectors (n, d) have the same dimension as the stored vectors.
+        """Checks that vectors, of shape (n, d), have the same dimension as the stored vectors.
 
         Raises:
             EmbedderError: The dimensions differ.

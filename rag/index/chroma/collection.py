@@ -51,7 +51,7 @@ class ChromaVectors:
             self._collection.delete(ids=list(keys[begin : begin + _PER_CALL]))
 
     def upsert(self, keys: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Adds or replaces vectors, given as (n, d) rows of unit length. Repeating a call has no further effect."""
+        """Adds or replaces vectors, of shape (n, d) and unit length. Repeating a call has no further effect."""
         for begin in range(0, len(keys), _PER_CALL):
             self._collection.upsert(list(keys[begin : begin + _PER_CALL]), embeddings=vectors[begin : begin + _PER_CALL])
 

@@ -31,8 +31,8 @@ class ChromaProcess:
     After a StorageError, the generation must be abandoned; no new child process is started for it.
 
     Attributes:
-        position: How far the generation had been filled when it was opened (as last passed to `apply`); "" if it is
-            new.
+        position: How far the generation had been filled when it was opened: the position last passed to `apply`, or
+            "" if the generation is new.
     """
 
     def __init__(self, child: SupervisedChild, folder: Path) -> None:
@@ -124,7 +124,7 @@ class ChromaProcess:
         return reply
 
     def _seal_s(self) -> float:
-        """Returns the time limit for opening or sealing, in seconds. Each of these reads every byte of the generation."""
+        """Returns the time limit for opening or sealing, in seconds. Both operations read the entire generation."""
         size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         return _OPEN_S + size / _BYTES_PER_S
 

@@ -27,7 +27,10 @@ class Seal:
         self._path = folder.with_name(f"{folder.name}.seal.json")
 
     def open(self) -> str | None:
-        """Removes the seal and returns its position; "" for a new generation, None if the files do not match the seal."""
+        """Removes the seal and returns the position stored in it.
+
+        Returns "" if the generation is new, and None if its files do not match the seal.
+        """
         if not self._folder.exists():
             self._path.unlink(missing_ok=True)
             return ""

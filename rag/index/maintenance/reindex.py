@@ -83,7 +83,7 @@ class Reindexer:
         )
 
     def _version(self, embedder: str, splitter: str) -> IndexVersion:
-        """Returns the unfinished or former version if it has this embedder and splitter; otherwise replaces it."""
+        """Returns the unfinished or former version if it has this embedder and splitter; otherwise starts a new one."""
         other = self._catalog.versions.other()
         if other is not None and (other.embedder, other.splitter) == (embedder, splitter):
             return other

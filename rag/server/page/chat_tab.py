@@ -137,8 +137,8 @@ class ChatTab:
 
         Args:
             question: The question.
-            editing: The number of the exchange whose question was edited, which is removed with all later exchanges; 0 if
-                the question is a new one.
+            editing: The number of the exchange whose question was edited; 0 if the question is new. An edited exchange is
+                removed, together with all later exchanges.
             conversation: The conversation so far.
             sources: The source panel's markup for each answer in the conversation, newest first.
             filter_inputs: The values of the document filter's components.

@@ -82,7 +82,7 @@ class ConversationList:
         Args:
             outputs: The Ask tab's components, including those of this list.
             show: Function that returns the Ask tab's updates for showing a conversation.
-            editing: State that holds the number of the exchange whose question is being edited; 0 if no question is.
+            editing: State that holds the number of the exchange whose question is being edited; 0 if there is none.
             unfinished: State that holds the exchange that is being answered; None if no question is being answered.
             answering: The events that answer questions; switching to another conversation cancels them.
         """

@@ -103,7 +103,10 @@ class EvaluationTab:
         return evaluation_view.run_choices(self._library.evaluations.list_runs())
 
     def _sets(self) -> dict[str, Path]:
-        """Returns test sets by name: those in the folder, and the questions whose answers users rated as wrong."""
+        """Returns the path of each test set, keyed by the name to show in the list.
+
+        Includes the test sets in the folder, and the test set of questions whose answers users rated as wrong.
+        """
         files = sorted(file for file in self._folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())[:_MAX_SETS]
         feedback = self._library.folder / FEEDBACK_FILE
         sets = {file.name: file for file in files}

@@ -88,7 +88,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
-  // The conversations stored in this browser. Each has its own storage key, so that windows do not overwrite each other's.
+  // The conversations stored in this browser. Each has its own key, so that windows do not overwrite each other's changes.
   const MAX_CONVERSATIONS = 100;
   let openId = ""; // the id of the open conversation
   const listElement = () => $("ul.talks");
@@ -140,7 +140,7 @@
   addEventListener("storage", renderList); // another window changed a conversation
   document.addEventListener("input", (event) => event.target.closest("#find-talk") && renderList());
 
-  // The server sends messages as JSON in a hidden element: conversations to store or delete, or a text to save or copy.
+  // The server sends messages as JSON in a hidden element: conversations to store or delete, or text to save or copy.
   const handleMessage = (message) => {
     const { name, text, conversations } = JSON.parse(message);
     if (conversations) {

@@ -1,1 +1,1 @@
-"""Functions that several parsers use, for encodings, file types, zipped XML, XHTML, tables, pages and text recognition."""
+"""Functions that several parsers share. They handle encodings, file types, zipped XML, XHTML, tables, pages and OCR."""

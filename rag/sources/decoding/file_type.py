@@ -99,7 +99,7 @@ def _kind_by_name(name: str, start: bytes) -> str:
 
 
 def _kind_by_content(data: bytes, name: str, start: bytes) -> str:
-    """Returns the type of a text file, determined from its content because its name does not indicate the type."""
+    """Determines a text file's type from its content, for files whose name does not indicate the type."""
     if _HTML.match(start):
         return "html"
     if _XML.match(start):

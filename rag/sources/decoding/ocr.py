@@ -1,8 +1,8 @@
 """Recognises the words on scanned pages (optical character recognition, OCR). OCR is off by default.
 
 This is the only module that imports rapidocr. The `ocr` extra installs rapidocr together with its models, so nothing is
-downloaded later. Recognition is turned on for a whole process, because the process that parses files does nothing else
-(`rag.sources.parser_child`).
+downloaded later. Recognition is turned on for a whole process, which does no harm because the process that parses files
+does nothing else (see `rag.sources.parser_child`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def turn_on(after_page: Callable[[], None]) -> None:
     """Turns on text recognition in this process.
 
     Args:
-        after_page: Function to call after each page, because recognising a page takes seconds.
+        after_page: Function that is called after each page to show progress, because recognising a page takes seconds.
     """
     _switch.on, _switch.after_page = True, after_page
 
@@ -51,11 +51,14 @@ def is_on() -> bool:
 
 
 def recognised_rows(picture: Any, scale: float) -> list[list[tuple[str, Box]]]:
-    """Recognises the words on a page. Returns rows of text pieces, ordered from top to bottom and from left to right.
+    """Recognises the words on a page.
 
     Args:
         picture: The page's pixels as an array of shape (height, width, 3), with the colours in the order blue, green, red.
-        scale: Pixels per unit in the returned boxes, whose coordinates start at the page's lower left corner.
+        scale: Number of pixels per unit of the boxes' coordinates, which start at the page's lower left corner.
+
+    Returns:
+        The rows of text from top to bottom, each as a list of (text, box) pairs from left to right.
 
     Raises:
         ReadError: The recognition engine is not installed.

@@ -13,7 +13,7 @@ _SAMPLE_ROWS = 20  # number of rows below the first row that are examined to dis
 
 
 def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
-    """Yields one line per row, "Name: value | Name: value". Empty cells are dropped; an empty row is an empty line.
+    """Yields one line per row, as "Name: value | Name: value". Empty cells are dropped; an empty row is an empty line.
 
     The first row that looks like column names provides the names for the rows below it, up to the next empty row. At most
     about twenty rows are kept in memory at a time.
@@ -60,7 +60,7 @@ def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
-    """Whether a row contains column names, which must all differ and cover the columns that are filled in the rows below.
+    """Whether a row contains column names. All names must differ, and at most one column may lack a name.
 
     A table that has only two columns of words usually has no header row: each row contains a name and its value.
     """

@@ -37,7 +37,7 @@ EDGE = 1500  # code points at each end of a text that are searched for a date an
 
 
 def canonical(text: str) -> str:
-    """Returns the canonical text, to which all offsets refer: in Unicode NFC, with only line feeds as line ends."""
+    """Returns the canonical text, to which all offsets refer: in Unicode NFC, with line feeds as the only line ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
@@ -92,7 +92,7 @@ def _checked(text: str) -> str:
 
 
 def find_date(text: str) -> str:
-    """Returns the date that a text states ("Published on June 13, 2025") in ISO 8601 format; empty if there is none.
+    """Returns the date, in ISO 8601 format, from a line such as "Published on June 13, 2025"; empty if there is none.
 
     Example:
         >>> find_date("Published on June 13, 2025")

@@ -125,10 +125,10 @@ class _TextBlocks:
 
 
 def simplify_tables(root: etree._Element) -> None:
-    """Simplifies tables in which cells span rows or column names take up several rows. Changes the tree in place.
+    """Simplifies tables, in place, if their cells span several rows or their column names take up several rows.
 
-    A cell that spans rows is repeated in each row. Column names that are above one another are joined, as in "Sales 2023".
-    Tables that contain other tables are left unchanged, because they only lay out the page.
+    A cell that spans several rows is repeated in each of them. Column names above one another are joined, as in
+    "Sales 2023". Tables that contain other tables are left unchanged, because they only lay out the page.
     """
     for table in list(root.iter("table")):
         if next(table.iterdescendants("table"), None) is not None:
@@ -157,7 +157,11 @@ def simplify_tables(root: etree._Element) -> None:
 
 
 def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
-    """Returns rows of cells. Repeats a cell in each row it spans, and in each column it spans in the first `heads` rows."""
+    """Returns the table as rows of cells.
+
+    A cell that spans several rows is repeated in each of them. A cell that spans several columns is repeated in each of
+    them if it is in one of the first `heads` rows; otherwise, it is followed by empty cells.
+    """
     grid: list[list[str]] = []
     reaching: dict[int, tuple[int, str]] = {}  # for each column: how many more rows its cell spans, and the cell's text
     for n, row in enumerate(rows):
@@ -176,7 +180,7 @@ def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:
 
 
 def _reach(cells: list[str], reaching: dict[int, tuple[int, str]]) -> None:
-    """Appends the cells that extend from earlier rows into this row, starting at the row's current end."""
+    """Appends to a row those cells of earlier rows that extend into its next columns."""
     while (found := reaching.pop(len(cells), None)) is not None:
         more, text = found
         if more > 1:

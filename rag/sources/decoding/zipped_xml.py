@@ -84,7 +84,7 @@ class XmlPackage:
                 yield f"{base[:-4]}.pdf" if inner.startswith(b"%PDF-") else base[:-4], inner
 
     def related(self, name: str) -> dict[str, tuple[str, str]]:
-        """Returns the part's relationships as a dictionary from id to (last segment of the type, target's name)."""
+        """Returns a part's relationships, by id. Each one is (last segment of its type, name of the target part)."""
         folder, base = posixpath.split(name)
         links = self.find(posixpath.join(folder, "_rels", f"{base}.rels"))
         found = {}
@@ -96,7 +96,7 @@ class XmlPackage:
 
 
 def _inside_ole(data: bytes) -> bytes | None:
-    """Returns the document in an OLE object; None if it contains no document that other applications can read."""
+    """Returns the document in an OLE object; None if the object is damaged or has no readable document."""
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as ole:
             stream = next((name for name in ("CONTENTS", "XmlPackage") if ole.exists(name)), "")
@@ -141,7 +141,7 @@ def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
 
 
 def first_element(element: etree._Element | None, name: str) -> etree._Element | None:
-    """Returns the first element with this name, at any depth."""
+    """Returns the first element with this name, at any depth; None if there is none."""
     return next((found for found in element.iter() if local_name(found) == name), None) if element is not None else None
 
 

@@ -1,8 +1,8 @@
-"""Turns bytes into documents, with a parser chosen by a file's content and name. Each family of formats has its own module.
+"""Turns a file's bytes into documents. The file's content and name determine which parser is used.
 
-A parser is a function that takes a file's bytes and name. It returns a document, or a `ParsedFile` if the file may contain
-several documents. To add a format, add a module and an entry in `_PARSERS`. Parsers do not depend on where the bytes come
-from or where the text goes.
+Each family of formats has its own module. A parser is a function that takes a file's bytes and name. It returns a
+document, or a `ParsedFile` if the file may contain several documents. To add a format, add a module and
+an entry in `_PARSERS`. Parsers do not depend on where the bytes come from or where the text goes.
 """
 
 from __future__ import annotations

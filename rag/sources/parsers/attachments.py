@@ -24,7 +24,7 @@ _NOT_DOCUMENTS = frozenset(
 def with_attachments(container: Document | None, attachments: Iterable[tuple[str, bytes]], depth: int) -> ParsedFile:
     """Returns a document, followed by the documents from the files inside it.
 
-    The source of each inner document begins with the container's source. Its metadata contains the container's title.
+    Each inner document's source begins with the container's source, and its metadata contains the container's title.
 
     Args:
         container: The document that contains the files; None if the container has no text.

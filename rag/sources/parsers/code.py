@@ -1,4 +1,4 @@
-"""Parses source code, LaTeX and reStructuredText. Keeps the text unchanged, with anchors at lines or sections."""
+"""Parses source code, LaTeX and reStructuredText. Keeps the text unchanged, and adds anchors for lines or sections."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def properties(package: XmlPackage) -> tuple[str, str, str]:
 
 
 def _levels(styles: etree._Element | None) -> dict[str, int]:
-    """Returns a dictionary from the id of each heading style to its level (1 to 6)."""
+    """Returns the level (1 to 6) of each heading style, by style id."""
     found, above = {}, {}
     for style in children(styles, "style") if styles is not None else ():
         id_, name = attribute(style, "styleId"), _value(style, "name")
@@ -133,7 +133,11 @@ def _boxes(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _rows(table: etree._Element, levels: dict[str, int]) -> list[list[str]]:
-    """Returns rows of cells. A cell that spans columns is followed by empty cells; a cell that spans rows is repeated."""
+    """Returns the table as rows of cells.
+
+    A cell that spans several columns is followed by empty cells. A cell that spans several rows is repeated in each of
+    them.
+    """
     rows: list[list[str]] = []
     for row in _inside(table, "tr"):
         cells: list[str] = []

@@ -1,4 +1,4 @@
-"""Parses Jupyter notebooks. Text is unchanged, code and output become code blocks, and each cell has a numbered anchor."""
+"""Parses Jupyter notebooks. Keeps the text, turns code and output into code blocks, and gives each cell an anchor."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ This is the only module that imports pypdfium2. pdfium returns a page's text in 
 usually the reading order. This module corrects columns that were drawn line by line across the page, letters that were
 drawn one by one, ligatures, hyphens at line ends, and headers and footers that interrupt a sentence. Every step keeps
 track of each character's original position, so that a citation can be highlighted on the page. If text recognition (OCR)
-is on, the text on scanned pages is recognised (`rag.sources.decoding.ocr`).
+is on, the text on scanned pages is recognised (see `rag.sources.decoding.ocr`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Line:
         origins: For each character in `text`, its position in the text that pdfium returned for the page.
         box: The line's bounding box on the page; None if it is unknown.
         broken: Whether the last word continues on the next line.
-        starts_paragraph: Whether a paragraph ends before this line.
+        starts_paragraph: Whether this line starts a new paragraph.
     """
 
     text: str
@@ -82,7 +82,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     """Parses a PDF's text layer and the files attached to the PDF.
 
     Raises:
-        ReadError: The file is damaged or password-protected, or its text consists only of pictures.
+        ReadError: The file is damaged or password-protected, or its pages contain pictures but no text.
     """
     with _opened(data) as pdf:
         pages, recognised = _with_recognised(pdf, _pages(pdf))
@@ -243,7 +243,10 @@ def _with_recognised(pdf: pypdfium2.PdfDocument, pages: list[list[_Line]]) -> tu
 
 
 def _is_picture(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[_Line]) -> bool:
-    """Whether a page is probably a scan: it has no text, or a picture that covers most of it and very little text."""
+    """Whether a page is probably a scan.
+
+    Such a page has no text, or it has very little text and a picture that covers most of the page.
+    """
     if not lines:
         return True
     if sum(len(line.text) for line in lines) > _STAMP:
@@ -430,7 +433,10 @@ def _cleaned(line: _Line) -> _Line:
 
 
 def _with_paragraphs(lines: list[_Line]) -> list[_Line]:
-    """Marks lines that start a paragraph: after an unusually large gap, or in a new column after a complete sentence."""
+    """Marks the lines that start a paragraph, and drops empty lines.
+
+    A line starts a paragraph if it follows an unusually large gap, or begins a new column after a complete sentence.
+    """
     steps = [a.box[1] - b.box[1] for a, b in pairwise(lines) if a.box and b.box and a.box[1] > b.box[1]]
     usual = median(steps) if steps else 0.0
     parted = lines[:1]
@@ -474,7 +480,7 @@ def _edges(page: Sequence[_Line]) -> list[_Line]:
 
 
 def _running_key(text: str) -> str:
-    """Returns a key for a line without its numbers, so that a header has the same key on every page."""
+    """Returns a line's text with its numbers replaced, so that a header has the same key on every page."""
     return re.sub(r"\d+|\b[ivxl]{1,6}\b", "#", " ".join(text.lower().split()))
 
 

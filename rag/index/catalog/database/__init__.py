@@ -1,1 +1,1 @@
-"""Opens, migrates, writes and backs up the catalog's SQLite file. The only package that uses apsw (SQLite)."""
+"""Opens, migrates, writes and backs up the catalog's SQLite file. No other package uses apsw, which wraps SQLite."""

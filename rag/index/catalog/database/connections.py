@@ -23,11 +23,11 @@ class Connections:
     """The connections to the catalog's file, one for each thread that uses it.
 
     Args:
-        path: The file.
-        holder: Function that describes the importing process ("" if there is none), for the message after a timeout.
+        path: The catalog's file.
+        holder: Function that describes the importing process ("" if there is none), for the message about a timeout.
 
     Attributes:
-        catalog_id: The catalog's id; "" until it is open.
+        catalog_id: The catalog's id; "" until the catalog is open.
     """
 
     def __init__(self, path: Path, holder: Callable[[], str] = str) -> None:

@@ -47,7 +47,7 @@ def open_file(path: Path) -> apsw.Connection:
     Raises:
         IndexDamagedError: The file is not a catalog, or was written by a newer version of rag.
         StorageError: This build of apsw lacks cksumvfs.
-        apsw.Error: SQLite cannot open it.
+        apsw.Error: SQLite cannot open the file.
     """
     connection = connect(path)
     try:

@@ -20,7 +20,7 @@ class Receipt:
     """Stores the number of a catalog's last acknowledged commit. Safe to share between threads.
 
     Args:
-        path: The receipt's file.
+        path: The file in which the receipt is stored.
     """
 
     def __init__(self, path: Path) -> None:

@@ -80,7 +80,10 @@ def answer_markup(turn: int, answer: Answer) -> str:
 
 
 def _text_markup(turn: int, answer: Answer) -> str:
-    """Returns the text with numbered links after cited claims. Underlines flagged words and adds the reason after them."""
+    """Returns the answer's text, with a numbered link after each cited claim.
+
+    Flagged words are underlined and followed by the reason for the flag.
+    """
     chips: dict[int, list[Citation]] = {}  # offset in the text → the citations of the claims that end at that offset
     for citation in answer.citations:
         chips.setdefault(citation.answer_end, []).append(citation)

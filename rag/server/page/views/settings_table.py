@@ -6,8 +6,8 @@ from rag.records import IndexStatus
 from rag.server.page.views.markup import one_line
 from rag.settings import Settings
 
-_OCR = {"on": "read by text recognition (OCR)", "off": "not read (to read them, change the setting ocr)"}
-_PRIVATE_URLS = {"refuse": "cannot be added (to allow this, change the setting private_urls)", "allow": "can be added"}
+_OCR = {"on": "read by text recognition (OCR)", "off": "not read (to read them, change the ocr setting)"}
+_PRIVATE_URLS = {"refuse": "cannot be added (to allow this, change the private_urls setting)", "allow": "can be added"}
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 

@@ -15,7 +15,7 @@ _PDF = "application/pdf"
 _DIFF_TAGS = {"=": "span", "-": "del", "+": "ins"}
 _TRACE_NOTICES = {  # state of a citation → the notice shown above its saved quotation
     "unchanged": "several documents now have this name; this is the quotation as it was cited",
-    "moved": "this document has changed since it was cited; the quotation is now in a different place",
+    "moved": "this document has changed since it was cited; it still contains the quotation",
     "changed": "the text has changed since it was cited",
     "deleted": "this document is no longer in your library; this is the quotation as it was cited",
 }
@@ -51,7 +51,11 @@ def passage_highlight(turn: int, n: int, hit: Hit) -> Highlight:
 
 
 def document_markup(document: Document, document_id: int, highlights: Sequence[Highlight], locator: str = "") -> str:
-    """Returns a document's title and facts, text around highlights, cited PDF pages, and a link to the full text."""
+    """Returns a document's section in the source panel.
+
+    The section shows the document's title and facts, the text around the highlights, an image of each cited page if the
+    document is a PDF, and a link to the whole document.
+    """
     in_order = sorted(highlights, key=lambda highlight: (highlight.start, highlight.end))
     spans = ",".join(f"{highlight.start}-{highlight.end}" for highlight in in_order)
     pages = dict.fromkeys(
