@@ -212,7 +212,7 @@ def _with_prepositional(new: str, base: str, preposition: str) -> str:
 
 
 def _shared_phrase(new: str, base: str) -> tuple[int, int] | None:
-    """Returns the span of the first noun phrase in a question that shares a word with a new phrase."""
+    """Returns the span of the first noun phrase in the question that has a word in common with the phrase `new`."""
     words = set(terms(new))
     return next(((a, b) for a, b in _noun_phrases(base) if words & set(terms(base[a:b]))), None)
 

@@ -193,11 +193,11 @@ class _AnswerCheck:
         return ""
 
     def _check_quotations(self, claim: _Claim, output: str) -> dict[int, tuple[int, int, Verdict]]:
-        """Flags each quotation in a claim that cannot be found in the documents that the claim cites.
+        """Looks up each quotation in a claim in the documents that the claim cites, and flags those that are not found.
 
         Returns:
-            For each cited passage whose document contains a quotation, the quotation's (start, end, verdict), keyed by
-            passage number.
+            A dictionary from passage number to the quotation's (start, end, verdict). It has an entry for each cited
+            passage whose document contains one of the quotations.
         """
         found: dict[int, tuple[int, int, Verdict]] = {}
         for start, end in quotes.quotations(output[claim.start : claim.end]):

@@ -83,7 +83,11 @@ class Reindexer:
         )
 
     def _version(self, embedder: str, splitter: str) -> IndexVersion:
-        """Returns the unfinished or former version if it has this embedder and splitter; otherwise starts a new one."""
+        """Returns the index version to fill.
+
+        The catalog may still have an earlier version, finished or not. If it was built with this embedder and splitter, it
+        is used again. Otherwise, it is deleted and a new version is started.
+        """
         other = self._catalog.versions.other()
         if other is not None and (other.embedder, other.splitter) == (embedder, splitter):
             return other
