@@ -131,7 +131,7 @@ def sample_passages(part: Hit, characters: int) -> list[Hit]:
     """Splits a document into passages for a model to summarise; if there are too many, returns an evenly spaced sample.
 
     Args:
-        part: The document's text, as one hit.
+        part: A hit that contains the document's whole text.
         characters: Approximate number of code points in all passages combined.
     """
     spans = sentences(part.text)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print the results as JSON, one object per line.")]
-NoSync = Annotated[bool, typer.Option("--no-sync", help="Do not sync the folder in the `documents` setting first.")]
+NoSync = Annotated[bool, typer.Option("--no-sync", help="Skip syncing the folder in the `documents` setting.")]
 
 _PROGRESS_INTERVAL_S = 0.2
 _PROGRESS_DELAY_S = 1.0  # a command that finishes sooner shows no progress line

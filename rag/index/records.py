@@ -60,7 +60,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class IndexVersion:
-    """One version of all documents' passages, made by one splitter and embedded by one embedder.
+    """A version of the passages of all documents, created with the same splitter and embedder.
 
     Attributes:
         state: "current" (the version that is searched), "building", or "former".
