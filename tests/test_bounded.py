@@ -6,6 +6,7 @@ machine does not.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from rag.integrations.notebook import answer_html
 from rag.ports import Delta
 from rag.server.page.views import answer_view, markup, source_view
 from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
-from rag.sources.parsers.markdown import parse as parse_markdown
+from rag.sources.parsers import parse
 from rag.text.quotes import find_quotation, find_quote, quotations
 from rag.text.sentences import sentences
 from rag.text.terms import terms
@@ -43,6 +44,8 @@ WORST = {
     "words": "word ", "same word": "aaaa", "capitals": "A B. ", "marks": "\u0301", "joiners": "\u200d",
     "reordering": "\u202e", "controls": "\x1b[", "nuls": "\0", "emoji": "🙂", "carriage": "\r", "abbreviations": "Mr. ",
     "ellipses": "… ", "frontmatter": "---\n", "colons": "a: ",
+    "other marks": "\u0323\u0301", "comments": "<!---->", "titles": "\\title[",
+    "tabs": "\t", "negative": "not ", "numbered": "1) ", "letters": "éa",
 }  # fmt: skip
 
 
@@ -104,9 +107,39 @@ WORK: dict[str, Callable[[str], object]] = {
     "to the terminal, live": through_live,
     "canonical text": canonical,
     "date and author": lambda text: (find_date(text), find_author(text), name_as_title(text[:250])),
-    "markdown": lambda text: parse_markdown(text.encode(), "a.md"),
     "prompt": strip_invisible,
 }
+# How a text becomes a file of a kind: what stands before and after it.
+FILES = {
+    "txt": ("", ""), "md": ("", ""), "html": ("<p>", "</p>"), "json": ('{"a": "', '"}'), "jsonl": ('["', '"]'),
+    "xml": ("<?xml version='1.0'?><a>", "</a>"), "tex": ("\\title{", "}"), "rst": ("", ""), "py": ("", ""),
+    "eml": ("From: a@b.c\nTo: b@c.d\nSubject: ", "\n\nbody"), "mbox": ("From a\nFrom: a@b.c\n\n", ""),
+    "rtf": ("{\\rtf1 ", "}"), "csv": ("a,b\n", ""), "tsv": ("", ""), "ipynb": ("", ""), "": ("", ""),
+}  # fmt: skip
+for suffix, (before, after) in FILES.items():
+    for name, first, last in ((f"a {suffix} file", "", ""), (f"the inside of a {suffix} file", before, after)):
+        WORK[name] = lambda text, suffix=suffix, first=first, last=last: parse(
+            f"{first}{text}{last}".encode("utf-8", "replace"), f"a.{suffix}"
+        )
+
+
+def mixtures(seed: int, count: int) -> dict[str, str]:
+    """Returns pieces that consist of two or three of the above: repeated together, and one after the other."""
+    chooser = random.Random(seed)
+    found = {}
+    for _ in range(count):
+        names = chooser.sample(sorted(WORST), chooser.choice((2, 3)))
+        pieces = [WORST[name] for name in names]
+        found[" and ".join(names)] = "".join(pieces)
+        found[" before ".join(names)] = "\0".join(pieces)
+    return found
+
+
+def text_of(piece: str, size: int) -> str:
+    """Returns a piece repeated up to a size; the parts of a piece with NULs are repeated one after the other."""
+    parts = piece.split("\0") if len(piece) > 1 else [piece]
+    share = size // len(parts)
+    return "".join((part * share)[:share] for part in parts)
 
 
 def seconds(work: Callable[[str], object], text: str) -> float:
@@ -120,20 +153,20 @@ def seconds(work: Callable[[str], object], text: str) -> float:
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_time_grows_with_length(name: str, full: bool) -> None:
-    """For 44 kinds of text that make careless patterns quadratic."""
+def test_time_grows_with_length(name: str, full: bool, request: pytest.FixtureRequest) -> None:
+    """For texts that make careless patterns quadratic, and for mixtures of two and three of them."""
     slow = []
-    for kind, piece in WORST.items():
-        small = (piece * SMALL)[:SMALL]
-        large = (piece * SMALL * FACTOR)[: SMALL * FACTOR]
+    mixed = mixtures(request.config.getoption("--seed"), 500 if full else 40)
+    for kind, piece in (WORST | mixed).items():
+        small, large = text_of(piece, SMALL), text_of(piece, SMALL * FACTOR)
         for _ in range(3):
             short, long = seconds(WORK[name], small), seconds(WORK[name], large)
             if long < 0.1 or long < 2 * FACTOR * max(short, 1e-4):
                 break
         else:
             slow.append(f"{kind}: {short:.3f} s, {FACTOR} times the text {long:.3f} s")
-        if full:
-            longest = seconds(WORK[name], (piece * 1_000_000)[:1_000_000])
+        if full and kind in WORST:
+            longest = seconds(WORK[name], text_of(piece, 1_000_000))
             if longest > 2 * 100 * max(short, 1e-3) and longest > 10:
                 slow.append(f"{kind}: a million characters {longest:.1f} s")
     assert slow == []

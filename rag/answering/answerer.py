@@ -16,7 +16,15 @@ from rag.answering.answer_builder import ComposedAnswer
 from rag.answering.extractive_answer import EXTRACTION, ExtractiveAnswers
 from rag.answering.follow_up import standalone
 from rag.answering.generation import GeneratedAnswers
-from rag.answering.intent import Intent, authorship_facts, compared_sides, covers_all_documents, intent_of, list_subject
+from rag.answering.intent import (
+    MAX_CHARACTERS,
+    Intent,
+    authorship_facts,
+    compared_sides,
+    covers_all_documents,
+    intent_of,
+    list_subject,
+)
 from rag.answering.request import Evidence, Request, elapsed_ms
 from rag.ports import ChatModel, DocumentStore, TokenEmbedder
 from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, TextDelta, Turn
@@ -157,7 +165,7 @@ class Answerer:
         """Returns the beginning of the document that "it" or "this article" refers to; None if that is unclear."""
         if count == 1:
             return self._openings(request.filters, 1)[1][0]
-        named = _IDENTIFIED.search(request.question)
+        named = _IDENTIFIED.search(request.question[:MAX_CHARACTERS])
         words = (named.group(1) or named.group(2)) if named else ""
         if request.history and not words:
             words = standalone(request.history[-1].question, request.history[:-1])

@@ -47,7 +47,7 @@ _BARE_QUESTION_WORD = re.compile(
 _MORE = re.compile(
     r"^(?:please\s+)?(?:(?:can|could) you\s+)?(?:tell me more|say more|go on|more(?: details?| about (?:it|this|that|him|her|them))?|continue"
     r"|explain(?: (?:it|this|that))?(?: further)?|elaborate|(?:what|anything|something) else|tell me more about (?:it|this|that|him|her|them)"
-    r"|really|are you sure|and|details?)\s*(?:please)?\s*[?.!]*$",
+    r"|really|are you sure|and|details?)\s*+(?:please\s*+)?[?.!]*+$",
     re.IGNORECASE,
 )
 _ELSE = re.compile(r"^(?:and\s+)?(who|what|where|when) else\b(?P<rest>[^?]*)\??$", re.IGNORECASE)
@@ -109,10 +109,11 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
         'When was the footbridge over the Morava closed?'
     """
     question = question.strip()
-    if not history:
+    if not history or len(question) > MAX_CHARACTERS:  # a longer question says itself what it is about
         return question
     *before, last = history
-    previous = standalone(last.question, before[-_MAX_TURNS:])
+    last = Turn(last.question[:MAX_CHARACTERS], last.answer[:MAX_CHARACTERS])
+    previous = standalone(last.question, before[-_MAX_TURNS:])[:MAX_CHARACTERS]
     if resolved := _complete_ellipsis(question, previous):
         return resolved
     resolved = _resolve_references(question, previous, last.answer)
@@ -123,6 +124,7 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     return resolved
 
 
+MAX_CHARACTERS = 2_000  # maximum number of code points examined in a question or answer
 _MAX_TURNS = 4  # maximum number of exchanges that a reference may go back
 
 

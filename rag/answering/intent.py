@@ -57,7 +57,7 @@ _COMPARISONS = tuple(
         r"how (?:do|does|did|is|are)\s+(?P<a>.+?)\s+(?:differ from|compare (?:to|with)|different from)\s+(?P<b>.+?)",
     )
 )
-_MAX_CHARACTERS = 300  # code points; a longer question is always answered from the documents
+MAX_CHARACTERS = 300  # code points; a longer question is always answered from the documents
 
 
 def intent_of(question: str) -> Intent:
@@ -67,7 +67,7 @@ def intent_of(question: str) -> Intent:
         >>> intent_of("Hello there!"), intent_of("Who wrote it and when?"), intent_of("Who wrote Faust?")
         ('greeting', 'authorship', 'question')
     """
-    if len(question) > _MAX_CHARACTERS:
+    if len(question) > MAX_CHARACTERS:
         return "question"
     return next((intent for intent, pattern in _PATTERNS if pattern.match(question)), "question")
 
@@ -94,7 +94,7 @@ def list_subject(question: str) -> str:
         ('price in euros', 'Liguria')
     """
     pattern = next(pattern for intent, pattern in _PATTERNS if intent == "list")
-    found = pattern.match(question)
+    found = pattern.match(question[:MAX_CHARACTERS])
     rest = question[found.end() :].strip(" ?.!:") if found else ""
     return rest or question
 
@@ -106,6 +106,8 @@ def compared_sides(question: str) -> tuple[str, str] | None:
         >>> compared_sides("What is the difference between the night ferry and the road bridge?")
         ('the night ferry', 'the road bridge')
     """
+    if len(question) > MAX_CHARACTERS:
+        return None
     for pattern in _COMPARISONS:
         if found := pattern.search(question):
             return found["a"].strip(), found["b"].strip()

@@ -45,7 +45,7 @@ _PASSAGE = """<passage number="{n}" source="{source}"{date}>
 </passage>"""
 
 _PASSAGE_TAG = re.compile(
-    r"<(?=\s*/?\s*passage)", re.IGNORECASE
+    r"<(?=\s*+(?:/\s*+)?passage)", re.IGNORECASE
 )  # replaced in passages, so that no passage can close its own tag
 _TOKENS_PER_MESSAGE = 8  # extra tokens for a message's role and delimiters
 _BYTES_PER_TOKEN = 3  # in UTF-8; English has about 4, and scripts that are rarer in training data have 2 to 3

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.records import Passage
+from rag.text.markdown import heading
 from rag.text.sentences import sentences
 
 _TARGET = 0.64  # target size, as a share of the maximum size
@@ -24,7 +25,6 @@ _BLOCK = 200_000  # maximum number of code points packed together, to limit memo
 # Costs of ending a passage in these positions. For comparison, a size that misses the target by a factor of e costs 1.
 _COST_AT_LINE, _COST_AT_PARAGRAPH, _COST_IN_PARAGRAPH = 0.4, 0.3, 1.0
 
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.*)$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
@@ -59,11 +59,11 @@ class SentencePacker:
             text: The canonical text.
             markdown: Whether lines that begin with `#` are headings.
         """
-        for start, end, heading in _sections(text) if markdown else [(0, len(text), "")]:
+        for start, end, path in _sections(text) if markdown else [(0, len(text), "")]:
             for block_start, block_end in _blocks(text, start, end):
                 units = self._units(text, block_start, block_end)
                 for first, last in _pack(text, units, self._largest):
-                    yield Passage(units[first].start, units[last].end, heading)
+                    yield Passage(units[first].start, units[last].end, path)
 
     def _units(self, text: str, start: int, end: int) -> list[_Unit]:
         tokens = self._token_starts(text[start:end])
@@ -134,17 +134,16 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
     begin, position, fenced, has_words = 0, 0, "", False
     for line in text.split("\n"):
         fence = _FENCE.match(line)
-        heading = None if fenced else _HEADING.match(line)
+        found = None if fenced else heading(line)
         if fence and fenced in ("", fence.group(1)):
             fenced = "" if fenced else fence.group(1)
-        elif heading:
+        elif found:
             # Consecutive headings belong to the same section, because every section needs some text.
             if has_words:
                 yield begin, position, _joined(path)
                 begin, has_words = position, False
-            level = len(heading.group(1))
-            path = [p for p in path if p[0] < level] + [(level, heading.group(2).strip().rstrip("#").rstrip())]
-        has_words = has_words or (not heading and bool(line.strip()))
+            path = [enclosing for enclosing in path if enclosing[0] < found[0]] + [found]
+        has_words = has_words or (not found and bool(line.strip()))
         position += len(line) + 1
     yield begin, len(text), _joined(path)
 

@@ -23,7 +23,8 @@ _QUOTATION = re.compile(
     r"|«((?:[^«»\n]|\n(?![^\S\n]*\n)){2,2000})»"
     r"|「((?:[^「」\n]|\n(?![^\S\n]*\n)){2,2000})」"
 )
-_ELLIPSIS = re.compile(r"\s*[\[(]?(?:…|\.{3,}|(?:\. ){2,}\.)[\])]?\s*")
+_ELLIPSIS = re.compile(r"[\[(]?(?:…|\.{3,}+|(?:\. ){2,}\.)[\])]?")
+_MAX_PARTS = 20  # a quotation with more parts is a list of words; looking for each takes as long as for the first
 _PUNCTUATION = ",.;:!?…，。！？、；："
 
 
@@ -101,6 +102,8 @@ def find_quotation(quotation: str, text: str) -> QuoteMatch | None:
         (6, 34, 'normalised')
     """
     parts = [part for part in _ELLIPSIS.split(quotation.strip()) if part.strip(_PUNCTUATION + " ")]
+    if len(parts) > _MAX_PARTS:
+        return None
     begin = end = 0
     exact = len(parts) == 1
     for n, part in enumerate(parts):

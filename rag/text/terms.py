@@ -36,6 +36,7 @@ _WORD = re.compile(
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MAX_LETTERS = 64  # longer words are probably encoded data
+_MAX_CHARACTERS = 4 * _MAX_LETTERS  # with combining marks, before they are removed
 
 _local = threading.local()  # one stemmer per thread, because stemmers are not thread-safe
 
@@ -61,6 +62,8 @@ def located_terms(text: str) -> Iterator[tuple[int, str]]:
     stem = _stemmer()
     for match in _WORD.finditer(text):
         kind, found, start = match.lastgroup, match.group(), match.start()
+        if len(found) > _MAX_CHARACTERS and kind != "unspaced":
+            continue
         if kind == "word":
             word = _plain(found)
             if word and word not in STOP_WORDS and len(word) <= _MAX_LETTERS:

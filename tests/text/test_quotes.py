@@ -66,6 +66,7 @@ def test_quotations(text: str, quoted: list[str]) -> None:
         ("we agreed … for ever", None),
         ("we agree on rules", None),
         ("...", None),
+        ("we … agreed … on … rules … of … trade … at … last … " * 4, None),
     ],
 )
 def test_quotations_as_people_write_them(quotation: str, expected: object) -> None:

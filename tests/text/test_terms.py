@@ -19,6 +19,8 @@ from rag.text.terms import located_terms, terms
         ("NOT OR AND near(", ["near"]),
         ("\0\u202e\x1b[31m", ["31m"]),
         ("x" * 100, []),
+        ("1,2" * 100, []),
+        ("a" + "\u0301" * 300, []),
     ],
 )
 def test_terms(text: str, expected: list[str]) -> None:

@@ -49,7 +49,7 @@ _NEGATION_LIKE = re.compile(
 
 
 _INSTRUCTION = re.compile(
-    r"(?:^|[.:;,!?>\])*#\n]|\b(?:and|then|please|to|must|should|shall|now|first|you))\s*"
+    r"(?:^|[.:;,!?>\])*#\n]|\b(?:and|then|please|to|must|should|shall|now|first|you))[^\S\n]*+"
     r"(?:say|state|claim|answer|reply|respond|tell|write|print|output|repeat|quote|announce|insist|pretend|confirm|cite|declare)\b",
     re.IGNORECASE,
 )

@@ -35,11 +35,13 @@ _UNSUPPORTED = {
 _PLAIN_TEXT = frozenset({"text", "markdown", "code", "tex", "rst"})
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_HTML = re.compile(rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(
+    rb"(?:<\?xml[^>]*+>\s*+)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
 _XML = re.compile(rb"<\?xml\b|<!doctype\s+(?!html)\w", re.IGNORECASE)
 _HEADER = re.compile(
     rb"(?:(?:received|from|to|subject|date|message-id|return-path|mime-version|delivered-to|x-[\w-]+):[^\r\n]*\r?\n"
-    rb"(?:[ \t][^\r\n]*\r?\n)*){3}",
+    rb"(?:[ \t][^\r\n]*\r?\n)*+){3}",
     re.IGNORECASE,
 )
 # Maps the name of a stream in an old Office file to the kind of file, and to the format that it should be converted to.

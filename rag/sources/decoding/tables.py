@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 
 _MAX_NAME = 80  # maximum length of a column name, in code points
-_NUMBER = re.compile(r"[-+(]?[\s$€£¥]*\d[\d.,'’ ]*\)?\s*%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
+_NUMBER = re.compile(r"[-+(]?[\s$€£¥]*+\d[\d.,'’ ]*+\)?\s*+%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
 _SAMPLE_ROWS = 20  # number of rows below the first row that are examined to distinguish column names from values
 
 

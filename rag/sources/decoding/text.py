@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 import charset_normalizer
@@ -26,6 +27,9 @@ _GUESS_BYTES = 64_000  # number of bytes that are examined to detect an encoding
 _NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
 _MAX_CONTROLS = 0.02  # a file with a larger share of control characters is not text
 
+_MAX_MARKS = 30
+_JOINER = "\u034f"
+
 _DATE_LINE = re.compile(
     r"^[^\w\n]{0,20}(?:(?:first\s+)?published|posted|date|dated|updated|last\s+updated|filed)\b(?:\s+(?:on|at))?\W{0,3}(.{6,40})$",
     re.IGNORECASE | re.MULTILINE,
@@ -40,7 +44,25 @@ def canonical(text: str) -> str:
     """Returns the canonical text, to which all offsets refer: in Unicode NFC, with line feeds as the only line ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", _long_marks().sub(_parted, text))
+
+
+@lru_cache(maxsize=1)
+def _long_marks() -> re.Pattern[str]:
+    """Returns the pattern of combining marks that follow one another in a number that no language uses.
+
+    The time to put such marks in order is quadratic in their number.
+    """
+    marks = "".join(c for c in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(c))
+    return re.compile(f"[{marks}]{{{_MAX_MARKS + 1},}}+")
+
+
+def _parted(found: re.Match[str]) -> str:
+    """Puts a grapheme joiner, which is invisible, after every 30 marks. Source: UAX #15, Stream-Safe Text Format."""
+    marks = found.group()
+    return _JOINER.join(marks[at : at + _MAX_MARKS] for at in range(0, len(marks), _MAX_MARKS))
 
 
 def decode(data: bytes) -> str:

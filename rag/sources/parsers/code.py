@@ -14,7 +14,7 @@ _TEX_SECTION = re.compile(
     r"^[ \t]*\\(?:part|chapter|section|subsection|subsubsection)\*?\s*(?:\[[^\]\n]*\])?\{(.+?)\}\s*(?:\\label.*)?$",
     re.MULTILINE,
 )
-_TEX_FIELD = r"\\{}(?:\[[^\]]*\])?\{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}"
+_TEX_FIELD = r"\\{}(?:\[[^\]]{{0,300}}+\])?\{{((?:[^{{}}]++|\{{[^{{}}]*+\}}){{0,100}}+)\}}"
 _TEX_COMMAND = re.compile(r"\\[A-Za-z]+\*?|[{}~\\]")
 _TEX_ASIDE = re.compile(r"\\(?:inst|orcidID|orcid|thanks|footnote|footnotemark|email|fnm|textsuperscript)\*?\{[^{}]*\}")
 _UNDERLINE = re.compile(r"^ ?(?P<title>\S.*)\n(?P<line>([!-/:-@\[-`{-~])\3{2,})[ \t]*$", re.MULTILINE)

@@ -7,10 +7,11 @@ import re
 from rag.records import Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
 from rag.text.dates import iso_date
+from rag.text.markdown import heading
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)(?:\n|\Z)", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z][\w -]{0,40}):[ \t]+(.+)$", re.MULTILINE)
-_FIRST_HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
+_FIRST_HEADING = re.compile(r"^#[ \t].*", re.MULTILINE)
 _EDGE = 1500
 
 
@@ -23,8 +24,9 @@ def parse(data: bytes, name: str) -> Document:
     text = canonical(decode(data))
     matter = _FRONT_MATTER.match(text)
     fields = {key.strip().lower(): value.strip(" \"'") for key, value in _FIELD.findall(matter.group(1) if matter else "")}
-    heading = _FIRST_HEADING.search(text)
-    title = fields.pop("title", "") or (heading.group(1) if heading else "") or name_as_title(name)
+    line = _FIRST_HEADING.search(text)
+    level_and_words = heading(line.group()) if line else None
+    title = fields.pop("title", "") or (level_and_words[1] if level_and_words else "") or name_as_title(name)
     author = fields.pop("author", "") or find_author(text[:_EDGE])
     date = iso_date(fields.pop("date", "")) or find_date(text[:_EDGE] + "\n" + text[-_EDGE:])
     return Document(text, title=title, author=author, date=date, media_type="text/markdown", metadata=fields)

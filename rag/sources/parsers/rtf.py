@@ -11,7 +11,7 @@ from rag.records import Document
 from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
 
 _INFO = re.compile(r"\{\\info\b(.{0,4000})", re.DOTALL)
-_FIELD = r"\{{\\(?:\*\\)?{}\s+([^{{}}\\]+)\}}"
+_FIELD = r"\{{\\(?:\*\\)?{}\s++([^{{}}\\]++)\}}"
 _CREATED = re.compile(r"\{\\creatim\\yr(\d{4})\\mo(\d{1,2})\\dy(\d{1,2})")
 _PAGE = re.compile(r"\n{3,}")
 

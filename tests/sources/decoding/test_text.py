@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,16 @@ def test_canonical_is_stable(text: str) -> None:
 
     assert "\r" not in once
     assert once == canonical(once)
+
+
+def test_long_runs_of_marks_are_kept() -> None:
+    """A joiner divides them, so that putting them in order takes linear time; no mark is lost."""
+    marks = "\u0301\u0323" * 50
+    text = canonical(f"a{marks}b")
+    assert "\u034f" in text
+    assert sorted(unicodedata.normalize("NFD", text).replace("\u034f", "")) == sorted(f"a{marks}b")
+    assert text == canonical(text)
+    assert canonical("e\u0301" * 100) == "é" * 100
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,15 @@ def test_the_separator_is_detected(separator: str) -> None:
     assert "Region | 2023\nRegion: North | 2023: 5\nRegion: South | 2023: 7" == parse_separated(data, "t.csv").text
 
 
+def test_separators_inside_cells() -> None:
+    """Decimal commas and a quoted cell with every separator do not mislead the detection."""
+    table = 'Name;Price;Note\nTea;1,50;"a, b; c | d"\nCake;2,75;none\n'
+    assert parse_separated(table.encode(), "a.csv").text.split("\n")[1:] == [
+        "Name: Tea | Price: 1,50 | Note: a, b; c | d",
+        "Name: Cake | Price: 2,75 | Note: none",
+    ]
+
+
 def test_a_quote_that_never_ends_loses_no_words() -> None:
     assert "a | b,c d,e" == parse_separated(b'a,"\nb,c\nd,e', "t.csv").text
 
