@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -174,6 +175,9 @@ class SupervisedChild:
                 frame = receive_frame(self._replies)
         except (OSError, ValueError):  # OSError: the pipe is broken; ValueError: the pipe was already closed
             frame = None
+        except BaseException:  # the user pressed Ctrl-C; the reply that is still to come must not answer another request
+            self.end()
+            raise
         finally:
             self._set_deadline(None)
         if self._timed_out:
@@ -202,6 +206,27 @@ class SupervisedChild:
                 self._timed_out = True
                 self._process.kill()
                 return
+
+
+def limit_this_process(memory: int, processor_s: float) -> None:
+    """Limits what this process may use from now on, and keeps it from writing files. For use in a child process.
+
+    If the limit on processor time is exceeded, the signal SIGXCPU ends the process. On Windows, nothing is limited, and
+    macOS does not enforce the limit on memory.
+
+    Args:
+        memory: Maximum size of the address space, in bytes.
+        processor_s: Processor time, in seconds, that the process may use in addition to what it has used so far.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = math.ceil(used.ru_utime + used.ru_stime + processor_s)
+    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_FSIZE, 0)):
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 class ParentConnection:

@@ -9,6 +9,7 @@
     │   ├── EmbedderChangedError  the index was built with another embedder
     │   └── SetError              a test set or an evaluation run cannot be used
     ├── ReadError                 a document could not be read; rag skips it      exit 3
+    │   └── InterruptedReadError  reading was cut short; the next sync tries again
     ├── IndexBusyError            another process holds a lock                    exit 4
     ├── IndexDamagedError         the catalog is damaged, or from a newer rag     exit 4
     ├── StorageError              the disk is full, read-only, or fails           exit 4
@@ -73,6 +74,12 @@ class ReadError(RagError):
     """A file could not be turned into text."""
 
     exit_code = 3
+
+
+class InterruptedReadError(ReadError):
+    """Reading a file was cut short from outside, for example because the machine ran out of memory."""
+
+    retryable = True
 
 
 class IndexBusyError(RagError):

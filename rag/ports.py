@@ -64,12 +64,22 @@ class TokenEmbedder(Embedder, Protocol):
 class FileParser(Protocol):
     """Turns a file's bytes into documents."""
 
-    def parse(self, data: bytes, name: str) -> ParsedFile:
+    def parse(self, data: bytes, name: str, charset: str = "") -> ParsedFile:
         """Returns a file's documents.
 
+        Args:
+            data: The file's complete content.
+            name: The file's name.
+            charset: The encoding that a web server declared for text; empty if unknown.
+
         Raises:
+            InterruptedReadError: Reading was cut short from outside; the file itself may be fine.
             ReadError: The file contains no readable text.
         """
+        ...
+
+    def interrupt(self) -> None:
+        """Makes a call of `parse` that another thread is waiting for end at once with a RagError."""
         ...
 
 

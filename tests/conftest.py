@@ -16,6 +16,7 @@ import pytest
 from rag import Library
 from rag.index.vector_sync import VectorSync
 from rag.models import embedder
+from rag.sources.parser_process import Parser
 
 pytest.register_assert_rewrite(f"{__package__}.browsing")  # its assertions show their values too
 
@@ -70,11 +71,26 @@ class LeavesChroma(VectorSync):
         super().close(changed=False)
 
 
+class SharedParser(Parser):
+    """A parser that several libraries use, one after the other."""
+
+    def close(self) -> None:
+        """Leaves the child running for the next library."""
+
+
+@pytest.fixture(scope="session")
+def _shared_parser() -> Iterator[SharedParser]:
+    parser = SharedParser()
+    yield parser
+    Parser.close(parser)
+
+
 @pytest.fixture(autouse=True)
-def _closing_starts_no_chroma(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spares fast tests the second or two of starting Chroma for documents that nobody searches through it."""
+def _few_children(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _shared_parser: SharedParser) -> None:
+    """Spares fast tests the start of Chroma for documents that nobody searches through it, and of many parsers."""
     if not any(request.node.get_closest_marker(marker) for marker in SLOW):
         monkeypatch.setattr("rag.library.VectorSync", LeavesChroma)
+        monkeypatch.setattr("rag.sources.parser_process.Parser", lambda **_: _shared_parser)
 
 
 @pytest.fixture(scope="session", autouse=True)

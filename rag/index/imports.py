@@ -184,4 +184,4 @@ class Imports:
             if page is not None:
                 about = {"url": page.url, "etag": page.etag, "modified": page.modified}
                 metadata = {name: value for name, value in about.items() if value}
-                yield InMemoryFile(source, page.name, page.data, metadata)
+                yield InMemoryFile(source, page.name, page.data, metadata, page.charset)

@@ -173,7 +173,7 @@ class Ingest:
             try:
                 if one.error:
                     raise ReadError(one.error, one.hint)
-                parsed = self._parser.parse(one.data, one.name)
+                parsed = self._parser.parse(one.data, one.name, one.charset)
             except ReadError as error:
                 if one.source not in before.of_file:
                     self._catalog.files.record_scans(root_id, [replace(seen, error=str(error), hint=error.hint)])
@@ -201,7 +201,11 @@ class Ingest:
         revisions = self._catalog.documents.revisions(root_id)
         documents = self._parse_and_split(root_id, files, known, revisions, tally)
         with Prefetcher(documents, characters, TOGETHER_CHARACTERS) as prepared:
-            self._writer.store(prepared, tally)
+            try:
+                self._writer.store(prepared, tally)
+            except BaseException:  # also if the user pressed Ctrl-C
+                self._parser.interrupt()
+                raise
 
     def _parse_and_split(
         self,
@@ -244,7 +248,9 @@ class Ingest:
                 return
             parsed = self._parser.parse(data, file.source)
         except ReadError as error:
-            failed = replace(_seen(file, scanned_ns, content_hash), error=str(error), hint=error.hint)
+            # Without a hash, the next sync reads the file again.
+            hash_if_at_fault = "" if error.retryable else content_hash
+            failed = replace(_seen(file, scanned_ns, hash_if_at_fault), error=str(error), hint=error.hint)
             self._catalog.files.record_scans(root_id, [failed])
             tally.failed.append(Failure(file.source, str(error), error.hint))
             return

@@ -62,6 +62,7 @@ class InMemoryFile:
         name: A file name for the bytes, with an extension that matches their declared type.
         data: The bytes.
         metadata: Additional metadata for the documents.
+        charset: The encoding that a web server declared for text; empty if unknown.
         error: Why the bytes could not be obtained; empty if there was no error.
         hint: What the user can do about the error.
     """
@@ -70,6 +71,7 @@ class InMemoryFile:
     name: str
     data: bytes
     metadata: Mapping[str, str] = field(default_factory=dict)
+    charset: str = ""
     error: str = ""
     hint: str = ""
 

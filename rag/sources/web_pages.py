@@ -55,7 +55,8 @@ class FetchedPage:
     Attributes:
         url: The address after all redirects.
         name: A file name for the page, with an extension that matches the declared content type.
-        data: The page's content. Text that was declared to be in another encoding has been converted to UTF-8.
+        data: The page's content, as the server sent it.
+        charset: The encoding that the server declared for text; empty if it declared none.
         etag: The server's ETag header; empty if there is none.
         modified: The server's Last-Modified header; empty if there is none.
     """
@@ -63,6 +64,7 @@ class FetchedPage:
     url: str
     name: str
     data: bytes
+    charset: str
     etag: str
     modified: str
 
@@ -289,15 +291,13 @@ def _check_status(reply: http.client.HTTPResponse) -> None:
 
 def _as_page(url: str, reply: http.client.HTTPResponse, data: bytes) -> FetchedPage:
     kind, charset = reply.headers.get_content_type(), reply.headers.get_content_charset() or ""
-    if kind.startswith("text/") and charset not in ("", "utf-8", "utf8"):
-        with contextlib.suppress(LookupError, UnicodeDecodeError):
-            data = data.decode(charset).encode("utf-8")
     parts = urlsplit(url)
     stem = parts.path.rstrip("/").rpartition("/")[2] or (parts.hostname or "page")
     suffix = _SUFFIXES.get(kind, "")
     name = stem if not suffix or stem.lower().endswith(suffix) else f"{stem.removesuffix('.htm')}{suffix}"
     etag, modified = reply.headers.get("ETag", ""), reply.headers.get("Last-Modified", "")
-    return FetchedPage(url=url, name=name, data=data, etag=etag, modified=modified)
+    charset = charset if kind.startswith("text/") else ""
+    return FetchedPage(url=url, name=name, data=data, charset=charset, etag=etag, modified=modified)
 
 
 def _shut_down(sockets: list[socket.socket]) -> None:

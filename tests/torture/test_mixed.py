@@ -30,7 +30,7 @@ pytestmark = pytest.mark.process
 FORMATS = Path(__file__).parent.parent / "data" / "formats"
 WORKER = Path(__file__).with_name("sync_worker.py")
 REAL = sorted(path for path in FORMATS.iterdir() if path.suffix != ".md")
-LONGEST_S = 30.0
+LONGEST_S = 30.0  # for each of two attempts
 MOST_GROWTH = 300_000  # kB
 
 
@@ -177,13 +177,13 @@ def test_files_made_to_hurt_cost_themselves_only(tmp_path: Path, full: bool, see
     parser = Parser()
 
     class Timed:
-        close = parser.close
+        close, interrupt = parser.close, parser.interrupt
 
-        def parse(self, data: bytes, name: str) -> object:
+        def parse(self, data: bytes, name: str, charset: str = "") -> object:
             nonlocal slowest
             begun = time.monotonic()
             try:
-                return parser.parse(data, name)
+                return parser.parse(data, name, charset)
             finally:
                 slowest = max(slowest, time.monotonic() - begun)
 
@@ -197,7 +197,7 @@ def test_files_made_to_hurt_cost_themselves_only(tmp_path: Path, full: bool, see
     assert there == {source.split("#")[0] for source in infos}
     assert all(failure.error and failure.hint for failure in report.failed)
     assert "root:" not in texts
-    assert slowest < LONGEST_S + 5, slowest
+    assert slowest < 2 * LONGEST_S + 5, slowest
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MOST_GROWTH
 
 
@@ -218,7 +218,6 @@ def test_a_parser_that_fails_is_replaced(how: str, tmp_path: Path) -> None:
         with pytest.raises(ReadError, match=r"memory|crashed"):
             parser.parse(zipped({"word/document.xml": "<a>" + "<b/>" * 12_000_000 + "</a>"}), "x.docx")
     else:
-        with pytest.raises(ReadError, match=r"took more than|crashed"):
-            parser.parse(good, "b.json")
+        assert "copper" in parser.parse(good, "b.json").documents[0].text
     assert "copper" in parser.parse(good, "c.json").documents[0].text
     parser.close()

@@ -32,7 +32,6 @@ _UNSUPPORTED = {
     b"\x7fELF": "a program", b"MZ\x90": "a program", b"SQLite format 3": "a database", b"7z\xbc\xaf": "an archive",
     b"Rar!": "an archive", b"BZh": "a compressed file", b"\xfd7zXZ": "a compressed file", b"{\\pc": "a picture",
 }  # fmt: skip
-_PLAIN_TEXT = frozenset({"text", "markdown", "code", "tex", "rst"})
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML = re.compile(
@@ -60,16 +59,6 @@ def file_type(data: bytes, name: str) -> str:
     """
     start = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n")
     return _kind_by_first_bytes(data, start) or _kind_by_name(name, start) or _kind_by_content(data, name, start)
-
-
-def is_plain_text(data: bytes, name: str) -> bool:
-    """Whether a file is plain text, which needs so little parsing that it cannot crash a parser."""
-    if data.startswith((*_ZIP, _OLE)) or b"%PDF-" in data[:1024]:
-        return False
-    try:
-        return file_type(data, name) in _PLAIN_TEXT
-    except ReadError:
-        return False
 
 
 def _kind_by_first_bytes(data: bytes, start: bytes) -> str:

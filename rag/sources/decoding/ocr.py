@@ -36,13 +36,14 @@ def is_installed() -> bool:
     return find_spec("rapidocr") is not None
 
 
-def turn_on(after_page: Callable[[], None]) -> None:
-    """Turns on text recognition in this process.
+def turn_on() -> None:
+    """Turns on text recognition in this process."""
+    _switch.on = True
 
-    Args:
-        after_page: Function that is called after each page to show progress, because recognising a page takes seconds.
-    """
-    _switch.on, _switch.after_page = True, after_page
+
+def set_after_page(after_page: Callable[[], None]) -> None:
+    """Sets the function that is called after each page whose text has been recognised, because that takes seconds."""
+    _switch.after_page = after_page
 
 
 def is_on() -> bool:

@@ -5,6 +5,7 @@ This is the only module that imports charset-normalizer.
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from functools import lru_cache
@@ -23,6 +24,13 @@ _BYTE_ORDER_MARKS = (
 _VALID_PER_INVALID = 10  # text counts as UTF-8 if it has at least this many valid non-ASCII characters per invalid one
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
 _MAX_ACCENTED = 0.3  # maximum share of accented letters in languages that use this code page
+# Source: WHATWG Encoding Standard, section 4.2, in Python's spelling. Other codecs of Python, such as punycode, are slow.
+_WEB_ENCODINGS = frozenset(
+    """ascii iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11
+    iso8859-13 iso8859-14 iso8859-15 iso8859-16 cp866 cp874 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258
+    koi8-r koi8-u mac-roman mac-cyrillic gbk gb2312 gb18030 big5 big5hkscs euc_jp iso2022_jp shift_jis cp932 euc_kr cp949
+    utf-16 utf-16-le utf-16-be tis-620""".split()
+)
 _GUESS_BYTES = 64_000  # number of bytes that are examined to detect an encoding; examining more would be slow
 _NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
 _MAX_CONTROLS = 0.02  # a file with a larger share of control characters is not text
@@ -89,6 +97,18 @@ def decode(data: bytes) -> str:
         raise ReadError("it is not text in any known encoding", "if it is a text file, save it as UTF-8")
     encoding = "cp1252" if _is_western(sample) else guess.encoding
     return _checked(data.decode(encoding, errors="replace"))
+
+
+def in_utf8(data: bytes, charset: str) -> bytes:
+    """Converts text from the encoding that a web server declared to UTF-8.
+
+    Returns the data unchanged if the declared encoding is unknown, is not one that browsers accept, or does not fit.
+    """
+    try:
+        name = codecs.lookup(charset).name if charset else "utf-8"
+        return data if name == "utf-8" or name not in _WEB_ENCODINGS else data.decode(name).encode("utf-8", "replace")
+    except (LookupError, ValueError):  # a ValueError also if the name contains a null character
+        return data
 
 
 def _is_western(data: bytes) -> bool:

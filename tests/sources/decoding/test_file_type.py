@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.errors import ReadError
-from rag.sources.decoding.file_type import file_type, is_plain_text
+from rag.sources.decoding.file_type import file_type
 
 from ...making import zipped
 
@@ -56,19 +56,3 @@ def test_what_cannot_be_parsed(data: bytes, name: str, reason: str) -> None:
         file_type(data, name)
 
     assert raised.value.hint
-
-
-@pytest.mark.parametrize(
-    ("data", "name", "expected"),
-    [
-        (b"words", "x.txt", True),
-        (b"# words", "x.md", True),
-        (b"x = 1", "x.py", True),
-        (b"{}", "x.json", False),
-        (b"<html>", "x.txt", False),
-        (b"%PDF-1.7", "x.txt", False),
-        (b"\x89PNG", "x.txt", False),
-    ],
-)
-def test_plain_text_needs_no_real_parsing(data: bytes, name: str, expected: bool) -> None:
-    assert expected == is_plain_text(data, name)

@@ -126,7 +126,7 @@ def test_each_page_has_its_time() -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     with child:
-        send_frame(child.stdin, {"name": "letter.pdf"}, scan(LETTER, dpi=100))
+        send_frame(child.stdin, {"name": "letter.pdf", "charset": "", "limit_s": 30}, scan(LETTER, dpi=100))
         child.stdin.close()
         frames = []
         while (frame := receive_frame(child.stdout)) is not None:

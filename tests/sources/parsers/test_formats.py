@@ -245,12 +245,14 @@ def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     parsed: list[str] = []
 
     class RefusingParser:
-        def parse(self, data: bytes, name: str) -> ParsedFile:
+        def parse(self, data: bytes, name: str, charset: str = "") -> ParsedFile:
             parsed.append(name)
             raise ReadError("not yet", "wait")
 
         def close(self) -> None:
             pass
+
+        interrupt = close
 
     def opened(version: str) -> Library:
         monkeypatch.setattr("rag.sources.parsers.VERSION", version)
