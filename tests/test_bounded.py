@@ -33,7 +33,7 @@ from rag.text.sentences import sentences
 from rag.text.terms import terms
 from rag.text.unicode_text import strip_invisible
 
-SMALL, FACTOR = 3_000, 8
+SMALL, FACTOR = 2_000, 8
 
 WORST = {
     "stops": ".", "spaces": " ", "lines": "\n", "initials": "a.", "quoted stops": '."', "ideographs": "。",
@@ -156,7 +156,7 @@ def seconds(work: Callable[[str], object], text: str) -> float:
 def test_time_grows_with_length(name: str, full: bool, request: pytest.FixtureRequest) -> None:
     """For texts that make careless patterns quadratic, and for mixtures of two and three of them."""
     slow = []
-    mixed = mixtures(request.config.getoption("--seed"), 500 if full else 40)
+    mixed = mixtures(request.config.getoption("--seed"), 500 if full else 10)
     for kind, piece in (WORST | mixed).items():
         small, large = text_of(piece, SMALL), text_of(piece, SMALL * FACTOR)
         for _ in range(3):

@@ -46,6 +46,7 @@ _SCORES: Mapping[str, Mapping[str, float]] = {  # scores of the verdicts for eac
     "groundedness": {"supported": 1.0, "partly": 0.5, "unsupported": 0.0},
 }
 _FAILED = "failed"
+_MAX_REPLY = 20_000  # code points of a reply that are examined; a verdict has a few hundred
 _TAG = re.compile(r"</?(?:question|reference|answer|documents|statement)>", re.IGNORECASE)
 _ATTEMPTS = 2  # maximum number of requests for one verdict
 _MAX_REASON = 300  # maximum length of a stored reason, in code points
@@ -217,6 +218,7 @@ def _prompts(row: RowJSON) -> dict[str, str]:
 
 def _json_objects(reply: str) -> Iterator[dict[str, object]]:
     """Yields the JSON objects in a reply, including those surrounded by other text or by code fences."""
+    reply = reply[:_MAX_REPLY]
     decoder = json.JSONDecoder(strict=False)  # models put unescaped line breaks into strings
     at = reply.find("{")
     while at >= 0:

@@ -1,28 +1,22 @@
-"""Reads test sets and their documents from YAML, JSON, JSON Lines, SQuAD and BEIR files. Only this module imports yaml."""
+"""Finds and reads the files of test sets. A child process with limits on time and memory parses them."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rag.child_process import ChildCrashError, ChildTimeoutError, SupervisedChild
 from rag.errors import SetError
 from rag.evaluation.records import Corpus, Gold, Question, QuestionSet
+from rag.evaluation.test_set_formats import ParsedSet
 from rag.records import Document
 
-_FIELDS = frozenset({"id", "question", "answers", "must_mention", "evidence", "answerable", "type", "group"})
-# Further fields that public test sets contain. `context_doc_ids` and `label` are read; the other fields are ignored.
-_KNOWN_FIELDS = frozenset(
-    """context_doc_ids label level all_answers chunk_type scope_docs edit_types original_summary source domain title
-    note metadata decomposition""".split()
-)
-_GOLD_FIELDS = frozenset({"source", "doc_id", "quote", "start", "end", "relevance", "page", "title", "url"})
 _DOCUMENT_FOLDERS = ("files", "documents", "docs")
-_SET_HINT = "a test set is a list of questions; its format is described in docs/using.md under Evaluation"
-_CORPUS_HINT = "each line in a corpus file must be a JSON object {id, title, text}"
+_CHILD = "rag.evaluation.test_set_child"
+_LIMIT_S = 60.0
+_BYTES_PER_S = 200_000  # larger files get more time
 
 
 def read_set(path: Path) -> QuestionSet:
@@ -39,16 +33,9 @@ def read_set(path: Path) -> QuestionSet:
         return _read_folder(path)
     data = _read_bytes(path)
     digest = hashlib.sha256(data).hexdigest()
-    rows = _parse(data, path)
-    if isinstance(rows, Mapping) and isinstance(rows.get("data"), list):
-        questions, documents = _parse_squad(rows["data"], path)
-        return QuestionSet(path.stem, digest, _check(questions, path), Corpus(digest, documents))
-    if isinstance(rows, Mapping) and isinstance(rows.get("questions"), list):
-        rows = rows["questions"]
-    if not isinstance(rows, list) or not rows:
-        raise SetError(f"{path} contains no questions", _SET_HINT)
-    questions = [_parse_question(row, n) for n, row in enumerate(rows, start=1)]
-    return QuestionSet(path.stem, digest, _check(questions, path))
+    parsed = _parse("set", path, data)
+    corpus = Corpus(digest, parsed.documents) if parsed.documents is not None else None
+    return QuestionSet(path.stem, digest, parsed.questions, corpus)
 
 
 def read_corpus(path: Path) -> Corpus:
@@ -68,129 +55,7 @@ def read_corpus(path: Path) -> Corpus:
             digest.update(file.relative_to(path).as_posix().encode() + b"\0" + content)
         return Corpus(digest.hexdigest(), folder=str(path))
     data = _read_bytes(path)
-    documents = tuple(_parse_document(row, n, path) for n, row in enumerate(_parse_lines(data, path), start=1))
-    sources = {document.source for document in documents}
-    if len(sources) < len(documents):
-        raise SetError(f"{path}: two documents have the same id", "give each document a unique id")
-    return Corpus(hashlib.sha256(data).hexdigest(), documents)
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SetError(f"cannot read {str(path)!r}: {error.strerror}", "check the path") from None
-
-
-def _parse(data: bytes, path: Path) -> Any:
-    import yaml
-
-    if path.suffix == ".jsonl":
-        return list(_parse_lines(data, path))
-    try:
-        return json.loads(data) if path.suffix == ".json" else yaml.safe_load(data)
-    except (ValueError, yaml.YAMLError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
-        raise SetError(f"{path} is not valid {kind}: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise SetError(f"the data in {path} is nested too deeply", _SET_HINT) from None
-
-
-def _parse_lines(data: bytes, path: Path) -> Iterator[Any]:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SetError(f"{path} is not encoded in UTF-8", "save the file as UTF-8") from None
-    for n, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise SetError(f"{path} is not valid JSON Lines: error in line {n}: {error}") from None
-
-
-def _check(questions: Sequence[Question], path: Path) -> tuple[Question, ...]:
-    if not questions:
-        raise SetError(f"{path} contains no questions", _SET_HINT)
-    seen: set[str] = set()
-    for question in questions:
-        if question.id in seen:
-            raise SetError(f"{path}: two questions have the id {question.id!r}")
-        seen.add(question.id)
-    return tuple(questions)
-
-
-def _parse_question(row: object, n: int) -> Question:
-    if not isinstance(row, dict) or not str(row.get("question") or "").strip():
-        raise SetError(f"entry {n} has no question")
-    id_ = str(row.get("id") or n)
-    unknown = set(row) - _FIELDS - _KNOWN_FIELDS
-    if unknown:
-        raise SetError(
-            f"question {id_!r} has unknown fields: {', '.join(sorted(map(str, unknown)))}",
-            f"the known fields are {', '.join(sorted(_FIELDS))}",
-        )
-    answerable = row.get("answerable", True)
-    if not isinstance(answerable, bool):
-        raise SetError(f"question {id_!r}: `answerable` must be true or false")
-    answers = tuple(map(str, _list_field(row, "answers", id_)))
-    must_mention = tuple(map(str, _list_field(row, "must_mention", id_)))
-    if answerable and not any(text.strip() for text in (*answers, *must_mention)):
-        raise SetError(
-            f"question {id_!r} is answerable but has no answers",
-            "add answers or must_mention, or set answerable to false",
-        )
-    return Question(
-        id=id_,
-        question=str(row["question"]).strip(),
-        answers=answers,
-        must_mention=must_mention,
-        evidence=tuple(_parse_gold(gold, id_) for gold in _list_field(row, "evidence", id_)),
-        answerable=answerable,
-        type=str(row.get("type") or ""),
-        group=str(row.get("group") or ""),
-        within=tuple(map(str, _list_field(row, "context_doc_ids", id_))),
-        label=bool(row["label"]) if row.get("label") in (0, 1) else None,
-    )
-
-
-def _list_field(row: Mapping[str, Any], field: str, id_: str) -> list[Any]:
-    value = row.get(field)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise SetError(f"question {id_!r}: `{field}` must be a list")
-    return value
-
-
-def _parse_gold(gold: object, id_: str) -> Gold:
-    source = (gold.get("source") or gold.get("doc_id")) if isinstance(gold, dict) else None
-    if not isinstance(gold, dict) or not source or set(gold) - _GOLD_FIELDS:
-        raise SetError(f"question {id_!r} has invalid evidence", "use the form {source: FILE, quote: TEXT}")
-    start, relevance = gold.get("start"), gold.get("relevance", 1.0)
-    if not isinstance(relevance, (int, float)) or relevance < 0:
-        raise SetError(f"question {id_!r}: `relevance` must be a number greater than or equal to 0")
-    return Gold(
-        source=str(source),
-        quote=str(gold.get("quote") or "").strip(),
-        start=start if isinstance(start, int) else None,
-        relevance=float(relevance),
-    )
-
-
-def _parse_document(row: object, n: int, path: Path) -> Document:
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-        raise SetError(f"{path}: document {n} has no text", _CORPUS_HINT)
-    source = str(row.get("id") or row.get("_id") or "")
-    if not source:
-        raise SetError(f"{path}: document {n} has no id", _CORPUS_HINT)
-    return Document(
-        text=row["text"],
-        title=str(row.get("title") or ""),
-        author=str(row.get("author") or ""),
-        date=str(row.get("date") or ""),
-        source=source,
-    )
+    return Corpus(hashlib.sha256(data).hexdigest(), _parse("corpus", path, data).documents or ())
 
 
 def _read_folder(path: Path) -> QuestionSet:
@@ -208,68 +73,44 @@ def _read_folder(path: Path) -> QuestionSet:
 
 
 def _read_beir(path: Path) -> QuestionSet:
-    """Reads a test set in BEIR's data format. Source: beir-cellar/beir, wiki, "Load your custom dataset"."""
     tables = {file.stem: file for file in sorted((path / "qrels").glob("*.tsv"))}
     table = tables.get("test") or next(iter(tables.values()), None)
     if table is None:
         raise SetError(f"{path / 'qrels'} contains no .tsv file", "BEIR's relevance judgements belong in qrels/test.tsv")
-    qrels = _read_bytes(table)
-    gold = _parse_qrels(qrels, table)
-    queries = _read_bytes(path / "queries.jsonl")
-    questions = [
-        Question(str(row["_id"]), str(row.get("text") or ""), evidence=tuple(gold[str(row["_id"])]), type="retrieval")
-        for row in _parse_lines(queries, path / "queries.jsonl")
-        if isinstance(row, dict) and str(row.get("_id")) in gold
-    ]
+    qrels, queries = _read_bytes(table), _read_bytes(path / "queries.jsonl")
     digest = hashlib.sha256(qrels + queries).hexdigest()
-    return QuestionSet(path.resolve().name, digest, _check(questions, path), read_corpus(path / "corpus.jsonl"))
+    questions = _parse("beir", path, qrels, queries).questions
+    return QuestionSet(path.resolve().name, digest, questions, read_corpus(path / "corpus.jsonl"))
 
 
-def _parse_qrels(data: bytes, path: Path) -> dict[str, list[Gold]]:
-    """Returns the relevant documents for each query id. The first line of the data may be a header."""
-    gold: dict[str, list[Gold]] = {}
-    rows = csv.reader(data.decode("utf-8", "replace").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    for n, row in enumerate(rows, start=1):
-        if len(row) == 3 and row[2].strip().lstrip("-").isdigit():
-            if int(row[2]) > 0:
-                gold.setdefault(row[0], []).append(Gold(row[1], relevance=float(row[2])))
-        elif n > 1:
-            raise SetError(f"{path}: invalid line {n}", "use three columns, separated by tabs: query-id, corpus-id, score")
-    return gold
-
-
-def _parse_squad(articles: Sequence[Any], path: Path) -> tuple[list[Question], tuple[Document, ...]]:
-    """Returns the questions, and one document for each paragraph.
-
-    Source: SQuAD 1.1 and 2.0 (rajpurkar.github.io/SQuAD-explorer).
-    """
-    questions: list[Question] = []
-    documents: list[Document] = []
+def _read_bytes(path: Path) -> bytes:
     try:
-        for n, article in enumerate(articles):
-            title = str(article.get("title") or n)
-            for p, paragraph in enumerate(article["paragraphs"]):
-                source = f"{title}#p{p}"
-                documents.append(Document(str(paragraph["context"]), title.replace("_", " "), source=source))
-                questions += [_parse_squad_question(row, source) for row in paragraph["qas"]]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise SetError(
-            f"{path} looks like a SQuAD file but is incomplete",
-            "each entry of `data` must have `paragraphs`, and each paragraph must have `context` and `qas`",
-        ) from None
-    return questions, tuple(documents)
+        return path.read_bytes()
+    except OSError as error:
+        raise SetError(f"cannot read {str(path)!r}: {error.strerror}", "check the path") from None
 
 
-def _parse_squad_question(row: Mapping[str, Any], source: str) -> Question:
-    impossible = bool(row.get("is_impossible", False))
-    answers = [] if impossible else row["answers"]
-    return Question(
-        id=str(row["id"]),
-        question=str(row["question"]).strip(),
-        answers=tuple(dict.fromkeys(str(answer["text"]) for answer in answers)),
-        evidence=tuple(Gold(source, str(answer["text"]), int(answer["answer_start"])) for answer in answers[:1]),
-        answerable=not impossible,
-        type="unanswerable" if impossible else "span",
-        group=source,
-        within=(source,),
+def _parse(kind: str, path: Path, *files: bytes) -> ParsedSet:
+    """Has a child process parse the content of a test set's files."""
+    payload = b"".join(files)
+    limit_s = _LIMIT_S + len(payload) / _BYTES_PER_S
+    request = {"kind": kind, "path": str(path), "sizes": [len(data) for data in files], "limit_s": limit_s}
+    child = SupervisedChild.start(_CHILD)
+    try:
+        reply = child.request(request, payload, limit_s=2 * limit_s).message
+    except (ChildTimeoutError, ChildCrashError):
+        raise SetError(f"parsing {path} takes too much time or memory", "split it into smaller files") from None
+    finally:
+        child.end()
+    if "error" in reply:
+        raise SetError(str(reply["error"]), str(reply["hint"]))
+    documents = reply["documents"]
+    return ParsedSet(
+        tuple(map(_question, reply["questions"])),
+        None if documents is None else tuple(Document(**fields) for fields in documents),
     )
+
+
+def _question(fields: Mapping[str, Any]) -> Question:
+    lists = {name: tuple(fields[name]) for name in ("answers", "must_mention", "within")}
+    return Question(**{**fields, **lists, "evidence": tuple(Gold(**gold) for gold in fields["evidence"])})

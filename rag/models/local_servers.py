@@ -43,7 +43,7 @@ def _probe(candidate: tuple[str, str]) -> LocalServer | None:
     try:
         with opener.open(f"{base_url}/models", timeout=_TIMEOUT_S) as reply:
             listed = json.loads(reply.read(_MAX_BYTES))
-    except (OSError, ValueError, urllib.error.URLError):
+    except (OSError, ValueError, RecursionError, urllib.error.URLError):
         return None
     rows = listed.get("data") if isinstance(listed, dict) else None
     if not isinstance(rows, list):

@@ -109,7 +109,7 @@ def saved_answer(printed: str) -> tuple[str, list[SavedCitation]]:
             )
             for c in saved["citations"]
         ]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SourceError(
             "the input is not an answer printed by `rag ask --json`", "save an answer with: rag ask … --json > FILE"
         ) from None

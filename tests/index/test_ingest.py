@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rag import Document, Library
+from rag import Library
 from rag.errors import SourceError
 from rag.settings import Settings
 
@@ -67,18 +67,6 @@ def test_one_bad_file_does_not_stop_the_rest(library: Library, folder: Path) -> 
 
     (folder / "bad.txt").write_text("now it is text", "utf-8")
     assert (1, ()) == ((after := library.sync(folder)).added, after.failed)
-
-
-def test_an_odd_reader_failure_costs_one_file(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a parser raises, the other files are added."""
-
-    def broken(data: bytes, name: str) -> Document:
-        raise StopIteration
-
-    monkeypatch.setattr("rag.sources.parsers.markdown.parse", broken)
-    report = library.sync(folder)
-
-    assert (report.added, [f.source for f in report.failed]) == (2, ["towers.md"])
 
 
 @pytest.fixture

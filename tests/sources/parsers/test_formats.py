@@ -266,3 +266,14 @@ def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert times == len(parsed)
     with opened("2") as library:
         assert (1, ()) == ((report := library.add(folder / "a.csv")).added, report.failed)
+
+
+def test_whatever_a_parser_raises_is_about_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of any kind becomes one that costs only the file."""
+
+    def broken(data: bytes, name: str) -> None:
+        raise StopIteration
+
+    monkeypatch.setattr("rag.sources.parsers.markdown.parse", broken)
+    with pytest.raises(ReadError, match="markdown parser failed"):
+        parse(b"# words", "a.md")
