@@ -139,13 +139,22 @@ class SupervisedChild:
         """Returns the frame that the child sends when it has started. Raises the same errors as `request`."""
         return self._exchange(None, b"", limit_s)
 
-    def close(self, grace_s: float) -> None:
-        """Closes the request pipe, waits up to `grace_s` seconds for the child to exit, and then kills it if necessary."""
+    def close(self, grace_s: float) -> bool:
+        """Closes the request pipe, and waits up to `grace_s` seconds for the child to exit.
+
+        Returns:
+            Whether the child has exited. If not, it is left to finish its work on its own.
+        """
         with contextlib.suppress(OSError):
             self._requests.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self._stop_watching()
+            self._process.returncode = 0  # keeps subprocess from warning that the process is still running
+            return False
         self.end()
+        return True
 
     def kill(self) -> None:
         """Kills the process, so that a thread waiting for its reply wakes up. `end` must still be called to clean up."""
@@ -155,13 +164,16 @@ class SupervisedChild:
         """Kills the process if it is running, closes the pipes, and returns the exit code. May be called more than once."""
         self._process.kill()
         returncode = self._process.wait()
+        self._stop_watching()
+        return returncode
+
+    def _stop_watching(self) -> None:
         with self._changed:
             self._ended = True
             self._changed.notify()
         for pipe in (self._requests, self._replies):
             with contextlib.suppress(OSError):
                 pipe.close()
-        return returncode
 
     def _exchange(self, message: Mapping[str, Any] | None, payload: bytes, limit_s: float) -> Frame:
         frame = None
@@ -245,6 +257,18 @@ class ParentConnection:
         replies = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
         return cls(sys.stdin.buffer, replies)
+
+    def end_without_parent(self, limit_s: float) -> None:
+        """Ends this process `limit_s` seconds after its parent, if it is still running then because it hangs."""
+
+        def watch(parent: int) -> None:
+            while os.getppid() == parent:
+                time.sleep(1.0)
+            time.sleep(limit_s)
+            os._exit(1)
+
+        if sys.platform != "win32":  # there, a process does not learn of its parent's end
+            threading.Thread(target=watch, args=(os.getppid(),), name="parent watch", daemon=True).start()
 
     def requests(self) -> Iterator[Frame]:
         """Yields each request until the parent closes the pipe or ends."""

@@ -6,6 +6,7 @@ Heavy components are created on first use, so that `rag ls` does not have to loa
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -62,6 +63,9 @@ if TYPE_CHECKING:
     from rag.models.embedder import MiniLM
     from rag.sources.parser_process import Parser
     from rag.sources.web_pages import Fetcher
+
+
+_log = logging.getLogger(__name__)
 
 
 def _no_progress(progress: Progress) -> None:
@@ -185,17 +189,31 @@ class Library:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        if error is None:
+            self.close()
+            return
+        try:
+            self._close(update_chroma=False)  # the user may have pressed Ctrl-C and not want to wait
+        except Exception as secondary:  # must not replace the error that the caller is to see
+            _log.warning("closing the library failed: %s", secondary)
 
     def close(self) -> None:
         """Updates Chroma if this process changed the library, and releases all resources."""
+        self._close(update_chroma=self._imports.changed)
+
+    def _close(self, *, update_chroma: bool) -> None:
         self._closed = True
+        for child in {"_parser", "_page_renderer"} & self.__dict__.keys():
+            getattr(self, child).close()
         try:
-            self._vector_sync.close(changed=self._imports.changed)
+            self._vector_sync.close(changed=update_chroma)
         finally:
-            for child in {"_parser", "_page_renderer"} & self.__dict__.keys():
-                getattr(self, child).close()
             self._catalog.close()
+
+    def interrupt(self) -> None:
+        """Makes the file that another thread is importing fail with a RagError, which ends the import, without delay."""
+        if "_parser" in self.__dict__:
+            self._parser.interrupt()
 
     # Importing and removing documents
 
@@ -476,8 +494,7 @@ class Library:
     def sync_vectors(self) -> int:
         """Updates Chroma, unless another process has it open; returns the number of changes.
 
-        Raises:
-            StorageError: Chroma cannot be opened or updated, even after a rebuild.
+        If Chroma fails, logs a warning. Searches then scan the vectors in the catalog, with the same results.
         """
         self._check_open()
         return self._vector_sync.sync()
@@ -555,7 +572,7 @@ class Library:
         """
         self._check_open()
         with import_turn(self.folder):
-            return compaction.compact(self.folder, self._catalog, self._vector_search)
+            return compaction.compact(self.folder, self._catalog, self._vector_search, self._vector_sync.sync)
 
     # Components
 

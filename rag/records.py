@@ -519,6 +519,7 @@ class Health:
         vectors_in_chroma: Number of vectors in Chroma; None if another process has Chroma open.
         problems: The problems that remain; empty if the index is healthy.
         repaired: The problems that were repaired, and any changes that the catalog has lost.
+        notices: What was found about Chroma, which is rebuilt from the catalog whenever that is necessary.
         chroma_holder: The process that has Chroma open; empty if Chroma could be opened.
     """
 
@@ -531,4 +532,5 @@ class Health:
     versions: Mapping[str, str]
     problems: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     chroma_holder: str = ""

@@ -12,7 +12,6 @@ from rag.cli import rendering
 from rag.cli.session import (
     Json,
     JsonLines,
-    Session,
     one_format,
     print_error,
     print_json,
@@ -46,13 +45,14 @@ def add(
     Documents that are already in the index are updated. No documents are removed.
     """
     session = session_of(context)
-    with session.library() as library, session.import_progress(as_json) as progress:
-        named = [path for path in paths if path != "-"]
-        report = library.add(*named, on_progress=progress)
-        if len(named) < len(paths):
-            data = sys.stdin.buffer.read()
-            report = report.joined(library.add_bytes(data, name, on_progress=progress))
-    _print_report(report, as_json)
+    with session.library() as library:
+        with session.import_progress(as_json) as progress:
+            named = [path for path in paths if path != "-"]
+            report = library.add(*named, on_progress=progress)
+            if len(named) < len(paths):
+                data = sys.stdin.buffer.read()
+                report = report.joined(library.add_bytes(data, name, on_progress=progress))
+        _print_report(report, as_json)
     raise typer.Exit(_exit_code(report))
 
 
@@ -71,9 +71,10 @@ def sync(
     `--prune`.
     """
     session = session_of(context)
-    with session.library() as library, session.import_progress(as_json) as progress:
-        report = library.sync(_chosen_folder(folder, library, "sync"), prune=prune, on_progress=progress)
-    _print_report(report, as_json)
+    with session.library() as library:
+        with session.import_progress(as_json) as progress:
+            report = library.sync(_chosen_folder(folder, library, "sync"), prune=prune, on_progress=progress)
+        _print_report(report, as_json)
     raise typer.Exit(_exit_code(report))
 
 
@@ -93,7 +94,8 @@ def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False)
         problem, is_first = "", True
         for _ in folder_changes(Path(root).expanduser(), threading.Event()):
             try:
-                report = _sync_and_fill(session, library, root, as_json)
+                with session.import_progress(as_json) as progress:
+                    report = library.sync(root, on_progress=progress)
             except (IndexBusyError, SourceError, EmbedderError, StorageError) as error:
                 if is_first and isinstance(error, SourceError):
                     raise
@@ -104,15 +106,17 @@ def watch(context: typer.Context, folder: _Folder = None, as_json: Json = False)
             if is_first or problem or report.added or report.updated or report.removed or report.held:
                 _print_report(report, as_json, one_line=True)
             problem, is_first = "", False
+            library.sync_vectors()
 
 
 @commands.command(epilog="Example: rag refresh")
 def refresh(context: typer.Context, as_json: Json = False) -> None:
     """Fetch all web pages again and update those that changed."""
     session = session_of(context)
-    with session.library() as library, session.import_progress(as_json) as progress:
-        report = library.refresh(on_progress=progress)
-    _print_report(report, as_json)
+    with session.library() as library:
+        with session.import_progress(as_json) as progress:
+            report = library.refresh(on_progress=progress)
+        _print_report(report, as_json)
     raise typer.Exit(_exit_code(report))
 
 
@@ -178,12 +182,12 @@ def remove(
     """
     with session_of(context).library() as library:
         removed = library.remove(*sources)
-    if as_json:
-        from rag.schemas.documents import remove_json
+        if as_json:
+            from rag.schemas.documents import remove_json
 
-        print_json(remove_json(removed))
-    else:
-        print(f"removed {rendering.counted(removed, 'document')}")
+            print_json(remove_json(removed))
+        else:
+            print(f"removed {rendering.counted(removed, 'document')}", flush=True)
 
 
 @commands.command(epilog="Example: rag ask 'Who met Sun Weidong?' --json > answer.json; rag verify answer.json")
@@ -227,14 +231,8 @@ def _chosen_folder(named: str | None, library: Library, command: str) -> str:
     return folder
 
 
-def _sync_and_fill(session: Session, library: Library, folder: str, as_json: bool) -> SyncReport:
-    with session.import_progress(as_json) as progress:
-        report = library.sync(folder, on_progress=progress)
-    library.sync_vectors()
-    return report
-
-
 def _print_report(report: SyncReport, as_json: bool, *, one_line: bool = False) -> None:
+    """Prints what was saved. Called while the library is open, because updating Chroma on closing may take a while."""
     if as_json:
         from rag.schemas.documents import sync_json
 

@@ -238,12 +238,15 @@ def health(found: Health) -> Iterator[str]:
         f"{found.vectors_in_chroma:,} vectors"
         if found.vectors_in_chroma is not None
         else f"in use by another process ({found.chroma_holder})"
+        if found.chroma_holder
+        else "not in use"
     )
     documents, passages = counted(found.documents, "document"), counted(found.passages, "passage")
     counts = f"{documents}, {passages} ({found.waiting:,} waiting for vectors)"
     yield f"{found.index}: {counts}; Chroma: {vectors}; embedder {found.embedder}"
     yield "  ".join(f"{name} {version}" for name, version in found.versions.items())
     yield from (f"repaired: {line}" for line in found.repaired)
+    yield from (f"note: {line}" for line in found.notices)
     yield from (f"problem: {line}" for line in found.problems)
     if not found.problems:
         yield "no problems"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_CLOSE_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 1.5
 
 
 class Prefetcher(Generic[T]):
@@ -61,7 +61,7 @@ class Prefetcher(Generic[T]):
             yield result
 
     def close(self) -> None:
-        """Stops the generator at its next result, and waits up to 10 s for it to stop."""
+        """Stops the generator at its next result, and waits up to 1.5 s for it to stop."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

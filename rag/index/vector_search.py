@@ -45,6 +45,9 @@ class VectorIndex(Protocol):
     def keys(self) -> list[str]:
         """Returns the keys of all vectors."""
 
+    def is_alive(self) -> bool:
+        """Returns whether the index can still reply."""
+
     def close(self) -> None:
         """Closes the index, so that it can be opened again."""
 
@@ -151,6 +154,8 @@ class VectorSearch:
             StorageError: The new generation cannot be opened either.
         """
         with self._upkeep_lock:
+            if self._index is not None and not self._index.is_alive():
+                self._discard_failed(StorageError("Chroma ended unexpectedly"))
             name = self._catalog.meta.get("chroma_generation")
             if self._index is not None and name == self._generation:
                 return True
@@ -172,12 +177,19 @@ class VectorSearch:
             self._close_index(keep=True)
             self._lock.release()
 
-    def rebuild(self) -> None:
-        """Replaces Chroma's generation with an empty one; does nothing if another process has Chroma open."""
+    def erase(self) -> bool:
+        """Deletes everything in Chroma, which is filled again when it is next opened.
+
+        Returns:
+            False if another process has Chroma open; in that case, nothing is deleted.
+        """
         with self._upkeep_lock:
-            if self._index is not None or self._lock.try_acquire():
-                self._close_index(keep=False)
-                self._open(self._catalog.changes.new_generation())
+            if self._index is None and not self._lock.try_acquire():
+                return False
+            self._close_index(keep=False)
+            self._generations().remove_others(self._catalog.changes.new_generation())
+            self._failures, self._retry_at = 0, 0.0
+            return True
 
     def sync(self, should_stop: Callable[[], bool] = lambda: False) -> int:
         """Brings Chroma up to date if this process has it open; returns the number of changes passed to Chroma.

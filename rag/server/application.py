@@ -35,6 +35,7 @@ from rag.sources.watching import folder_changes
 
 _log = logging.getLogger(__name__)
 
+_STOP_S = 1.0  # time that the folder's sync gets to stop
 _LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # per client: this many attempts at first, then one per interval
 _ALL_LOGIN_ATTEMPTS = 60  # from all clients together: this many attempts at first, then one per second
 
@@ -70,13 +71,13 @@ def serve(
         config = uvicorn.Config(
             app,
             log_level="warning",
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=1,
             server_header=False,
             proxy_headers=bool(names),
             ssl_certfile=certificate or None,
             ssl_keyfile=key or None,
         )
-        syncing = threading.Thread(target=_keep_in_sync, args=(library, stopping, first_sync))
+        syncing = threading.Thread(target=_keep_in_sync, args=(library, stopping, first_sync), daemon=True)
         syncing.start()
         print(f"rag: {_url(host, listener.getsockname()[1], bool(certificate))}  (press Ctrl-C to stop)", flush=True)
         if account is not None:
@@ -85,7 +86,8 @@ def serve(
             uvicorn.Server(config).run(sockets=[listener])
         finally:
             stopping.set()
-            syncing.join()
+            library.interrupt()
+            syncing.join(_STOP_S)
 
 
 def _required_account(index: Path, host: str, names: tuple[str, ...]) -> accounts.Account | None:

@@ -110,6 +110,8 @@ class Parser:
             if self._closed or self._interrupts != interrupts:
                 raise RagError("parsing was stopped") from None
             raise _BrokenError(error, limit_s) from None
+        except OSError as error:  # the child cannot be started, for example because too many files are open
+            raise InterruptedReadError(f"its parser could not be started ({error.strerror})", _AGAIN) from None
         if len(data) > _ORDINARY_BYTES:
             self._end_child()  # otherwise, the child would keep the memory that it allocated
         if "error" in reply.message:

@@ -123,16 +123,20 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from rag import Library
+from rag.sources.parser_process import Parser
 room = Path(sys.argv[1])
 with Library.open(room / "warm", short_lived=True) as library:
     library.sync(room / "open")  # loads all modules while this process can still read them
     library.check()
+parser = Parser()
+parser.parse(b"words", "a.txt")  # starts its child, for the same reason
 locked = room / "seeds" / "locked.txt"
 if os.geteuid() == 0:  # root may read everything, so continue as a user who may not
     for path in [room, *room.rglob("*")]:
         os.chown(path, 65534, 65534)
     os.setuid(65534)
 with Library.open(room / "index", short_lived=True) as library:
+    library.__dict__["_parser"] = parser
     locked.chmod(0)
     first = library.sync(room / "seeds")
     locked.chmod(0o600)

@@ -34,6 +34,9 @@ class FakeIndex:
     def keys(self) -> list[str]:
         return [*self.vectors]
 
+    def is_alive(self) -> bool:
+        return self.state != "dead"
+
     def close(self) -> None:
         self.state = "closed"
 
@@ -211,11 +214,34 @@ def test_a_failed_fill_starts_a_new_generation(
     search.sync()
     failed = store.only
     failed.fails = True
-    search.rebuild()
+    search.erase()
+    search.try_open()
     search.sync()
 
     assert failed is not store.only
     assert 3 == len(search)
+
+
+def test_an_index_that_died_is_replaced(search: VectorSearch, store: FakeStore) -> None:
+    """As soon as anyone looks, without a question that fails first."""
+    search.try_open()
+    search.sync()
+    dead = store.only
+    dead.state = "dead"
+    assert search.try_open()
+    search.sync()
+
+    assert dead is not store.only
+    assert 3 == len(search)
+
+
+def test_nothing_is_erased_while_another_process_has_it(catalog: Catalog, store: FakeStore) -> None:
+    lock = FakeLock()
+    lock.is_taken = True
+    search = VectorSearch(catalog, lock, lambda: store)
+
+    assert not search.erase()
+    assert search.is_never_filled()
 
 
 def test_a_failed_question_is_answered_by_the_scan(search: VectorSearch, store: FakeStore) -> None:

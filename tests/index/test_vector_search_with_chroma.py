@@ -163,7 +163,7 @@ def test_a_new_generation_copies_what_is_there(filled: Library, monkeypatch: pyt
         assert 0 == filled._catalog._db.query("SELECT count(*) FROM log")[0][0]
         assert {f"n{n}" for n in range(8) if n != 3} <= {hit.source for hit in other.search("lake note", 12)}
         assert all(found_by_vector(other, f"n{n}") for n in range(8) if n != 3)
-    filled._vector_search.rebuild()
+    filled._vector_search.erase()
     filled.sync_vectors()
     health = filled.check()
 
@@ -217,7 +217,7 @@ def test_chroma_errors_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError, match="Chroma") as raised:
         ChromaProcess.open(tmp_path / "file", None)
-    assert "doctor" in raised.value.hint
+    assert "rebuilt" in raised.value.hint
 
     held = ChromaProcess.open(tmp_path / "new", None)
     with pytest.raises(StorageError, match="Chroma failed on the request 'apply'"):

@@ -19,11 +19,13 @@ import numpy as np
 from rag.child_process import ParentConnection
 from rag.index.chroma.seal import Seal
 
+_LIMIT_WITHOUT_PARENT_S = 300.0  # for comparison: sealing a million vectors takes 10 s
 UNSOUND = "its files have changed since they were sealed"
 
 
 def main(folder: Path, parent: ParentConnection) -> int:
     """Serves one generation until the parent closes the pipe or exits. Returns the exit code."""
+    parent.end_without_parent(_LIMIT_WITHOUT_PARENT_S)
     seal = Seal(folder, version("chromadb"))
     position = seal.open()
     if position is None:

@@ -5,6 +5,7 @@ This module does not import chromadb. Any failure of the child, including a cras
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -18,10 +19,12 @@ from rag.child_process import ChildCrashError, ChildTimeoutError, Frame, Supervi
 from rag.errors import StorageError
 from rag.index.chroma.seal import remove_all_but
 
+_log = logging.getLogger(__name__)
 _REPLY_S = 10.0  # for comparison: a query takes 2 ms, and storing 512 vectors takes 0.2 s
+_CLOSE_S = 1.5  # for comparison: sealing 20,000 vectors takes 0.2 s
 _OPEN_S = 20.0  # for comparison: importing Chroma takes 1.5 s
 _BYTES_PER_S = 100_000_000  # reading speed of a slow disk, from which the extra time for checking the seal is calculated
-_REPAIR = "run `rag doctor --repair` to rebuild it"
+_REBUILT = "it is rebuilt from the catalog by itself"
 _CHILD = "rag.index.chroma.child"
 
 
@@ -54,7 +57,12 @@ class ChromaProcess:
             StorageError: The generation has changed since it was sealed, or Chroma cannot open it.
         """
         inherit = [lock] if lock is not None and sys.platform != "win32" else []
-        opened = cls(SupervisedChild.start(_CHILD, str(folder.absolute()), inherit=inherit), folder)
+        try:
+            opened = cls(SupervisedChild.start(_CHILD, str(folder.absolute()), inherit=inherit), folder)
+        except OSError as error:  # for example, too many open files
+            raise StorageError(
+                f"Chroma cannot be started ({error.strerror})", "stop other programs, then try again"
+            ) from None
         try:
             greeting = opened._checked("open", lambda child: child.receive(limit_s=opened._seal_s()))
         except StorageError:
@@ -92,9 +100,17 @@ class ChromaProcess:
         found = self._request({"do": "nearest", "k": k}, vector.astype(np.float32).tobytes()).message
         return list(zip(found["keys"], found["scores"], strict=True))
 
+    def is_alive(self) -> bool:
+        """Whether the child is running."""
+        return self._child.is_alive()
+
     def close(self) -> None:
-        """Makes the child seal the generation, and waits until the child has exited."""
-        self._child.close(self._seal_s())
+        """Makes the child seal the generation and exit. A child that needs longer is left to finish on its own."""
+        if sys.platform == "win32":  # the child does not hold the lock there, so it must not outlive this process
+            if not self._child.close(self._seal_s()):
+                self._child.end()
+        elif not self._child.close(_CLOSE_S):
+            _log.info("Chroma is still saving its vectors; until it has finished, searches scan the vectors instead")
 
     def abandon(self) -> None:
         """Kills the child. The generation stays unsealed and is never opened again."""
@@ -111,16 +127,16 @@ class ChromaProcess:
             reply = exchange(self._child)
         except ChildTimeoutError as error:
             raise StorageError(
-                f"Chroma did not reply to the request {action!r} within {error.limit_s:.0f} s", _REPAIR
+                f"Chroma did not reply to the request {action!r} within {error.limit_s:.0f} s", _REBUILT
             ) from None
         except ChildCrashError as error:
-            raise StorageError(f"Chroma {error} during the request {action!r}", _REPAIR) from None
+            raise StorageError(f"Chroma {error} during the request {action!r}", _REBUILT) from None
         if "unsound" in reply.message:
             raise StorageError(
-                f"Chroma's generation {self._folder.name} cannot be used: {reply.message['unsound']}", _REPAIR
+                f"Chroma's generation {self._folder.name} cannot be used: {reply.message['unsound']}", _REBUILT
             )
         if "error" in reply.message:
-            raise StorageError(f"Chroma failed on the request {action!r} ({reply.message['error']})", _REPAIR)
+            raise StorageError(f"Chroma failed on the request {action!r} ({reply.message['error']})", _REBUILT)
         return reply
 
     def _seal_s(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from rag.index.vector_search import VectorSearch
 
 
-def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tuple[int, int]:
+def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch, refill: Callable[[], object]) -> tuple[int, int]:
     """Compacts an index. The caller holds the import lock.
 
     Also deletes the data that is kept so that a reindexing or a restore can be undone, and rebuilds Chroma.
@@ -23,6 +24,7 @@ def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tupl
         folder: The index folder.
         catalog: The index's catalog.
         vector_search: The index's vector search.
+        refill: Function that fills Chroma from the catalog.
 
     Returns:
         The index folder's size before and after, in bytes.
@@ -31,7 +33,7 @@ def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tupl
         IndexBusyError: Another process has Chroma open, or is reading an older state of the catalog.
     """
     before = size_of(folder)
-    if not vector_search.try_open():
+    if not vector_search.erase():
         raise IndexBusyError(
             f"another process is searching through Chroma ({vector_search.holder()})", "stop that process, then try again"
         )
@@ -41,8 +43,6 @@ def compact(folder: Path, catalog: Catalog, vector_search: VectorSearch) -> tupl
         catalog.versions.drop(former)
     for old in folder.glob("replaced-*"):
         shutil.rmtree(old)
-    vector_search.rebuild()
     catalog.clean()
-    if vector_search.try_open():
-        vector_search.sync()
+    refill()
     return before, size_of(folder)

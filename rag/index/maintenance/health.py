@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag import __version__
+from rag.errors import RagError
 from rag.index.import_lock import import_turn
 from rag.records import Health, IndexStatus
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from rag.index.vector_search import VectorSearch
 
 _CATCH_UPS = 3  # attempts to bring Chroma up to date while other processes write
-_REBUILD = "run `rag doctor --repair` to rebuild it"
 
 
 def versions() -> dict[str, str]:
@@ -51,11 +51,13 @@ def status(folder: Path, catalog: Catalog, threshold: float) -> IndexStatus:
 
 
 def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair: bool) -> Health:
-    """Checks an index; with `repair`, deletes unfinished imports and rebuilds Chroma if it differs from the catalog.
+    """Checks an index; with `repair`, also deletes unfinished imports.
+
+    If Chroma differs from the catalog, from which it is derived, it is rebuilt, and a notice says so. Problems of Chroma
+    are never problems of the index: while Chroma cannot be used, searches scan the vectors, with the same results.
 
     Raises:
         IndexBusyError: `repair` is set, but another process is importing.
-        StorageError: Chroma cannot be opened or filled, not even after a rebuild.
     """
     problems, repaired = catalog.problems(), []
     if catalog.lost:
@@ -63,29 +65,37 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
     if repair:
         with import_turn(folder):
             catalog.sweep(unfinished_too=True)
-    is_open = vector_search.try_open()
-    if is_open:
-        found = _difference(vector_search)
-        if found and repair:
-            vector_search.rebuild()
-            if vector_search.try_open():
-                vector_search.sync()
-            repaired.append(f"{found}: rebuilt from the catalog")
-        elif found:
-            problems.append(f"{found}; {_REBUILD}")
+    notices, in_chroma = _check_chroma(vector_search)
     now = status(folder, catalog, 0.0)
     return Health(
         index=now.index,
         documents=now.documents,
         passages=now.passages,
         waiting=now.waiting,
-        vectors_in_chroma=len(vector_search) if is_open else None,
+        vectors_in_chroma=in_chroma,
         embedder=now.embedder,
         versions=now.versions,
         problems=tuple(problems),
         repaired=tuple(repaired),
-        chroma_holder="" if is_open else vector_search.holder(),
+        notices=tuple(notices),
+        chroma_holder=vector_search.holder() if in_chroma is None else "",
     )
+
+
+def _check_chroma(vector_search: VectorSearch) -> tuple[list[str], int | None]:
+    """Brings Chroma in step with the catalog. Returns notices, and the number of vectors in Chroma if it is open here."""
+    notices: list[str] = []
+    try:
+        if not vector_search.try_open():
+            return notices, None
+        if found := _difference(vector_search):
+            if vector_search.erase() and vector_search.try_open():
+                vector_search.sync()
+            notices.append(f"{found}; it was rebuilt from the catalog")
+        return notices, len(vector_search)
+    except (RagError, OSError) as error:
+        notices.append(f"{error}; until it works again, searches scan the vectors, with the same results")
+        return notices, None
 
 
 def _difference(vector_search: VectorSearch) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.errors import StorageError
 from rag.index.catalog import Catalog
 from rag.index.maintenance.health import check, size_of, status
 
@@ -31,8 +32,9 @@ class FakeSearch:
     def difference(self) -> str:
         return self._difference
 
-    def rebuild(self) -> None:
+    def erase(self) -> bool:
         self._difference = ""
+        return True
 
     def holder(self) -> str:
         return "pid 7"
@@ -81,13 +83,27 @@ def test_another_process_that_has_chroma_open_is_named(filled: Catalog, tmp_path
     assert (None, "pid 7") == (health.vectors_in_chroma, health.chroma_holder)
 
 
-def test_a_chroma_that_differs_is_rebuilt_on_request(filled: Catalog, tmp_path: Path) -> None:
-    """Without `repair`, it is a problem with the command that rebuilds it."""
-    found = check(tmp_path, filled, FakeSearch("Chroma lacks 1 vectors"), repair=False)
-    assert ("Chroma lacks 1 vectors; run `rag doctor --repair` to rebuild it",) == found.problems
+@pytest.mark.parametrize("repair", [False, True])
+def test_a_chroma_that_differs_is_rebuilt(filled: Catalog, tmp_path: Path, repair: bool) -> None:
+    """It is derived from the catalog, so that is a notice and no problem."""
+    found = check(tmp_path, filled, FakeSearch("Chroma lacks 1 vectors"), repair=repair)
 
-    repaired = check(tmp_path, filled, FakeSearch("Chroma lacks 1 vectors"), repair=True)
-    assert ((), ("Chroma lacks 1 vectors: rebuilt from the catalog",)) == (repaired.problems, repaired.repaired)
+    assert ((), ("Chroma lacks 1 vectors; it was rebuilt from the catalog",)) == (found.problems, found.notices)
+
+
+def test_a_chroma_that_cannot_be_opened_is_no_problem(
+    filled: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Searches do without it."""
+
+    def fails(self: FakeSearch) -> bool:
+        raise StorageError("Chroma cannot be started")
+
+    monkeypatch.setattr(FakeSearch, "try_open", fails)
+    found = check(tmp_path, filled, FakeSearch(), repair=False)
+
+    assert ((), None) == (found.problems, found.vectors_in_chroma)
+    assert "Chroma cannot be started; until it works again, searches scan the vectors" in found.notices[0]
 
 
 def test_a_repair_deletes_unfinished_work(filled: Catalog, tmp_path: Path) -> None:
