@@ -103,7 +103,7 @@ class Library:
         self._closed = False
         self._listed: tuple[int, list[DocumentInfo]] = (-1, [])  # (version, documents at that version)
         lock = NamedLock(folder / "chroma.lock", "searching through Chroma")
-        self._vector_search = VectorSearch(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock.fileno()))
+        self._vector_search = VectorSearch(catalog, lock, lambda: ChromaFolder(folder / "chroma", lock))
         self._vector_sync = VectorSync(catalog, self._vector_search, short_lived=short_lived)
         common = _common_stems()
         statistics = TermStatistics(catalog.passages, common)

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from datetime import datetime
@@ -38,6 +39,7 @@ class NamedLock:
         self._holder = path.with_suffix(".holder.json")
         self._purpose = purpose
         self._file: int | None = None
+        self._child, self._child_module = 0, ""  # see `name_child`
 
     def fileno(self) -> int | None:
         """Returns the lock's file descriptor, for a child process to inherit; None while the lock is not held.
@@ -95,6 +97,23 @@ class NamedLock:
                 warn_at = give_up + 1  # so that the warning is logged only once
             time.sleep(_POLL_S)
 
+    def name_child(self, pid: int, module: str) -> None:
+        """Notes which child process inherits the lock, and the Python module that it runs."""
+        self._child, self._child_module = pid, module
+        with contextlib.suppress(OSError):
+            self._write_name()
+
+    def end_orphan(self) -> bool:
+        """Kills the child that still holds the lock although its parent has exited. Returns whether there was one."""
+        try:
+            who = json.loads(self._holder.read_text(encoding="utf-8"))
+            if not _is_running(who["pid"]) and _runs_module(who["child"], who["module"]):
+                os.kill(who["child"], signal.SIGKILL)
+                return True
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        return False
+
     def holder(self) -> str:
         """Describes the process that holds the lock, such as "pid 4711, `rag sync`, since 14:03:10".
 
@@ -116,8 +135,9 @@ class NamedLock:
     def release(self) -> None:
         """Releases the lock. Does nothing if this process does not hold the lock."""
         if self._file is not None:
-            with contextlib.suppress(OSError):  # if the file cannot be deleted, it is ignored while the lock is free
-                self._holder.unlink()
+            if not _runs_module(self._child, self._child_module):  # otherwise, the file tells whose child it is
+                with contextlib.suppress(OSError):  # if the file cannot be deleted, it is ignored while the lock is free
+                    self._holder.unlink()
             os.close(self._file)  # closed, not unlocked: a child that inherited the descriptor may still need the lock
             self._file = None
 
@@ -135,11 +155,15 @@ class NamedLock:
 
     def _write_name(self) -> None:
         command = " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:2]])
-        who = {"pid": os.getpid(), "command": command, "since": datetime.now().strftime("%H:%M:%S")}
+        since = datetime.now().strftime("%H:%M:%S")
+        who = {"pid": os.getpid(), "command": command, "since": since, "child": self._child, "module": self._child_module}
         self._holder.write_text(json.dumps(who), encoding="utf-8")
 
 
 def _is_running(pid: int) -> bool:
+    """Returns whether a process exists; True if that cannot be told."""
+    if sys.platform == "win32":  # there, os.kill sends Ctrl-C instead of checking
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -147,3 +171,12 @@ def _is_running(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _runs_module(pid: int, module: str) -> bool:
+    """Returns whether a process runs this Python module; False if that cannot be told (on Windows and macOS)."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return bool(module) and module.encode() in command.split(b"\0")

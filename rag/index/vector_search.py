@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 _CHANGES_AT_ONCE = 512  # changes passed to Chroma in one call, which takes 0.2 s; a question waits for at most one call
 _SCAN_ALL_UP_TO = 8_000  # number of passages; scanning this many takes 1 ms, which is faster than a Chroma query
 _LOG_KEPT = 20_000  # applied log entries kept for processes that scan; a process further behind rereads all vectors
+_ORPHAN_S = 1.0  # time that a killed process needs to release its lock
 _RETRY_PAUSE_S = 30.0  # pause after the second failure in a row; doubled after each further failure
 _LONGEST_RETRY_PAUSE_S = 3600.0
 
@@ -69,6 +70,9 @@ class IndexLock(Protocol):
 
     def release(self) -> None:
         """Releases the lock."""
+
+    def end_orphan(self) -> bool:
+        """Kills a process that still holds the lock although its parent has exited. Returns whether there was one."""
 
     def holder(self) -> str:
         """Returns a readable description of the lock's holder; empty if the lock is free."""
@@ -185,7 +189,12 @@ class VectorSearch:
         """
         with self._upkeep_lock:
             if self._index is None and not self._lock.try_acquire():
-                return False
+                # Whatever an orphan is still saving is to be deleted anyway.
+                give_up = time.monotonic() + (_ORPHAN_S if self._lock.end_orphan() else 0.0)
+                while not self._lock.try_acquire():
+                    if time.monotonic() > give_up:
+                        return False
+                    time.sleep(0.05)
             self._close_index(keep=False)
             self._generations().remove_others(self._catalog.changes.new_generation())
             self._failures, self._retry_at = 0, 0.0

@@ -37,3 +37,35 @@ def _watch(event: str, given: tuple) -> None:
 
 if os.environ.get(LOG):
     sys.addaudithook(_watch)
+
+if os.environ.get("TESTS_CHROMA"):  # what Chroma's child does wrong, and at which reply (tests/torture/test_derived.py)
+    import time
+
+    import rag.index.chroma.process as process
+
+    process._REPLY_S, process._OPEN_S = 1.5, 3.0
+    if "rag.index.chroma.child" in sys.orig_argv:
+        import rag.child_process as child_process
+        from rag.index.chroma import seal
+
+        how, _, at = os.environ["TESTS_CHROMA"].partition(":")
+        replies = [0]
+        right_reply, right_write = child_process.ParentConnection.reply, seal.Seal.write
+
+        def fail():
+            if how == "dead":
+                os._exit(9)
+            time.sleep(1.2 if how == "slow" else 1000)
+
+        def reply(self, message, payload=b""):
+            replies[0] += 1
+            if at == str(replies[0] - 1):
+                fail()
+            right_reply(self, message, payload)
+
+        def write(self, position):
+            if at == "close":
+                fail()
+            right_write(self, position)
+
+        child_process.ParentConnection.reply, seal.Seal.write = reply, write

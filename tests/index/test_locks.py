@@ -118,3 +118,33 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         NamedLock(tmp_path / "gone" / "import.lock", "x").acquire()
 
     assert "permissions" in raised.value.hint
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_orphan_that_holds_it_is_ended(lock: NamedLock, tmp_path: Path) -> None:
+    """Only a process that runs the module that was noted, and only after its parent has exited."""
+    program = (
+        "import subprocess, sys; from pathlib import Path; from rag.index.locks import NamedLock\n"
+        "lock = NamedLock(Path(sys.argv[1]), 'searching'); lock.try_acquire()\n"
+        "code = 'import time; time.sleep(100)'\n"
+        "command = [sys.executable, '-c', code, 'a.module']\n"
+        "child = subprocess.Popen(command, pass_fds=[lock.fileno()], stdout=subprocess.DEVNULL)\n"
+        "lock.name_child(child.pid, 'a.module'); lock.release(); print(child.pid, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    path = tmp_path / "orphan.lock"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    waiting = NamedLock(path, "searching")
+    assert not waiting.try_acquire()
+    assert not waiting.end_orphan()  # its parent still runs
+    parent.communicate()
+    assert "last operation is still finishing" in waiting.holder()
+    assert waiting.end_orphan()
+    waiting.acquire(5.0)
+    waiting.release()
+    assert not waiting.end_orphan()

@@ -95,6 +95,9 @@ class FakeLock:
     def release(self) -> None:
         self.is_held = False
 
+    def end_orphan(self) -> bool:
+        return False
+
     def holder(self) -> str:
         return "pid 7" if self.is_taken else ""
 

@@ -16,7 +16,7 @@ import pytest
 
 from rag import Document, Filter, Library
 from rag.errors import StorageError
-from rag.index import vector_search
+from rag.index import vector_search, vector_sync
 from rag.index.chroma import ChromaProcess, process
 from rag.index.indexed_text import embedded_text
 
@@ -254,3 +254,20 @@ def test_chroma_may_vanish(tmp_path: Path, folder: Path) -> None:
     with Library.open(tmp_path / "index") as library:
         assert "rivers.txt" == library.search("Danube")[0].source
         assert 3 == library.check().vectors_in_chroma
+
+
+def test_a_child_that_dies_while_nobody_asks_is_replaced(
+    filled: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process that keeps running notices, and fills a new generation by itself."""
+    monkeypatch.setattr(vector_sync, "_INTERVAL_S", 0.2)
+    filled.search("Where does the river end?")  # starts the background thread
+    dead = filled._vector_search._index
+    os.kill(dead.pid, signal.SIGKILL)
+    give_up = time.monotonic() + 30
+    while filled._vector_search._index in (None, dead) or len(filled._vector_search) < 3:
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+    assert "Chroma ended unexpectedly" in caplog.text
+    assert found_by_vector(filled, filled.documents()[0].source)

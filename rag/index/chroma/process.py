@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,11 @@ class ChromaProcess:
         found = self._request({"do": "nearest", "k": k}, vector.astype(np.float32).tobytes()).message
         return list(zip(found["keys"], found["scores"], strict=True))
 
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._child.pid
+
     def is_alive(self) -> bool:
         """Whether the child is running."""
         return self._child.is_alive()
@@ -145,15 +150,25 @@ class ChromaProcess:
         return _OPEN_S + size / _BYTES_PER_S
 
 
+class InheritedLock(Protocol):
+    """The lock on Chroma, which the child inherits, so that it is held until both processes have ended."""
+
+    def fileno(self) -> int | None:
+        """Returns the lock's file descriptor; None while the lock is not held."""
+
+    def name_child(self, pid: int, module: str) -> None:
+        """Notes which child process inherits the lock."""
+
+
 class ChromaFolder:
     """A folder that contains Chroma's generations, each in its own subfolder.
 
     Args:
         folder: The folder's path.
-        lock: File descriptor of the lock on Chroma, which the caller holds.
+        lock: The lock on Chroma, which the caller holds.
     """
 
-    def __init__(self, folder: Path, lock: int | None) -> None:
+    def __init__(self, folder: Path, lock: InheritedLock) -> None:
         self._folder = folder
         self._lock = lock
 
@@ -163,7 +178,9 @@ class ChromaFolder:
         Raises:
             StorageError: The generation has changed since it was sealed, or Chroma cannot open it.
         """
-        return ChromaProcess.open(self._folder / name, self._lock)
+        opened = ChromaProcess.open(self._folder / name, self._lock.fileno())
+        self._lock.name_child(opened.pid, _CHILD)
+        return opened
 
     def remove_others(self, name: str) -> None:
         """Removes every generation except this one."""

@@ -11,6 +11,7 @@ import pytest
 
 from rag.errors import StorageError
 from rag.index.chroma import ChromaFolder, ChromaProcess, process
+from rag.index.locks import NamedLock
 
 pytestmark = pytest.mark.process
 AXES = np.eye(4, dtype=np.float32)
@@ -60,7 +61,7 @@ def test_failures_name_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_generations_of_a_folder(tmp_path: Path) -> None:
-    folder = ChromaFolder(tmp_path / "chroma", None)
+    folder = ChromaFolder(tmp_path / "chroma", NamedLock(tmp_path / "chroma.lock", "searching"))
     for name in ("1", "2"):
         folder.open(name).close()
     folder.remove_others("2")
