@@ -85,6 +85,26 @@ def drips(handler: Handler) -> None:
         time.sleep(0.05)
 
 
+def drips_without_length(handler: Handler) -> None:
+    """The same, but the end of the connection is the end of the page."""
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"<p>More.</p>")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def cuts_gzip(handler: Handler) -> None:
+    """Sends half of a compressed page without its length."""
+    handler.send_response(200)
+    handler.send_header("content-encoding", "gzip")
+    handler.end_headers()
+    whole = gzip.compress(b"".join(b"<p>Paragraph %d.</p>" % n for n in range(5000)))
+    handler.wfile.write(whole[: len(whole) // 2])
+    handler.close_connection = True
+
+
 def drips_headers(handler: Handler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
     while True:

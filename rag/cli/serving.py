@@ -25,6 +25,12 @@ def ui(
         list[str] | None,
         typer.Option(metavar="HOST", help="Additional host name, such as the name of a reverse proxy; can be repeated."),
     ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS", help="Address of a reverse proxy whose X-Forwarded headers are trusted; can be repeated."
+        ),
+    ] = None,
     certificate: Annotated[str, typer.Option(metavar="FILE", help="Certificate file for HTTPS, in PEM format.")] = "",
     key: Annotated[str, typer.Option(metavar="FILE", help="Private key file for the certificate.")] = "",
 ) -> None:
@@ -35,7 +41,15 @@ def ui(
     """
     from rag.server.application import serve
 
-    serve(session_of(context).settings, host, port, names=tuple(name or ()), certificate=certificate, key=key)
+    serve(
+        session_of(context).settings,
+        host,
+        port,
+        names=tuple(name or ()),
+        proxies=tuple(proxy or ()),
+        certificate=certificate,
+        key=key,
+    )
 
 
 @commands.command(epilog="Example: rag account jane")

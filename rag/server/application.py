@@ -7,6 +7,7 @@ addresses that other machines can reach.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
 import re
@@ -27,6 +28,7 @@ from rag.errors import IndexBusyError, RagError, SettingsError
 from rag.library import Library
 from rag.records import Progress
 from rag.server import accounts
+from rag.server.connections import LimitedProtocol
 from rag.server.middleware import COOKIE, LOGIN, LOOPBACK, SecurityMiddleware, client_of, machine_names, session_token
 from rag.server.rate_limiter import RateLimiter
 from rag.server.sessions import SESSION_S, Sessions
@@ -41,7 +43,14 @@ _ALL_LOGIN_ATTEMPTS = 60  # from all clients together: this many attempts at fir
 
 
 def serve(
-    settings: Settings, host: str, port: int, *, names: tuple[str, ...] = (), certificate: str = "", key: str = ""
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    names: tuple[str, ...] = (),
+    proxies: tuple[str, ...] = (),
+    certificate: str = "",
+    key: str = "",
 ) -> None:
     """Serves the web interface until interrupted. If other machines can reach the server, users must log in.
 
@@ -50,13 +59,16 @@ def serve(
         host: Address to listen on.
         port: Port to listen on; 0 chooses a free port.
         names: Additional host names at which users can reach the page, such as a proxy's name.
+        proxies: Addresses of reverse proxies. What they say about a request's client and scheme (X-Forwarded-For,
+            X-Forwarded-Proto) is believed; what others say is ignored.
         certificate: TLS certificate file in PEM format; if empty, the connection is not encrypted.
         key: The certificate's private key file in PEM format; if empty, the certificate file must also contain the key.
 
     Raises:
         SettingsError: The address is in use or does not belong to this machine; other machines could reach the page, but
-            there is no account; or the certificate cannot be loaded.
+            there is no account; a proxy's address is invalid; or the certificate cannot be loaded.
     """
+    _check_proxies(proxies)
     account = _required_account(Path(settings.index), host, names)
     _check_certificate(certificate, key)
     listener = _listen(host, port)
@@ -73,7 +85,10 @@ def serve(
             log_level="warning",
             timeout_graceful_shutdown=1,
             server_header=False,
-            proxy_headers=bool(names),
+            http=LimitedProtocol.without_limit_for("127.0.0.0/8", "::1", *proxies),
+            ws="none",
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             ssl_certfile=certificate or None,
             ssl_keyfile=key or None,
         )
@@ -82,6 +97,8 @@ def serve(
         print(f"rag: {_url(host, listener.getsockname()[1], bool(certificate))}  (press Ctrl-C to stop)", flush=True)
         if account is not None:
             print(f"rag: {_access_notice(account.user, bool(certificate))}", flush=True)
+        if names and not proxies:
+            print(f"rag: all users of {', '.join(names)} count as one client; to tell them apart, use --proxy", flush=True)
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
@@ -114,6 +131,17 @@ def _access_notice(user: str, is_encrypted: bool) -> str:
     if is_encrypted:
         return notice
     return f"{notice}; passwords and documents are sent unencrypted: use --certificate and --key, or a proxy with TLS"
+
+
+def _check_proxies(proxies: tuple[str, ...]) -> None:
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            raise SettingsError(
+                f"{proxy!r} is not the address of a proxy",
+                "give an IP address or a network, such as 10.0.0.0/24",
+            ) from None
 
 
 def _check_certificate(certificate: str, key: str) -> None:
@@ -205,7 +233,12 @@ def _add_login(server: fastapi.FastAPI, account: accounts.Account, sessions: Ses
             return _html(static_pages.login_page("Wrong username or password."), 401)
         response = fastapi.responses.RedirectResponse("/", 303)
         response.set_cookie(
-            COOKIE, sessions.create(), max_age=int(SESSION_S), httponly=True, samesite="strict", secure=is_encrypted
+            COOKIE,
+            sessions.create(),
+            max_age=int(SESSION_S),
+            httponly=True,
+            samesite="strict",
+            secure=is_encrypted or request.url.scheme == "https",  # a proxy may be what encrypts the connection
         )
         return response
 

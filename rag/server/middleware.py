@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import cookie_parser
 
+from rag.server.connections import IncompleteRequests, Receive, SlowRequestError, TooLargeError, timely
 from rag.server.rate_limiter import RateLimiter
 from rag.server.sessions import Sessions
 
@@ -54,10 +55,10 @@ _ALLOWED_PATHS = re.compile(
 # same proxy may look like one client.
 _BURST, _PER_SECOND = 600, 60
 _MAX_JOINING = 64  # limit on questions waiting to enter Gradio's queue; even rejecting a question takes Gradio 2 ms
-_RETRY_AFTER_S = 2  # how long a client should wait before it tries again when the queue is full
+_INCOMPLETE, _ALL_INCOMPLETE = 16, 256  # requests whose body has not arrived completely: per client, and in all
+_RETRY_AFTER = {"retry-after": "2"}  # how many seconds a client should wait before it tries again when the queue is full
 
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -80,6 +81,7 @@ class SecurityMiddleware:
         self._host_names = {*LOOPBACK, *(name.lower() for name in host_names)}
         self._sessions = sessions
         self._limiter = RateLimiter(_BURST, _PER_SECOND)
+        self._incomplete = IncompleteRequests(_INCOMPLETE, _ALL_INCOMPLETE)
         self._joining = 0  # questions that Gradio has neither accepted nor rejected yet
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -98,14 +100,34 @@ class SecurityMiddleware:
         if rejection is not None:
             await _reject(send, rejection)
             return
+        receive = timely(receive, max_bytes)
+        try:
+            if scope["path"] == _UPLOAD:  # too large to be kept in memory
+                await self._app(scope, _disconnected_if_late(receive), _with_headers(send))
+            else:
+                await self._answer(scope, await self._body(scope, receive), send)
+        except SlowRequestError:
+            await _reject(send, _Rejection(408, "the request did not arrive in time", {"connection": "close"}))
+        except TooLargeError:
+            await _reject(send, _Rejection(413, "the request is too large", {"connection": "close"}))
+
+    async def _body(self, scope: Message, receive: Receive) -> Receive:
+        """Waits for the request's body, so that only complete requests reach the application."""
+        waiting = [await self._incomplete.body(receive, client_of(scope))]
+
+        async def receive_whole() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        return receive_whole
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["path"] == _ASK:
             if self._joining >= _MAX_JOINING:
-                retry_after = {"retry-after": str(_RETRY_AFTER_S)}
-                await _reject(send, _Rejection(503, "too many questions at once; try again in a moment", retry_after))
+                await _reject(send, _Rejection(503, "too many questions at once; try again in a moment", _RETRY_AFTER))
                 return
             self._joining += 1
         try:
-            await self._app(scope, _limited(receive, max_bytes), _with_headers(send))
+            await self._app(scope, receive, _with_headers(send))
         finally:
             self._joining -= scope["path"] == _ASK
 
@@ -213,7 +235,7 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             added = {key.encode(): value.encode() for key, value in HEADERS.items()}
             if message["status"] == 503:
-                added[b"retry-after"] = str(_RETRY_AFTER_S).encode()
+                added[b"retry-after"] = _RETRY_AFTER["retry-after"].encode()
             others = [(key, value) for key, value in message["headers"] if key.lower() not in added]
             message["headers"] = [*others, *added.items()]
         await send(message)
@@ -221,14 +243,13 @@ def _with_headers(send: Send) -> Send:
     return send_with_headers
 
 
-def _limited(receive: Receive, max_bytes: int) -> Receive:
-    """Disconnects the client if a request's body exceeds the limit, even if its Content-Length is missing or wrong."""
-    size = 0
+def _disconnected_if_late(receive: Receive) -> Receive:
+    """Tells the application that the client has disconnected if its upload is late or too large."""
 
-    async def receive_limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        return message if size <= max_bytes else {"type": "http.disconnect"}
+    async def receive_or_disconnect() -> Message:
+        try:
+            return await receive()
+        except (SlowRequestError, TooLargeError):
+            return {"type": "http.disconnect"}
 
-    return receive_limited
+    return receive_or_disconnect

@@ -201,11 +201,11 @@ class Fetcher:
         while time.monotonic() < deadline:
             part = reply.read1(_READ_BYTES)
             if not part:
-                missing = reply.length or 0  # number of bytes that Content-Length announced but that have not arrived
-                if truncate or not missing:
-                    return bytes(body)
                 if time.monotonic() >= deadline - _TOLERANCE_S:
-                    break
+                    break  # the connection was shut down, so the page may be incomplete even if no length was announced
+                missing = reply.length or 0  # number of bytes that Content-Length announced but that have not arrived
+                if truncate or not (missing or (decompressor is not None and not decompressor.eof)):
+                    return bytes(body)
                 raise ReadError("the connection ended before the page was complete", "try again later")
             try:
                 body += decompressor.decompress(part, limit + 1 - len(body)) if decompressor else part

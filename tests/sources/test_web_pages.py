@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,6 +122,44 @@ def test_redirects(server: web.WebServer) -> None:
     assert all(not path.startswith("/etc") for path, _ in server.asked)
 
 
+def test_a_redirect_to_a_private_host(server: web.WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is not followed, wherever the redirect comes from."""
+    connect = socket.create_connection
+    port = int(server.url().rsplit(":", 1)[1].strip("/"))
+    asked: list[str] = []
+
+    def resolve(host: str, at: int, *_: object, **__: object) -> list[tuple]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, at)) for address in NAMES.get(host, [host])]
+
+    def to_our_server(address: tuple[str, int], **options: Any) -> socket.socket:
+        asked.append(address[0])
+        return connect(("127.0.0.1", port), **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", to_our_server)
+    for target in ("http://inside.example/secret", "http://both.example/", "http://metadata.example/latest"):
+        server.pages["/page"] = web.leads_to(target)
+        with pytest.raises(ReadError, match="private network"):
+            Fetcher().fetch("http://public.example/page")
+
+    assert {"93.184.216.34"} == set(asked)
+    assert all("secret" not in path for path, _ in server.asked)
+
+
+@pytest.mark.parametrize(
+    "charset", ["punycode", "idna", "unicode_escape", "utf-7", "base64", "rot13", "a\x00b", "nonsense"]
+)
+@pytest.mark.process
+def test_a_charset_that_is_none(server: web.WebServer, library: Library, charset: str) -> None:
+    """It is ignored, without a look at the text by a codec that no browser has."""
+    server.pages["/odd"] = web.says(b"The kettle is made of copper. " * 3000, content_type=f"text/plain; charset={charset}")
+    begun = time.monotonic()
+    library.add(server.url("/odd"))
+
+    assert library.document(server.url("/odd")).text.startswith("The kettle is made of copper.")
+    assert time.monotonic() - begun < 20
+
+
 @pytest.mark.outage
 @pytest.mark.parametrize(
     ("page", "words"),
@@ -129,6 +168,8 @@ def test_redirects(server: web.WebServer) -> None:
         (web.says(b"a" * 21_000_000), "more than 20 MB"),
         (web.says(b"short", content_length="10000000000"), "ended before|took more than"),
         (web.drips, "took more than"),
+        (web.drips_without_length, "took more than"),
+        (web.cuts_gzip, "ended before"),
         (web.drips_headers, "took more than|cannot be reached"),
         (web.cuts, "ended before|cannot be reached"),
         (web.says(b"\x1f\x8bnot gzip", content_encoding="gzip"), "damaged"),

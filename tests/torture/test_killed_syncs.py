@@ -48,7 +48,9 @@ def test_doctor_after_killed_syncs(tmp_path: Path, full: bool, request: pytest.F
         for number in range(rounds):
             for n in chooser.sample(range(200), 20):
                 (folder / f"doc{n}").write_text(text_of(f"doc{n}", number + 2))
-            running = subprocess.Popen([*command, "sync", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            running = subprocess.Popen(
+                [*command, "sync", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             time.sleep(chooser.uniform(1.5, 6))
             os.kill(running.pid, signal.SIGKILL)
             running.wait()
