@@ -497,6 +497,7 @@ class IndexStatus:
     Attributes:
         waiting: Number of passages that have no vector yet and are searchable by words only.
         size: Size of the index folder, in bytes.
+        characters: Number of code points in the documents' texts.
         evidence: Abstention threshold for extracted answers.
         versions: The installed version of each package, by package name.
     """
@@ -506,6 +507,7 @@ class IndexStatus:
     passages: int
     waiting: int
     size: int
+    characters: int
     embedder: str
     evidence: float
     versions: Mapping[str, str]
@@ -516,6 +518,8 @@ class Health:
     """The result of an index check.
 
     Attributes:
+        size: Size of the index folder, in bytes.
+        characters: Number of code points in the documents' texts.
         vectors_in_chroma: Number of vectors in Chroma; None if another process has Chroma open.
         problems: The problems that remain; empty if the index is healthy.
         repaired: The problems that were repaired, and any changes that the catalog has lost.
@@ -527,6 +531,8 @@ class Health:
     documents: int
     passages: int
     waiting: int
+    size: int
+    characters: int
     vectors_in_chroma: int | None
     embedder: str
     versions: Mapping[str, str]

@@ -19,6 +19,7 @@ from rag.records import Answer, Citation, DocumentInfo, Explanation, Health, Hit
 from rag.text.unicode_text import TERMINAL_CONTROLS
 
 _CONTROLS = re.compile(f"[{re.escape(''.join(sorted(TERMINAL_CONTROLS)))}]")
+_MILLION = 1_000_000  # for less text, the size of an empty index matters more than the text
 _UNFINISHED_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
 _VERDICTS = {"exact": "", "supported": "", "weak": " ≈ not fully supported by the source"}
 _STATES = {"ready": "ready", "embedding": "waiting for vectors (until then, found only by wording)", "failed": "unreadable"}
@@ -244,6 +245,8 @@ def health(found: Health) -> Iterator[str]:
     documents, passages = counted(found.documents, "document"), counted(found.passages, "passage")
     counts = f"{documents}, {passages} ({found.waiting:,} waiting for vectors)"
     yield f"{found.index}: {counts}; Chroma: {vectors}; embedder {found.embedder}"
+    times = f", {found.size / found.characters:.1f} times as many" if found.characters >= _MILLION else ""
+    yield f"size: {found.size:,} bytes for {found.characters:,} characters of text{times}"
     yield "  ".join(f"{name} {version}" for name, version in found.versions.items())
     yield from (f"repaired: {line}" for line in found.repaired)
     yield from (f"note: {line}" for line in found.notices)

@@ -26,6 +26,9 @@ _BLOCK = 200_000  # maximum number of code points packed together, to limit memo
 _COST_AT_LINE, _COST_AT_PARAGRAPH, _COST_IN_PARAGRAPH = 0.4, 0.3, 1.0
 
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_MAX_HEADING = 200  # code points kept of each heading; the headings above a passage are stored with it
+_SHORT_SECTION = 800  # if the sections of a long text are shorter than this on average, they are joined up to this size
+_FEW_CHARACTERS = 100_000
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 
@@ -59,7 +62,7 @@ class SentencePacker:
             text: The canonical text.
             markdown: Whether lines that begin with `#` are headings.
         """
-        for start, end, path in _sections(text) if markdown else [(0, len(text), "")]:
+        for start, end, path in _grouped_sections(text) if markdown else [(0, len(text), "")]:
             for block_start, block_end in _blocks(text, start, end):
                 units = self._units(text, block_start, block_end)
                 for first, last in _pack(text, units, self._largest):
@@ -132,7 +135,7 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
     """Yields (start, end, path of headings) for each section in Markdown text. Headings in fenced code are ignored."""
     path: list[tuple[int, str]] = []  # (level, text) of the enclosing headings
     begin, position, fenced, has_words = 0, 0, "", False
-    for line in text.split("\n"):
+    for line in _lines(text):
         fence = _FENCE.match(line)
         found = None if fenced else heading(line)
         if fence and fenced in ("", fence.group(1)):
@@ -148,8 +151,35 @@ def _sections(text: str) -> Iterator[tuple[int, int, str]]:
     yield begin, len(text), _joined(path)
 
 
+def _lines(text: str) -> Iterator[str]:
+    """Yields the lines one by one, because a list of them could take many times the text's memory."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
 def _joined(path: Sequence[tuple[int, str]]) -> str:
-    return " › ".join(words for _, words in path if words)
+    return " › ".join(words[:_MAX_HEADING] for _, words in path if words)
+
+
+def _grouped_sections(text: str) -> Iterator[tuple[int, int, str]]:
+    """Like `_sections`, but joins sections if a long text consists of very short ones.
+
+    Passages never span sections, so an index could otherwise become a thousand times as large as the text.
+    """
+    if len(text) <= _FEW_CHARACTERS or sum(1 for _ in _sections(text)) * _SHORT_SECTION <= len(text):
+        yield from _sections(text)
+        return
+    begin, path = 0, ""
+    for _, end, path_here in _sections(text):
+        path = path or path_here
+        if end - begin >= _SHORT_SECTION:
+            yield begin, end, path
+            begin, path = end, ""
+    if begin < len(text):
+        yield begin, len(text), path
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -20,6 +20,7 @@ _NOT_DOCUMENTS = frozenset(
 
 
 IGNORE = ".ragignore"
+_NEVER_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # each is missing on some systems
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
@@ -163,23 +164,31 @@ def find_file(path: Path, source: str) -> FoundFile:
 
 
 def read_bytes(found: FoundFile, max_mb: int) -> bytes:
-    """Reads a file.
+    """Reads a file as it is now, even if it has grown or has been replaced since it was found.
 
     Raises:
-        ReadError: The file cannot be read, or is larger than `max_mb` megabytes.
+        ReadError: The file cannot be read, is larger than `max_mb` megabytes, or is no longer a regular file.
     """
     if found.problem:
         raise ReadError(f"it cannot be read ({found.problem})", "check the file's permissions")
-    if found.size > max_mb * 1_000_000:
-        raise ReadError(
-            f"its size is {found.size / 1e6:.0f} MB, more than the {max_mb} MB allowed",
-            "increase the setting max_file_mb, or split the file",
-        )
+    limit = max_mb * 1_000_000
     try:
-        return found.path.read_bytes()
+        # A named pipe that has taken the file's place would otherwise be waited for.
+        with open(os.open(found.path, os.O_RDONLY | _NEVER_WAIT), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ReadError("it is not a regular file", "if it should be read, copy its content into a file")
+            data = file.read(limit + 1) if status.st_size <= limit else b""
     except PermissionError:
         raise ReadError("no permission to read it", "check the file's permissions") from None
     except OSError as error:
         raise ReadError(
             f"it cannot be read ({error.strerror})", "check that the file is still there and can be opened"
         ) from error
+    size = max(len(data), status.st_size)
+    if size > limit:
+        raise ReadError(
+            f"its size is {size / 1e6:.0f} MB, more than the {max_mb} MB allowed",
+            "increase the setting max_file_mb, or split the file",
+        )
+    return data

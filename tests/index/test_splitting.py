@@ -70,3 +70,24 @@ def test_hostile_headings() -> None:
     text = "# Title" + " " * 50_000 + "end\n" + "#" * 50_000 + "\n" + "# " + "# " * 20_000
 
     assert_sound(text, list(PACKER.split(text, markdown=True)))
+
+
+def test_many_short_sections_become_few_passages() -> None:
+    """The index does not grow with the number of headings; a text of a usual length keeps its sections."""
+    text = "# a\nb\n" * 40_000
+    passages = list(SentencePacker(260, lambda part: list(range(0, len(part), 4))).split(text, True))
+    assert_sound(text, passages)
+    assert len(passages) < len(text) / 350
+    assert {"a"} == {passage.heading for passage in passages}
+
+    short = "".join(f"# Part {n}\nText number {n}.\n" for n in range(50))
+    assert 50 == len(list(SentencePacker(260, lambda part: list(range(0, len(part), 4))).split(short, True)))
+
+
+def test_headings_are_kept_in_part() -> None:
+    """Six levels of headings of any length take no more than a passage does."""
+    text = "".join(f"{'#' * level} {'word ' * 1000}\n" for level in range(1, 7)) + "The text below.\n"
+    passages = list(SentencePacker(260, lambda part: list(range(0, len(part), 4))).split(text, True))
+
+    assert max(len(passage.heading) for passage in passages) < 1300
+    assert_sound(text, passages)

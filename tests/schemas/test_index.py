@@ -16,6 +16,8 @@ def test_doctor() -> None:
         documents=1,
         passages=2,
         waiting=0,
+        size=1,
+        characters=1,
         vectors_in_chroma=None,
         embedder="e",
         versions={"rag": "1"},

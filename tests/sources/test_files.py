@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,35 @@ def test_addresses_are_told_from_paths() -> None:
     assert [True, True, False, False, False] == [
         is_url(name) for name in ("http://x", "HTTPS://x", "ftp://x", "https:/x", "httpx://x")
     ]
+
+
+def test_a_file_that_grows(tmp_path: Path) -> None:
+    """It is read as it is now; if it has become too large, it is refused without being read."""
+    (tmp_path / "log.txt").write_bytes(b"one")
+    found = find_file(tmp_path / "log.txt", "log.txt")
+    (tmp_path / "log.txt").write_bytes(b"one two")
+    assert b"one two" == read_bytes(found, 1)
+    (tmp_path / "log.txt").write_bytes(b"x" * 1_000_001)
+    with pytest.raises(ReadError, match="more than the 1 MB allowed"):
+        read_bytes(found, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_pipe_in_the_place_of_a_file(tmp_path: Path) -> None:
+    """Nobody waits for a writer that never comes."""
+    (tmp_path / "a.txt").write_bytes(b"one")
+    found = find_file(tmp_path / "a.txt", "a.txt")
+    (tmp_path / "a.txt").unlink()
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(ReadError, match="not a regular file"):
+        read_bytes(found, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="/dev/zero")
+def test_a_device_in_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one")
+    found = find_file(tmp_path / "a.txt", "a.txt")
+    (tmp_path / "a.txt").unlink()
+    (tmp_path / "a.txt").symlink_to("/dev/zero")
+    with pytest.raises(ReadError, match="not a regular file"):
+        read_bytes(found, 1)

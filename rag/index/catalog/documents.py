@@ -52,6 +52,10 @@ class Documents:
         """Returns the number of live documents."""
         return int(self._db.query("SELECT count(*) FROM documents WHERE state = 'live'")[0][0])
 
+    def characters(self) -> int:
+        """Returns the number of code points in the texts of all live documents."""
+        return int(self._db.query("SELECT coalesce(sum(characters), 0) FROM documents WHERE state = 'live'")[0][0])
+
     def openings(self, document_ids: Sequence[int] | None, limit: int, characters: int) -> tuple[int, list[Hit]]:
         """Returns the number of live documents, and the beginnings of up to `limit` of them, sorted by source.
 

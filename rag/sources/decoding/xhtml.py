@@ -11,7 +11,7 @@ from lxml import etree, html
 from rag.errors import ReadError
 from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import decode
-from rag.sources.decoding.zipped_xml import local_name
+from rag.sources.decoding.zipped_xml import check_complete, local_name
 
 _MAX_DEPTH = 250  # maximum number of levels of nested elements; real pages have fewer
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=", re.IGNORECASE)
@@ -37,10 +37,11 @@ def html_tree(data: bytes | str) -> etree._Element:
         data = decode(data).encode()
     try:
         encoding = "utf-8" if _is_utf8(data) else None
-        parser = html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, encoding=encoding)
+        parser = html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, encoding=encoding, huge_tree=True)
         root = html.document_fromstring(data, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise ReadError("the web page cannot be parsed", "open it in a browser and save it again") from error
+    check_complete(parser)
     return root
 
 

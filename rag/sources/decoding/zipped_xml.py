@@ -112,17 +112,36 @@ def xml_tree(data: bytes) -> etree._Element:
         ReadError: The bytes are not XML.
     """
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, recover=True, remove_comments=True, remove_pis=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        recover=True,
+        remove_comments=True,
+        remove_pis=True,
+        huge_tree=True,  # otherwise, text after 10 MB in one element is dropped without an error; memory is limited anyway
     )
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
         root = None
-    if any(entry.type == etree.ErrorTypes.ERR_NO_MEMORY for entry in parser.error_log):
-        raise MemoryError
+    check_complete(parser)
     if root is None:
         raise ReadError("it cannot be parsed as XML", _DAMAGED)
     return root
+
+
+def check_complete(parser: etree.XMLParser | etree.HTMLParser) -> None:
+    """Checks that a lenient parser read everything, and did not stop at one of its limits.
+
+    Raises:
+        MemoryError: There was not enough memory.
+        ReadError: The elements are nested too deeply.
+    """
+    types = {entry.type for entry in parser.error_log}
+    if etree.ErrorTypes.ERR_NO_MEMORY in types:
+        raise MemoryError
+    if etree.ErrorTypes.ERR_RESOURCE_LIMIT in types:
+        raise ReadError("its elements or entities are nested too deeply", "save it as plain text")
 
 
 def local_name(element: etree._Element) -> str:

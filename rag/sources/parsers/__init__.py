@@ -8,8 +8,11 @@ an entry in `_PARSERS`. Parsers do not depend on where the bytes come from or wh
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
+from itertools import islice
 
 from rag.errors import ReadError
+from rag.records import Document
 from rag.sources.records import ParsedFile
 
 # Maps file types (see `file_type`) to a module and a function. Modules are imported on first use because some load slowly.
@@ -24,6 +27,8 @@ _PARSERS = {
     "code": ("code", "parse"), "tex": ("code", "parse_tex"), "rst": ("code", "parse_rst"),
 }  # fmt: skip
 VERSION = "2"  # increase this when rag can parse more files, so that files that failed earlier are tried again
+_MAX_TITLE, _MAX_NAME, _MAX_VALUE = 500, 200, 2_000  # code points of a title or author, a field's name, and its value
+_MAX_FIELDS = 50  # metadata fields
 _CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can contain other files
 
 
@@ -55,6 +60,19 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
             "open it in the application that created it and save it again, or save it as plain text",
         ) from error
     parsed = result if isinstance(result, ParsedFile) else ParsedFile((result,))
+    parsed = replace(parsed, documents=tuple(map(_bounded, parsed.documents)))
     if not any(document.text and not document.text.isspace() for document in parsed.documents):
         raise ReadError("it has no text", "if it consists of pictures of text, run OCR on it first, then add the result")
     return parsed
+
+
+def _bounded(document: Document) -> Document:
+    """Shortens what a document says about itself, which is stored, searched and shown with every one of its passages."""
+    metadata = {key[:_MAX_NAME]: value[:_MAX_VALUE] for key, value in islice(document.metadata.items(), _MAX_FIELDS)}
+    return replace(
+        document,
+        title=document.title[:_MAX_TITLE],
+        author=document.author[:_MAX_TITLE],
+        metadata=metadata,
+        anchors=tuple(replace(a, name=a.name[:_MAX_NAME]) if len(a.name) > _MAX_NAME else a for a in document.anchors),
+    )

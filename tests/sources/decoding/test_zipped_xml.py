@@ -83,3 +83,19 @@ def test_names_and_texts_of_elements() -> None:
     assert ("r", "v", "") == (local_name(root), attribute(root, "k"), attribute(root, "l"))
     assert ["one two", "three"] == [text_content(child) for child in children(root, "b")]
     assert ("one two", "") == (text_content(first_element(root, "b")), text_content(first_element(root, "x")))
+
+
+def test_long_text_is_whole() -> None:
+    """More than 10 MB in one element, which a parser drops by default."""
+    text = xml_tree(b"<a><b>" + b"word " * 3_000_000 + b"</b><c>LAST</c></a>")
+
+    assert 15_000_004 == len("".join(text.itertext()))
+
+
+@pytest.mark.parametrize(
+    "data", [b"<r>first" + b"<a>" * 5000 + b"x", b"<r>" + b"<a>" * 50_000 + b"</a>" * 50_000 + b"</r>"]
+)
+def test_what_is_nested_too_deeply_is_refused(data: bytes) -> None:
+    """Rather than cut off without a word."""
+    with pytest.raises(ReadError, match="nested too deeply"):
+        xml_tree(data)

@@ -277,3 +277,14 @@ def test_whatever_a_parser_raises_is_about_the_file(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("rag.sources.parsers.markdown.parse", broken)
     with pytest.raises(ReadError, match="markdown parser failed"):
         parse(b"# words", "a.md")
+
+
+def test_what_a_document_says_about_itself_is_bounded() -> None:
+    """Title, author and metadata are stored and shown with every passage, so none may be as long as a text."""
+    fields = "".join(f"field {n}: {'v' * 5000}\n" for n in range(200))
+    data = f"---\ntitle: {'t' * 50_000}\nauthor: {'a' * 50_000}\n{fields}---\nThe text.\n".encode()
+    document = parse(data, "a.md").documents[0]
+
+    assert (500, 500) == (len(document.title), len(document.author))
+    assert 50 == len(document.metadata)
+    assert 2_000 == max(map(len, document.metadata.values()))

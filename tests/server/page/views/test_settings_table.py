@@ -14,7 +14,8 @@ from .samples import HOSTILE, assert_only_page_markup
 
 
 def status(text: str = "x", **changed) -> IndexStatus:
-    values = {"index": text, "documents": 1, "passages": 1, "waiting": 1, "size": 1, "embedder": text, "evidence": 0.2,
+    values = {"index": text, "documents": 1, "passages": 1, "waiting": 1, "size": 1, "characters": 1, "embedder": text,
+              "evidence": 0.2,
               "versions": {text: text}}  # fmt: skip
     return IndexStatus(**{**values, **changed})
 
