@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import count
+from types import MappingProxyType
 
 import python_calamine
 
 from rag.errors import ReadError
 from rag.records import Anchor, Document
+from rag.sources.decoding.stray_cells import CloseTogether, close_together
 from rag.sources.decoding.tables import cell_text, table_lines
 from rag.sources.decoding.text import canonical, decode, find_date, name_as_title
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, local_name, text_content
@@ -38,8 +41,9 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         ReadError: The file is damaged, is password-protected, or is a zip bomb.
     """
     package = XmlPackage(data) if data.startswith(b"PK") else None
+    readable = close_together(data, package, _MAX_CELLS) if package else CloseTogether(data)
     try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(readable.data))
         sheets = [(sheet, _rows(book, sheet)) for sheet in book.sheet_names]
     except python_calamine.PasswordError:
         raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
@@ -47,7 +51,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         raise ReadError(
             f"the workbook cannot be read ({_short(error)})", "open it in a spreadsheet application and save it as XLSX"
         ) from error
-    text, anchors = _as_text(sheets)
+    text, anchors = _as_text(sheets, readable.rows)
     if package:
         extra = canonical("\n".join(_comments_and_boxes(package)))
         text = f"{text}\n\n{extra}" if extra else text
@@ -119,8 +123,15 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]
     return [[_formatted(cell) for cell in row] for row in rows]
 
 
-def _as_text(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str, tuple[Anchor, ...]]:
-    """Joins all sheets into one text with one line per row, so that rows can be counted. Drops repeated empty rows."""
+def _as_text(
+    sheets: Iterable[tuple[str, Iterable[Sequence[str]]]], numbers: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> tuple[str, tuple[Anchor, ...]]:
+    """Joins all sheets into one text with one line per row, so that rows can be counted. Drops repeated empty rows.
+
+    Args:
+        sheets: The name and the rows of each sheet.
+        numbers: The number of each row, for those sheets whose rows are not numbered from 1 without gaps.
+    """
     parts: list[str] = []
     anchors: list[Anchor] = []
     at = 0
@@ -137,7 +148,11 @@ def _as_text(sheets: Iterable[tuple[str, Iterable[Sequence[str]]]]) -> tuple[str
             anchors.append(Anchor(at, f"sheet {sheet}"))
             add(canonical(cell_text(sheet)))
         counted, empty = 0, True  # number of rows since the last anchor, and whether the previous line is empty
-        for number, line in enumerate(table_lines(rows), start=1):
+        last = 0
+        for number, line in zip(numbers.get(sheet, count(1)), table_lines(rows), strict=False):
+            if number != last + 1:
+                counted = 0
+            last = number
             if not line and empty:
                 counted = 0
                 continue
