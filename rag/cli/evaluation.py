@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag.cli.rendering import json_text
 from rag.cli.session import (
     Json,
     JsonLines,
@@ -410,7 +411,7 @@ def _write_files(run: RunJSON, results: Sequence[GateResult], files: dict[str, s
     from rag.evaluation.reports import html_report, junit_report, markdown_report
 
     if files.get("out"):
-        _write(files["out"], json.dumps(run, ensure_ascii=False, indent=1))
+        _write(files["out"], json_text(run, indent=1))
     for name, render in (
         ("report", html_report.run_page),
         ("markdown", markdown_report.run_markdown),

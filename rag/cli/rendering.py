@@ -6,6 +6,7 @@ questions and models, so that the text cannot manipulate the terminal.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections import Counter
@@ -28,6 +29,19 @@ _STATES = {"ready": "ready", "embedding": "waiting for vectors (until then, foun
 def plain(text: str) -> str:
     """Returns text with every character that could manipulate a terminal replaced by U+FFFD."""
     return _CONTROLS.sub("\ufffd", text)
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    r"""Returns a value as JSON in which every character that could manipulate a terminal is escaped.
+
+    JSON itself requires that only for characters below U+0020.
+
+    Example:
+        >>> json_text("\x9b31m é")
+        '"\\u009b31m é"'
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def one_line(text: str) -> str:

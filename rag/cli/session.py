@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -176,7 +175,7 @@ class Session:
                 return
             last = now
             if as_json:
-                sys.stderr.write(json.dumps(as_object(seconds), ensure_ascii=False) + "\n")
+                sys.stderr.write(rendering.json_text(as_object(seconds)) + "\n")
             else:
                 line = as_line(seconds)[: shutil.get_terminal_size().columns - 1]
                 sys.stderr.write(f"\r{line:{width}}")
@@ -221,10 +220,9 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def print_json(value: object) -> None:
     """Prints a value as indented JSON."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")
+    sys.stdout.write(rendering.json_text(value, indent=2) + "\n")
 
 
 def print_json_lines(values: Iterable[object]) -> None:
     """Prints values as JSON, one per line."""
-    print_lines(json.dumps(value, ensure_ascii=False) for value in values)
+    print_lines(map(rendering.json_text, values))

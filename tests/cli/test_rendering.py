@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from rag.answering.verification.citation_trace import CitationTrace, SavedCitation
 from rag.cli import rendering
+from rag.cli.rendering import json_text
 from rag.records import Answer, Citation, Failure, Flag, Hit, Progress, Ranks, SyncReport
+from rag.text.unicode_text import TERMINAL_CONTROLS
 
 
 @pytest.mark.parametrize(
@@ -166,3 +169,13 @@ def test_destinations() -> None:
     """The line names where text is sent, or states that nothing is sent."""
     assert "nothing leaves this machine" == rendering.destinations({})
     assert "sends a to http://x; sends b to http://y" == rendering.destinations({"a": "http://x", "b": "http://y"})
+
+
+def test_json_cannot_control_a_terminal() -> None:
+    """What JSON leaves as it is, but a terminal obeys, is escaped; the value stays the same."""
+    value = {"title": "\x1b[31m \x9b2J \x7f \u202e \u2066", "text": "é 北 \n\t"}
+    for indent in (None, 2):
+        printed = json_text(value, indent)
+        assert value == json.loads(printed)
+        assert not set(printed) & TERMINAL_CONTROLS
+        assert "é 北" in printed

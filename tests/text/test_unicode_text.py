@@ -43,10 +43,12 @@ def test_what_steers_a_terminal_is_replaced() -> None:
     assert {c: "\ufffd" for c in EVERY if TERMINAL.match(c)} == {c: plain(c) for c in EVERY if plain(c) != c}
 
 
-def test_direction_marks_are_made_visible_in_reports() -> None:
-    table = wording._DIRECTION_MARKS
+def test_what_steers_a_terminal_is_made_visible_in_reports() -> None:
+    table = wording._UNSAFE
 
-    assert dict.fromkeys(DIRECTION, "�") == {c: c.translate(table) for c in EVERY if c.translate(table) != c}
+    assert {c: "\ufffd" for c in EVERY if TERMINAL.match(c)} == {
+        c: c.translate(table) for c in EVERY if c.translate(table) != c
+    }
 
 
 def test_marks_inside_words_of_a_pdf_are_dropped() -> None:

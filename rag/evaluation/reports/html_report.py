@@ -19,7 +19,7 @@ from rag.evaluation.reports.wording import (
     format_interval,
     format_value,
     outcome,
-    show_direction_marks,
+    show_unsafe_characters,
 )
 
 _CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -251,4 +251,4 @@ def _citation(citation: RunCitationJSON) -> str:
 
 def _text(text: str) -> str:
     """Escapes untrusted text for use anywhere in HTML, and replaces invisible characters that would reorder the text."""
-    return escape(show_direction_marks(text))
+    return escape(show_unsafe_characters(text))

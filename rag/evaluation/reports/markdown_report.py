@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rag.evaluation.comparison import GateResult
 from rag.evaluation.records import RunJSON
-from rag.evaluation.reports.wording import format_interval, format_value, show_direction_marks
+from rag.evaluation.reports.wording import format_interval, format_value, show_unsafe_characters
 
 _SPECIAL = frozenset("\\`*_{}[]()#+!|~")
 
@@ -31,6 +31,6 @@ def run_markdown(run: RunJSON, gates: Sequence[GateResult] = ()) -> str:
 
 def _escape(text: str) -> str:
     """Returns the text as a single line without markup or links, safe for use in a Markdown table cell."""
-    line = " ".join(show_direction_marks(text).split())
+    line = " ".join(show_unsafe_characters(text).split())
     escaped = "".join(f"\\{character}" if character in _SPECIAL else character for character in line)
     return escaped.replace("<", "&lt;").replace("://", ":&#47;/")

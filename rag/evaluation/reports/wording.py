@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rag.evaluation.comparison import is_right
 from rag.evaluation.records import RowJSON
-from rag.text.unicode_text import DIRECTION_MARKS
+from rag.text.unicode_text import TERMINAL_CONTROLS
 
 # The words displayed for each question outcome.
 OUTCOMES = {
@@ -18,8 +18,7 @@ OUTCOMES = {
     "unknown": "not checked: no gold data",
 }
 _COUNTS = ("questions", "answerable", "citations")  # metrics whose values are whole numbers
-# Maps invisible characters that change the direction of the text after them to a visible replacement character.
-_DIRECTION_MARKS = str.maketrans(dict.fromkeys(DIRECTION_MARKS, "\ufffd"))
+_UNSAFE = str.maketrans(dict.fromkeys(TERMINAL_CONTROLS, "\ufffd"))
 
 
 def outcome(row: RowJSON) -> str:
@@ -64,6 +63,6 @@ def format_interval(interval: tuple[float, float] | None, metric: str = "") -> s
     return f"{format_value(interval[0], metric)} to {format_value(interval[1], metric)}" if interval else ""
 
 
-def show_direction_marks(text: str) -> str:
-    """Replaces each invisible character that would reorder the text after it with a visible character."""
-    return text.translate(_DIRECTION_MARKS)
+def show_unsafe_characters(text: str) -> str:
+    """Replaces control characters, and invisible characters that would reorder the text after them, with visible ones."""
+    return text.translate(_UNSAFE)

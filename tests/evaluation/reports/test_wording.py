@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.evaluation.reports.wording import OUTCOMES, count_outcomes, format_interval, outcome, show_direction_marks
+from rag.evaluation.reports.wording import OUTCOMES, count_outcomes, format_interval, outcome, show_unsafe_characters
 
 
 def _row(status: str, answerable: bool, **measures: tuple[float, float]) -> dict:
@@ -39,4 +39,4 @@ def test_texts() -> None:
     """Times have one decimal; no interval is an empty text; marks that reorder text become visible."""
     assert "12.0 to 13.5" == format_interval((12, 13.5), "p50_ms")
     assert "" == format_interval(None)
-    assert "a\ufffdb" == show_direction_marks("a\u202eb")
+    assert "a\ufffdb\ufffd\ufffd\tc\nd" == show_unsafe_characters("a\u202eb\x1b\x9b\tc\nd")
