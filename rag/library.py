@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import cached_property
@@ -513,7 +514,10 @@ class Library:
     def check(self, *, repair: bool = False) -> Health:
         """Checks the index. With `repair`, rebuilds whatever can be rebuilt from the catalog."""
         self._check_open()
-        return health.check(self.folder, self._catalog, self._vector_search, repair=repair)
+        from rag.models.embedder import has_fast_kernel
+
+        limited = health.limitations(sys.platform, has_fast_kernel=has_fast_kernel())
+        return health.check(self.folder, self._catalog, self._vector_search, limited, repair=repair)
 
     def back_up(self, path: str | Path) -> int:
         """Backs up the catalog to a file, without blocking other processes; returns the file's size in bytes.

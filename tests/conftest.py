@@ -100,7 +100,7 @@ def _the_shipped_embedder_is_loaded_once() -> None:
     sessions: dict[tuple[Path, bool], object] = {}  # (folder, whether the fast kernel is used) → session
 
     def shared_session(self: embedder.MiniLM) -> object:
-        key = (self._folder, embedder._multiplies_int8_exactly())
+        key = (self._folder, embedder.has_fast_kernel())
         if key not in sessions:
             sessions[key] = load_session(self)
         return sessions[key]

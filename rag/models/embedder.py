@@ -66,7 +66,7 @@ class MiniLM:
         # Each core runs one batch in one thread. For small batches, this is faster than using all cores for one batch.
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        if not _multiplies_int8_exactly():
+        if not has_fast_kernel():
             options.add_session_config_entry("session.x64quantprecision", "1")
         model = (self._folder / "minilm-int8.onnx").read_bytes() + _SECOND_OUTPUT
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -158,7 +158,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _multiplies_int8_exactly() -> bool:
+def has_fast_kernel() -> bool:
     """Returns whether the fast int8 kernel is exact on this processor.
 
     On x86-64 processors without VNNI instructions, the fast kernel adds pairs of products in 16 bits, which can overflow.

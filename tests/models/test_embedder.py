@@ -44,7 +44,7 @@ def test_meaning_is_near() -> None:
 def test_the_exact_kernel_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processors without the fast exact instruction get the same vectors."""
     fast = MiniLM().embed(TEXTS)
-    monkeypatch.setattr(embedder, "_multiplies_int8_exactly", lambda: False)
+    monkeypatch.setattr(embedder, "has_fast_kernel", lambda: False)
     exact = MiniLM().embed(TEXTS)
 
     if not np.allclose(fast, exact, atol=1e-4):

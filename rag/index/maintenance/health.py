@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,11 +52,39 @@ def status(folder: Path, catalog: Catalog, threshold: float) -> IndexStatus:
     )
 
 
-def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair: bool) -> Health:
+def limitations(platform: str, *, has_fast_kernel: bool) -> tuple[str, ...]:
+    """Returns what works less well on this machine than it could.
+
+    Args:
+        platform: The operating system, as in `sys.platform`.
+        has_fast_kernel: Whether the built-in embedder can use its fast kernel.
+    """
+    found = {
+        "win32": "on Windows, the memory and processor time that parsing a file may take are not limited, only the time on"
+        " the clock",
+        "darwin": "on macOS, the memory that parsing a file may take is not limited",
+    }
+    slow = (
+        "this processor has no fast kernel for the built-in embedder that gives the same vectors as on other machines, so"
+    )
+    kernel = () if has_fast_kernel else (f"{slow} imports take longer",)
+    return (*((found[platform],) if platform in found else ()), *kernel)
+
+
+def check(
+    folder: Path, catalog: Catalog, vector_search: VectorSearch, limited: Sequence[str] = (), *, repair: bool
+) -> Health:
     """Checks an index; with `repair`, also deletes unfinished imports.
 
     If Chroma differs from the catalog, from which it is derived, it is rebuilt, and a notice says so. Problems of Chroma
     are never problems of the index: while Chroma cannot be used, searches scan the vectors, with the same results.
+
+    Args:
+        folder: The index folder.
+        catalog: The index's catalog.
+        vector_search: The index's vector search.
+        limited: What works less well on this machine; see `limitations`.
+        repair: Whether to repair what can be repaired.
 
     Raises:
         IndexBusyError: `repair` is set, but another process is importing.
@@ -67,6 +96,7 @@ def check(folder: Path, catalog: Catalog, vector_search: VectorSearch, *, repair
         with import_turn(folder):
             catalog.sweep(unfinished_too=True)
     notices, in_chroma = _check_chroma(vector_search)
+    notices += limited
     now = status(folder, catalog, 0.0)
     return Health(
         index=now.index,

@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import StorageError
 from rag.index.catalog import Catalog
-from rag.index.maintenance.health import check, size_of, status
+from rag.index.maintenance.health import check, limitations, size_of, status
 
 from ..samples import add, stage
 
@@ -121,3 +121,14 @@ def test_lost_changes_are_reported(filled: Catalog, tmp_path: Path) -> None:
 
     assert repaired.startswith("catalog.sqlite3 has lost its latest changes")
     assert "sync your documents again" in repaired
+
+
+def test_what_works_less_well_is_said(filled: Catalog, tmp_path: Path) -> None:
+    """As a note, on the systems and processors that it concerns."""
+    assert () == limitations("linux", has_fast_kernel=True)
+    assert "on Windows" in limitations("win32", has_fast_kernel=True)[0]
+    assert "on macOS" in limitations("darwin", has_fast_kernel=True)[0]
+    assert "imports take longer" in limitations("linux", has_fast_kernel=False)[0]
+
+    health = check(tmp_path, filled, FakeSearch(), ["something is limited"], repair=False)
+    assert (("something is limited",), ()) == (health.notices, health.problems)
