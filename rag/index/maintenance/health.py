@@ -64,10 +64,8 @@ def limitations(platform: str, *, has_fast_kernel: bool) -> tuple[str, ...]:
         " the clock",
         "darwin": "on macOS, the memory that parsing a file may take is not limited",
     }
-    slow = (
-        "this processor has no fast kernel for the built-in embedder that gives the same vectors as on other machines, so"
-    )
-    kernel = () if has_fast_kernel else (f"{slow} imports take longer",)
+    slow = "on this processor, the built-in embedder's fast kernel is not exact, so imports take longer"
+    kernel = () if has_fast_kernel else (slow,)
     return (*((found[platform],) if platform in found else ()), *kernel)
 
 
