@@ -217,7 +217,7 @@ def test_chroma_errors_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError, match="Chroma") as raised:
         ChromaProcess.open(tmp_path / "file", None)
-    assert "rebuilt" in raised.value.hint
+    assert "rebuilds" in raised.value.hint
 
     held = ChromaProcess.open(tmp_path / "new", None)
     with pytest.raises(StorageError, match="Chroma failed on the request 'apply'"):

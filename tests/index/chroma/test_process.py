@@ -40,7 +40,7 @@ def test_an_abandoned_generation_is_not_opened_again(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="generation 1 cannot be used") as raised:
         ChromaProcess.open(tmp_path / "1", None)
 
-    assert "rebuilt" in raised.value.hint
+    assert "rebuilds" in raised.value.hint
 
 
 def test_failures_name_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
