@@ -20,7 +20,7 @@ SIZE, TIMES = 16_000, 3
 SUSPICIOUS_S = 0.006  # a pattern that looks at each character a few times needs 2 ms
 TOO_LONG_S = 1.0
 EXPONENTIAL_S = 0.1  # for 60 characters
-IN_CI = 40  # texts for each pattern; with --full, all
+IN_CI = 40  # texts for each pattern; with --full, 2,000
 # Patterns that the code matches only against a part of this length, in which they take at most `BRIEF_S`.
 BOUNDS = {
     "rag.answering.intent": MAX_CHARACTERS, "rag.answering.answerer": MAX_CHARACTERS,
@@ -83,7 +83,7 @@ def test_pattern_is_linear(pattern: Pattern, full: bool, request: pytest.Fixture
     seed = request.config.getoption("--seed")
     before = signal.signal(signal.SIGALRM, _interrupt)
     try:
-        assert slow_text(pattern, seed, 100_000 if full else IN_CI) == ""
+        assert slow_text(pattern, seed, 2_000 if full else IN_CI) == ""
     finally:
         signal.signal(signal.SIGALRM, before)
 

@@ -88,16 +88,16 @@ def _exclusion(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Ca
         ) from error
     if not lines and not include:
         return lambda _: False
-    from pathspec import GitIgnoreSpec
+    from rag.sources.ignore_patterns import IgnorePatterns
 
     try:
-        excluded = GitIgnoreSpec.from_lines(lines)
-        included = GitIgnoreSpec.from_lines(include) if include else None
+        excluded = IgnorePatterns(lines)
+        included = IgnorePatterns(include) if include else None
     except ValueError as error:
         raise SourceError(
             f"invalid pattern ({error})", f"correct it in {IGNORE} or in the setting include or exclude"
         ) from error
-    return lambda source: excluded.match_file(source) or (included is not None and not included.match_file(source))
+    return lambda source: excluded.match(source) or (included is not None and not included.match(source))
 
 
 def _entries(folder: Path, index: str, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:

@@ -1,0 +1,48 @@
+"""Patterns that exclude files: the same files as pathspec's own, in linear time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pathspec import GitIgnoreSpec
+
+from rag.sources.ignore_patterns import IgnorePatterns
+
+PARTS = st.lists(
+    st.sampled_from(["a", "b", "ab", ".", "*", "**", "?", "[ab]", "[!a]", "/", "/**/", "**/", "\\*"]),
+    min_size=1,
+    max_size=9,
+)
+NAMES = st.lists(st.text("ab.*-", min_size=1, max_size=6), min_size=1, max_size=6)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(PARTS, NAMES)
+def test_the_same_files_match(parts: list[str], names: list[str]) -> None:
+    pattern, path = "".join(parts), "/".join(names)
+    try:
+        expected = GitIgnoreSpec.from_lines([pattern]).match_file(path)
+    except ValueError:
+        with pytest.raises(ValueError, match=""):
+            IgnorePatterns([pattern])
+        return
+    assert expected == IgnorePatterns([pattern]).match(path), (pattern, path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a" * 40 + "b", "a" * 250),
+        ("?*" * 40 + "b", "a" * 250),
+        ("**/a/" * 20 + "b", "a/" * 1500 + "c"),
+        ("x/**/" + "a/**/" * 20 + "b", "x/" + "a/" * 1500 + "c"),
+        ("*a*/" * 10 + "**/" + "*a*b" * 10, "/".join(["a" * 200] * 15)),
+    ],
+)
+def test_many_wildcards_are_fast(pattern: str, path: str) -> None:
+    begun = time.process_time()
+    assert not IgnorePatterns([pattern]).match(path)
+    assert time.process_time() - begun < 0.5
