@@ -14,7 +14,7 @@ from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _STAR = r"\[\^/\]\*"  # what `*` is translated to
-_ONE = r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\/()\[\]*+?$^|])"  # what stands for one character of a name
+_ONE = r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\/()\[\]*+?$^|])"  # what matches one character of a name
 _STARS = re.compile(rf"(?:{_STAR}){{2,}}+")
 _BETWEEN_STARS = re.compile(rf"{_STAR}((?:(?!{_STAR}){_ONE})++)(?={_STAR})")
 _FOLDERS = r"\(\?:/\.\+\)\?"  # what `/**` is translated to
