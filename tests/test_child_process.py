@@ -120,11 +120,17 @@ def test_a_child_may_finish_when_it_is_closed(child: SupervisedChild, tmp_path: 
     assert not child.is_alive()
 
 
-def test_a_child_that_does_not_finish_in_time_is_killed(child: SupervisedChild) -> None:
+def test_a_child_that_does_not_finish_in_time_is_left_alone(child: SupervisedChild) -> None:
     os.kill(child.pid, signal.SIGSTOP)
-    child.close(grace_s=0.2)
+    assert not child.close(grace_s=0.2)
+    os.kill(child.pid, signal.SIGCONT)
 
-    assert -signal.SIGKILL == child.end()
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])  # it finishes on its own
+
+
+def test_a_child_that_finishes_in_time(child: SupervisedChild) -> None:
+    assert child.close(grace_s=10)
+    assert not child.is_alive()
 
 
 def test_no_thread_is_left_behind(child: SupervisedChild) -> None:

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 _CHANGES_AT_ONCE = 512  # changes passed to Chroma in one call, which takes 0.2 s; a question waits for at most one call
 _SCAN_ALL_UP_TO = 8_000  # number of passages; scanning this many takes 1 ms, which is faster than a Chroma query
 _LOG_KEPT = 20_000  # applied log entries kept for processes that scan; a process further behind rereads all vectors
+_UPKEEP_S = 0.5  # time that closing waits for another thread that is working on Chroma
 _ORPHAN_S = 1.0  # time that a killed process needs to release its lock
 _RETRY_PAUSE_S = 30.0  # pause after the second failure in a row; doubled after each further failure
 _LONGEST_RETRY_PAUSE_S = 3600.0
@@ -176,10 +177,17 @@ class VectorSearch:
             return True
 
     def close(self) -> None:
-        """Closes Chroma, so that another process can open it."""
-        with self._upkeep_lock:
+        """Closes Chroma, so that another process can open it.
+
+        If another thread is still opening or filling Chroma, nothing is closed: Chroma ends when this process does.
+        """
+        if not self._upkeep_lock.acquire(timeout=_UPKEEP_S):
+            return
+        try:
             self._close_index(keep=True)
             self._lock.release()
+        finally:
+            self._upkeep_lock.release()
 
     def erase(self) -> bool:
         """Deletes everything in Chroma, which is filled again when it is next opened.

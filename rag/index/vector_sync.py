@@ -24,7 +24,7 @@ _SYNC_FROM_CHANGES = 1_000
 # Up to this many vectors, scanning them all is faster for a short-lived process than importing Chroma (1.5 s).
 _SCAN_UP_TO_VECTORS = 200_000
 _INTERVAL_S = 15.0  # time after which a process that keeps running looks at Chroma again
-_STOP_S = 1.5  # time that the background thread gets to finish the call that it is waiting for
+_STOP_S = 0.5  # time that the background thread gets to finish the call that it is waiting for
 
 T = TypeVar("T")
 

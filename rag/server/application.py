@@ -37,7 +37,7 @@ from rag.sources.watching import folder_changes
 
 _log = logging.getLogger(__name__)
 
-_STOP_S = 1.0  # time that the folder's sync gets to stop
+_STOP_S = 0.5  # time that the folder's sync gets to stop
 _LOGIN_ATTEMPTS, _LOGIN_ATTEMPT_EVERY_S = 10, 6.0  # per client: this many attempts at first, then one per interval
 _ALL_LOGIN_ATTEMPTS = 60  # from all clients together: this many attempts at first, then one per second
 

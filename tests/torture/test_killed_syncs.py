@@ -43,7 +43,7 @@ def test_doctor_after_killed_syncs(tmp_path: Path, full: bool, request: pytest.F
         (folder / f"doc{n}").write_text(text_of(f"doc{n}", 1))
     command = [sys.executable, "-m", "rag.cli", "--index", str(index)]
     assert 0 == subprocess.run([*command, "sync", str(folder)], capture_output=True, check=False, timeout=600).returncode
-    rounds, notes = (200 if full else 4), 0
+    rounds, notes = (200 if full else 2), 0
     with busy_machine(8 if full else 2):
         for number in range(rounds):
             for n in chooser.sample(range(200), 20):

@@ -21,7 +21,7 @@ from rag.index.chroma.seal import remove_all_but
 
 _log = logging.getLogger(__name__)
 _REPLY_S = 10.0  # for comparison: a query takes 2 ms, and storing 512 vectors takes 0.2 s
-_CLOSE_S = 1.5  # for comparison: sealing 20,000 vectors takes 0.2 s
+_CLOSE_S = 1.0  # for comparison: sealing 20,000 vectors takes 0.2 s
 _OPEN_S = 20.0  # for comparison: importing Chroma takes 1.5 s
 _BYTES_PER_S = 100_000_000  # reading speed of a slow disk, from which the extra time for checking the seal is calculated
 _REBUILT = "rag rebuilds it from the catalog automatically"
