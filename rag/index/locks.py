@@ -174,9 +174,12 @@ def _is_running(pid: int) -> bool:
 
 
 def _runs_module(pid: int, module: str) -> bool:
-    """Returns whether a process runs this Python module; False if that cannot be told (on Windows and macOS)."""
+    """Returns whether a process runs this Python module; False if that cannot be told (on Windows and macOS).
+
+    A process whose command line is empty has only just been started, or has just ended.
+    """
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return bool(module) and module.encode() in command.split(b"\0")
+    return bool(module) and (not command or module.encode() in command.split(b"\0"))
