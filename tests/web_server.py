@@ -74,25 +74,27 @@ def versioned(body: bytes, etag: str) -> Page:
     return page
 
 
+def drip(handler: Handler, piece: bytes) -> None:
+    """Writes a piece every 50 ms, without end."""
+    while True:
+        handler.wfile.write(piece)
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
 def drips(handler: Handler) -> None:
     """Sends a byte every 50 ms, without end."""
     handler.send_response(200)
     handler.send_header("content-length", "1000000")
     handler.end_headers()
-    while True:
-        handler.wfile.write(b"x")
-        handler.wfile.flush()
-        time.sleep(0.05)
+    drip(handler, b"x")
 
 
 def drips_without_length(handler: Handler) -> None:
     """The same, but the end of the connection is the end of the page."""
     handler.send_response(200)
     handler.end_headers()
-    while True:
-        handler.wfile.write(b"<p>More.</p>")
-        handler.wfile.flush()
-        time.sleep(0.05)
+    drip(handler, b"<p>More.</p>")
 
 
 def cuts_gzip(handler: Handler) -> None:
@@ -107,10 +109,7 @@ def cuts_gzip(handler: Handler) -> None:
 
 def drips_headers(handler: Handler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    while True:
-        handler.wfile.write(b"x-more: y\r\n")
-        handler.wfile.flush()
-        time.sleep(0.05)
+    drip(handler, b"x-more: y\r\n")
 
 
 def cuts(handler: Handler) -> None:

@@ -46,7 +46,6 @@ class VectorSync:
         self._is_prepared = False
         self._background: threading.Thread | None = None
         self._closing = threading.Event()
-        self._wanted = threading.Event()  # set when the background thread should look at Chroma before its interval ends
 
     def prepare(self) -> None:
         """Opens Chroma if that makes searching faster. Called before each search; only the first call does anything."""
@@ -76,7 +75,6 @@ class VectorSync:
         Failures are logged.
         """
         self._closing.set()
-        self._wanted.set()
         if self._background is not None:
             self._background.join(_STOP_S)
         if changed and self._is_sync_due():
@@ -91,9 +89,8 @@ class VectorSync:
     def _keep_in_step(self) -> None:
         """Opens Chroma and brings it up to date, again and again, because Chroma or another process may end at any time."""
         while not self._closing.is_set():
-            self._wanted.clear()
             _logged(self._open_and_sync)
-            self._wanted.wait(_INTERVAL_S)
+            self._closing.wait(_INTERVAL_S)
 
     def _open_and_sync(self) -> None:
         if self._vector_search.try_open():

@@ -94,7 +94,8 @@ def _separated(text: str, separator: str) -> Iterator[list[str]]:
 def _separator(sample: str) -> str:
     """Returns the separator that divides most rows of a sample into the same number of cells, which must exceed one.
 
-    The standard library's Sniffer is not used, because its time is cubic in the number of quotation marks.
+    The standard library's Sniffer is not used, because quotation marks make it slow: a text eight times as long took it
+    ninety times as long.
     """
 
     def regularity(separator: str) -> tuple[float, int]:
