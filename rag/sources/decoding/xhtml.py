@@ -13,13 +13,12 @@ from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import decode
 from rag.sources.decoding.zipped_xml import check_complete, local_name
 
-_MAX_DEPTH = 250  # maximum number of levels of nested elements; real pages have fewer
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=", re.IGNORECASE)
 _HEAD_BYTES = 2048  # bytes at the start of a page that are searched for its declared encoding
 _MAX_SPAN = 100  # maximum number of columns or rows that a cell may span
 _BLOCKS = frozenset(
     """address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer
-    form header hr html main nav p pre section summary ul ol li title h1 h2 h3 h4 h5 h6""".split()
+    form header hr html main nav p pre section summary table td th tr ul ol li title h1 h2 h3 h4 h5 h6""".split()
 )
 _SKIPPED = frozenset("script style head noscript template svg math object iframe".split())
 _HEADING = re.compile(r"h([1-6])$")
@@ -64,14 +63,13 @@ def text_of(root: etree._Element, without: Sequence[str] = ()) -> str:
 
 
 class _TextBlocks:
-    """Collects blocks of text from a tree without recursion, because pages may be nested to any depth."""
+    """Collects blocks of text from a tree without recursion, because elements may be nested 2,000 levels deep."""
 
     def __init__(self, without: Sequence[str]) -> None:
         self._passed_over = _SKIPPED.union(without)
         self._inline: list[str] = []  # the current block's pieces of text
         self._prefix = ""  # the current block's heading marks or bullet
         self._pre_depth = 0  # number of <pre> elements around the current element
-        self._depth = 0
 
     def blocks(self, root: etree._Element) -> Iterator[str]:
         """Yields the blocks of text in a tree, in document order. Some may be empty."""
@@ -83,9 +81,10 @@ class _TextBlocks:
                     self._inline.append(element.tail or "")
                 continue
             name = local_name(element).lower()
-            if event == "start" and (name in self._passed_over or name == "table" or self._depth >= _MAX_DEPTH):
+            is_table = event == "start" and name == "table" and not _is_layout(element)
+            if is_table or (event == "start" and name in self._passed_over):
                 skipped = element
-                if name == "table":
+                if is_table:
                     yield self._flushed()
                     yield "\n".join(_table(element))
             elif event == "start":
@@ -95,7 +94,6 @@ class _TextBlocks:
         yield self._flushed()
 
     def _opened(self, name: str, element: etree._Element) -> str:
-        self._depth += 1
         before = self._flushed() if name in _BLOCKS else ""
         if name in _BLOCKS:
             heading = _HEADING.match(name)
@@ -105,7 +103,6 @@ class _TextBlocks:
         return before
 
     def _closed(self, name: str, element: etree._Element, is_root: bool) -> str:
-        self._depth -= 1
         before = self._flushed() if name in _BLOCKS else ""
         if name in _BLOCKS:
             self._prefix = ""
@@ -129,10 +126,10 @@ def simplify_tables(root: etree._Element) -> None:
     """Simplifies tables, in place, if their cells span several rows or their column names take up several rows.
 
     A cell that spans several rows is repeated in each of them. Column names above one another are joined, as in
-    "Sales 2023". Tables that contain other tables are left unchanged, because they only lay out the page.
+    "Sales 2023". Layout tables are left unchanged.
     """
     for table in list(root.iter("table")):
-        if next(table.iterdescendants("table"), None) is not None:
+        if _is_layout(table):
             continue
         rows = list(table.iter("tr"))
         heads = len(list(takewhile(_is_head, rows)))
@@ -155,6 +152,11 @@ def simplify_tables(root: etree._Element) -> None:
             row.clear()
             for cell in cells:
                 etree.SubElement(row, "th" if n == len(titles) and naming else "td").text = cell
+
+
+def _is_layout(table: etree._Element) -> bool:
+    """Whether a table only lays out the page, because it contains other tables."""
+    return next(table.iterdescendants("{*}table"), None) is not None
 
 
 def _grid(rows: Sequence[etree._Element], heads: int) -> list[list[str]]:

@@ -42,6 +42,32 @@ def test_cells_that_span_rows_are_repeated() -> None:
     ] == text_of(root).split("\n")
 
 
+@pytest.mark.parametrize("element", ["div", "b", "font"])
+def test_no_text_is_lost_at_any_depth(element: str) -> None:
+    page = f"<{element}>" * 1_500 + "deepest" + f"</{element}>" * 1_500 + "<p>last"
+
+    assert "deepest\n\nlast" == text_of(html_tree(page))
+
+
+def test_elements_nested_too_deeply_to_parse_are_refused() -> None:
+    with pytest.raises(ReadError, match="nested too deeply"):
+        html_tree("<div>" * 5_000 + "deepest")
+
+
+def test_tables_that_contain_tables_only_lay_out_the_page() -> None:
+    """As in newsletters. The text stands once, and the tables inside keep their rows."""
+    page = (
+        "<table><tr><td>Menu<td><h2>Prices</h2><table><tr><th>fruit<th>price<tr><td>plum<td>3</table>per kilo"
+        "<tr><td>foot</table>"
+    )
+
+    assert "Menu\n\n## Prices\n\nfruit | price\nfruit: plum | price: 3\n\nper kilo\n\nfoot" == text_of(html_tree(page))
+
+
+def test_nested_tables_do_not_multiply_the_text() -> None:
+    assert len(text_of(html_tree("<table><tr><td>x" * 600 + "word " * 1_000))) < 10_000
+
+
 def test_a_page_without_elements_is_refused() -> None:
     with pytest.raises(ReadError, match="cannot be parsed"):
         html_tree(b"")
