@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+_NO_DOCUMENTS = "found no documents (check the path, .ragignore, and the settings include and exclude)"
+_NO_WEB_PAGES = "the index has no web pages; add one with: rag add URL"
 _Folder = Annotated[str | None, typer.Argument(metavar="FOLDER", help="The folder [default: the `documents` setting].")]
 
 
@@ -116,7 +118,7 @@ def refresh(context: typer.Context, as_json: Json = False) -> None:
     with session.library() as library:
         with session.import_progress(as_json) as progress:
             report = library.refresh(on_progress=progress)
-        _print_report(report, as_json)
+        _print_report(report, as_json, if_empty=_NO_WEB_PAGES)
     raise typer.Exit(_exit_code(report))
 
 
@@ -231,14 +233,14 @@ def _chosen_folder(named: str | None, library: Library, command: str) -> str:
     return folder
 
 
-def _print_report(report: SyncReport, as_json: bool, *, one_line: bool = False) -> None:
+def _print_report(report: SyncReport, as_json: bool, *, one_line: bool = False, if_empty: str = _NO_DOCUMENTS) -> None:
     """Prints what was saved. Called while the library is open, because updating Chroma on closing may take a while."""
     if as_json:
         from rag.schemas.documents import sync_json
 
         print_json_lines([sync_json(report)]) if one_line else print_json(sync_json(report))
     else:
-        print_lines(rendering.report(report))
+        print_lines(rendering.report(report, if_empty))
         for line in rendering.failures(report):
             print_error(line)
     sys.stdout.flush()

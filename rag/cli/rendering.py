@@ -205,11 +205,14 @@ def documents_total(infos: Sequence[DocumentInfo]) -> str:
     return counted(len(infos), "document") + (f": {counts}" if counts else "")
 
 
-def report(done: SyncReport) -> Iterator[str]:
-    """Yields lines that summarize what an import changed."""
+def report(done: SyncReport, if_empty: str) -> Iterator[str]:
+    """Yields lines that summarize what an import changed, or `if_empty` if there was no document to import."""
     counts = {"added": done.added, "updated": done.updated, "unchanged": done.unchanged, "removed": done.removed}
-    changes = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to do"
-    yield f"{changes}; {counted(done.passages, 'passage')} embedded in {done.seconds:.1f} s"
+    changes = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    if changes or done.failed or done.held:
+        yield f"{changes or 'nothing to do'}; {counted(done.passages, 'passage')} embedded in {done.seconds:.1f} s"
+    else:
+        yield if_empty
     if done.ignored:
         yield f"skipped {counted(done.ignored, 'file')} without text (images, archives, programs)"
 

@@ -157,7 +157,8 @@ class _BrokenError(Exception):
             return ReadError("parsing it takes too much memory", _SMALLER)
         returncode = self._error.returncode if isinstance(self._error, ChildCrashError) else 0
         if returncode == _OUT_OF_TIME or (isinstance(self._error, ChildTimeoutError) and not LIMITS_PROCESSOR_TIME):
-            return ReadError(f"parsing it took more than {self._limit_s:.0f} s of processor time", _SMALLER)
+            of = " of processor time" if LIMITS_PROCESSOR_TIME else ""
+            return ReadError(f"parsing it took more than {self._limit_s:.0f} s{of}", _SMALLER)
         if isinstance(self._error, ChildTimeoutError):
             return InterruptedReadError("the machine was too busy to parse it", _AGAIN)
         if returncode == _KILLED:

@@ -37,6 +37,17 @@ def test_add_sync_refresh_and_remove(room: Path) -> None:
     assert "removed 1 document\n" == rag(room, "rm", "piped.md").stdout
 
 
+def test_a_folder_without_documents_gets_a_hint(room: Path) -> None:
+    (room / "empty").mkdir()
+    (room / "empty" / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    for command in ("add", "sync"):
+        first, second = rag(room, command, "empty").stdout.splitlines()
+        assert first.startswith("found no documents (check the path")
+        assert "skipped 1 file without text (images, archives, programs)" == second
+    assert rag(room, "refresh").stdout.startswith("the index has no web pages; add one with:")
+
+
 def test_ls(room: Path) -> None:
     """The list is printed as text, as one JSON array, or as one JSON line per document."""
     (room / "seeds" / "empty.txt").touch()

@@ -157,12 +157,12 @@ def test_report() -> None:
     assert [
         "2 added, 1 unchanged; 9 passages embedded in 0.0 s",
         "skipped 3 files without text (images, archives, programs)",
-    ] == list(rendering.report(done))
+    ] == list(rendering.report(done, ""))
     assert [
         "✗ x.txt: it is empty (fill it)",
         "kept 1 document missing from the folder; to remove missing documents, run: rag sync --prune",
     ] == list(rendering.failures(done))
-    assert ["nothing to do; 0 passages embedded in 0.0 s"] == list(rendering.report(SyncReport()))
+    assert ["it is empty"] == list(rendering.report(SyncReport(), "it is empty"))
 
 
 def test_destinations() -> None:
