@@ -9,10 +9,11 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -82,6 +83,15 @@ class Caller:
             return CallResult(status, text, refused_s=refused_s, retry_after=headers.get("retry-after", ""))
         return self._read(started, leave)
 
+    def upload(self, files: Mapping[str, str]) -> tuple[int, str]:
+        """Uploads texts by file name, as the page does. Returns (status, text) of the response: a JSON list of paths."""
+        status, _, text = self.post("/gradio_api/upload", multipart(files), MULTIPART)
+        return status, text
+
+    def add(self, paths: Iterable[str], leave: Callable[[str], bool] = lambda _: False) -> CallResult:
+        """Adds files that were uploaded."""
+        return self.call("upload", "upload", [[uploaded(path) for path in paths]], leave)
+
     def post(self, path: str, body: str | bytes, content_type: str) -> tuple[int, dict[str, str], str]:
         """Returns (status, headers, text) of the response."""
         connection = self._connection()
@@ -124,6 +134,24 @@ class Caller:
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.address)
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
+
+
+def uploaded(path: str) -> dict[str, object]:
+    """Returns what the page sends for a file that was uploaded."""
+    return {"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": Path(path).name}
+
+
+MULTIPART = "multipart/form-data; boundary=edge"
+
+
+def multipart(files: Mapping[str, str]) -> bytes:
+    """Returns the body of an upload of texts by file name; names are sent as they are, as far as a header allows."""
+    body = ""
+    for name, text in files.items():
+        plain = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+        body += f'--edge\r\nContent-Disposition: form-data; name="files"; filename="{plain}"\r\n'
+        body += f"Content-Type: text/plain\r\n\r\n{text}\r\n"
+    return f"{body}--edge--\r\n".encode()
 
 
 _STORED = escaped('{"conversations"')  # the beginning of a message that stores a conversation in the browser

@@ -36,6 +36,10 @@ class Served(str):
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
 
+    def handles(self) -> int:
+        """Returns how many files, sockets and pipes the server holds open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
 
 @contextmanager
 def served(room: Path, *options: str, **environment: str) -> Iterator[Served]:

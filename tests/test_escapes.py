@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from .asking import Caller
+from .asking import Caller, uploaded
 from .browsing import Served, fetch, served
 from .conftest import ARTICLE
 from .web_server import running
@@ -68,21 +68,12 @@ def there(room: Path) -> set[str]:
 
 def drop(caller: Caller, name: str, text: str) -> tuple[int, str]:
     """(status, path) of a file dropped under a name that is sent as it is."""
-    plain = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
-    body = (
-        f'--edge\r\nContent-Disposition: form-data; name="files"; filename="{plain}"\r\n'
-        f"Content-Type: text/plain\r\n\r\n{text}\r\n--edge--\r\n"
-    )
-    status, _, said = caller.post("/gradio_api/upload", body.encode(), "multipart/form-data; boundary=edge")
+    status, said = caller.upload({name: text})
     return status, json.loads(said)[0] if status == 200 else said
 
 
-def file_named(path: str) -> dict[str, object]:
-    return {"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": Path(path).name}
-
-
 def take_in(caller: Caller, path: str) -> str:
-    return caller.call("upload", "upload", [[file_named(path)]]).conversation
+    return caller.add([path]).conversation
 
 
 def test_names_of_dropped_files(address: Served, room: Path, names: list[str]) -> None:
@@ -127,8 +118,8 @@ def test_paths_that_were_never_dropped(address: Served, room: Path, path: str) -
         before, documents = there(room), len(fetch_list(room))
         said = take_in(caller, wanted)
         # Whatever else takes a value: a conversation that the browser kept, a question.
-        said += caller.call("do-talk", "change", [file_named(wanted), None, None, 0]).conversation
-        said += caller.call("question", "submit", [file_named(wanted), 0, None, None, None, None, "", ""]).conversation
+        said += caller.call("do-talk", "change", [uploaded(wanted), None, None, 0]).conversation
+        said += caller.call("question", "submit", [uploaded(wanted), 0, None, None, None, None, "", ""]).conversation
         assert [] == evil.asked
     assert documents == len(fetch_list(room))
     assert before == there(room)

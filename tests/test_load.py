@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -16,7 +17,7 @@ from rag import Library
 
 from . import model_server as fake
 from .asking import Caller, CallResult, flood
-from .browsing import ask, opened, served
+from .browsing import Served, ask, opened, served
 
 pytestmark = pytest.mark.page
 
@@ -56,10 +57,11 @@ def settled(address: str) -> None:
 class Crowd:
     """Programs that ask about their own station again and again, while documents are taken in."""
 
-    address: str
+    address: Served
     seeds: Path
     ended: threading.Event = field(default_factory=threading.Event)
     answers: list[tuple[int, CallResult]] = field(default_factory=list)
+    usage: list[tuple[int, int]] = field(default_factory=list)  # the server's memory in bytes and its handles, in order
 
     def calls(self, n: int) -> None:
         caller = Caller(self.address)
@@ -72,6 +74,17 @@ class Crowd:
         while not self.ended.wait(1):
             n += 1
             (self.seeds / f"more{n}.txt").write_text(f"The otters of lake {n} sleep in rafts.\n" * 50, "utf-8")
+
+    def watches(self) -> None:
+        while not self.ended.wait(0.5):
+            self.usage.append((self.address.memory(), self.address.handles()))
+
+    def grown(self) -> tuple[int, int]:
+        """Returns by how much memory, in bytes, and handles grew from the second quarter of the time to the last."""
+        quarter = len(self.usage) // 4
+        early, late = (zip(*part, strict=True) for part in (self.usage[quarter : 2 * quarter], self.usage[-quarter:]))
+        memory, handles = (int(median(after) - median(before)) for before, after in zip(early, late, strict=True))
+        return memory, handles
 
 
 def look(pages: list, seconds: float) -> None:
@@ -86,13 +99,17 @@ def look(pages: list, seconds: float) -> None:
 
 
 def test_nobody_gets_anothers_answer(browser, stations: Path, full: bool) -> None:
-    """Fifty programs and ten browsers ask while documents are taken in: each is told of its own station, whole."""
+    """Fifty programs and ten browsers ask while documents are taken in: each is told of its own station, whole.
+
+    In ten minutes, memory and handles do not grow once the caches are filled.
+    """
     with served(stations) as address:
         settled(address)
         pages = [opened(browser.new_context(), address) for _ in range(VISITORS)]
         crowd = Crowd(address, stations / "seeds")
-        with ThreadPoolExecutor(CALLERS + 1) as pool:
-            working = [pool.submit(crowd.calls, n) for n in range(CALLERS)] + [pool.submit(crowd.imports)]
+        with ThreadPoolExecutor(CALLERS + 2) as pool:
+            working = [pool.submit(crowd.calls, n) for n in range(CALLERS)]
+            working += [pool.submit(crowd.imports), pool.submit(crowd.watches)]
             try:
                 look(pages, 600 if full else 15)
             finally:
@@ -110,6 +127,13 @@ def test_nobody_gets_anothers_answer(browser, stations: Path, full: bool) -> Non
     for n, text in [*told, *enumerate(shown, start=CALLERS)]:
         assert {station(n)[1]} == canaries(text)
     assert "Traceback" not in (stations / "said.txt").read_text()
+    memory, handles = crowd.grown()
+    print(
+        f"{len(crowd.answers)} answers; {crowd.usage[0]} to {crowd.usage[-1]}; grown by {memory} bytes, {handles} handles"
+    )
+    if full:
+        assert memory < 30e6
+        assert handles < 10
 
 
 def test_too_much_is_refused_at_once(stations: Path) -> None:

@@ -13,7 +13,6 @@ import math
 import re
 import socket
 import ssl
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,6 +31,7 @@ from rag.server.connections import LimitedProtocol
 from rag.server.middleware import COOKIE, LOGIN, LOOPBACK, SecurityMiddleware, client_of, machine_names, session_token
 from rag.server.rate_limiter import RateLimiter
 from rag.server.sessions import SESSION_S, Sessions
+from rag.server.uploads import UploadSpace, uploads_folder
 from rag.settings import Settings
 from rag.sources.watching import folder_changes
 
@@ -73,13 +73,11 @@ def serve(
     _check_certificate(certificate, key)
     listener = _listen(host, port)
     with (
-        tempfile.TemporaryDirectory(prefix="rag-uploads-", ignore_cleanup_errors=True) as uploads,
+        uploads_folder() as uploads,
         Library.open(settings.index, settings) as library,
     ):
         stopping, first_sync = threading.Event(), threading.Event()
-        app = create_app(
-            library, Path(uploads), first_sync, account=account, host_names=names, is_encrypted=bool(certificate)
-        )
+        app = create_app(library, uploads, first_sync, account=account, host_names=names, is_encrypted=bool(certificate))
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -205,7 +203,7 @@ def create_app(
         _add_login(server, account, sessions, is_encrypted)
         host_names = (*host_names, *machine_names())
     app.mount(server, library, uploads, first_sync, account.user if account is not None else "")
-    server.add_middleware(SecurityMiddleware, host_names=host_names, sessions=sessions)
+    server.add_middleware(SecurityMiddleware, uploads=UploadSpace(uploads), host_names=host_names, sessions=sessions)
     return server
 
 

@@ -20,6 +20,7 @@ from starlette.requests import cookie_parser
 from rag.server.connections import IncompleteRequests, Receive, SlowRequestError, TooLargeError, timely
 from rag.server.rate_limiter import RateLimiter
 from rag.server.sessions import Sessions
+from rag.server.uploads import UploadSpace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rag-session"
@@ -71,13 +72,17 @@ class SecurityMiddleware:
 
     Args:
         app: The application behind the middleware.
+        uploads: The disk space for uploads.
         host_names: Host names to accept in addition to this machine's own. Requests for other names are rejected, because
             an attacker may have pointed another host name at this address (DNS rebinding).
         sessions: The login sessions; None if no login is required.
     """
 
-    def __init__(self, app: App, host_names: Iterable[str] = (), sessions: Sessions | None = None) -> None:
+    def __init__(
+        self, app: App, uploads: UploadSpace, host_names: Iterable[str] = (), sessions: Sessions | None = None
+    ) -> None:
         self._app = app
+        self._uploads = uploads
         self._host_names = {*LOOPBACK, *(name.lower() for name in host_names)}
         self._sessions = sessions
         self._limiter = RateLimiter(_BURST, _PER_SECOND)
@@ -102,8 +107,8 @@ class SecurityMiddleware:
             return
         receive = timely(receive, max_bytes)
         try:
-            if scope["path"] == _UPLOAD:  # too large to be kept in memory
-                await self._app(scope, _disconnected_if_late(receive), _with_headers(send))
+            if scope["path"] == _UPLOAD:
+                await self._upload(scope, receive, send, int(headers.get("content-length", max_bytes)))
             else:
                 await self._answer(scope, await self._body(scope, receive), send)
         except SlowRequestError:
@@ -119,6 +124,14 @@ class SecurityMiddleware:
             return waiting.pop() if waiting else await receive()
 
         return receive_whole
+
+    async def _upload(self, scope: Message, receive: Receive, send: Send, size: int) -> None:
+        """Passes an upload on while it arrives, because it is too large to be kept in memory."""
+        with self._uploads.reserve(size) as has_space:
+            if has_space:
+                await self._app(scope, _disconnected_if_late(receive), _with_headers(send))
+            else:
+                await _reject(send, _Rejection(507, "no space for more uploads; try again later", {"connection": "close"}))
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["path"] == _ASK:

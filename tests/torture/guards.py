@@ -39,6 +39,26 @@ class Guard:
 
 DATABASE = "rag/index/catalog/database"
 GUARDS = {
+    "an upload that was cut off is deleted": Guard(
+        "rag/server/uploads.py", "                self._delete_incomplete()", "                pass",
+        "tests/server/test_uploads.py -k cut_off",
+    ),
+    "uploads do not fill the disk": Guard(
+        "rag/server/uploads.py", "if not is_free or arriving + self._complete_bytes() > self._max_bytes:", "if False:",
+        "tests/server/test_uploads.py -k no_space",
+    ),
+    "uploads of a killed server are deleted": Guard(
+        "rag/server/uploads.py", "shutil.rmtree(folder, ignore_errors=True)", "pass",
+        "tests/server/test_uploads.py -k folders_of_killed",
+    ),
+    "uploads of a running server are not deleted": Guard(
+        "rag/server/uploads.py", "> _SETTLED_S and lock.try_acquire():", "> _SETTLED_S:",
+        "tests/server/test_uploads.py -k folders_of_killed",
+    ),
+    "a link among the uploads is not followed": Guard(
+        "rag/server/uploads.py", "if folder.is_symlink() or not folder.is_dir():", "if False:",
+        "tests/server/test_uploads.py -k folders_of_killed",
+    ),
     "a private host is not asked": Guard(
         "rag/sources/web_pages.py", "if not self._allow_private and not all(map(is_public, addresses)):", "if False:",
         "tests/sources/test_web_pages.py -k no_private_host",
