@@ -48,9 +48,7 @@ def _delete_abandoned(parent: Path) -> None:
 
 def _is_own(folder: Path) -> bool:
     """Whether this user created the folder; other users of this machine can put anything into its parent."""
-    if folder.is_symlink() or not folder.is_dir():
-        return False
-    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+    return not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
 
 
 class UploadSpace:

@@ -77,7 +77,7 @@ def test_the_folder_is_private_and_deleted(temporary: Path) -> None:
 
 
 def test_folders_of_killed_servers_are_deleted(temporary: Path, tmp_path: Path) -> None:
-    """Those of running servers and of servers that are starting are not, nor what another user put there."""
+    """Those of running servers and of servers that are starting are not, nor what a link points to."""
     left = abandoned(temporary / "rag-uploads-left")
     running = abandoned(temporary / "rag-uploads-running")
     starting = abandoned(temporary / "rag-uploads-starting", age_s=1)
@@ -111,6 +111,15 @@ def until(holds: Callable[[], bool]) -> None:
 
 def stored(temporary: Path) -> list[Path]:
     return [path for path in temporary.rglob("rag-uploads-*/files/**/*") if path.is_file()]
+
+
+def test_folders_of_another_user_are_left_alone(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = abandoned(temporary / "rag-uploads-theirs")
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    with uploads_folder():
+        pass
+
+    assert theirs.exists()
 
 
 @pytest.mark.page

@@ -55,9 +55,9 @@ GUARDS = {
         "rag/server/uploads.py", "> _SETTLED_S and lock.try_acquire():", "> _SETTLED_S:",
         "tests/server/test_uploads.py -k folders_of_killed",
     ),
-    "a link among the uploads is not followed": Guard(
-        "rag/server/uploads.py", "if folder.is_symlink() or not folder.is_dir():", "if False:",
-        "tests/server/test_uploads.py -k folders_of_killed",
+    "folders of other users are left alone": Guard(
+        "rag/server/uploads.py", "folder.lstat().st_uid == os.getuid()", "True",
+        "tests/server/test_uploads.py -k another_user",
     ),
     "a private host is not asked": Guard(
         "rag/sources/web_pages.py", "if not self._allow_private and not all(map(is_public, addresses)):", "if False:",
