@@ -210,7 +210,7 @@ def report(done: SyncReport, if_empty: str) -> Iterator[str]:
     counts = {"added": done.added, "updated": done.updated, "unchanged": done.unchanged, "removed": done.removed}
     changes = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
     if changes or done.failed or done.held:
-        yield f"{changes or 'nothing to do'}; {counted(done.passages, 'passage')} embedded in {done.seconds:.1f} s"
+        yield f"{changes or 'nothing imported'}; {counted(done.passages, 'passage')} embedded in {done.seconds:.1f} s"
     else:
         yield if_empty
     if done.ignored:

@@ -125,6 +125,7 @@ def test_a_file_whose_parser_is_killed_is_not_at_fault() -> None:
 
 @pytest.mark.process
 def test_processor_time_is_the_files_fault_and_waiting_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser_process, "_WAITS", 60)
     parser = Parser(limit_s=1)
     with pytest.raises(ReadError, match="processor time") as raised:
         parser.parse(SLOW, "a.xml")
