@@ -42,7 +42,7 @@ HOMES = {
     "watchfiles": "sources", "pathspec": "sources", "http": "sources", "pypdfium2": "sources.parsers",
     "trafilatura": "sources.parsers", "python_calamine": "sources.parsers", "striprtf": "sources.parsers",
     "oxmsg": "sources.parsers", "PIL": "sources.parsers", "rapidocr": "sources.decoding", "lxml": "sources",
-    "olefile": "sources.decoding", "charset_normalizer": "sources.decoding", "Stemmer": "text", "py3langid": "text",
+    "olefile": "sources.decoding", "chardet": "sources.decoding", "Stemmer": "text", "py3langid": "text",
     "babel": "text", "yaml": "evaluation",
 }  # fmt: skip
 _TOP = {"rag", "rag.__version__"}

@@ -1,6 +1,6 @@
 """Decodes bytes in any encoding to canonical text, and finds a text's author, date and title.
 
-This is the only module that imports charset-normalizer.
+This is the only module that imports chardet.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import unicodedata
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-import charset_normalizer
+import chardet
+from chardet import EncodingEra
 
 from rag.errors import ReadError
 from rag.text.dates import iso_date
@@ -22,8 +23,6 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
 _VALID_PER_INVALID = 10  # text counts as UTF-8 if it has at least this many valid non-ASCII characters per invalid one
-_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ€£§°º«»“”„‘’‚–—…•¿¡©®™·\xa0")
-_MAX_ACCENTED = 0.3  # maximum share of accented letters in languages that use this code page
 # Source: WHATWG Encoding Standard, section 4.2, in Python's spelling. Other codecs of Python, such as punycode, are slow.
 _WEB_ENCODINGS = frozenset(
     """ascii iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11
@@ -32,6 +31,13 @@ _WEB_ENCODINGS = frozenset(
     utf-16 utf-16-le utf-16-be tis-620""".split()
 )
 _GUESS_BYTES = 64_000  # number of bytes that are examined to detect an encoding; examining more would be slow
+_ERAS = EncodingEra.ALL & ~EncodingEra.MAINFRAME  # files from mainframes are rare, and any bytes may look like one
+# An encoding that fits the examined bytes may not fit the others. Source: WHATWG Encoding Standard, section 4.2.
+_SUPERSETS = {
+    "ascii": "cp1252", "iso-8859-1": "cp1252", "iso-8859-9": "cp1254", "tis-620": "cp874", "iso-8859-11": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "euc-kr": "cp949", "shift_jis": "cp932",
+}  # fmt: skip
+_WIDE = ("utf-16", "utf-32")  # encodings of which every second byte, or more, may be zero
 _NOT_IN_TEXT = ASCII_CONTROLS - set("\t\n\r\f\x1b") | {"\ufffd"}
 _MAX_CONTROLS = 0.02  # a file with a larger share of control characters is not text
 
@@ -82,21 +88,29 @@ def decode(data: bytes) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return _checked(data.decode(encoding, errors="replace"))
+    if b"\0" in data[:_GUESS_BYTES] and (wide := _guess(data)) and wide.lower().startswith(_WIDE):
+        return _checked(data.decode(wide, errors="replace"))
     try:
         return _checked(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        first_bad = error.start
+        around = max(0, error.start - _GUESS_BYTES // 2)
     lenient = data.decode("utf-8", errors="replace")
     bad = lenient.count("\ufffd")
     if bad * _VALID_PER_INVALID <= sum(c > "\x7f" for c in lenient) - bad:  # the text is UTF-8 with a few invalid bytes
         return _checked(lenient)
-    around = max(0, first_bad - _GUESS_BYTES // 2)
-    sample = data[around : around + _GUESS_BYTES]
-    guess = charset_normalizer.from_bytes(sample).best()
-    if guess is None or b"\0" in data[:_GUESS_BYTES]:
+    guess = _guess(data[around:])
+    if guess is None:
         raise ReadError("it is not text in any known encoding", "if it is a text file, save it as UTF-8")
-    encoding = "cp1252" if _is_western(sample) else guess.encoding
-    return _checked(data.decode(encoding, errors="replace"))
+    return _checked(data.decode(guess, errors="replace"))
+
+
+def _guess(data: bytes) -> str | None:
+    """Returns the most likely encoding; None if the bytes are not text.
+
+    chardet's own supersets are not used, because it takes Windows-1251 for a superset of ISO 8859-5.
+    """
+    name = chardet.detect(data[:_GUESS_BYTES], encoding_era=_ERAS)["encoding"]
+    return name and _SUPERSETS.get(name.lower(), name)
 
 
 def in_utf8(data: bytes, charset: str) -> bytes:
@@ -109,20 +123,6 @@ def in_utf8(data: bytes, charset: str) -> bytes:
         return data if name == "utf-8" or name not in _WEB_ENCODINGS else data.decode(name).encode("utf-8", "replace")
     except (LookupError, ValueError):  # a ValueError also if the name contains a null character
         return data
-
-
-def _is_western(data: bytes) -> bool:
-    """Whether bytes are ordinary text in the Western European code page, which charset-normalizer guesses too rarely.
-
-    If several code pages fit, charset-normalizer returns the one whose name sorts first, and "à" may become "ŕ". Text that
-    may be Hungarian is not accepted, because only two of its letters differ between the code pages.
-    """
-    text = data.decode("cp1252", errors="replace")
-    unusual = [character for character in text if character > "\x7f"]
-    letters = sum(map(str.isalpha, text))
-    if set("õûÕÛ") & set(unusual) and set("áéÁÉ") & set(unusual) and not set("ãàçèêëîïÃÀÇÈÊËÎÏ") & set(unusual):
-        return False
-    return all(c in _WESTERN for c in unusual) and sum(map(str.isalpha, unusual)) <= _MAX_ACCENTED * letters
 
 
 def _checked(text: str) -> str:

@@ -45,6 +45,8 @@ def html_tree(data: bytes | str) -> etree._Element:
 
 
 def _is_utf8(data: bytes) -> bool:
+    if b"\0" in data[:_HEAD_BYTES]:  # UTF-16 without a byte order mark
+        return False
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

@@ -61,6 +61,32 @@ def test_encodings(data: bytes, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        ("Билеты в музей продаются у входа.\nДетям до семи лет вход свободный.",
+         "koi8-r cp1251 cp866 iso8859-5 mac-cyrillic utf-16-le"),
+        ("Квитки продаються біля входу, діти заходять безкоштовно.", "koi8-u cp1251"),
+        ("Kütüphane pazar günü kapalıdır; üyelik ücreti yüz liradır.", "cp1254 iso8859-9 utf-16-le"),
+        ("Le musée est fermé le mardi. L’entrée coûte huit euros, l’été comme l’hiver.", "cp1252 mac-roman utf-16-be"),
+        ("Die Bücherei schließt am Freitag früher; Gebühren fällig ab März.", "cp1252 mac-roman cp850 utf-16-le"),
+        ("Biblioteka jest zamknięta w środę, a opłata wynosi dziesięć złotych.", "cp1250 iso8859-2"),
+        ("Knihovna je v úterý zavřená a poplatek činí třicet korun.", "cp1250 iso8859-2"),
+        ("Η βιβλιοθήκη είναι κλειστή την Τρίτη.", "cp1253 iso8859-7"),
+        ("図書館は火曜日に休みます。会費は年に千円です。", "shift_jis euc_jp"),
+        ("图书馆星期二不开放，会费每年一百元。", "gb2312 gb18030"),
+        ("도서관은 화요일에 쉽니다. 회비는 일 년에 만 원입니다.", "euc_kr"),
+        ("The library is closed on Tuesdays.", "utf-16-le utf-16-be utf-32-le"),
+    ],
+)  # fmt: skip
+def test_short_texts_in_old_encodings(text: str, encodings: str) -> None:
+    """One or two sentences, without a byte order mark, are recognised; web pages in UTF-16 too."""
+    for encoding in encodings.split():
+        assert text == parse(text.encode(encoding), "note.txt").documents[0].text, encoding
+    page = f"<html><body><p>{text}</p></body></html>".encode("utf-16-le")
+    assert text.split() == parse(page, "note.html").documents[0].text.split()
+
+
+@pytest.mark.parametrize(
     ("data", "name", "words"),
     [
         (b"", "a.txt", "empty"),
