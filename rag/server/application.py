@@ -11,8 +11,10 @@ import ipaddress
 import logging
 import math
 import re
+import signal
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,6 +74,7 @@ def serve(
     account = _required_account(Path(settings.index), host, names)
     _check_certificate(certificate, key)
     listener = _listen(host, port)
+    _unwind_on_sigterm()
     with (
         uploads_folder() as uploads,
         Library.open(settings.index, settings) as library,
@@ -103,6 +106,15 @@ def serve(
             stopping.set()
             library.interrupt()
             syncing.join(_STOP_S)
+
+
+def _unwind_on_sigterm() -> None:
+    """Makes SIGTERM end this process like Ctrl-C does, so that the library is closed and uploads are deleted.
+
+    uvicorn raises the signal again after it has shut down, and by default that would end the process at once.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _required_account(index: Path, host: str, names: tuple[str, ...]) -> accounts.Account | None:

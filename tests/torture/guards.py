@@ -39,6 +39,10 @@ class Guard:
 
 DATABASE = "rag/index/catalog/database"
 GUARDS = {
+    "what Gradio keeps for a visitor does not grow": Guard(
+        "rag/server/page/session_memory.py", "                    del kept[number]", "                    pass",
+        "tests/server/page/test_session_memory.py",
+    ),
     "an upload that was cut off is deleted": Guard(
         "rag/server/uploads.py", "                self._delete_incomplete()", "                pass",
         "tests/server/test_uploads.py -k cut_off",

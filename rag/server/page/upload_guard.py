@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from rag.server.page.session_memory import FrugalBlocks
+
 if TYPE_CHECKING:
     from gradio.blocks import BlockFunction
     from gradio.state_holder import SessionState
 
 
-class GuardedBlocks(gr.Blocks):  # type: ignore[misc]  # gradio has no types
+class GuardedBlocks(FrugalBlocks):
     """A page whose events accept only files in its uploads folder.
 
     Args:
         uploads: The uploads folder.
-        options: Options for `gr.Blocks`.
+        options: Options for `FrugalBlocks`.
     """
 
     def __init__(self, uploads: Path, **options: Any) -> None:
