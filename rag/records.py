@@ -70,6 +70,36 @@ class Anchor:
         return ", ".join(part for part in (self.name, number) if part)
 
 
+BlockKind = Literal[
+    "message", "exchange", "question", "answer", "list", "lead-in", "item", "heading", "paragraph", "table", "caption",
+    "pair", "entry", "code", "quotation", "signature", "footnote",
+]  # fmt: skip
+BLOCK_KINDS: tuple[BlockKind, ...] = get_args(BlockKind)  # those that contain others first
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a document, such as a heading or a list item: a span [start, end) of its text without outer white space.
+
+    Blocks are in the order of the text and are nested, never crossed; a block precedes the blocks that it contains. These
+    kinds contain others: a list its lead-in ("Bring the following:") and items, an exchange a question and its answer, and
+    a message its paragraphs. An entry is a line of a log or what one person says in a chat or a transcript.
+
+    Attributes:
+        level: Level of a heading (1 to 6), nesting depth of an item (from 1), or number of a table's header lines. A table
+            consists of lines, and each line is a row. 0 for other kinds.
+        number: The number that is printed before the block, such as "3.1" or "(b)", or a footnote's mark; may be empty.
+        label_end: Where the label at the start of the block ends, such as "Rent:", or a speaker's name; 0 if there is none.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    level: int = 0
+    number: str = ""
+    label_end: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document as it was read from its source.
@@ -86,6 +116,7 @@ class Document:
             The address of a part of a file, such as a message or an attachment, is "path#part". A parser leaves this
             field empty for a whole file, and sets it to "part" for a part.
         content_hash: SHA-256 hash of the file's bytes, in hexadecimal. May be empty until the document is stored.
+        blocks: The document's parts, such as headings, paragraphs and tables.
     """
 
     text: str
@@ -97,6 +128,7 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     content_hash: str = ""
+    blocks: tuple[Block, ...] = ()
 
     @property
     def has_headings(self) -> bool:

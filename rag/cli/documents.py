@@ -153,6 +153,9 @@ def list_documents(
 def show(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The document's name, as listed by `rag ls`.")],
+    with_blocks: Annotated[
+        bool, typer.Option("--blocks", help="Print the document's parts, such as headings, lists and tables, one per line.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print a document's text.
@@ -165,6 +168,9 @@ def show(
         from rag.schemas.documents import show_json
 
         print_json(show_json(document))
+        return
+    if with_blocks:
+        print_lines(rendering.blocks(document))
         return
     # Write bytes, so that Python neither adds nor changes line breaks. On a terminal, replace control characters.
     text = rendering.plain(document.text) if sys.stdout.isatty() else document.text

@@ -16,10 +16,23 @@ from typing import Literal
 from rag.answering.verification.answer_check import MARKER, without_markers
 from rag.answering.verification.citation_trace import CitationTrace, SavedCitation, difference
 from rag.models.local_servers import LocalServer
-from rag.records import Answer, Citation, DocumentInfo, Explanation, Health, Hit, Progress, ReindexReport, SyncReport
+from rag.records import (
+    Answer,
+    Citation,
+    Document,
+    DocumentInfo,
+    Explanation,
+    Health,
+    Hit,
+    Progress,
+    ReindexReport,
+    SyncReport,
+)
+from rag.text.blocks import rows
 from rag.text.unicode_text import TERMINAL_CONTROLS
 
 _CONTROLS = re.compile(f"[{re.escape(''.join(sorted(TERMINAL_CONTROLS)))}]")
+_WIDTH = 100  # code points of a block that are printed
 _MILLION = 1_000_000  # for less text, the size of an empty index matters more than the text
 _UNFINISHED_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
 _VERDICTS = {"exact": "", "supported": "", "weak": " ≈ not fully supported by the source"}
@@ -191,6 +204,26 @@ def document(info: DocumentInfo) -> str:
     about = f"{info.date or '—':10}  {info.passages:6,} passages  {info.state}"
     unread = f"  (scanned pages without text: {info.unread_pages})" if info.unread_pages else ""
     return f"{one_line(info.source)}  {about}  {one_line(info.title)}{one_line(unread)}"
+
+
+def blocks(document: Document) -> Iterator[str]:
+    """Yields a line for each of a document's blocks, and for each row of a table, indented by nesting depth."""
+    ends: list[int] = []  # of the blocks that contain the current one
+    for block in document.blocks:
+        while ends and block.start >= ends[-1]:
+            ends.pop()
+        details = " ".join(filter(None, (block.kind, str(block.level or ""), block.number)))
+        words = one_line(document.text[block.start : block.end])
+        yield f"{'  ' * len(ends)}{details}  {block.start}–{block.end}  {_shortened(words)}"
+        if block.kind == "table":
+            for start, end, is_header in rows(document.text, block):
+                words = one_line(document.text[start:end])
+                yield f"{'  ' * (len(ends) + 1)}{'header' if is_header else 'row'}  {start}–{end}  {_shortened(words)}"
+        ends.append(block.end)
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= _WIDTH else f"{words[: _WIDTH - 1]}…"
 
 
 def documents_total(infos: Sequence[DocumentInfo]) -> str:

@@ -111,10 +111,12 @@ class BatchWriter:
     Args:
         catalog: The catalog in which the documents are stored.
         embedder: The embedder for the documents' passages.
+        parser: Version of the parsers that read the documents.
     """
 
-    def __init__(self, catalog: Catalog, embedder: Embedder) -> None:
+    def __init__(self, catalog: Catalog, embedder: Embedder, parser: str) -> None:
         self._catalog = catalog
+        self._parser = parser
         self._embedder = embedder
 
     def store(self, documents: Iterable[PreparedDocument], tally: Tally) -> None:
@@ -172,13 +174,16 @@ class BatchWriter:
                 at += len(prepared.passages)
                 if self._catalog.files.is_removed(prepared.root_id, prepared.document.source):
                     continue  # the user has removed the document since it was parsed
-                document_id = self._catalog.documents.stage(prepared.root_id, prepared.document, prepared.file)
+                document_id = self._stage(prepared)
                 new = list(self._new_passages(document_id, version, prepared.document, prepared.passages))
                 self._store_vectors(document_id, self._catalog.passages.add(document_id, new, version), own)
                 self._catalog.documents.publish(document_id)
                 self._finish_document(prepared, tally)
         tally.passages += embedded
         tally.report(batch[-1].document.source)
+
+    def _stage(self, prepared: PreparedDocument) -> int:
+        return self._catalog.documents.stage(prepared.root_id, prepared.document, prepared.file, parser=self._parser)
 
     def _batch_vectors(self, batch: Sequence[PreparedDocument]) -> tuple[list[Vector | None], int]:
         """Returns each passage's vector (None if the embedder failed), and the number of passages that were embedded."""
@@ -202,7 +207,7 @@ class BatchWriter:
 
     def _commit_long(self, prepared: PreparedDocument, more: Iterator[Passage], tally: Tally) -> None:
         """Stores a long document in several short transactions; vectors that still have to be computed are added later."""
-        document_id = self._catalog.documents.stage(prepared.root_id, prepared.document, prepared.file)
+        document_id = self._stage(prepared)
         version, known = self._catalog.versions.current().id, self._known_vectors(prepared)
         part = prepared.passages
         while part:

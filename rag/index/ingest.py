@@ -11,11 +11,11 @@ import os
 import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import ReadError
+from rag.errors import ReadError, SourceError
 from rag.index.batch_writer import (
     LONG,
     TOGETHER_CHARACTERS,
@@ -26,12 +26,14 @@ from rag.index.batch_writer import (
     Tally,
     characters,
 )
+from rag.index.originals import original
 from rag.index.prefetch import Prefetcher
-from rag.index.records import FileSeen, Revision
+from rag.index.records import FileSeen, Outdated, Revision
 from rag.ports import Embedder, FileParser, Splitter
 from rag.records import Document, Failure, SyncReport
 from rag.sources.files import read_bytes
 from rag.sources.records import FolderListing, FoundFile, InMemoryFile, ParsedFile
+from rag.text.blocks import recognised
 from rag.text.language import language_of
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Ingest:
         self._splitter = splitter
         self._max_file_mb = max_file_mb
         self._parsers_version = parsers_version
-        self._writer = BatchWriter(catalog, embedder)
+        self._writer = BatchWriter(catalog, embedder, parsers_version)
         self.embedder = embedder.name
         self.splitter = splitter.name
 
@@ -147,7 +149,8 @@ class Ingest:
         return self._finish(tally, started, (), 0)
 
     def _finish(self, tally: Tally, started: float, held: tuple[str, ...], ignored: int) -> SyncReport:
-        """Embeds passages that are still waiting for vectors, deletes unneeded data, and returns the report."""
+        """Updates outdated documents, embeds passages that wait for vectors, deletes unneeded data; returns the report."""
+        self._update_outdated(tally)
         self._writer.embed_waiting(tally)
         self._catalog.sweep(unfinished_too=True)
         return SyncReport(
@@ -161,6 +164,38 @@ class Ingest:
             passages=tally.passages,
             seconds=round(time.monotonic() - started, 3),
         )
+
+    def _update_outdated(self, tally: Tally) -> None:
+        """Parses again the documents that another version of the parsers has read.
+
+        If a document's original bytes are gone, only its blocks are recognised anew, from its text.
+        """
+        outdated = self._catalog.documents.outdated(self._parsers_version)
+        unchanged = tally.unchanged  # these documents have been counted
+        for root_id, of_root in groupby(outdated, key=lambda one: one.root_id):
+            revisions = self._catalog.documents.revisions(root_id)
+            before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
+            self._writer.store(self._parse_outdated(root_id, list(of_root), before, tally), tally)
+        tally.unchanged = unchanged
+
+    def _parse_outdated(
+        self, root_id: int, outdated: Sequence[Outdated], before: _Before, tally: Tally
+    ) -> Iterator[PreparedDocument]:
+        scans = self._catalog.files.scans(root_id)
+        for file, of_file in groupby(outdated, key=lambda one: one.file):
+            documents = list(of_file)
+            try:
+                data = original(self._catalog, documents[0].id, file)
+                parsed = self._parser.parse(data, file)
+            except (SourceError, ReadError):
+                for one in documents:
+                    document = self._catalog.documents.get(one.id)
+                    blocks = recognised(document.text, markdown=document.has_headings)
+                    self._catalog.documents.reblocked(one.id, blocks, self._parsers_version)
+                continue
+            content_hash = hashlib.sha256(data).hexdigest()
+            seen = scans.get(file) or _not_a_file(file, content_hash)
+            yield from self._split_changed(root_id, parsed, FileOutcome((seen,)), before, tally, is_reread=True)
 
     def _split_raw(self, root_id: int, raw: Iterable[InMemoryFile], tally: Tally) -> Iterator[PreparedDocument]:
         revisions = self._catalog.documents.revisions(root_id)
@@ -188,6 +223,8 @@ class Ingest:
     ) -> Iterator[PreparedDocument]:
         for document in documents:
             tally.start(document.source)
+            if not document.blocks:
+                document = replace(document, blocks=tuple(recognised(document.text, markdown=document.has_headings)))
             content_hash = hashlib.sha256(f"{document.title}\0{document.text}".encode()).hexdigest()
             older = revisions.get(document.source, [])
             if older and older[-1].content_hash == content_hash:
@@ -258,7 +295,14 @@ class Ingest:
         yield from self._split_changed(root_id, parsed, FileOutcome((seen,)), before, tally)
 
     def _split_changed(
-        self, root_id: int, parsed: ParsedFile, outcome: FileOutcome, before: _Before, tally: Tally
+        self,
+        root_id: int,
+        parsed: ParsedFile,
+        outcome: FileOutcome,
+        before: _Before,
+        tally: Tally,
+        *,
+        is_reread: bool = False,
     ) -> Iterator[PreparedDocument]:
         """Splits a file's new and changed documents and yields them.
 
@@ -285,7 +329,7 @@ class Ingest:
             seen=(seen, *failed_parts),
             gone=tuple(revision.id for source, revision in existing.items() if source not in sources),
         )
-        changed = (d for d in documents if existing.get(d.source, _NO_REVISION).content_hash != d.content_hash)
+        changed = (d for d in documents if self._is_changed(existing.get(d.source, _NO_REVISION), d, is_reread=is_reread))
         new = [document for document in changed if not self._catalog.files.is_removed(root_id, document.source)]
         tally.unchanged += len(documents) - len(new)
         if not new:
@@ -294,6 +338,11 @@ class Ingest:
             older = existing.get(document.source) or before.moved.get(document.content_hash)
             prepared = self._split(root_id, document, seen.source)
             yield replace(prepared, older=older, outcome=outcome if document is new[-1] else None)
+
+    def _is_changed(self, revision: Revision, document: Document, *, is_reread: bool) -> bool:
+        if revision.content_hash != document.content_hash:
+            return True
+        return is_reread and not self._catalog.documents.reparsed(revision.id, document, self._parsers_version)
 
     def _split(self, root_id: int, document: Document, file: str) -> PreparedDocument:
         if "language" not in document.metadata and (language := language_of(document.text)):

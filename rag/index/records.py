@@ -42,6 +42,23 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdated:
+    """A live document that another version of the parsers has read.
+
+    Attributes:
+        id: The document's id.
+        root_id: Id of its root.
+        file: Source of the file that it was read from.
+        source: Its own source.
+    """
+
+    id: int
+    root_id: int
+    file: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The file that a document was read from.
 

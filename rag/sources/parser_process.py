@@ -14,7 +14,7 @@ from typing import Any
 
 from rag.child_process import ChildCrashError, ChildTimeoutError, Frame, SupervisedChild
 from rag.errors import InterruptedReadError, RagError, ReadError
-from rag.records import Anchor, Document, Failure
+from rag.records import Anchor, Block, Document, Failure
 from rag.sources.records import ParsedFile
 
 _LIMIT_S = 30.0  # limit on processor time for a file of at most _ORDINARY_BYTES
@@ -184,6 +184,7 @@ def encode_reply(parsed: ParsedFile) -> Frame:
             "content_hash": document.content_hash,
             "bytes": len(text),
             "anchors": [[a.start, _clean(a.name), a.page, a.counts, a.first] for a in document.anchors],
+            "blocks": [[b.kind, b.start, b.end, b.level, _clean(b.number), b.label_end] for b in document.blocks],
         }
         for document, text in zip(parsed.documents, texts, strict=True)
     ]
@@ -202,5 +203,6 @@ def _decoded(reply: Frame) -> ParsedFile:
         text = reply.payload[at : at + size].decode("utf-8")
         at += size
         anchors = tuple(Anchor(*anchor) for anchor in fields.pop("anchors"))
-        documents.append(Document(text=text, anchors=anchors, **fields))
+        blocks = tuple(Block(*block) for block in fields.pop("blocks"))
+        documents.append(Document(text=text, anchors=anchors, blocks=blocks, **fields))
     return ParsedFile(tuple(documents), tuple(Failure(*failure) for failure in reply.message["failed"]))

@@ -68,6 +68,22 @@ def test_show_is_byte_for_byte(room: Path) -> None:
     assert ARTICLE.read_text("utf-8") == done.stdout
 
 
+def test_show_blocks(room: Path) -> None:
+    """A line for each part, indented below the part that contains it, and a line for each row of a table."""
+    (room / "list.md").write_text("# Camp\n\nBring this:\n\n1. a tent\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    rag(room, "add", "list.md")
+
+    assert [
+        "heading 1  0–6  # Camp",
+        "list  8–29  Bring this: 1. a tent",
+        "  lead-in  8–19  Bring this:",
+        "  item 1 1  21–29  1. a tent",
+        "table 1  31–60  | a | b | |---|---| | 1 | 2 |",
+        "  header  31–40  | a | b |",
+        "  row  51–60  | 1 | 2 |",
+    ] == rag(room, "show", "list.md", "--blocks").stdout.splitlines()
+
+
 @pytest.mark.parametrize(
     ("name", "anchor"),
     [

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from rag import Library
+from rag import Document, Library
 from rag.errors import SourceError
 from rag.settings import Settings
+from rag.sources.parsers import VERSION
 
 from ..torture.world import OwnDirections, open_library, text_of
 
@@ -307,3 +308,30 @@ def test_only_what_changed_is_embedded(synced: Library, ten: Path) -> None:
     ids = [id_ for id_, *_ in synced._catalog.passages.overlapping(synced._catalog.documents.find("doc2"), 0, 10_000)]
     assert len(ids) == len(synced._catalog.vectors.of_passages(ids))
     assert synced.check().problems == ()
+
+
+def test_documents_of_an_earlier_version_are_read_again(tmp_path: Path) -> None:
+    """From their files or kept originals; where these are gone, their blocks are recognised in the text."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "kept.csv").write_text("town,people\nLund,90000\nOslo,700000\n")
+    (folder / "gone.txt").write_text("Bring this:\n\n- a tent\n- a lamp\n")
+    with Library.open(tmp_path / "index") as library:
+        library.sync(folder)
+        library.add_bytes(b"# Note\n\nThe kettle is made of copper.", "note.md")
+        library.add_documents([Document("Rent: 40 euros", "Lease", source="memory")])
+        before = {info.source: (info.id, library.document(info.source).blocks) for info in library.documents()}
+        catalog = library._catalog
+        with catalog.transaction():
+            catalog._db.run("UPDATE documents SET parser = '2'")
+            catalog._db.run("DELETE FROM blocks")
+        (folder / "gone.txt").write_text("Bring nothing.\n")
+        (folder / "kept.csv").touch()
+        report = library.add_bytes(b"An unrelated note.", "other.txt")
+        after = {info.source: (info.id, library.document(info.source).blocks) for info in library.documents()}
+        assert {name: after[name] for name in before} == before
+        assert (1, 0, 0) == (report.added, report.updated, report.unchanged)
+        assert [] == catalog.documents.outdated(VERSION)
+        assert ["table", "list", "heading", "pair"] == [
+            after[name][1][0].kind for name in ("kept.csv", "gone.txt", "note.md", "memory")
+        ]

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rag.errors import StorageError
+from rag.index.catalog.blocks import Blocks
 from rag.index.catalog.change_log import ChangeLog
 from rag.index.catalog.database.backup import back_up, clean, restore
 from rag.index.catalog.database.connections import Connections
@@ -44,7 +45,8 @@ class Catalog:
         self.changes = ChangeLog(connections, self.meta)
         self.versions = IndexVersions(connections, self.changes)
         self.files = Files(connections)
-        self.documents = Documents(connections, self.files)
+        self.blocks = Blocks(connections)
+        self.documents = Documents(connections, self.files, self.blocks)
         self.passages = Passages(connections, self.versions, self.documents)
         self.vectors = Vectors(connections, self.versions, self.documents)
         self.runs = Runs(connections)

@@ -1,4 +1,4 @@
-"""Reads and writes the documents table: each document's revisions, with their text and anchors.
+"""Reads and writes the documents table: each document's revisions, with their text, anchors and blocks.
 
 A revision is `staged` while its passages are being written, `worded` when only its vectors are missing and an older
 revision is still visible, `live` when it is the visible revision, and `dead` when it is waiting to be deleted. Readers see
@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.errors import SourceError
+from rag.index.catalog.blocks import Blocks
 from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.files import Files
 from rag.index.catalog.sql import CURRENT_VERSION
-from rag.index.records import Origin, Revision
-from rag.records import Anchor, Document, DocumentInfo, Filter, Hit, Ranks
+from rag.index.records import Origin, Outdated, Revision
+from rag.records import Anchor, Block, Document, DocumentInfo, Filter, Hit, Ranks
 from rag.sources.records import storable_name
 
 BLOCK = 16_384  # code points of text stored in each row; only the rows that contain a passage are read to show it
@@ -26,9 +27,10 @@ BLOCK = 16_384  # code points of text stored in each row; only the rows that con
 class Documents:
     """One catalog's documents. Each method is atomic; `Catalog.transaction` groups several calls into one transaction."""
 
-    def __init__(self, connections: Connections, files: Files) -> None:
+    def __init__(self, connections: Connections, files: Files, blocks: Blocks) -> None:
         self._db = connections
         self._files = files
+        self._blocks = blocks
 
     def infos(self) -> list[DocumentInfo]:
         """Returns every live document and every file that could not be read, sorted by source."""
@@ -141,6 +143,7 @@ class Documents:
                 (document_id,),
             )
             text = "".join(self.text_blocks(document_id))
+            blocks = self._blocks.of(document_id)
         return Document(
             text=text,
             title=title,
@@ -151,6 +154,7 @@ class Documents:
             metadata=json.loads(metadata),
             source=source,
             content_hash=content_hash,
+            blocks=blocks,
         )
 
     def without_text(self, document_id: int) -> Document | None:
@@ -302,18 +306,19 @@ class Documents:
         )
         return int(rows[0][0]), int(rows[0][1])
 
-    def stage(self, root_id: int, document: Document, file: str = "") -> int:
-        """Stores a revision's text and metadata without making the revision visible yet; returns its id.
+    def stage(self, root_id: int, document: Document, file: str = "", *, parser: str = "") -> int:
+        """Stores a revision's text, blocks and metadata without making the revision visible yet; returns its id.
 
         Args:
             root_id: Id of the document's root.
             document: The new revision.
             file: Source of the file that the document was read from; defaults to the document's own source.
+            parser: Version of the parsers that read the document.
         """
         with self._db.transaction():
             document_id = self._db.run(
                 "INSERT INTO documents (root_id, source, file, state, title, author, date, media_type, metadata,"
-                " characters, content_hash, added) VALUES (?, ?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?)",
+                " characters, content_hash, added, parser) VALUES (?, ?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     root_id,
                     document.source,
@@ -326,12 +331,11 @@ class Documents:
                     len(document.text),
                     document.content_hash,
                     datetime.now(UTC).isoformat(timespec="seconds"),
+                    parser,
                 ),
             )
-            self._db.run_many(
-                "INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?, ?, ?, ?)",
-                [(document_id, a.start, a.name, a.page, a.counts, a.first) for a in document.anchors],
-            )
+            self._blocks.store(document_id, document.blocks)
+            self._store_anchors(document_id, document)
             self._db.run_many(
                 "INSERT INTO texts (document_id, start, text) VALUES (?, ?, ?)",
                 (
@@ -340,6 +344,56 @@ class Documents:
                 ),
             )
         return document_id
+
+    def _store_anchors(self, document_id: int, document: Document) -> None:
+        self._db.run("DELETE FROM landmarks WHERE document_id = ?", (document_id,))
+        self._db.run_many(
+            "INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?, ?, ?, ?)",
+            [(document_id, a.start, a.name, a.page, a.counts, a.first) for a in document.anchors],
+        )
+
+    def outdated(self, parser: str) -> list[Outdated]:
+        """Returns the live documents that another version of the parsers has read, grouped by root and file."""
+        rows = self._db.query(
+            "SELECT id, root_id, file, source FROM documents WHERE state = 'live' AND parser <> ?"
+            " ORDER BY root_id, file, id",
+            (parser,),
+        )
+        return [Outdated(*row) for row in rows]
+
+    def reparsed(self, document_id: int, document: Document, parser: str) -> bool:
+        """Replaces what this version of the parsers reads differently in a document whose text and title are the same.
+
+        Returns False, and changes nothing, if the text or the title differ.
+
+        Args:
+            document_id: The document's id.
+            document: What the parsers read.
+            parser: Version of the parsers.
+        """
+        with self._db.transaction():
+            title = self._db.query("SELECT title FROM documents WHERE id = ?", (document_id,))
+            if title != [(document.title,)] or "".join(self.text_blocks(document_id)) != document.text:
+                return False
+            self._db.run(
+                "UPDATE documents SET author = ?, date = ?, metadata = json_patch(metadata, ?), parser = ? WHERE id = ?",
+                (document.author, document.date, json.dumps(dict(document.metadata)), parser, document_id),
+            )
+            self._store_anchors(document_id, document)
+            self._blocks.store(document_id, document.blocks)
+            return True
+
+    def reblocked(self, document_id: int, blocks: Iterable[Block], parser: str) -> None:
+        """Replaces the blocks of a document that cannot be parsed again.
+
+        Args:
+            document_id: The document's id.
+            blocks: The blocks, recognised from the document's text.
+            parser: Version of the parsers.
+        """
+        with self._db.transaction():
+            self._blocks.store(document_id, blocks)
+            self._db.run("UPDATE documents SET parser = ? WHERE id = ?", (parser, document_id))
 
     def publish(self, document_id: int) -> bool:
         """Makes a revision visible. A revision that replaces another one stays `worded` until its vectors are stored.

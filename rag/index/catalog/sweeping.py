@@ -30,6 +30,7 @@ def sweep(connections: Connections, passages: Passages, *, unfinished_too: bool)
             connections.run("DELETE FROM cuts WHERE document_id = ?", dead[0])
             connections.run("DELETE FROM texts WHERE document_id = ?", dead[0])
             connections.run("DELETE FROM landmarks WHERE document_id = ?", dead[0])
+            connections.run("DELETE FROM blocks WHERE document_id = ?", dead[0])
             connections.run("DELETE FROM documents WHERE id = ?", dead[0])
     if unfinished_too:
         connections.run(

@@ -14,6 +14,7 @@ from itertools import islice
 from rag.errors import ReadError
 from rag.records import Document
 from rag.sources.records import ParsedFile
+from rag.text.blocks import recognised
 
 # Maps file types (see `file_type`) to a module and a function. Modules are imported on first use because some load slowly.
 _PARSERS = {
@@ -26,7 +27,8 @@ _PARSERS = {
     "xml": ("structured_data", "parse_xml"), "notebook": ("notebook", "parse"),
     "code": ("code", "parse"), "tex": ("code", "parse_tex"), "rst": ("code", "parse_rst"),
 }  # fmt: skip
-VERSION = "2"  # increase this when rag can parse more files, so that files that failed earlier are tried again
+VERSION = "3"  # increase this when files are parsed differently, so that they are parsed again at the next sync
+_MAX_BLOCKS = 400_000  # of one document; a table is one block
 _MAX_TITLE, _MAX_NAME, _MAX_VALUE = 500, 200, 2_000  # code points of a title or author, a field's name, and its value
 _MAX_FIELDS = 50  # metadata fields
 _CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can contain other files
@@ -60,10 +62,18 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
             "open it in the application that created it and save it again, or save it as plain text",
         ) from error
     parsed = result if isinstance(result, ParsedFile) else ParsedFile((result,))
-    parsed = replace(parsed, documents=tuple(map(_bounded, parsed.documents)))
+    parsed = replace(parsed, documents=tuple(_with_blocks(_bounded(document)) for document in parsed.documents))
     if not any(document.text and not document.text.isspace() for document in parsed.documents):
         raise ReadError("it has no text", "if it consists of pictures of text, run OCR on it first, then add the result")
     return parsed
+
+
+def _with_blocks(document: Document) -> Document:
+    """Adds the blocks of a document whose parser does not know them."""
+    if document.blocks:
+        return document
+    found = recognised(document.text, markdown=document.has_headings)
+    return replace(document, blocks=tuple(islice(found, _MAX_BLOCKS)))
 
 
 def _bounded(document: Document) -> Document:

@@ -11,7 +11,7 @@ from rag import Document, Filter
 from rag.errors import SourceError
 from rag.index.catalog import Catalog
 from rag.index.catalog.documents import BLOCK
-from rag.records import Anchor
+from rag.records import Anchor, Block
 
 from ..samples import AXES, add, memory_root, stage
 
@@ -24,6 +24,7 @@ NOTE = Document(
     metadata={"topic": "water", "language": "en"},
     source="note.txt",
     content_hash="ab",
+    blocks=(Block("list", 0, 24), Block("lead-in", 0, 11), Block("item", 12, 24, level=1, number="(a)", label_end=18)),
 )
 
 
@@ -34,7 +35,7 @@ def _publish(catalog: Catalog, document: Document) -> int:
 
 
 def test_a_document_is_read_back_as_it_was_stored(catalog: Catalog) -> None:
-    """Text, anchors and metadata."""
+    """Text, anchors, blocks and metadata."""
     document_id = _publish(catalog, NOTE)
 
     assert NOTE == catalog.documents.get(document_id)
@@ -42,6 +43,26 @@ def test_a_document_is_read_back_as_it_was_stored(catalog: Catalog) -> None:
     assert "ab" == catalog.documents.content_hash(document_id)
     assert {document_id: "en"} == catalog.documents.languages([document_id])
     assert [(1, "p. 1"), (2, "p. 2")] == [catalog.documents.locate(document_id, at) for at in (11, 12)]
+
+
+def test_blocks_with_the_same_span_keep_their_order(catalog: Catalog) -> None:
+    """What contains others comes first."""
+    blocks = tuple(Block(kind, 0, 5) for kind in ("message", "answer", "list", "item"))
+
+    assert blocks == catalog.documents.get(_publish(catalog, replace(NOTE, blocks=blocks))).blocks
+
+
+def test_a_document_read_by_another_version_is_updated(catalog: Catalog) -> None:
+    """Only if its text and title are the same; what was fetched with it stays."""
+    document_id = _publish(catalog, replace(NOTE, metadata={"url": "u", "topic": "old"}, blocks=(), author=""))
+    assert [document_id] == [one.id for one in catalog.documents.outdated("3")]
+    assert not catalog.documents.reparsed(document_id, replace(NOTE, text="Another text."), "3")
+    assert not catalog.documents.reparsed(document_id, replace(NOTE, title="Another title"), "3")
+    assert [document_id] == [one.id for one in catalog.documents.outdated("3")]
+
+    assert catalog.documents.reparsed(document_id, NOTE, "3")
+    assert replace(NOTE, metadata={**NOTE.metadata, "url": "u"}) == catalog.documents.get(document_id)
+    assert [] == catalog.documents.outdated("3")
 
 
 def test_a_long_text_is_read_in_part(catalog: Catalog) -> None:

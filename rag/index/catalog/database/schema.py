@@ -21,6 +21,8 @@ APPLICATION_ID = 0x72616731  # "rag1": marks a file as a rag catalog
 # log: vectors that a vector index must upsert or delete, in order; the vector index stores the last `seq` it has applied.
 # files: each file's state at the last scan, which determines whether to read it again; also the error if reading failed.
 # landmarks: a document's anchors, which mark where its pages, slides, sheets or chapters begin.
+# blocks: a document's parts, such as headings and tables; `kind` is the index in `rag.records.BLOCK_KINDS`. `parser` in
+#   documents is the version of the parsers that read a revision; "" for revisions from before there were blocks.
 # originals: bytes of content that did not come from a file (fetched web pages, standard input), by SHA-256.
 # forgotten: files that the user removed and that must not be imported again, identified by a salted hash of their name.
 # runs, run_sources: evaluation runs, and the documents that each run quotes.
@@ -130,6 +132,12 @@ _STEPS = (
     CREATE TABLE run_sources (run_id INTEGER NOT NULL REFERENCES runs (id), source TEXT NOT NULL,
         PRIMARY KEY (run_id, source)) WITHOUT ROWID;
     CREATE INDEX run_sources_source ON run_sources (source);
+    """,
+    """
+    ALTER TABLE documents ADD COLUMN parser TEXT NOT NULL DEFAULT '';
+    CREATE TABLE blocks (document_id INTEGER NOT NULL REFERENCES documents (id), start INTEGER NOT NULL,
+        kind INTEGER NOT NULL, end INTEGER NOT NULL, level INTEGER NOT NULL, number TEXT NOT NULL,
+        label_end INTEGER NOT NULL, PRIMARY KEY (document_id, start, kind)) WITHOUT ROWID;
     """,
 )
 VERSION = len(_STEPS)
