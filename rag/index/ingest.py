@@ -168,7 +168,7 @@ class Ingest:
     def _update_outdated(self, tally: Tally) -> None:
         """Parses again the documents that another version of the parsers has read.
 
-        If a document's original bytes are gone, only its blocks are recognised anew, from its text.
+        If a document's original bytes are gone, its blocks are recognised from its text.
         """
         outdated = self._catalog.documents.outdated(self._parsers_version)
         unchanged = tally.unchanged  # these documents have been counted

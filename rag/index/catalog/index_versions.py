@@ -57,7 +57,11 @@ class IndexVersions:
         self._db.run("UPDATE editions SET embedder = ?, splitter = ? WHERE state = 'current'", (embedder, splitter))
 
     def drop(self, version: IndexVersion) -> None:
-        """Deletes a version that is not current, in short transactions. If the call is interrupted, it can be repeated."""
+        """Deletes a version that is not current, in short transactions. If the call is interrupted, it can be repeated.
+
+        Until it is deleted completely, the version has no embedder, and its terms may belong to passages that are deleted.
+        """
+        self._db.run("UPDATE editions SET embedder = '' WHERE id = ? AND state <> 'current'", (version.id,))
         while ids := self._db.query("SELECT id FROM passages WHERE edition = ? LIMIT ?", (version.id, _DROP_AT_ONCE)):
             with self._db.transaction():
                 self._db.run_many("DELETE FROM vectors WHERE passage_id = ?", ids)

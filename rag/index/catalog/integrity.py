@@ -11,13 +11,14 @@ def problems(connections: Connections) -> list[str]:
     found = [f"catalog: {row[0]}" for row in connections.query("PRAGMA integrity_check(10)") if row[0] != "ok"]
     if found:
         return found
-    tables = [f"words_{id_}" for (id_,) in connections.query("SELECT id FROM editions")]
-    words = " UNION ALL ".join(f"SELECT rowid FROM {table}" for table in tables)
+    words = _terms(connections, "true")
+    # While a version is deleted, its passages are deleted before their terms.
+    words_kept = _terms(connections, "embedder <> '' OR state = 'current'")
     checks = {
         "passages without a document": "passages WHERE document_id NOT IN (SELECT id FROM documents)",
         "passages without an index version": "passages WHERE edition NOT IN (SELECT id FROM editions)",
         "passages without terms": f"passages WHERE id NOT IN ({words})",
-        "terms without a passage": f"({words}) w WHERE w.rowid NOT IN (SELECT id FROM passages)",
+        "terms without a passage": f"({words_kept}) w WHERE w.rowid NOT IN (SELECT id FROM passages)",
         "vectors without a passage": "vectors WHERE passage_id NOT IN (SELECT id FROM passages)",
         "texts without a document": "texts WHERE document_id NOT IN (SELECT id FROM documents)",
         # subtle: SQLite's length() stops at a NUL character, and the text may contain one.
@@ -32,3 +33,9 @@ def problems(connections: Connections) -> list[str]:
     }
     counts = {what: connections.query(f"SELECT count(*) FROM {rows}")[0][0] for what, rows in checks.items()}
     return [f"{count} {what}" for what, count in counts.items() if count]
+
+
+def _terms(connections: Connections, condition: str) -> str:
+    """Returns the query for the ids of all passages that have terms in the index versions that meet a condition."""
+    versions = connections.query(f"SELECT id FROM editions WHERE {condition}")
+    return " UNION ALL ".join(f"SELECT rowid FROM words_{id_}" for (id_,) in versions)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from rag.text.blocks.lines import Line
 
 _BARS = re.compile(r"[ \t]\|[ \t]|^\|.*\|$|\t\|")
-_UNDERLINED = re.compile(r"[-=:+| \t]*[-=]{2}[-=:+| \t]*$")
 _GAP = re.compile(r"[ \t]{2,}|\t")
 _LEADER = re.compile(r"[ \t]?(?:\.[ \t]?){4,}[ \t]*(?=\S)")
 _NUMBER = re.compile(r"[-–+(]?[^\w\s]?[ ]?\d[\d.,'’ ]*\W{0,3}(?:\w{1,4}\W?)?$")
 _SHIFT = 6  # columns
 _FEW = 4  # lines
 _FEWEST_ROWS = 2  # below the header of a table with two columns
+_RULING = "-=:+| \t"  # characters of a line that separates rows
 _DASHES = frozenset("-–—")
 
 
@@ -38,7 +38,7 @@ def is_bar_row(line: Line) -> bool:
 
 def is_ruling(line: str) -> bool:
     """Whether a table's line only separates others, such as "|---|---|"."""
-    return _UNDERLINED.match(line) is not None
+    return not line.strip(_RULING) and ("--" in line or "==" in line)
 
 
 def rows(lines: Sequence[Line]) -> list[list[str]]:
@@ -100,13 +100,14 @@ def _aligned_end(lines: Sequence[Line], begin: int) -> int:
     return stop if stop - begin > 1 else begin
 
 
-def header_lines(rows: Sequence[Sequence[str]]) -> int:
+def header_lines(rows: Sequence[Sequence[str]], *, barred: bool = False) -> int:
     """Returns how many lines at the top of a table are its header.
 
     A header's cells are names, and the cells below them are not: in at least one column, they are figures.
 
     Args:
-        rows: The table's first rows, at least two, each a sequence of cells.
+        rows: The table's rows, each a sequence of cells.
+        barred: Whether bars separate the cells, so that two columns are a table rather than labels and their values.
     """
     if len(rows) < 2:
         return 0
@@ -115,7 +116,7 @@ def header_lines(rows: Sequence[Sequence[str]]) -> int:
         return 0
     if not first[0] and all(first[1:]):
         return 1
-    if len(first) == 2 and len(below) < _FEWEST_ROWS:
+    if len(first) == 2 and len(below) < _FEWEST_ROWS and not barred:
         return 0
     named = 0
     for n, name in enumerate(first[1:], start=1):
@@ -123,7 +124,7 @@ def header_lines(rows: Sequence[Sequence[str]]) -> int:
         if name and not _has_letters(name) and not _is_year(name):
             return 0
         with_letters = sum(map(_has_letters, values))
-        named += bool(values) and (with_letters == 0 or (len(first) > 2 and with_letters <= len(values) / 2))
+        named += bool(values) and (with_letters == 0 or ((barred or len(first) > 2) and with_letters <= len(values) / 2))
     is_short = sum(map(len, first)) < sum(map(len, max(below, key=lambda row: sum(map(len, row)))))
     has_no_digits = not any(c.isdigit() for cell in first for c in cell)
     return 1 if named or (len(first) > 2 and has_no_digits and is_short) else 0

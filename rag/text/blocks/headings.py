@@ -14,7 +14,7 @@ _LONGEST = 90  # code points
 _MOST_WORDS, _FEW_WORDS, _VERY_FEW_WORDS = 14, 10, 5
 _DIVISION = re.compile(r"(?:[^\W\d_]{4,12}[ ]|§[ ]?)(\d{1,3}|[IVXLC]{1,6}|[A-Z])(?=\W|$)")
 _NUMBERED = re.compile(_DIVISION.pattern + r"(?=[ ]?[-–—.:]|[ ]{2}|$)")
-_BANNER = re.compile(r"([-=_*#~])\1+[ ]*(?=\w)(?:.*\w[)\]]?)[ ]*\1{2,}$")
+_BANNERS, _BANNER_WIDTH = "-=_*#~", 2
 _SHORT = 60  # code points
 _TITLE, _SECTION, _MINOR = 1, 2, 3  # levels
 
@@ -65,7 +65,7 @@ def heading_level(place: Place, marks: Marks) -> int:
     words = line.text.split()
     if len(line.text) > _LONGEST or len(words) > _MOST_WORDS:
         return 0
-    if _BANNER.match(line.text):
+    if _is_banner(line.text):
         return _SECTION
     if under is not None and under.is_rule and place.is_first and not line.text.endswith((":", ".")):
         return _TITLE if under.text[0] == "=" else _SECTION
@@ -125,7 +125,14 @@ def _begins_like_heading(body: str) -> bool:
 
 def _has_text_below(place: Place) -> bool:
     below = place.under or (place.following.lines[0] if place.following else None)
-    return below is not None and not below.is_rule and not below.is_quoted and not _BANNER.match(below.text)
+    return below is not None and not below.is_rule and not below.is_quoted and not _is_banner(below.text)
+
+
+def _is_banner(line: str) -> bool:
+    """Whether a line's words are between runs of the same character, as in "==== 3.2 ====" or "--- Notes ---"."""
+    words = line.strip(line[0])
+    before, after = line.find(words), len(line) - len(line.rstrip(line[0]))
+    return line[0] in _BANNERS and bool(words.strip()) and before >= _BANNER_WIDTH and after >= _BANNER_WIDTH
 
 
 def _begins_with_next(mark: Mark, group: Group, marks: Marks) -> bool:

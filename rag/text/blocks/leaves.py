@@ -139,8 +139,9 @@ class _Leaves:
 
     def _table(self, lines: Sequence[Line]) -> Iterator[Block]:
         rows = columns.rows(lines)
-        header = columns.header_lines(rows)
-        if not columns.is_bar_row(lines[0]) and max(map(len, rows)) == 2 and header == 0:
+        barred = columns.is_bar_row(lines[0])
+        header = columns.header_lines(rows, barred=barred)
+        if not barred and max(map(len, rows)) == 2 and header == 0:
             yield from _pairs_in_columns(lines)
             return
         ruling = next((n for n, line in enumerate(lines) if columns.is_ruling(line.text)), 0)

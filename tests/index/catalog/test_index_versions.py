@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.errors import IndexDamagedError
-from rag.index.catalog import Catalog
+from rag.index.catalog import Catalog, index_versions
 from rag.index.records import NewPassage
 from rag.records import Passage
 
@@ -95,3 +95,29 @@ def test_a_catalog_without_a_current_version_is_damaged(catalog: Catalog) -> Non
     with pytest.raises(IndexDamagedError, match="no current index version") as raised:
         catalog.versions.current()
     assert "restore" in raised.value.hint
+
+
+def test_a_version_whose_deletion_was_interrupted(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its remains are no problem, and the deletion can be repeated; it is not used as if it were complete."""
+    first, _ = add(catalog, "a", "One two.", "Three.", axes=[0, 1])
+    version = catalog.versions.begin("other", "words")
+    _copy_passages(catalog, version.id, first, (0, 3), (4, 8))
+    run_many, calls = catalog._db.run_many, []
+
+    def interrupted(sql: str, values: object) -> None:
+        calls.append(sql)
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        run_many(sql, values)
+
+    monkeypatch.setattr(index_versions, "_DROP_AT_ONCE", 1)
+    monkeypatch.setattr(catalog._db, "run_many", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        catalog.versions.drop(version)
+    monkeypatch.undo()
+
+    assert [] == catalog.problems()
+    assert "" == catalog.versions.other().embedder
+    catalog.versions.drop(version)
+    assert catalog.versions.other() is None
+    assert [] == catalog.problems()
