@@ -103,7 +103,9 @@ class SentencePacker:
 
 def _pack(text: str, units: Sequence[_Unit], largest: int) -> list[tuple[int, int]]:
     """Finds the cheapest packing by dynamic programming. Returns the indexes of each passage's first and last unit."""
+    largest_unit = max((unit.size for unit in units), default=0)
     target = largest * _TARGET
+    costs = [math.log(max(size, 1) / target) ** 2 for size in range(max(largest, largest_unit) + 1)]  # by size
     ends = [_cost_of_end(text, units[i].end, units[i + 1].start) for i in range(len(units) - 1)] + [0.0]
     cost = [0.0]  # element i: cost of packing the first i units
     begin = []  # element i: first unit of the passage that ends with unit i, in the cheapest packing
@@ -113,7 +115,7 @@ def _pack(text: str, units: Sequence[_Unit], largest: int) -> list[tuple[int, in
             size += units[first].size
             if size > largest and first < last:
                 break
-            here = cost[first] + math.log(size / target) ** 2
+            here = cost[first] + costs[size]
             if here < best:
                 best, first_of_best = here, first
         cost.append(best + ends[last])
