@@ -28,6 +28,7 @@ from rag.ports import Delta
 from rag.server.page.views import answer_view, markup, source_view
 from rag.sources.decoding.text import canonical, find_author, find_date, name_as_title
 from rag.sources.parsers import parse
+from rag.text.blocks import recognised
 from rag.text.quotes import find_quotation, find_quote, quotations
 from rag.text.sentences import sentences
 from rag.text.terms import terms
@@ -85,6 +86,8 @@ WORK: dict[str, Callable[[str], object]] = {
     "sentences": sentences,
     "split": lambda text: list(SentencePacker(260, every_fourth).split(text, False)),
     "split markdown": lambda text: list(SentencePacker(260, every_fourth).split(text, True)),
+    "blocks": lambda text: list(recognised(text, markdown=False)),
+    "blocks of markdown": lambda text: list(recognised(text, markdown=True)),
     "terms": terms,
     "find a quote that is not there": lambda text: find_quote(text[: len(text) // 2] + "x", text),
     "find a quote at the end": lambda text: find_quote(text[-50:] + "end", text + "end"),

@@ -21,6 +21,7 @@ from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "message/rfc822"
+_LONGEST_HEADER = 20_000  # code points; the standard library takes seconds to decode a header of a million
 _MAX_ATTACHMENTS = 200  # maximum number per message
 _FROM_LINE = re.compile(
     rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]{1,200}\b\d\d:\d\d[^\r\n]{0,40}\b\d{4}[^\r\n]{0,40}\r?\n"
@@ -125,11 +126,11 @@ def _converted(message: EmailMessage) -> _Message:
 
 
 def _header(message: EmailMessage, name: str) -> str:
+    raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
     try:
-        value = message.get(name, "")
+        value = message.get(name, "") if len(raw) <= _LONGEST_HEADER else raw
         return " ".join(str(value).split())
     except Exception:  # the header parser raises many kinds of errors on malformed headers
-        raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
         return " ".join(str(raw).split())
 
 
