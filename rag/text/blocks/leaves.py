@@ -139,6 +139,8 @@ class _Leaves:
 
     def _table(self, lines: Sequence[Line]) -> Iterator[Block]:
         rows = columns.rows(lines)
+        if not rows:  # only lines that separate others
+            return
         barred = columns.is_bar_row(lines[0])
         header = columns.header_lines(rows, barred=barred)
         if not barred and max(map(len, rows)) == 2 and header == 0:

@@ -190,7 +190,7 @@ def test_code_and_captions() -> None:
 
 
 _PIECES = st.sampled_from(
-    ["word ", "Word. ", "TITLE", "1. ", "2. ", "(a) ", "- ", "* ", "> ", "| ", "  ", "\t", "\n", "\n\n",
+    ["word ", "Word. ", "TITLE", "|---|\n", "1. ", "2. ", "(a) ", "- ", "* ", "> ", "| ", "  ", "\t", "\n", "\n\n",
      "From: x\nDate: y\n", "Q: a?\n", "A: b\n", "```\n", "# ", "**b** ", "---\n",
      "...... ", "12:30 ", "¹ ", "é", "问？", "\u2028", ":", "\n   "]
 )  # fmt: skip
