@@ -421,7 +421,13 @@ class Library:
         return SearchResult(found.hits, found.timings_ms, found.notice)
 
     def ask(
-        self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        k: int | None = None,
+        filters: Filter | None = None,
+        wanted: Filter | None = None,
     ) -> Answer:
         """Answers a question, with citations that point to exact characters in the documents.
 
@@ -430,12 +436,13 @@ class Library:
             history: Earlier questions and answers, most recent last. Follow-up questions may refer to them.
             k: Number of passages that the answer may use, at least 1; the `k` setting if omitted.
             filters: Filter for the documents to search; all documents if omitted.
+            wanted: The former name of `filters`, which existing programs use.
 
         Raises:
             QuestionError: The question is empty or too long.
             SettingsError: k is less than 1.
         """
-        for event in self.stream(question, history=history, k=k, filters=filters):
+        for event in self.stream(question, history=history, k=k, filters=filters or wanted):
             if isinstance(event, AnswerDone):
                 return event.answer
         raise AssertionError("an answer always ends with AnswerDone")

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 
 _MAX_NAME = 80  # maximum length of a column name, in code points
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*+\d[\d.,'’ ]*+\)?\s*+%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
+_YEAR = re.compile(r"(?:FY\s*)?(?:19|20)\d\d")
+_MOST_NAME_ROWS = 3
+_FEWEST_COLUMNS = 3  # of a table that may have sections
 _SAMPLE_ROWS = 20  # number of rows below the first row that are examined to distinguish column names from values
 
 
 def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[str]:
     """Yields one line per row, as "Name: value | Name: value". Empty cells are dropped; an empty row is an empty line.
 
-    The first row that looks like column names provides the names for the rows below it, up to the next empty row. At most
-    about twenty rows are kept in memory at a time.
+    The first rows that look like column names provide the names for the rows below them, up to the next empty row. Names
+    above one another are joined, as in "2023 H1". A row that contains only a label is a section, and its label precedes the
+    cells of the rows below it. A row without a label belongs to the label above it. At most about twenty rows are kept in
+    memory at a time.
 
     Args:
         rows: The table's rows, each a sequence of cells.
@@ -26,20 +31,49 @@ def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterat
         >>> list(table_lines([["Region", "2023", "2024"], ["North", "1,200", "1,350"]]))
         ['Region | 2023 | 2024', 'Region: North | 2023: 1,200 | 2024: 1,350']
     """
-    cleaned = ([cell_text(cell) for cell in row] for row in rows)
-    following = deque(islice(cleaned, _SAMPLE_ROWS))
-    names: Sequence[str] | None = None
-    while following:
-        row = following.popleft()
-        following.extend(islice(cleaned, 1))
+    table = _Table(([cell_text(cell) for cell in row] for row in rows), named)
+    while (row := table.next_row()) is not None:
+        yield from table.lines(row)
+
+
+class _Table:
+    """The rows of a table, and the names, the section and the label that apply to the next row."""
+
+    def __init__(self, rows: Iterator[list[str]], named: bool) -> None:
+        self._rows = rows
+        self._named = named
+        self._following = deque(islice(rows, _SAMPLE_ROWS))
+        self._names: Sequence[str] | None = None
+        self._section = self._label = ""
+
+    def next_row(self) -> list[str] | None:
+        """Returns the next row; None after the last one."""
+        if not self._following:
+            return None
+        row = self._following.popleft()
+        self._following.extend(islice(self._rows, 1))
+        return row
+
+    def lines(self, row: list[str]) -> Iterator[str]:
+        """Yields the line of a row, and those of the rows below it if they are names, too."""
         if not any(row):
-            names = None
+            self._names, self._section, self._label = None, "", ""
             yield ""
-        elif names is None and ((named and following) or _are_names(row, following)):
-            names, named = row, False
-            yield _line(cell for cell in row if cell)
+        elif self._names is None and (count := _name_rows([row, *self._following], self._named)):
+            names = [row]
+            yield _line(filter(None, row))
+            for below in filter(None, (self.next_row() for _ in range(count - 1))):
+                names.append(below)
+                yield _line(filter(None, below))
+            self._names, self._named = _joined_names(names), False
+        elif self._names is not None and _is_section(row, self._names, self._following):
+            self._section = self._label = row[0]
+            yield _line([row[0]])
         else:
-            yield _line(_named(row, names or ()))
+            if self._names and _lacks_label(row) and self._label:
+                row = [self._label, *row[1:]]
+            self._label = row[0] if not is_number(row[0]) and row[0] != self._section else ""
+            yield _line(filter(None, (self._section, *_named(row, self._names or ()))))
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -59,8 +93,72 @@ def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
             yield f"{name}: {cell}" if name and name != cell else cell
 
 
+def _name_rows(rows: Sequence[Sequence[str]], named: bool) -> int:
+    """Returns how many of a table's first rows contain column names; 0 if none does."""
+    block = list(takewhile(any, rows))
+    for count in range(min(_MOST_NAME_ROWS, len(block) - 1), 1, -1):
+        if _are_nested_names(block[:count], block[count:]):
+            return count
+    return 1 if (named and len(rows) > 1) or _are_names(rows[0], rows[1:]) else 0
+
+
+def _are_nested_names(names: Sequence[Sequence[str]], below: Sequence[Sequence[str]]) -> bool:
+    """Whether several rows together contain column names: above some names, one name is for several columns.
+
+    There are figures below them, but none among them except years.
+    """
+    if any(is_number(cell) and not _YEAR.fullmatch(cell) for row in names for cell in row):
+        return False
+    width = max(map(len, names))
+    spans = any(_spans(upper, lower) for upper, lower in pairwise(names))
+    joined = _joined_names(names)
+    are_distinct = len(set(filter(None, joined))) == sum(map(bool, joined)) >= width - 1
+    filled = min(sum(map(bool, row)) for row in names)
+    return spans and are_distinct and filled > 1 and any(is_number(cell) for cell in below[0])
+
+
+def _spans(upper: Sequence[str], lower: Sequence[str]) -> bool:
+    """Whether a cell is above several different cells, which it repeats or leaves the cells beside it empty for."""
+    beside = [
+        n
+        for n in range(1, len(lower))
+        if lower[n] and lower[n - 1] and n < len(upper) and upper[n - 1] and upper[n] in ("", upper[n - 1])
+    ]
+    return any(lower[n] != lower[n - 1] for n in beside)
+
+
+def _joined_names(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns the name of each column, from the cells above one another. A cell also counts for the empty cells beside it.
+
+    Example:
+        >>> _joined_names([["Region", "2023", ""], ["", "H1", "H2"]])
+        ['Region', '2023 H1', '2023 H2']
+    """
+    if len(rows) == 1:
+        return list(rows[0])
+    width = max(map(len, rows))
+    padded = [[*row, *[""] * (width - len(row))] for row in rows]
+    for upper, lower in pairwise(padded):
+        for n in range(1, width):
+            if not upper[n] and lower[n] and lower[n - 1]:
+                upper[n] = upper[n - 1]
+    return [" ".join(dict.fromkeys(filter(None, column))) for column in zip(*padded, strict=True)]
+
+
+def _is_section(row: Sequence[str], names: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
+    """Whether a row contains only a label, which is followed by rows with values."""
+    if not row[0] or any(row[1:]) or is_number(row[0]) or sum(map(bool, names)) < _FEWEST_COLUMNS or not following:
+        return False
+    below = following[0]
+    return sum(map(bool, below)) > 1 and bool(below[0])
+
+
+def _lacks_label(row: Sequence[str]) -> bool:
+    return not row[0] and len(row) > 1 and bool(row[1]) and not is_number(row[1])
+
+
 def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
-    """Whether a row contains column names. All names must differ, and at most one column may lack a name.
+    """Whether a row contains column names. All names must differ, and at most one column, not the last, may lack a name.
 
     A table that has only two columns of words usually has no header row: each row contains a name and its value.
     """
@@ -71,11 +169,12 @@ def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
     if any(len(row[i]) > _MAX_NAME for i in filled):
         return False
     wide = max((sum(map(bool, other)) for other in below), default=0)
-    if len(filled) < wide - 1:
+    last = max((n for other in below for n, cell in enumerate(other) if cell), default=0)
+    if len(filled) < wide - 1 or filled[-1] < last:
         return False
     has_numbers = any(i < len(other) and is_number(other[i]) for other in below for i in filled)
     years = [i for i in filled if is_number(row[i])]
-    if years and not (has_numbers and all(re.fullmatch(r"(?:FY\s*)?(?:19|20)\d\d", row[i]) for i in years)):
+    if years and not (has_numbers and all(_YEAR.fullmatch(row[i]) for i in years)):
         return False
     return has_numbers or len(filled) > 2
 

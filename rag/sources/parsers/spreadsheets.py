@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -25,6 +26,7 @@ from rag.sources.records import ParsedFile
 _MAX_CELLS = 20_000_000
 _MAX_FIELD = 10_000_000  # maximum length of a cell in a CSV file, in code points
 _SEPARATORS = ",;\t|"  # the most common first
+_DECLARED_SEPARATOR = re.compile(r"(?:\ufeff)?sep=([^\w\s\"']|\t)\r?\n", re.IGNORECASE)  # as Excel writes and reads it
 _SAMPLE = 20_000  # number of code points from which the separator is detected
 _ANCHOR_EVERY = 500  # rows between anchors; other row numbers are found by counting from the nearest anchor above
 _TYPES = {
@@ -44,7 +46,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     readable = close_together(data, package, _MAX_CELLS) if package else CloseTogether(data)
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(readable.data))
-        sheets = [(sheet, _rows(book, sheet)) for sheet in book.sheet_names]
+        sheets = [(sheet, _rows(book, sheet, is_whole=sheet not in readable.rows)) for sheet in book.sheet_names]
     except python_calamine.PasswordError:
         raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
     except (python_calamine.CalamineError, ValueError, OSError) as error:
@@ -78,7 +80,9 @@ def parse_separated(data: bytes, name: str) -> Document:
     """
     text = decode(data).replace("\0", "")
     csv.field_size_limit(_MAX_FIELD)
-    separator = _separator(text[:_SAMPLE])
+    declared = _DECLARED_SEPARATOR.match(text)
+    text = text[declared.end() :] if declared else text
+    separator = declared.group(1) if declared else _separator(text[:_SAMPLE])
     try:
         written, anchors = _as_text([("", _separated(text, separator))])
     except csv.Error:  # raised, for example, if a quotation mark is never closed
@@ -109,8 +113,14 @@ def _separator(sample: str) -> str:
     return max(_SEPARATORS, key=regularity)
 
 
-def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]:
-    """Returns all rows, including empty ones at the top, so that the n-th row is row n in a spreadsheet application."""
+def _rows(book: python_calamine.CalamineWorkbook, sheet: str, *, is_whole: bool) -> list[list[str]]:
+    """Returns all rows, including empty ones at the top, so that the n-th row is row n in a spreadsheet application.
+
+    Args:
+        book: The workbook.
+        sheet: The sheet's name.
+        is_whole: Whether the sheet has all its rows, so that the numbers of its merged cells are right.
+    """
     try:
         opened = book.get_sheet_by_name(sheet)
     except python_calamine.CalamineError:  # raised if a sheet contains only a chart
@@ -120,8 +130,21 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> list[list[str]]
             f"its sheet {sheet!r} has {opened.total_height * opened.total_width:,} cells, more than {_MAX_CELLS:,}",
             "delete empty rows and columns, or split the sheet, then save it again",
         )
-    rows: Iterable[Sequence[Cell]] = opened.to_python(skip_empty_area=False)
-    return [[_formatted(cell) for cell in row] for row in rows]
+    cells: Iterable[Sequence[Cell]] = opened.to_python(skip_empty_area=False)
+    rows = [[_formatted(cell) for cell in row] for row in cells]
+    if is_whole:
+        _repeat_down(rows, opened.merged_cell_ranges or ())
+    return rows
+
+
+def _repeat_down(rows: list[list[str]], merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """Repeats each merged cell's text in all its rows. Changes at most as many cells as a sheet may have."""
+    left = _MAX_CELLS
+    for (top, column), (bottom, _) in merged:
+        for row in rows[top + 1 : bottom + 1]:
+            if left and column < len(row) and not row[column]:
+                row[column] = rows[top][column]
+                left -= 1
 
 
 def _as_text(

@@ -13,6 +13,7 @@ _GAP = re.compile(r"[ \t]{2,}|\t")
 _LEADER = re.compile(r"[ \t]?(?:\.[ \t]?){4,}[ \t]*(?=\S)")
 _NUMBER = re.compile(r"[-–+(]?[^\w\s]?[ ]?\d[\d.,'’ ]*\W{0,3}(?:\w{1,4}\W?)?$")
 _SHIFT = 6  # columns
+_MOST_HEADER_LINES = 3
 _FEW = 4  # lines
 _FEWEST_ROWS = 2  # below the header of a table with two columns
 _RULING = "-=:+| \t"  # characters of a line that separates rows
@@ -111,6 +112,8 @@ def header_lines(rows: Sequence[Sequence[str]], *, barred: bool = False) -> int:
     """
     if len(rows) < 2:
         return 0
+    if count := _repeated_header(rows):
+        return count
     first, below = rows[0], rows[1:]
     if len(first) < 2 or len({cell for cell in first if cell}) < sum(map(bool, first)):
         return 0
@@ -128,6 +131,20 @@ def header_lines(rows: Sequence[Sequence[str]], *, barred: bool = False) -> int:
     is_short = sum(map(len, first)) < sum(map(len, max(below, key=lambda row: sum(map(len, row)))))
     has_no_digits = not any(c.isdigit() for cell in first for c in cell)
     return 1 if named or (len(first) > 2 and has_no_digits and is_short) else 0
+
+
+def _repeated_header(rows: Sequence[Sequence[str]]) -> int:
+    """Returns how many lines at the top contain names that the cells below them repeat, as in "Sum: 4"; 0 if none do.
+
+    The parsers write tables in this way.
+    """
+    names: set[str] = set()
+    for n, row in enumerate(rows[: _MOST_HEADER_LINES + 1]):
+        repeated = sum(any(cell.startswith(name) for name in names) for cell in row if ": " in cell)
+        if n and repeated > 1:
+            return n
+        names.update(filter(None, row))
+    return 0
 
 
 def _cell_starts(line: Line) -> list[int]:

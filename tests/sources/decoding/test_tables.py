@@ -17,11 +17,23 @@ from rag.sources.decoding.tables import is_number, table_lines
         ([["1", "2"], ["3", "4"]], ["1 | 2", "3 | 4"]),
         ([["k", "v"], ["a", "1"], [], ["p", "q", "r"], ["b", "2", "3"]],
          ["k | v", "k: a | v: 1", "", "p | q | r", "p: b | q: 2 | r: 3"]),
+        ([["Region", "2023", "", "2024", ""], ["", "H1", "H2", "H1", "H2"], ["North", "1", "2", "3", "4"]],
+         ["Region | 2023 | 2024", "H1 | H2 | H1 | H2",
+          "Region: North | 2023 H1: 1 | 2023 H2: 2 | 2024 H1: 3 | 2024 H2: 4"]),
+        ([["Region", "2023", "2023"], ["Region", "H1", "H2"], ["North", "1", "2"]],
+         ["Region | 2023 | 2023", "Region | H1 | H2", "Region: North | 2023 H1: 1 | 2023 H2: 2"]),
+        ([["Item", "2023", "2024"], ["Staff", "", ""], ["Pay", "1", "2"], ["Care", "", ""], ["Pay", "3", "4"]],
+         ["Item | 2023 | 2024", "Staff", "Staff | Item: Pay | 2023: 1 | 2024: 2", "Care",
+          "Care | Item: Pay | 2023: 3 | 2024: 4"]),
+        ([["Region", "Ware", "Sum"], ["North", "Pumps", "1"], ["", "Valves", "2"]],
+         ["Region | Ware | Sum", "Region: North | Ware: Pumps | Sum: 1", "Region: North | Ware: Valves | Sum: 2"]),
+        ([["Account", "DE 12"], ["Owner", "Ada"], ["Day", "Text", "Sum"], ["2024-01-03", "Rent", "-980"]],
+         ["Account | DE 12", "Owner | Ada", "Day | Text | Sum", "Day: 2024-01-03 | Text: Rent | Sum: -980"]),
         ([["Name", "Sum"], ["line\nbreak", "1"]], ["Name | Sum", "Name: line break | Sum: 1"]),
     ],
 )  # fmt: skip
 def test_a_cell_stands_beside_the_name_of_its_column(rows: list[list[str]], expected: list[str]) -> None:
-    """Where there are names; a row is one line, an empty one too."""
+    """Where there are names, in one or several rows, below a section's label; a row is one line, an empty one too."""
     assert expected == list(table_lines(rows))
 
 

@@ -91,6 +91,7 @@ def test_a_list_has_its_lead_in_and_nested_items() -> None:
         ("Code     Name       5 l\nHC-200   Matt       71.50\nHC-240   Gloss      74.00", 1),
         ("            2.4 GHz    5 GHz\nStreams     2          4\nPower       20 dBm     27 dBm", 1),
         ("A1  Colm    accept a quote     by 16 May\nA2  Petra   book the lift      by 12 May", 0),
+        ("Region | 2023\nRegion | H1 | H2\nRegion: North | 2023 H1: 1 | 2023 H2: 2", 2),
         ("Name\tAge\tTown\nAda\t36\tLondon\nBo\t41\tBergen", 1),
     ],
 )
