@@ -32,6 +32,7 @@ _WORD = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)"
     r"|(?P<initials>\b(?:[^\W\d_]\.){2,})"  # U.S. → us
     r"|(?P<number>\d+(?:[.,]\d+)+)"  # 98,024 → 98024; 3.5 → 3p5, because the index would split 3.5 at the point
+    r"|(?P<base>\d+(?=[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]))"  # 10⁸ → 10, 8, because it is not 108
     rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_]|[\u0300-\u036f])+)"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")

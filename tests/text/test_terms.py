@@ -16,6 +16,7 @@ from rag.text.terms import located_terms, terms
         ("東京都", ["東京", "京都"]),
         ("서울", ["서울"]),
         ("Ångström ANGSTROM", ["angstrom", "angstrom"]),
+        ("3 × 10⁸ m², 1,204³ of H₂O", ["3", "10", "8", "m2", "1204", "3", "h2o"]),
         ("NOT OR AND near(", ["near"]),
         ("\0\u202e\x1b[31m", ["31m"]),
         ("x" * 100, []),

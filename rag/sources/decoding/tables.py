@@ -169,8 +169,8 @@ def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
     if any(len(row[i]) > _MAX_NAME for i in filled):
         return False
     wide = max((sum(map(bool, other)) for other in below), default=0)
-    last = max((n for other in below for n, cell in enumerate(other) if cell), default=0)
-    if len(filled) < wide - 1 or filled[-1] < last:
+    wider = sum(any(other[filled[-1] + 1 :]) for other in below)
+    if len(filled) < wide - 1 or wider > len(below) / 2:
         return False
     has_numbers = any(i < len(other) and is_number(other[i]) for other in below for i in filled)
     years = [i for i in filled if is_number(row[i])]

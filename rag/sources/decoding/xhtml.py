@@ -9,6 +9,7 @@ from itertools import takewhile
 from lxml import etree, html
 
 from rag.errors import ReadError
+from rag.sources.decoding.raised import footnote_mark, raised
 from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import decode
 from rag.sources.decoding.zipped_xml import check_complete, local_name
@@ -41,7 +42,25 @@ def html_tree(data: bytes | str) -> etree._Element:
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise ReadError("the web page cannot be parsed", "open it in a browser and save it again") from error
     check_complete(parser)
+    _write_raised(root)
     return root
+
+
+def _write_raised(root: etree._Element) -> None:
+    """Replaces raised text by superscript characters, and marks of footnotes by marks in brackets, in place."""
+    for element in list(root.iter("sup")):
+        above, text = element.getparent(), "".join(element.itertext())
+        if above is None:
+            continue
+        link = next(element.iter("a"), None)
+        is_mark = link is not None and str(link.get("href", "")).startswith("#")
+        written = (footnote_mark(text) if is_mark else raised(text)) + (element.tail or "")
+        before = element.getprevious()
+        if before is None:
+            above.text = (above.text or "") + written
+        else:
+            before.tail = (before.tail or "") + written
+        above.remove(element)
 
 
 def _is_utf8(data: bytes) -> bool:

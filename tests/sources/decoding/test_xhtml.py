@@ -23,6 +23,20 @@ def test_blocks_headings_lists_and_tables(page: str, expected: str) -> None:
     assert expected == text_of(html_tree(page))
 
 
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<p>3 × 10<sup>8</sup> m, 12 m<sup>2</sup>.</p>", "3 × 10⁸ m, 12 m²."),
+        ("<p>the 4<sup>th</sup>, x<sup>-1</sup> and y<sup>2a</sup></p>", "the 4th, x⁻¹ and y^2a"),
+        ('<p><b>4,200</b><sup><a href="#n3">3</a></sup> people</p>', "4,200[3] people"),
+        ("<p>4,200<sup>[3]</sup> people</p>", "4,200[3] people"),
+        ("<sup>1</sup> A note.", "¹ A note."),
+    ],
+)
+def test_raised_text_changes_no_figure(page: str, expected: str) -> None:
+    assert expected == text_of(html_tree(page))
+
+
 def test_elements_can_be_skipped() -> None:
     assert "text" == text_of(html_tree("<body><nav>menu</nav><p>text</p></body>"), without=["nav"])
 
