@@ -16,7 +16,7 @@ _BY_SUFFIX = {
     ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
     ".csv": "separated", ".tsv": "separated", ".tab": "separated",
     ".json": "json", ".geojson": "json", ".jsonl": "json lines", ".ndjson": "json lines", ".xml": "xml",
-    ".ipynb": "notebook",
+    ".ipynb": "notebook", ".vtt": "subtitles", ".srt": "subtitles",
     ".eml": "mail", ".mbox": "mailbox", ".mbx": "mailbox", ".rst": "rst", ".tex": "tex", ".ltx": "tex", ".latex": "tex",
 }  # fmt: skip
 _KNOWN_BY_BYTES = frozenset(".pdf .rtf .docx .xlsx .pptx .odt .ods .odp .epub .msg .xls .doc .ppt .zip".split())

@@ -18,7 +18,8 @@ from rag.text.blocks import recognised
 
 # Maps file types (see `file_type`) to a module and a function. Modules are imported on first use because some load slowly.
 _PARSERS = {
-    "text": ("plain_text", "parse"), "markdown": ("markdown", "parse"), "html": ("html", "parse"), "pdf": ("pdf", "parse"),
+    "text": ("plain_text", "parse"), "subtitles": ("plain_text", "parse_subtitles"),
+    "markdown": ("markdown", "parse"), "html": ("html", "parse"), "pdf": ("pdf", "parse"),
     "docx": ("docx", "parse"), "pptx": ("pptx", "parse"), "workbook": ("spreadsheets", "parse"),
     "separated": ("spreadsheets", "parse_separated"), "open document": ("opendocument", "parse"), "rtf": ("rtf", "parse"),
     "epub": ("epub", "parse"), "mail": ("mail", "parse"), "mailbox": ("mail", "parse_mailbox"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.records import Anchor, Document
+from rag.records import Anchor, Block, Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
 from rag.text.dates import iso_date
 
+_SETTINGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties", ".env")
 _ANCHOR_EVERY = 500  # lines between anchors; other line numbers are found by counting from the nearest anchor above
 _TEX_SECTION = re.compile(
     r"^[ \t]*\\(?:part|chapter|section|subsection|subsubsection)\*?\s*(?:\[[^\]\n]*\])?\{(.+?)\}\s*(?:\\label.*)?$",
@@ -33,7 +34,11 @@ def parse(data: bytes, name: str) -> Document:
         if number % _ANCHOR_EVERY == 1:
             anchors.append(Anchor(at, counts="line", first=number))
         at += len(line) + 1
-    return Document(text, name.rpartition("/")[2], anchors=tuple(anchors), media_type="text/x-source")
+    words = text.strip()
+    at = text.find(words) if words else 0
+    is_settings = name.lower().endswith(_SETTINGS)  # whose blocks are labelled values
+    blocks = () if is_settings or not words else (Block("code", at, at + len(words)),)
+    return Document(text, name.rpartition("/")[2], anchors=tuple(anchors), media_type="text/x-source", blocks=blocks)
 
 
 def parse_tex(data: bytes, name: str) -> Document:
