@@ -58,6 +58,9 @@ def test_filters(library: Library, folder: Path) -> None:
     assert {"dated.md"} == found(Filter(since="2024"))
     assert {"dated.md"} == found(Filter(until="2024-05"))
     assert set() == found(Filter(since="2024-06"))
+    bread = Filter(sources=("sub/*",))
+    for answer in (library.ask("Danube", filters=bread), library.ask("Danube", wanted=bread)):
+        assert {"sub/bread.txt"} >= {hit.source for hit in answer.hits}
     assert {"dated.md"} == found(Filter(metadata={"topic": "water"}))
     assert set() == found(Filter(sources=("' OR 1=1 --",)))
 

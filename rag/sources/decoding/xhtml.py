@@ -12,6 +12,7 @@ from rag.errors import ReadError
 from rag.sources.decoding.raised import footnote_mark, raised
 from rag.sources.decoding.tables import table_lines
 from rag.sources.decoding.text import decode
+from rag.sources.decoding.word_numbering import formatted
 from rag.sources.decoding.zipped_xml import check_complete, local_name
 
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=", re.IGNORECASE)
@@ -22,6 +23,7 @@ _BLOCKS = frozenset(
     form header hr html main nav p pre section summary table td th tr ul ol li title h1 h2 h3 h4 h5 h6""".split()
 )
 _SKIPPED = frozenset("script style head noscript template svg math object iframe".split())
+_NUMBER_KINDS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _HEADING = re.compile(r"h([1-6])$")
 
 
@@ -91,6 +93,7 @@ class _TextBlocks:
         self._inline: list[str] = []  # the current block's pieces of text
         self._prefix = ""  # the current block's heading marks or bullet
         self._pre_depth = 0  # number of <pre> elements around the current element
+        self._numbers: dict[etree._Element, int] = {}  # the next number of each numbered list
 
     def blocks(self, root: etree._Element) -> Iterator[str]:
         """Yields the blocks of text in a tree, in document order. Some may be empty."""
@@ -118,10 +121,20 @@ class _TextBlocks:
         before = self._flushed() if name in _BLOCKS else ""
         if name in _BLOCKS:
             heading = _HEADING.match(name)
-            self._prefix = f"{'#' * int(heading.group(1))} " if heading else "- " if name == "li" else self._prefix
+            mark = f"{self._item_mark(element)} " if name == "li" else self._prefix
+            self._prefix = f"{'#' * int(heading.group(1))} " if heading else mark
         self._pre_depth += name == "pre"
         self._inline.append(("\x0b" if name == "br" else "") + (element.text or ""))
         return before
+
+    def _item_mark(self, item: etree._Element) -> str:
+        """Returns the number of an item in a numbered list, such as "3."; "-" for an item of another list."""
+        parent = item.getparent()
+        if parent is None or local_name(parent).lower() != "ol":
+            return "-"
+        number = _whole_number(item, "value", self._numbers.get(parent, _whole_number(parent, "start", 1)))
+        self._numbers[parent] = number + 1
+        return f"{formatted(number, _NUMBER_KINDS.get(str(parent.get('type', '')), 'decimal'))}."
 
     def _closed(self, name: str, element: etree._Element, is_root: bool) -> str:
         before = self._flushed() if name in _BLOCKS else ""
@@ -232,6 +245,11 @@ def _is_head(row: etree._Element) -> bool:
     parent = row.getparent()
     is_in_head = parent is not None and local_name(parent).lower() == "thead"
     return len(cells) > 0 and (is_in_head or all(local_name(cell).lower() == "th" for cell in cells))
+
+
+def _whole_number(element: etree._Element, name: str, default: int) -> int:
+    value = str(element.get(name, ""))
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 7 else default
 
 
 def _span(cell: etree._Element, name: str) -> int:

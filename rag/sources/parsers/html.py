@@ -62,6 +62,8 @@ def _as_html(body: etree._Element) -> etree._Element:
             element.tag = element.get("rend", "h2")
         elif element.tag == "cell":
             element.tag = "th" if element.get("role") == "head" else "td"
+        elif element.tag == "list" and element.get("rend") == "ol":
+            element.tag = "ol"
         else:
             element.tag = _NAMES.get(element.tag, element.tag)
     return body

@@ -13,6 +13,11 @@ from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
     [
         ("<h2>Bees</h2><p>Nine\n  hives.<br>On the <b>roof</b>.</p>", "## Bees\n\nNine hives.\nOn the roof."),
         ("<ul><li>one<li>two</ul>", "- one\n\n- two"),
+        ("<ol><li>one<ol type=a><li>in</ol><li>two</ol>", "1. one\n\na. in\n\n2. two"),
+        (
+            "<ol start=4><li>four<li value=7>seven<li>eight</ol><ol><li>one</ol>",
+            "4. four\n\n7. seven\n\n8. eight\n\n1. one",
+        ),
         ("<pre>a\n  b</pre>", "a\n  b"),
         ("<p>x<script>y()</script>z</p>", "xz"),
         ("<table><tr><th>Name<th>Sum<tr><td>Tea<td>4</table>", "Name | Sum\nName: Tea | Sum: 4"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rag.records import Block
 from rag.sources.parsers.code import parse, parse_rst, parse_tex
+from rag.text.blocks import recognised
 
 
 def test_lines_of_source_code_are_counted() -> None:
@@ -38,3 +40,11 @@ def test_sections_of_restructuredtext() -> None:
 
     assert ("Harbour guide", "Nele Prins", "2024-03-18") == (document.title, document.author, document.date)
     assert ["§ Harbour guide", "§ Moorings"] == [anchor.name for anchor in document.anchors]
+
+
+def test_code_is_one_block_and_settings_are_labelled_values() -> None:
+    code = parse(b"\n# Reads.\nx: int = 1\n", "a.py").blocks
+    settings = recognised(parse(b"server:\n  port: 8443\n", "a.yaml").text, markdown=False)
+
+    assert (Block("code", 1, 20),) == code
+    assert [("paragraph", 0), ("pair", 15)] == [(block.kind, block.label_end) for block in settings]
