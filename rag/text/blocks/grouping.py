@@ -105,13 +105,13 @@ def _list_end(text: str, every: Sequence[Block], n: int) -> int:
     first = stop
     while stop < len(every) and every[stop].kind == "item" and not _is_question(text, every[stop]):
         stop += 1
-    return stop if stop - first >= 1 else n
+    return stop if stop > first else n
 
 
 def _is_lead_in(text: str, block: Block) -> bool:
-    if block.kind not in ("paragraph", "heading", "pair") or block.end - block.start > _LONGEST_LEAD_IN:
+    if block.kind != "paragraph" or block.end - block.start > _LONGEST_LEAD_IN:
         return False
-    return block.kind == "paragraph" and text[block.start : block.end].rstrip("*_").endswith((":", "："))
+    return text[block.start : block.end].rstrip("*_").endswith((":", "："))
 
 
 def _list(text: str, blocks: Sequence[Block]) -> Iterator[Block]:
