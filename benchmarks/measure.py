@@ -35,8 +35,11 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 def memory_mb(pid: int) -> float:
     """Returns the memory used by a process and its child processes, as their proportional set size in MB."""
     children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
-    smaps = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    own = next(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:")) / 1024
+    try:
+        smaps = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # the process has ended in the meantime
+        return 0.0
+    own = next((int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:")), 0) / 1024
     return own + sum(memory_mb(int(child)) for child in children)
 
 

@@ -75,12 +75,12 @@ def test_show_blocks(room: Path) -> None:
 
     assert [
         "heading 1  0–6  # Camp",
-        "list  8–29  Bring this: 1. a tent",
+        "list  8–30  Bring this: 1. a tent",
         "  lead-in  8–19  Bring this:",
-        "  item 1 1  21–29  1. a tent",
-        "table 1  31–60  | a | b | |---|---| | 1 | 2 |",
-        "  header  31–40  | a | b |",
-        "  row  51–60  | 1 | 2 |",
+        "  item 1 1  21–30  1. a tent",
+        "table 1  32–61  | a | b | |---|---| | 1 | 2 |",
+        "  header  32–41  | a | b |",
+        "  row  52–61  | 1 | 2 |",
     ] == rag(room, "show", "list.md", "--blocks").stdout.splitlines()
 
 
