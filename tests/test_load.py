@@ -99,7 +99,7 @@ def look(pages: list, seconds: float) -> None:
 
 
 def test_nobody_gets_anothers_answer(browser, stations: Path, full: bool) -> None:
-    """Fifty programs and ten browsers ask while documents are taken in: each is told of its own station, whole.
+    """Fifty programs and ten browsers ask while documents are imported: each learns of its own station, completely.
 
     In ten minutes, memory and handles do not grow once the caches are filled.
     """

@@ -185,9 +185,11 @@ class Ingest:
         for file, of_file in groupby(outdated, key=lambda one: one.file):
             documents = list(of_file)
             try:
-                data = original(self._catalog, documents[0].id, file)
+                data = self._original_of(documents[0])
                 parsed = self._parser.parse(data, file)
-            except (SourceError, ReadError):
+            except (SourceError, ReadError) as error:
+                if isinstance(error, ReadError) and error.retryable:  # the next import tries again
+                    continue
                 for one in documents:
                     document = self._catalog.documents.get(one.id)
                     blocks = recognised(document.text, markdown=document.has_headings)
@@ -196,6 +198,16 @@ class Ingest:
             content_hash = hashlib.sha256(data).hexdigest()
             seen = scans.get(file) or _not_a_file(file, content_hash)
             yield from self._split_changed(root_id, parsed, FileOutcome((seen,)), before, tally, is_reread=True)
+
+    def _original_of(self, outdated: Outdated) -> bytes:
+        """Returns the bytes that a document was read from.
+
+        Raises:
+            SourceError: They are gone, or they are a web page's, whose type and encoding were told by its server.
+        """
+        if self._catalog.documents.origin(outdated.id).kind == "url":
+            raise SourceError("a web page cannot be parsed again without its server's headers", "run: rag refresh")
+        return original(self._catalog, outdated.id, outdated.file)
 
     def _split_raw(self, root_id: int, raw: Iterable[InMemoryFile], tally: Tally) -> Iterator[PreparedDocument]:
         revisions = self._catalog.documents.revisions(root_id)

@@ -7,7 +7,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import SourceError
+from rag.errors import ReadError, SourceError
+from rag.sources.files import find_file, read_bytes
 
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
@@ -30,8 +31,9 @@ def original(catalog: Catalog, document_id: int, source: str) -> bytes:
         return kept
     data = b""
     if origin.kind in ("sync", "add"):
-        with contextlib.suppress(OSError):
-            data = Path(origin.root, origin.file).read_bytes()
+        with contextlib.suppress(SourceError, ReadError):
+            found = find_file(Path(origin.root, origin.file), "")
+            data = read_bytes(found, found.size // 1_000_000 + 1)
     if hashlib.sha256(data).hexdigest() != origin.content_hash:
         raise SourceError(
             f"the file for {source!r} no longer exists, or has changed since it was read",

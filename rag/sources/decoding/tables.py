@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise, takewhile
 
-_MAX_NAME = 80  # maximum length of a column name, in code points
+MAX_NAME = 80  # maximum length of a name that other lines repeat, in code points
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*+\d[\d.,'’ ]*+\)?\s*+%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
 _YEAR = re.compile(r"(?:FY\s*)?(?:19|20)\d\d")
 _MOST_NAME_ROWS = 3
@@ -72,7 +72,8 @@ class _Table:
         else:
             if self._names and _lacks_label(row) and self._label:
                 row = [self._label, *row[1:]]
-            self._label = row[0] if not is_number(row[0]) and row[0] != self._section else ""
+            is_label = not is_number(row[0]) and row[0] != self._section and len(row[0]) <= MAX_NAME
+            self._label = row[0] if is_label else ""
             yield _line(filter(None, (self._section, *_named(row, self._names or ()))))
 
 
@@ -107,7 +108,7 @@ def _are_nested_names(names: Sequence[Sequence[str]], below: Sequence[Sequence[s
 
     There are figures below them, but none among them except years.
     """
-    if any(is_number(cell) and not _YEAR.fullmatch(cell) for row in names for cell in row):
+    if any((is_number(cell) and not _YEAR.fullmatch(cell)) or len(cell) > MAX_NAME for row in names for cell in row):
         return False
     width = max(map(len, names))
     spans = any(_spans(upper, lower) for upper, lower in pairwise(names))
@@ -147,10 +148,10 @@ def _joined_names(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _is_section(row: Sequence[str], names: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
     """Whether a row contains only a label, which is followed by rows with values."""
-    if not row[0] or any(row[1:]) or is_number(row[0]) or sum(map(bool, names)) < _FEWEST_COLUMNS or not following:
+    if not 0 < len(row[0]) <= MAX_NAME or any(row[1:]) or is_number(row[0]) or not following:
         return False
     below = following[0]
-    return sum(map(bool, below)) > 1 and bool(below[0])
+    return sum(map(bool, names)) >= _FEWEST_COLUMNS and sum(map(bool, below)) > 1 and bool(below[0])
 
 
 def _lacks_label(row: Sequence[str]) -> bool:
@@ -166,7 +167,7 @@ def _are_names(row: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
     filled = [i for i, cell in enumerate(row) if cell]
     if not below or len(filled) < 2 or len({row[i] for i in filled}) < len(filled):
         return False
-    if any(len(row[i]) > _MAX_NAME for i in filled):
+    if any(len(row[i]) > MAX_NAME for i in filled):
         return False
     wide = max((sum(map(bool, other)) for other in below), default=0)
     wider = sum(any(other[filled[-1] + 1 :]) for other in below)

@@ -98,7 +98,7 @@ def decode(data: bytes) -> str:
     bad = lenient.count("\ufffd")
     if bad * _VALID_PER_INVALID <= sum(c > "\x7f" for c in lenient) - bad:  # the text is UTF-8 with a few invalid bytes
         return _checked(lenient)
-    guess = _guess(data[around:])
+    guess = _guess(data[around : around + _GUESS_BYTES])
     if guess is None:
         raise ReadError("it is not text in any known encoding", "if it is a text file, save it as UTF-8")
     return _checked(data.decode(guess, errors="replace"))

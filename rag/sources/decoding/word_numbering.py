@@ -17,6 +17,7 @@ _ROMAN = (
 )  # fmt: skip
 _MOST = 5_000  # larger numbers, which only a hostile file has, are written in digits
 _LEVELS = 9
+_LONGEST_PATTERN = 100  # code points
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,9 @@ def _definition(element: etree._Element) -> _Numbers:
     for level in children(element, "lvl"):
         n = _number(attribute(level, "ilvl"), 0)
         start, kind = _number(_value(level, "start"), 1), _value(level, "numFmt") or "decimal"
-        levels[n] = _Level(start, kind, _value(level, "lvlText"), first_element(level, "isLgl") is not None)
+        levels[n] = _Level(
+            start, kind, _value(level, "lvlText")[:_LONGEST_PATTERN], first_element(level, "isLgl") is not None
+        )
         if style := _value(level, "pStyle"):
             styles[style] = n
     return _Numbers(levels, styles)

@@ -50,19 +50,11 @@ def html_tree(data: bytes | str) -> etree._Element:
 
 def _write_raised(root: etree._Element) -> None:
     """Replaces raised text by superscript characters, and marks of footnotes by marks in brackets, in place."""
-    for element in list(root.iter("sup")):
-        above, text = element.getparent(), "".join(element.itertext())
-        if above is None:
-            continue
-        link = next(element.iter("a"), None)
+    for element in root.xpath("//sup[not(ancestor::sup)]"):
+        text, link = "".join(element.itertext()), next(element.iter("a"), None)
         is_mark = link is not None and str(link.get("href", "")).startswith("#")
-        written = (footnote_mark(text) if is_mark else raised(text)) + (element.tail or "")
-        before = element.getprevious()
-        if before is None:
-            above.text = (above.text or "") + written
-        else:
-            before.tail = (before.tail or "") + written
-        above.remove(element)
+        element[:] = []
+        element.text = footnote_mark(text) if is_mark else raised(text)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -6,6 +6,7 @@ accepted insertions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from lxml import etree
@@ -111,6 +112,7 @@ class _Writer:
         self._levels = levels
         self._numbering = numbering
         self.marks: dict[tuple[str, str], str] = {}
+        self._notes: Counter[str] = Counter()  # number of notes referred to so far, by kind
 
     def blocks(self, container: etree._Element) -> Iterator[str]:
         """Yields paragraphs and tables in document order. A text box follows the paragraph in which it is anchored."""
@@ -155,9 +157,11 @@ class _Writer:
 
     def _mark(self, kind: str, id_: str) -> str:
         """Returns the mark of a note. Notes are numbered in the order in which they are referred to."""
-        number = sum(of == kind for of, _ in self.marks) + 1
-        shown = str(number) if kind == "footnote" else formatted(number, "lowerRoman")
-        return self.marks.setdefault((kind, id_), footnote_mark(shown))
+        if (kind, id_) not in self.marks:
+            self._notes[kind] += 1
+            number = formatted(self._notes[kind], "decimal" if kind == "footnote" else "lowerRoman")
+            self.marks[kind, id_] = footnote_mark(number)
+        return self.marks[kind, id_]
 
     def _rows(self, table: etree._Element) -> list[list[str]]:
         """Returns the table as rows of cells.

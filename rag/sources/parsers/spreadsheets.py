@@ -16,7 +16,7 @@ import python_calamine
 from rag.errors import ReadError
 from rag.records import Anchor, Document
 from rag.sources.decoding.stray_cells import CloseTogether, close_together
-from rag.sources.decoding.tables import cell_text, table_lines
+from rag.sources.decoding.tables import MAX_NAME, cell_text, table_lines
 from rag.sources.decoding.text import canonical, decode, find_date, name_as_title
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, local_name, text_content
 from rag.sources.parsers.attachments import with_attachments
@@ -138,13 +138,18 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str, *, is_whole: bool)
 
 
 def _repeat_down(rows: list[list[str]], merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
-    """Repeats each merged cell's text in all its rows. Changes at most as many cells as a sheet may have."""
+    """Repeats each merged cell's text in all its rows, if it is as short as a name.
+
+    Looks at no more cells than a sheet may have, because merged cells may overlap.
+    """
     left = _MAX_CELLS
     for (top, column), (bottom, _) in merged:
-        for row in rows[top + 1 : bottom + 1]:
-            if left and column < len(row) and not row[column]:
-                row[column] = rows[top][column]
-                left -= 1
+        below = range(top + 1, min(bottom + 1, len(rows), top + 1 + left))
+        left -= len(below)
+        for n in below:
+            text = rows[top][column] if column < len(rows[top]) else ""
+            if len(text) <= MAX_NAME and column < len(rows[n]) and not rows[n][column]:
+                rows[n][column] = text
 
 
 def _as_text(

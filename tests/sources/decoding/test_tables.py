@@ -57,3 +57,13 @@ def test_amounts_shares_and_dates_are_numbers(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["Q1", "", "n/a", "7 apples", "v2"])
 def test_words_are_not_numbers(cell: str) -> None:
     assert not is_number(cell)
+
+
+def test_long_labels_are_not_repeated() -> None:
+    """Otherwise, one long cell would be copied into every row below it."""
+    long = "x" * 10_000
+    rows = [["Item", "2023", "2024"], [long, "", ""], *[["Pay", "1", "2"]] * 100]
+    groups = [["Item", "Ware", "Sum"], [long, "Pumps", "1"], *[["", "Valves", "2"]] * 100]
+
+    assert sum(map(len, table_lines(rows))) < 20_000
+    assert sum(map(len, table_lines(groups))) < 20_000

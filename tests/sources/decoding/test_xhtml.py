@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from rag.errors import ReadError
@@ -40,6 +42,13 @@ def test_blocks_headings_lists_and_tables(page: str, expected: str) -> None:
 )
 def test_raised_text_changes_no_figure(page: str, expected: str) -> None:
     assert expected == text_of(html_tree(page))
+
+
+@pytest.mark.parametrize("page", ["x<sup>2</sup>" * 100_000, "<sup>" * 1_000 + "2" * 100_000])
+def test_much_raised_text_takes_linear_time(page: str) -> None:
+    started = time.process_time()
+    assert len(text_of(html_tree(page))) >= 100_000
+    assert time.process_time() - started < 5
 
 
 def test_elements_can_be_skipped() -> None:

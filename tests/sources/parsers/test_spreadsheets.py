@@ -6,7 +6,7 @@ import pytest
 
 from rag.errors import ReadError
 from rag.sources.parsers import parse
-from rag.sources.parsers.spreadsheets import _formatted, parse_separated
+from rag.sources.parsers.spreadsheets import _formatted, _repeat_down, parse_separated
 
 
 def test_rows_are_counted_past_empty_ones() -> None:
@@ -49,3 +49,11 @@ def test_cells_are_written_as_people_write_them() -> None:
 def test_a_damaged_workbook_is_refused() -> None:
     with pytest.raises(ReadError, match=r"workbook cannot be read|damaged"):
         parse(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2_000), "x.xls")
+
+
+def test_merged_cells_are_repeated_within_bounds() -> None:
+    """Overlapping cells, cells beyond the sheet and long texts cost no more than the sheet is large."""
+    rows = [["North", "x" * 10_000], ["", ""], ["South", ""]]
+    _repeat_down(rows, [((0, 0), (1, 0)), ((0, 1), (2, 1)), ((0, 5), (2, 5)), *[((0, 0), (10**9, 0))] * 100_000])
+
+    assert [["North", "x" * 10_000], ["North", ""], ["South", ""]] == rows
