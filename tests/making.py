@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 
 
-def pdf(pages: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
-    """Makes a PDF whose pages have lines (x, y, text) in Helvetica, drawn in order; points from the lower left corner."""
-    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+def pdf(pages: Sequence[Sequence[tuple[float, float, str]]], catalog: str = "") -> bytes:
+    """Makes a PDF whose pages have lines (x, y, text) in Helvetica, drawn in order; points from the lower left corner.
+
+    "^{2}" is drawn smaller and raised, "_{2}" smaller and lowered, and lines that begin with "~" are smaller. More entries
+    of the document's catalog can be given.
+    """
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R {catalog} >>".encode(), b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    ]  # fmt: skip
     kids = []
     for lines in pages:
-        drawn = "".join(
-            f"BT /F1 11 Tf 1 0 0 1 {x} {y} Tm ({text.replace('(', '[').replace(')', ']')}) Tj ET\n" for x, y, text in lines
-        ).encode("latin-1")
+        drawn = "".join(_drawn_line(x, y, text) for x, y, text in lines).encode("latin-1")
         objects.append(b"<< /Length %d >>\nstream\n%b\nendstream" % (len(drawn), drawn))
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R"
@@ -30,6 +35,16 @@ def pdf(pages: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
     made += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     made += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     return made + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+
+
+def _drawn_line(x: float, y: float, text: str) -> str:
+    size = 8 if text.startswith("~") else 11
+    pieces = re.split(r"([\^_])\{(.*?)\}", text.lstrip("~").replace("(", "[").replace(")", "]"))
+    drawn = f"/F1 {size} Tf ({pieces[0]}) Tj"
+    for sign, shifted, level in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+        rise = 0.35 * size if sign == "^" else -0.2 * size
+        drawn += f" /F1 {0.65 * size} Tf {rise} Ts ({shifted}) Tj /F1 {size} Tf 0 Ts ({level}) Tj"
+    return f"BT 1 0 0 1 {x} {y} Tm {drawn} ET\n"
 
 
 def scan(data: bytes, dpi: int = 150) -> bytes:

@@ -10,7 +10,7 @@ from rag.cli.rendering import plain
 from rag.errors import ReadError, SourceError
 from rag.evaluation.reports import wording
 from rag.sources.decoding.text import decode
-from rag.sources.parsers.pdf import _DROPPED
+from rag.sources.decoding.page_lines import _DROPPED
 from rag.sources.web_pages import normalized_url
 from rag.text.unicode_text import plain_punctuation, strip_invisible
 

@@ -89,8 +89,9 @@ def _is_behind_word(mark: str, before: str) -> bool:
         line = before.rfind("\n", 0, at) + 1
         is_attached = before[at - 1].isalnum() or before[at - 1] in ")%°€£$" or before[at - 1] == " " != mark[0]
         follows = before[at + len(mark) : at + len(mark) + 2]
-        ends_cell = mark[0] not in "([*" or not follows.strip() or follows.lstrip()[:1] in ",;.:|)]"
-        if is_attached and before[line:at].strip() and ends_cell:
+        ends_cell = not follows.strip() or follows.lstrip()[:1] in ",;.:|)]"
+        is_mark = mark[0] not in "([*" or (mark[0] == "[" and before[at - 1] != " ") or ends_cell
+        if is_attached and before[line:at].strip() and is_mark:
             return True
     return False
 

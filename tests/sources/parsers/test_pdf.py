@@ -101,6 +101,64 @@ def test_pdf_columns_hyphens_ligatures_and_headers() -> None:
     assert [1, 2] == [page for page, _ in boxes(data, document.anchors, at - len("in spring and the\n"), at + 8)]
 
 
+def test_raised_numbers_do_not_change_figures() -> None:
+    """Exponents are superscripts, marks of footnotes stand in brackets like their notes, and lines go on behind them."""
+    page = [
+        (72, 700, "The roof carries 350 kg^{2} on an area of 12 m^{2} without beams. Sales rose to 1,204^{3} in 1990,"),
+        (
+            72,
+            686,
+            "on the 5^{th} of May. Light travels 3 x 10^{8} metres a second, ice is H_{2}O, and others^{3,9} differ.",
+        ),
+        (72, 100, "~^{2} Measured without the snow of the winter."),
+        (72, 90, "~3 Estimate of the roofers who came here."),
+    ]
+    document = parse(making.pdf([page]), "roof.pdf").documents[0]
+
+    assert [
+        "The roof carries 350 kg[2] on an area of 12 m² without beams. Sales rose to 1,204[3] in 1990,",
+        "on the 5th of May. Light travels 3 x 10⁸ metres a second, ice is H2O, and others[3],⁹ differ.",
+        "",
+        "[2] Measured without the snow of the winter.",
+        "[3] Estimate of the roofers who came here.",
+    ] == document.text.split("\n")
+    assert ["[2]", "[3]"] == [block.number for block in document.blocks if block.kind == "footnote"]
+    at = document.text.index("m² without")
+    ((page_number, (left, bottom, right, top)),) = boxes(making.pdf([page]), document.anchors, at, at + len("m² without"))
+    assert (1, True) == (page_number, 250 < left < right < 380 and 695 < bottom < top < 715)
+
+
+def test_rows_at_two_heights_are_not_raised() -> None:
+    """Figures that stand a little higher than their label are as large as it."""
+    page = [
+        (72, 700, "Total assets of the society in millions"),
+        (300, 703, "352"),
+        (340, 703, "1,204"),
+        (72, 680, "x" * 40),
+    ]
+    assert "352" in parse(making.pdf([page]), "sheet.pdf").documents[0].text
+    assert "1,204" in parse(making.pdf([page]), "sheet.pdf").documents[0].text
+
+
+def test_pages_have_their_printed_numbers() -> None:
+    """Those that the file states, else those that are printed; a table's figures are none, and gaps are filled."""
+
+    def names(numbers: list[str], catalog: str = "") -> list[str]:
+        pages = [
+            [(72, 700, f"Chapter on the {word}."), (290, 30, number)] if number else [(72, 700, f"Chapter on the {word}.")]
+            for word, number in zip(("bridge", "pier", "dock", "lock", "quay", "weir", "sluice"), numbers, strict=False)
+        ]
+        return [anchor.name for anchor in parse(making.pdf(pages, catalog), "book.pdf").documents[0].anchors]
+
+    printed = ["p. 1 (printed i)", "p. 2 (printed ii)", "p. 3 (printed 7)", "p. 4 (printed 8)", "p. 5 (printed 9)"]
+    assert printed == names(["i", "- ii -", "Page 7 of 9", "", "Page 9 of 9"])
+    assert ["p. 1", "p. 2", "p. 3"] == names(["1", "2", "3"])
+    assert ["p. 1", "p. 2"] == names(["ST-35 7.5 345 2015", "ST-36 7.6 352 2016"])
+    assert ["p. 1", "p. 2", "p. 3"] == names(["5", "9", "3"])
+    labels = "/PageLabels << /Nums [0 << /S /r >> 1 << /S /D /P (A-) /St 4 >>] >>"
+    assert ["p. 1 (printed i)", "p. 2 (printed A-4)", "p. 3 (printed A-5)"] == names(["", "", ""], labels)
+
+
 def test_a_filing_has_its_boxes() -> None:
     """On a real page, too: the box of a figure holds that figure."""
     files = sorted((DATA / "qa" / "kg_rag_sec10q" / "files").glob("*AAPL*.pdf")) if DATA.is_dir() else []

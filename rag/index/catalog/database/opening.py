@@ -20,6 +20,9 @@ from rag.index.catalog.database.sqlite_errors import WAIT_S, extended_code
 _PAGE_BYTES = 8192  # holds five vectors of 384 floats; a page of 4,096 bytes would hold only two
 _CHECKSUM_BYTES = 8  # size of the checksum at the end of each page
 _LARGEST_WAL = 64 << 20  # in bytes; a larger write-ahead log is truncated once its contents are in the catalog's file
+# Memory in bytes that all connections of this process may use together. Each thread of a server has its own connection, and
+# without this limit, their caches grew with the catalog to gigabytes.
+_MOST_MEMORY = 64 << 20
 _OPEN_TRIES = 5  # failed attempts to read the first page before the file is reported as damaged
 _registering = threading.Lock()
 
@@ -60,7 +63,7 @@ def open_file(path: Path) -> apsw.Connection:
         for pragma in (
             "synchronous = FULL",
             "secure_delete = ON",  # overwrite the text of removed documents
-            "cache_size = -32768",  # 32 MiB
+            "cache_size = -32768",  # 32 MiB; all connections together stay below _MOST_MEMORY
             f"journal_size_limit = {_LARGEST_WAL}",
             "trusted_schema = OFF",  # do not run SQL functions embedded in a catalog from an untrusted source
             "cell_size_check = ON",
@@ -80,6 +83,8 @@ def connect(path: Path) -> apsw.Connection:
             if not apsw.sqlite_extra.has("cksumvfs"):
                 raise StorageError("this build of apsw lacks cksumvfs", "install the official wheel: pip install apsw")
             apsw.sqlite_extra.load(apsw.Connection(":memory:"), "cksumvfs")
+            if not apsw.soft_heap_limit(-1):
+                apsw.soft_heap_limit(_MOST_MEMORY)
     connection = apsw.Connection(str(path), vfs="cksmvfs")
     connection.set_busy_timeout(WAIT_S * 1000)
     return connection
