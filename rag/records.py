@@ -88,7 +88,8 @@ class Block:
     Attributes:
         level: Level of a heading (1 to 6), nesting depth of an item (from 1), or number of a table's header lines. A table
             consists of lines, and each line is a row. 0 for other kinds.
-        number: The number that is printed before the block, such as "3.1" or "(b)", or a footnote's mark; may be empty.
+        number: The number that is printed before the block, such as "3.1" or "(b)", or a footnote's mark. For what a mail
+            quotes, the number of the message in the same mailbox that contains it and is searched instead. May be empty.
         label_end: Where the label at the start of the block ends, such as "Rent:", or a speaker's name; 0 if there is none.
     """
 

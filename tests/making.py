@@ -14,9 +14,8 @@ def pdf(pages: Sequence[Sequence[tuple[float, float, str]]], catalog: str = "") 
     "^{2}" is drawn smaller and raised, "_{2}" smaller and lowered, and lines that begin with "~" are smaller. More entries
     of the document's catalog can be given.
     """
-    objects = [
-        f"<< /Type /Catalog /Pages 2 0 R {catalog} >>".encode(), b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
-    ]  # fmt: skip
+    root = f"<< /Type /Catalog /Pages 2 0 R {catalog} >>".encode()
+    objects = [root, b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
     for lines in pages:
         drawn = "".join(_drawn_line(x, y, text) for x, y, text in lines).encode("latin-1")

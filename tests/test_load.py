@@ -22,6 +22,7 @@ from .browsing import Served, ask, opened, served
 pytestmark = pytest.mark.page
 
 CALLERS, VISITORS = 50, 10
+AN_ANSWER = 20_000  # bytes that an answer takes in its conversation, with its passages and its markup (measured: 15,000)
 
 
 def station(n: int) -> tuple[str, str]:
@@ -101,7 +102,7 @@ def look(pages: list, seconds: float) -> None:
 def test_nobody_gets_anothers_answer(browser, stations: Path, full: bool) -> None:
     """Fifty programs and ten browsers ask while documents are imported: each learns of its own station, completely.
 
-    In ten minutes, memory and handles do not grow once the caches are filled.
+    In ten minutes, memory and handles do not grow once the caches are filled, except by the conversations themselves.
     """
     with served(stations) as address:
         settled(address)
@@ -132,7 +133,8 @@ def test_nobody_gets_anothers_answer(browser, stations: Path, full: bool) -> Non
         f"{len(crowd.answers)} answers; {crowd.usage[0]} to {crowd.usage[-1]}; grown by {memory} bytes, {handles} handles"
     )
     if full:
-        assert memory < 30e6
+        between = len(crowd.answers) / 2  # from the middle of the second quarter to that of the last, and some more
+        assert memory < 30e6 + between * AN_ANSWER
         assert handles < 10
 
 

@@ -29,6 +29,7 @@ from rag.index.batch_writer import (
 from rag.index.originals import original
 from rag.index.prefetch import Prefetcher
 from rag.index.records import FileSeen, Outdated, Revision
+from rag.index.splitting import passages_of
 from rag.ports import Embedder, FileParser, Splitter
 from rag.records import Document, Failure, SyncReport
 from rag.sources.files import read_bytes
@@ -359,7 +360,7 @@ class Ingest:
     def _split(self, root_id: int, document: Document, file: str) -> PreparedDocument:
         if "language" not in document.metadata and (language := language_of(document.text)):
             document = replace(document, metadata={**document.metadata, "language": language})
-        passages = self._splitter.split(document.text, document.has_headings)
+        passages = passages_of(self._splitter, document.text, document.blocks, document.has_headings)
         first = list(islice(passages, LONG))
         return PreparedDocument(
             root_id=root_id,

@@ -13,9 +13,11 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rag.records import Passage
+from rag.ports import Splitter
+from rag.records import Block, Passage
+from rag.text.blocks import quotations
 from rag.text.markdown import heading
 from rag.text.sentences import sentences
 
@@ -39,6 +41,31 @@ class _Unit:
     start: int
     end: int
     size: int  # in tokens
+
+
+def passages_of(splitter: Splitter, text: str, blocks: Sequence[Block], markdown: bool) -> Iterator[Passage]:
+    """Yields a document's passages in order.
+
+    In a mail, no passage contains words of several people: what is quoted is split separately, and what repeats another
+    message of the mailbox is left out.
+    """
+    if markdown or not blocks or blocks[0].kind != "message":
+        yield from splitter.split(text, markdown)
+        return
+    for start, end in _messages(text, blocks):
+        for passage in splitter.split(text[start:end], markdown):
+            yield replace(passage, start=passage.start + start, end=passage.end + start)
+
+
+def _messages(text: str, blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
+    """Yields the spans of a mail that are searched: its own words, and quotations of what is not in the mailbox."""
+    at = 0
+    for index, start, end in quotations(blocks):
+        yield at, start
+        if not blocks[index].number:
+            yield start, end
+        at = end
+    yield at, len(text)
 
 
 class SentencePacker:

@@ -29,6 +29,7 @@ from rag.errors import IndexBusyError, RagError, SettingsError
 from rag.library import Library
 from rag.records import Progress
 from rag.server import accounts
+from rag.server.allocator import return_freed_memory
 from rag.server.connections import LimitedProtocol
 from rag.server.middleware import COOKIE, LOGIN, LOOPBACK, SecurityMiddleware, client_of, machine_names, session_token
 from rag.server.rate_limiter import RateLimiter
@@ -75,6 +76,7 @@ def serve(
     _check_certificate(certificate, key)
     listener = _listen(host, port)
     _unwind_on_sigterm()
+    return_freed_memory()
     with (
         uploads_folder() as uploads,
         Library.open(settings.index, settings) as library,

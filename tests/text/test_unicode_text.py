@@ -9,8 +9,8 @@ import pytest
 from rag.cli.rendering import plain
 from rag.errors import ReadError, SourceError
 from rag.evaluation.reports import wording
-from rag.sources.decoding.text import decode
 from rag.sources.decoding.page_lines import _DROPPED
+from rag.sources.decoding.text import decode
 from rag.sources.web_pages import normalized_url
 from rag.text.unicode_text import plain_punctuation, strip_invisible
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rag.index.batch_writer import TOGETHER
 from rag.index.indexed_text import embedded_text, new_passages
 from rag.index.records import IndexVersion
+from rag.index.splitting import passages_of
 from rag.ports import Embedder, Splitter
 from rag.records import Document, Passage, Progress, ReindexReport
 
@@ -103,7 +104,8 @@ class Reindexer:
                 continue
             text = "".join(self._catalog.documents.text_blocks(document_id))
             stored = self._catalog.versions.last_start(version, document_id)
-            passages = self._splitter.split(text, document.has_headings)
+            blocks = self._catalog.blocks.of(document_id)
+            passages = passages_of(self._splitter, text, blocks, document.has_headings)
             missing = ((passage, text[passage.start : passage.end]) for passage in passages if passage.start > stored)
             part = list(islice(missing, TOGETHER))
             while part:

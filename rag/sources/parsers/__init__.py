@@ -28,7 +28,7 @@ _PARSERS = {
     "xml": ("structured_data", "parse_xml"), "notebook": ("notebook", "parse"),
     "code": ("code", "parse"), "tex": ("code", "parse_tex"), "rst": ("code", "parse_rst"),
 }  # fmt: skip
-VERSION = "3"  # increase this when files are parsed differently, so that they are parsed again at the next sync
+VERSION = "4"  # increase this when files are parsed differently, so that they are parsed again at the next sync
 _MAX_BLOCKS = 400_000  # of one document; a table is one block
 _MAX_TITLE, _MAX_NAME, _MAX_VALUE = 500, 200, 2_000  # code points of a title or author, a field's name, and its value
 _MAX_FIELDS = 50  # metadata fields

@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
@@ -15,10 +15,12 @@ from email.utils import parseaddr, parsedate_to_datetime
 
 from rag.errors import ReadError
 from rag.records import Document, Failure
+from rag.sources.decoding.mail_threads import linked
 from rag.sources.decoding.text import canonical, decode, name_as_title
 from rag.sources.decoding.xhtml import html_tree, text_of
 from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
+from rag.text.blocks import recognised
 
 MEDIA_TYPE = "message/rfc822"
 _LONGEST_HEADER = 20_000  # code points; the standard library takes seconds to decode a header of a million
@@ -56,7 +58,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 
 
 def parse_mailbox(data: bytes, name: str, depth: int = 0) -> ParsedFile:
-    """Parses a mailbox (MBOX): each message becomes a document.
+    """Parses a mailbox (MBOX): each message becomes a document, in which quotations of the others are numbered.
 
     Raises:
         ReadError: The file contains no message.
@@ -65,6 +67,7 @@ def parse_mailbox(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     if not starts:
         return parse(data, name, depth)
     documents: list[Document] = []
+    messages: dict[int, str] = {}  # index among the documents → number in the mailbox
     failed: list[Failure] = []
     for n, (_, begin) in enumerate(starts, start=1):
         end = starts[n][0] if n < len(starts) else len(data)
@@ -74,8 +77,12 @@ def parse_mailbox(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         except ReadError as error:
             failed.append(Failure(str(n), str(error), error.hint))
             continue
-        documents += parsed.documents
+        own, *attached = parsed.documents
+        messages[len(documents)] = str(n)
+        documents += [replace(own, blocks=tuple(recognised(own.text, markdown=False))), *attached]
         failed += parsed.failed
+    for at, message in zip(messages, linked([documents[at] for at in messages], list(messages.values())), strict=True):
+        documents[at] = message
     return ParsedFile(tuple(documents), tuple(failed))
 
 
@@ -91,7 +98,7 @@ def parse_outlook(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         message = Message.load(io.BytesIO(data))
         headers = {key.lower(): value for key, value in (message.message_headers or {}).items()}
         body = message.body or (text_of(html_tree(message.html_body)) if message.html_body else "")
-        to = "; ".join(_full_name(one.name, one.email_address) for one in message.recipients)
+        to = "; ".join(filter(None, (_full_name(one.name, one.email_address) for one in message.recipients)))
         attachments = [
             (one.file_name or "attachment", one.file_bytes)
             for one in message.attachments[:_MAX_ATTACHMENTS]

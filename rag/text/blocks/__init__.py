@@ -8,6 +8,9 @@ from rag.records import Block
 from rag.text.blocks.columns import is_ruling
 from rag.text.blocks.grouping import grouped
 from rag.text.blocks.leaves import leaves
+from rag.text.blocks.messages import quotations
+
+__all__ = ["quotations", "recognised", "rows"]
 
 
 def recognised(text: str, *, markdown: bool) -> Iterator[Block]:

@@ -37,7 +37,7 @@ def grouped(text: str, leaves: Iterable[Block]) -> Iterator[Block]:
 
 def _message(text: str, header: Sequence[Block], blocks: Sequence[Block]) -> Iterator[Block]:
     yield messages.message(header, blocks)
-    yield from header
+    yield from map(messages.as_plain, header)
     yield from _joined(text, list(messages.body(text, header, [*map(messages.as_plain, blocks)])))
 
 

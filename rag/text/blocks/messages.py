@@ -21,6 +21,7 @@ _DATE_OR_SUBJECT = frozenset(
 _LEAD_OF_QUOTATION = re.compile(r"[\d@<]")
 _SHORT_NAME_WORDS = 4
 _LONGEST_HEADER = 12  # lines
+_RULES = ("---", "___", "===", "***")
 
 
 def is_header(text: str, pairs: Sequence[Block]) -> bool:
@@ -35,15 +36,30 @@ def label_of(text: str, block: Block) -> str:
 
 
 def headers(text: str, blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
-    """Yields the indices of the first block of each mail header and of the block after it."""
-    n = 0
+    """Yields the indices of the first block of each mail header and of the block after it.
+
+    A line such as "-----Original Message-----" above the labels is part of the header.
+    """
+    n = after = 0
     while n < len(blocks):
         stop = n
         while stop < len(blocks) and blocks[stop].kind == "pair":
             stop += 1
         if stop - n > 1 and is_header(text, blocks[n : min(stop, n + _LONGEST_HEADER)]):
-            yield n, min(stop, n + _LONGEST_HEADER)
+            has_rule = (
+                n > after and text.startswith(_RULES, blocks[n - 1].start) and "\n" not in _words(text, blocks[n - 1])
+            )
+            after = min(stop, n + _LONGEST_HEADER)
+            yield n - has_rule, after
         n = max(stop, n + 1)
+
+
+def _is_rule(words: str) -> bool:
+    return words.startswith(_RULES) and "\n" not in words
+
+
+def _words(text: str, block: Block) -> str:
+    return text[block.start : block.end]
 
 
 def body(text: str, header: Sequence[Block], blocks: Sequence[Block]) -> Iterator[Block]:
@@ -67,7 +83,7 @@ def body(text: str, header: Sequence[Block], blocks: Sequence[Block]) -> Iterato
 
 
 def _introduces_quotation(text: str, block: Block) -> bool:
-    words = text[block.start : block.end]
+    words = _words(text, block)
     return block.kind in ("paragraph", "pair") and words.endswith((":", "：")) and bool(_LEAD_OF_QUOTATION.search(words))
 
 
@@ -78,10 +94,10 @@ def _signature_start(text: str, blocks: Sequence[Block], names: set[str]) -> int
     """
     own = [n for n, block in enumerate(blocks) if block.kind != "quotation"]
     for n in own:
-        if text[blocks[n].start : blocks[n].end].split("\n", 1)[0].strip() == "--":
+        if _words(text, blocks[n]).split("\n", 1)[0].strip() == "--":
             return n
     for n in own[-2:]:
-        words = re.findall(r"[^\W\d_]+", text[blocks[n].start : blocks[n].end].casefold())
+        words = re.findall(r"[^\W\d_]+", _words(text, blocks[n]).casefold())
         is_name = 0 < len(words) <= _SHORT_NAME_WORDS and all(
             word in names or any(len(word) <= 2 and name.startswith(word) for name in names) for word in words
         )
@@ -94,6 +110,23 @@ def message(header: Sequence[Block], blocks: Sequence[Block]) -> Block:
     """Returns the block that contains a message."""
     last = blocks[-1] if blocks else header[-1]
     return Block("message", header[0].start, last.end)
+
+
+def quotations(blocks: Sequence[Block]) -> Iterator[tuple[int, int, int]]:
+    """Yields what a mail quotes, in order: quotations, and the earlier messages below it.
+
+    Args:
+        blocks: The document's blocks.
+
+    Yields:
+        The block's index, and the span [start, end) of its text. If it contains another such block, the span ends there.
+    """
+    if not blocks or blocks[0].kind != "message":
+        return
+    found = [index for index, block in enumerate(blocks) if index and block.kind in ("quotation", "message")]
+    for n, index in enumerate(found):
+        following = blocks[found[n + 1]].start if n + 1 < len(found) else blocks[index].end
+        yield index, blocks[index].start, min(blocks[index].end, following)
 
 
 def as_plain(block: Block) -> Block:

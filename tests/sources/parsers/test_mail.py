@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,72 @@ def test_only_new_messages_of_a_mailbox_are_embedded(tmp_path: Path) -> None:
         report = library.sync(box.parent)
         assert (1, 5, 1) == (report.added, report.unchanged, report.passages)
         assert "The ferry number 5 is late." in library.document("box.mbox#6").text
+
+
+ASKED = ("Ida", "The quay", "Could the painters begin with the quay on Monday, before the boats come back from the north?")
+TOLD = ("Bo", "Re: The quay", "They can, but the paint for the quay has to dry for nine days, so the boats wait outside.")
+
+
+def mailbox(*messages: tuple[str, str, str]) -> bytes:
+    return "".join(
+        f"From x@example.org Mon Jan 06 10:00:00 2025\nFrom: {sender} <x@example.org>\nTo: Ada <ada@example.org>\n"
+        f"Subject: {subject}\nDate: Mon, 6 Jan 2025 10:00:00 +0000\n\n{body}\n\n"
+        for sender, subject, body in messages
+    ).encode()
+
+
+def quoted(body: str, width: int = 40) -> str:
+    return "\n".join(f"> {line}" for line in textwrap.wrap(body, width))
+
+
+@pytest.mark.process
+def test_what_a_mail_quotes_is_searched_once(tmp_path: Path) -> None:
+    """Where it was written; without the original, where it is quoted first. It stays in the text."""
+    replied = (*TOLD[:2], f"{TOLD[2]}\n\nOn Mon, Jan 6, 2025 at 10:00 Ida <x@example.org> wrote:\n{quoted(ASKED[2])}")
+    forwarded = (
+        "Ada", "Fwd: The quay",
+        f"See below.\n\n-----Original Message-----\nFrom: Bo\nSent: Monday, 6 January 2025\nTo: Ada\nSubject: Re: The quay\n\n"
+        f"{TOLD[2]}\n\nOn Mon, Jan 6, 2025 at 10:00 Ida <x@example.org> wrote:\n{quoted(ASKED[2], 60)}",
+    )  # fmt: skip
+    box = tmp_path / "mail" / "box.mbox"
+    box.parent.mkdir()
+    with Library.open(tmp_path / "index", short_lived=True) as library:
+
+        def holders(words: str) -> list[str]:
+            hits = library.search("painters begin with the quay on Monday, paint has to dry for nine days", k=20)
+            return sorted(
+                f"{hit.source} {hit.start == 0}" for hit in hits if words in " ".join(hit.text.replace(">", "").split())
+            )
+
+        box.write_bytes(mailbox(ASKED, replied, forwarded))
+        library.sync(box.parent)
+        assert ["box.mbox#1 True"] == holders("before the boats come back")
+        assert ["box.mbox#2 True"] == holders("nine days")
+        blocks = library.document("box.mbox#3").blocks
+        numbers = [block.number for block in blocks if block.kind in ("message", "quotation")]
+        assert ["", "2", "1"] == numbers
+        assert "before the boats come back" in " ".join(library.document("box.mbox#3").text.replace(">", "").split())
+
+        box.write_bytes(mailbox(replied, forwarded))
+        library.sync(box.parent, prune=True)
+        assert ["box.mbox#1 False"] == holders("before the boats come back")
+        assert ["box.mbox#1 True"] == holders("nine days")
+
+        library.reindex()
+        assert ["box.mbox#1 False"] == holders("before the boats come back")
+
+
+def test_short_quotations_stay_where_they_are_answered() -> None:
+    """A few quoted words show what a line of a reply answers; other threads are others."""
+    remark = (
+        "Bo",
+        "Re: The quay",
+        f"> with the quay on Monday\n\nYes.\n\n{quoted('Nobody wrote this sentence about herons and otters.')}",
+    )
+    other = ("Bo", "Lunch", f"Yes.\n\n{quoted(ASKED[2])}")
+    documents = parse_mailbox(mailbox(ASKED, remark, other), "box.mbox").documents
+    assert 3 == len(documents)
+    assert {""} == {block.number for document in documents for block in document.blocks}
 
 
 def test_a_message_becomes_a_document() -> None:

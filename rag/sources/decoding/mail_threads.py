@@ -1,0 +1,101 @@
+"""Finds what the messages of a mailbox quote from each other, so that every message is searched once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag.records import Document
+from rag.text.blocks import quotations
+
+_WORD = re.compile(r"[^\W_]+")
+_LABELLED = re.compile(r"\w[^:\n]{0,60}:.*")
+_TOGETHER = 4  # words that stand in the same order in the message and in its quotation
+_SHARE = 0.85  # of the quoted words
+_FEW_WORDS = 8  # in a shorter quotation, which shows what a reply refers to
+_MOST_WORDS = 1_000_000  # of a thread, to limit memory; quotations in longer threads are searched like other text
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a message: its own words, or those that it quotes.
+
+    Attributes:
+        index: The block's index among the blocks of its document; -1 for the message's own words.
+    """
+
+    index: int
+    words: list[str]
+
+
+def linked(documents: Sequence[Document], parts: Sequence[str]) -> list[Document]:
+    """Returns the documents, with each quotation of another message numbered after that message.
+
+    Args:
+        documents: The mailbox's messages, with their blocks.
+        parts: For each message, its number in the mailbox.
+    """
+    result = list(documents)
+    threads: dict[str, list[int]] = {}
+    for n, document in enumerate(documents):
+        threads.setdefault(_topic(document.title), []).append(n)
+    for thread in threads.values():
+        if len(thread) < 2 or sum(len(documents[n].text) for n in thread) > _MOST_WORDS * 6:
+            continue
+        split = {n: list(_parts(documents[n])) for n in thread}
+        owners: dict[int, int] = {}
+        for n in thread:
+            for phrase in _phrases(split[n][0].words):
+                owners.setdefault(phrase, n)
+        for n in thread:
+            numbers: dict[int, str] = {}
+            for part in split[n][1:]:
+                owner = _owner(part.words, owners, n)
+                if owner is not None:
+                    numbers[part.index] = parts[owner]
+                for phrase in _phrases(part.words):  # what is not in the mailbox is searched where it is quoted first
+                    owners.setdefault(phrase, n)
+            blocks = enumerate(documents[n].blocks)
+            result[n] = replace(
+                documents[n], blocks=tuple(replace(b, number=numbers.get(at, b.number)) for at, b in blocks)
+            )
+    return result
+
+
+def _topic(subject: str) -> str:
+    """Returns a subject without what programs put before it, such as "Re:" or "AW:"."""
+    return " ".join(_WORD.findall(subject.rpartition(":")[2].casefold()))
+
+
+def _parts(document: Document) -> Iterator[_Part]:
+    """Yields a message's own words, then the words of each quotation and of each earlier message below it."""
+    text, quoted = document.text, list(quotations(document.blocks))
+    own, at = [], 0
+    for _, start, end in quoted:
+        own.append(text[at:start])
+        at = end
+    own.append(text[at:])
+    yield _Part(-1, _WORD.findall("\n".join(own).casefold()))
+    for index, start, end in quoted:
+        lines = (line for line in text[start:end].split("\n") if not _is_lead(line))
+        yield _Part(index, _WORD.findall("\n".join(lines).casefold()))
+
+
+def _is_lead(line: str) -> bool:
+    """Whether a line of a quotation is not the sender's, but one that names the sender or the date."""
+    bare = line.lstrip("> ")
+    return bare.rstrip().endswith(":") or bare.startswith(("---", "___")) or bool(_LABELLED.fullmatch(bare))
+
+
+def _phrases(words: Sequence[str]) -> Iterator[int]:
+    for n in range(len(words) - _TOGETHER + 1):
+        yield hash(tuple(words[n : n + _TOGETHER]))
+
+
+def _owner(words: Sequence[str], owners: dict[int, int], n: int) -> int | None:
+    """Returns the message that a quotation begins with, if nearly all of its words are from other messages."""
+    if len(words) < _FEW_WORDS:
+        return None
+    found = [owner for phrase in _phrases(words) if (owner := owners.get(phrase)) is not None and owner != n]
+    return found[0] if len(found) >= _SHARE * (len(words) - _TOGETHER + 1) else None
