@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from html import escape
 
 
 def pdf(pages: Sequence[Sequence[tuple[float, float, str]]], catalog: str = "") -> bytes:
@@ -69,9 +70,63 @@ def joined(*several: bytes) -> bytes:
 
 
 def zipped(parts: Mapping[str, str | bytes]) -> bytes:
-    """Makes a zip from name → content."""
+    """Makes a zip from name → content; a part "mimetype" is not compressed, as OpenDocument and EPUB require."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
-            archive.writestr(name, data)
+            archive.writestr(name, data, zipfile.ZIP_STORED if name == "mimetype" else None)
     return made.getvalue()
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+def workbook(
+    *sheets: Mapping[str, str | tuple[float, int]],
+    formats: Sequence[str] = (),
+    hidden: Collection[int] = (),
+    merged: str = "",
+) -> bytes:
+    """Makes an XLSX file.
+
+    Args:
+        sheets: For each sheet, from a cell's place to its text, or to its number and the index of its format.
+        formats: The formats of numbers.
+        hidden: The numbers of the hidden sheets, from 1.
+        merged: A range of merged cells in the last sheet, such as "A2:A3".
+    """
+    numbers = range(1, len(sheets) + 1)
+    states = [' state="hidden"' if n in hidden else "" for n in numbers]
+    listed = "".join(
+        f'<sheet name="Sheet {n}" sheetId="{n}"{state} r:id="r{n}"/>' for n, state in zip(numbers, states, strict=True)
+    )
+    related = "".join(
+        f'<Relationship Id="r{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>' for n in numbers
+    )
+    codes = "".join(f'<numFmt numFmtId="{n}" formatCode="{escape(code)}"/>' for n, code in enumerate(formats, start=170))
+    styles = "".join(f'<xf numFmtId="{n}"/>' for n in range(170, 170 + len(formats)))
+    parts = {
+        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="r1" Type="{OFFICE}/officeDocument" '
+        'Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{listed}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{LINKS}">{related}</Relationships>',
+        "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><numFmts>{codes}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>',
+    }
+    for n, cells in enumerate(sheets, start=1):
+        rows: dict[int, str] = {}
+        for place, content in cells.items():
+            number = int(place.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+            if isinstance(content, str):
+                cell = f'<c r="{place}" t="inlineStr">{f"<is><t>{content}</t></is>" if content else ""}</c>'
+            else:
+                cell = f'<c r="{place}" s="{content[1]}"><v>{content[0]!r}</v></c>'
+            rows[number] = rows.get(number, "") + cell
+        body = "".join(f'<row r="{number}">{row}</row>' for number, row in sorted(rows.items()))
+        merging = f'<mergeCells count="1"><mergeCell ref="{merged}"/></mergeCells>' if merged and n == len(sheets) else ""
+        parts[f"xl/worksheets/sheet{n}.xml"] = (
+            f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData>{merging}</worksheet>'
+        )
+    return zipped(parts)

@@ -15,6 +15,7 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _STAR = r"\[\^/\]\*"  # what `*` is translated to
 _ONE = r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\/()\[\]*+?$^|])"  # what matches one character of a name
+_NEGATED = re.compile(r"(?<!\\)\[\^(?!/\])(\]?)((?:\\.|[^\]\\])*+)\]")
 _STARS = re.compile(rf"(?:{_STAR}){{2,}}+")
 _BETWEEN_STARS = re.compile(rf"{_STAR}((?:(?!{_STAR}){_ONE})++)(?={_STAR})")
 _FOLDERS = r"\(\?:/\.\+\)\?"  # what `/**` is translated to
@@ -59,7 +60,14 @@ def _without_backtracking(regex: str) -> str:
 
     Any later place leaves less of the name to the second wildcard, which can match whatever is left.
     """
+    regex = _NEGATED.sub(_without_slash, regex)
     regex = _STARS.sub("[^/]*", regex)
     regex = _BETWEEN_STARS.sub(r"(?>[^/]*?\1)", regex)
     regex = _BEFORE_FOLDERS.sub(r"^(?>(?:.+?/)??\1(?=/))", regex)
     return _BETWEEN_FOLDERS.sub(r"(?>(?:/.+?)??\1(?=/))", regex)
+
+
+def _without_slash(bracket: re.Match[str]) -> str:
+    """Returns a negated bracket that does not match "/", as in git."""
+    closing = "\\]" if bracket[1] else ""  # a bracket at the start of a bracket is a character
+    return f"[^/{closing}{bracket[2]}]"

@@ -44,7 +44,7 @@ def close_together(data: bytes, package: XmlPackage, most_cells: int) -> CloseTo
     """
     changed: dict[str, bytes] = {}
     rows: dict[str, Sequence[int]] = {}
-    for name, part in _sheets(package).items():
+    for name, part in workbook_sheets(package).items():
         xml = package.read(part)
         if _extent(xml) > most_cells:
             changed[part], rows[name] = _without_gaps(xml)
@@ -57,7 +57,7 @@ def close_together(data: bytes, package: XmlPackage, most_cells: int) -> CloseTo
     return CloseTogether(made.getvalue(), rows)
 
 
-def _sheets(package: XmlPackage) -> dict[str, str]:
+def workbook_sheets(package: XmlPackage) -> dict[str, str]:
     """Returns the part of each sheet, by the sheet's name."""
     book = package.find(_WORKBOOK)
     if book is None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lxml import etree
 
 from rag.errors import ReadError
 from rag.records import Document
+from rag.sources.decoding.number_formats import ShownCell
 from rag.sources.decoding.pages import join_pages
-from rag.sources.decoding.tables import table_lines
+from rag.sources.decoding.tables import MAX_NAME, table_lines
 from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element, local_name, text_content
 
@@ -17,6 +18,8 @@ _SKIPPED = frozenset({
     "tracked-changes", "forms", "sequence-decls", "settings", "alphabetical-index-source", "table-of-content-source",
 })  # fmt: skip
 _MAX_REPEATS = 50  # maximum repetitions of a cell or row, because applications add thousands of empty ones
+_MOST_ROWS = 1 << 24  # of a sheet
+_NUMBERS = ("float", "percentage", "currency")
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 
 
@@ -120,23 +123,63 @@ def _boxes(paragraph: etree._Element) -> Iterator[etree._Element]:
 
 
 def _rows(table: etree._Element) -> Iterator[list[str]]:
-    for row in table.iter():
-        if local_name(row) != "table-row" or _table_of(row) is not table:
-            continue
+    """Yields a table's rows of cells. A cell that spans several rows is repeated in each of them if it is short."""
+    spanning: dict[int, tuple[int, str]] = {}  # column → number of rows below that the cell above spans, and its text
+    for row in _table_rows(table):
         cells: list[str] = []
         for cell in children(row, "table-cell", "covered-table-cell"):
+            column = len(cells)
             text = " ".join(block.lstrip("#- ") for block in _blocks(cell) if block)
-            cells += [text] * _repeats(cell, "number-columns-repeated")
+            left, above = spanning.pop(column, (0, ""))
+            if left and local_name(cell) == "covered-table-cell":
+                text = text or above
+                spanning[column] = (left - 1, above)
+            elif (spanned := _count(cell, "number-rows-spanned")) > 1 and len(text) <= MAX_NAME:
+                spanning[column] = (spanned - 1, text)
+            cells += [text] * min(_count(cell, "number-columns-repeated"), _MAX_REPEATS)
         while cells and not cells[-1]:
             cells.pop()
-        for _ in range(_repeats(row, "number-rows-repeated") if cells else 1):
+        for _ in range(min(_count(row, "number-rows-repeated"), _MAX_REPEATS) if cells else 1):
             yield cells
+
+
+def tables(content: etree._Element) -> Iterator[etree._Element]:
+    """Yields the tables of a document."""
+    return (found for found in content.iter() if local_name(found) == "table")
+
+
+def shown_cells(table: etree._Element, values: Sequence[Sequence[object]]) -> Iterator[ShownCell]:
+    """Yields the cells of a sheet whose numbers have a format, and those that a cell above them spans.
+
+    Args:
+        table: The sheet.
+        values: The values of all its cells.
+    """
+    at = 0
+    for row in _table_rows(table):
+        column, repeats = 0, _count(row, "number-rows-repeated")
+        for cell in children(row, "table-cell", "covered-table-cell"):
+            wide = _count(cell, "number-columns-repeated")
+            spanned = _count(cell, "number-rows-spanned")
+            is_number = attribute(cell, "value-type") in _NUMBERS
+            text = " ".join(block for block in _blocks(cell) if block) if is_number or spanned > 1 else ""
+            if text:
+                rows = range(at, min(at + min(max(repeats, spanned), _MAX_REPEATS), len(values)))
+                for n in rows if is_number or len(text) <= MAX_NAME else ():
+                    if is_number or n > at:
+                        yield from ((n, column + k, text) for k in range(min(wide, _MAX_REPEATS)))
+            column += wide
+        at += repeats
+
+
+def _table_rows(table: etree._Element) -> Iterator[etree._Element]:
+    return (row for row in table.iter() if local_name(row) == "table-row" and _table_of(row) is table)
 
 
 def _table_of(row: etree._Element) -> etree._Element | None:
     return next((above for above in row.iterancestors() if local_name(above) == "table"), None)
 
 
-def _repeats(element: etree._Element, name: str) -> int:
+def _count(element: etree._Element, name: str) -> int:
     count = attribute(element, name)
-    return min(int(count), _MAX_REPEATS) if count.isdigit() else 1
+    return min(int(count), _MOST_ROWS) if count.isdigit() else 1

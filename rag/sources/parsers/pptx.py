@@ -8,7 +8,7 @@ from lxml import etree
 
 from rag.records import Document
 from rag.sources.decoding.pages import join_pages
-from rag.sources.decoding.tables import table_lines
+from rag.sources.decoding.tables import MAX_NAME, table_lines
 from rag.sources.decoding.text import find_date, name_as_title
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element, local_name, text_content
 from rag.sources.parsers.attachments import with_attachments
@@ -17,6 +17,7 @@ from rag.sources.records import ParsedFile
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _TITLES = ("title", "ctrTitle")
+_TRUE = ("1", "true")
 _EACH_SLIDE = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # slide number, date, footer, header, picture of the slide
 
 
@@ -103,7 +104,14 @@ def _blocks(shape: etree._Element) -> Iterator[str]:
         return
     tables = [found for found in shape.iter() if local_name(found) == "tbl"]
     for table in tables:
-        rows = [["\n".join(_paragraphs(cell)) for cell in children(row, "tc")] for row in children(table, "tr")]
+        rows: list[list[str]] = []
+        for row in children(table, "tr"):
+            cells = ["\n".join(_paragraphs(cell)) for cell in children(row, "tc")]
+            for n, cell in enumerate(children(row, "tc")):
+                is_spanned = attribute(cell, "vMerge") in _TRUE and rows and n < len(rows[-1])
+                if is_spanned and not cells[n] and len(rows[-1][n]) <= MAX_NAME:
+                    cells[n] = rows[-1][n]
+            rows.append(cells)
         yield "\n".join(line for line in table_lines(rows) if line)
     if not tables:
         yield "\n".join(_paragraphs(shape))

@@ -6,8 +6,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from itertools import count
 from types import MappingProxyType
 
@@ -15,15 +16,19 @@ import python_calamine
 
 from rag.errors import ReadError
 from rag.records import Anchor, Document
-from rag.sources.decoding.stray_cells import CloseTogether, close_together
+from rag.sources.decoding.number_formats import NumberFormats, ShownCell
+from rag.sources.decoding.stray_cells import CloseTogether, close_together, workbook_sheets
 from rag.sources.decoding.tables import MAX_NAME, cell_text, table_lines
 from rag.sources.decoding.text import canonical, decode, find_date, name_as_title
-from rag.sources.decoding.zipped_xml import XmlPackage, attribute, local_name, text_content
+from rag.sources.decoding.zipped_xml import XmlPackage, attribute, local_name, text_content, xml_tree
 from rag.sources.parsers.attachments import with_attachments
 from rag.sources.parsers.docx import properties
+from rag.sources.parsers.opendocument import shown_cells as shown_opendocument_cells
+from rag.sources.parsers.opendocument import tables as opendocument_tables
 from rag.sources.records import ParsedFile
 
 _MAX_CELLS = 20_000_000
+_MAX_SHOWN = 50_000_000  # bytes of an ODS file's content that are examined for the formats of cells
 _MAX_FIELD = 10_000_000  # maximum length of a cell in a CSV file, in code points
 _SEPARATORS = ",;\t|"  # the most common first
 _DECLARED_SEPARATOR = re.compile(r"(?:\ufeff)?sep=([^\w\s\"']|\t)\r?\n", re.IGNORECASE)  # as Excel writes and reads it
@@ -46,14 +51,21 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     readable = close_together(data, package, _MAX_CELLS) if package else CloseTogether(data)
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(readable.data))
-        sheets = [(sheet, _rows(book, sheet, is_whole=sheet not in readable.rows)) for sheet in book.sheet_names]
+        shown = _shown_cells(package) if package else {}
+        hidden = {
+            sheet.name for sheet in book.sheets_metadata if sheet.visible is not python_calamine.SheetVisibleEnum.Visible
+        }
+        sheets = [
+            (sheet, _rows(book, sheet, None if sheet in readable.rows else shown.get(sheet, _nothing)))
+            for sheet in book.sheet_names
+        ]
     except python_calamine.PasswordError:
         raise ReadError("it is password-protected", "save a copy without a password, then add the copy") from None
     except (python_calamine.CalamineError, ValueError, OSError) as error:
         raise ReadError(
             f"the workbook cannot be read ({_short(error)})", "open it in a spreadsheet application and save it as XLSX"
         ) from error
-    text, anchors = _as_text(sheets, readable.rows)
+    text, anchors = _as_text(sheets, readable.rows, hidden)
     if package:
         extra = canonical("\n".join(_comments_and_boxes(package)))
         text = f"{text}\n\n{extra}" if extra else text
@@ -113,13 +125,32 @@ def _separator(sample: str) -> str:
     return max(_SEPARATORS, key=regularity)
 
 
-def _rows(book: python_calamine.CalamineWorkbook, sheet: str, *, is_whole: bool) -> list[list[str]]:
+def _nothing(_: Sequence[Sequence[Cell]]) -> Iterable[ShownCell]:
+    return ()
+
+
+def _shown_cells(package: XmlPackage) -> dict[str, Callable[[Sequence[Sequence[Cell]]], Iterable[ShownCell]]]:
+    """Returns, for each sheet, a function that yields the cells that are shown differently from their values."""
+    if "content.xml" in package.names:
+        content = package.read("content.xml")
+        tables = opendocument_tables(xml_tree(content)) if len(content) <= _MAX_SHOWN else ()
+        return {attribute(table, "name"): partial(shown_opendocument_cells, table) for table in tables}
+    formats = NumberFormats(package)
+    return {name: partial(formats.shown, package, part) for name, part in workbook_sheets(package).items()}
+
+
+def _rows(
+    book: python_calamine.CalamineWorkbook,
+    sheet: str,
+    shown: Callable[[Sequence[Sequence[Cell]]], Iterable[ShownCell]] | None,
+) -> list[list[str]]:
     """Returns all rows, including empty ones at the top, so that the n-th row is row n in a spreadsheet application.
 
     Args:
         book: The workbook.
         sheet: The sheet's name.
-        is_whole: Whether the sheet has all its rows, so that the numbers of its merged cells are right.
+        shown: Yields the cells that are shown differently from their values; None if the sheet lacks some of its rows, so
+            that these cells and the merged cells have other numbers.
     """
     try:
         opened = book.get_sheet_by_name(sheet)
@@ -130,9 +161,12 @@ def _rows(book: python_calamine.CalamineWorkbook, sheet: str, *, is_whole: bool)
             f"its sheet {sheet!r} has {opened.total_height * opened.total_width:,} cells, more than {_MAX_CELLS:,}",
             "delete empty rows and columns, or split the sheet, then save it again",
         )
-    cells: Iterable[Sequence[Cell]] = opened.to_python(skip_empty_area=False)
+    cells: Sequence[Sequence[Cell]] = opened.to_python(skip_empty_area=False)
     rows = [[_formatted(cell) for cell in row] for row in cells]
-    if is_whole:
+    if shown is not None:
+        for row, column, text in shown(cells):
+            if row < len(rows) and column < len(rows[row]):
+                rows[row][column] = text
         _repeat_down(rows, opened.merged_cell_ranges or ())
     return rows
 
@@ -153,13 +187,16 @@ def _repeat_down(rows: list[list[str]], merged: Iterable[tuple[tuple[int, int], 
 
 
 def _as_text(
-    sheets: Iterable[tuple[str, Iterable[Sequence[str]]]], numbers: Mapping[str, Sequence[int]] = MappingProxyType({})
+    sheets: Iterable[tuple[str, Iterable[Sequence[str]]]],
+    numbers: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    hidden: Collection[str] = (),
 ) -> tuple[str, tuple[Anchor, ...]]:
     """Joins all sheets into one text with one line per row, so that rows can be counted. Drops repeated empty rows.
 
     Args:
         sheets: The name and the rows of each sheet.
         numbers: The number of each row, for those sheets whose rows are not numbered from 1 without gaps.
+        hidden: The names of the sheets that an application does not show.
     """
     parts: list[str] = []
     anchors: list[Anchor] = []
@@ -175,7 +212,7 @@ def _as_text(
             if parts:
                 add("")
             anchors.append(Anchor(at, f"sheet {sheet}"))
-            add(canonical(cell_text(sheet)))
+            add(canonical(cell_text(sheet)) + (" (hidden sheet)" if sheet in hidden else ""))
         counted, empty = 0, True  # number of rows since the last anchor, and whether the previous line is empty
         last = 0
         for number, line in zip(numbers.get(sheet, count(1)), table_lines(rows), strict=False):
@@ -214,7 +251,22 @@ def _formatted(cell: Cell) -> str:
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else f"{cell:.12g}"
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ", timespec="seconds")
+    if isinstance(cell, timedelta):
+        return _duration(cell)
     return "" if cell is None else str(cell)
+
+
+def _duration(length: timedelta) -> str:
+    """Returns a duration in hours and minutes, and in seconds if there are any.
+
+    Example:
+        >>> _duration(timedelta(days=1, hours=2, minutes=30))
+        '26:30'
+    """
+    seconds = round(abs(length).total_seconds())
+    sign = "-" if length < timedelta() else ""
+    text = f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}"
+    return f"{text}:{seconds % 60:02}" if seconds % 60 else text
 
 
 def _short(error: Exception) -> str:

@@ -8,39 +8,7 @@ from rag.sources.decoding.stray_cells import _column, _letters, close_together
 from rag.sources.decoding.zipped_xml import XmlPackage
 from rag.sources.parsers import parse
 
-from ...making import zipped
-
-MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
-
-
-def workbook(*sheets: dict[str, str]) -> bytes:
-    """Returns an XLSX file; each sheet is given as a dictionary from a cell's place to its text."""
-    parts = {
-        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
-        "_rels/.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="r1" Type="{OFFICE}/officeDocument" '
-        'Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>'
-        + "".join(f'<sheet name="Sheet {n}" sheetId="{n}" r:id="r{n}"/>' for n in range(1, len(sheets) + 1))
-        + "</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{LINKS}">'
-        + "".join(
-            f'<Relationship Id="r{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>'
-            for n in range(1, len(sheets) + 1)
-        )
-        + "</Relationships>",
-    }
-    for n, cells in enumerate(sheets, start=1):
-        rows: dict[int, str] = {}
-        for place, text in cells.items():
-            number = int(place.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-            content = f"<is><t>{text}</t></is>" if text else ""
-            rows[number] = rows.get(number, "") + f'<c r="{place}" t="inlineStr">{content}</c>'
-        body = "".join(f'<row r="{number}">{row}</row>' for number, row in sorted(rows.items()))
-        parts[f"xl/worksheets/sheet{n}.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData></worksheet>'
-    return zipped(parts)
-
+from ...making import workbook
 
 TABLE = {"A1": "Name", "B1": "Price", "A2": "Tea", "B2": "2.50", "A3": "Cake", "B3": "3.75"}
 

@@ -34,6 +34,21 @@ def test_repeated_cells_and_rows() -> None:
     assert "Name | Sum\nName: 7 | Sum: 7" == parse(content(f"<table>{names}{values}</table>"), "a.odt").text
 
 
+def test_merged_cells_are_in_each_of_their_rows() -> None:
+    cell, covered = "<table-cell{}><p>{}</p></table-cell>", "<covered-table-cell/>"
+    rows = (
+        cell.format("", "Region") + cell.format("", "Half") + cell.format("", "Sum"),
+        cell.format(' number-rows-spanned="2"', "North") + cell.format("", "H1") + cell.format("", "7"),
+        covered + cell.format("", "H2") + cell.format("", "9"),
+        cell.format("", "South") + cell.format("", "H1") + cell.format("", "3"),
+    )
+    table = "".join(f"<table-row>{row}</table-row>" for row in rows)
+    assert [
+        "Region | Half | Sum", "Region: North | Half: H1 | Sum: 7", "Region: North | Half: H2 | Sum: 9",
+        "Region: South | Half: H1 | Sum: 3",
+    ] == parse(content(f"<table>{table}</table>"), "a.odt").text.split("\n")  # fmt: skip
+
+
 def test_slides_are_pages() -> None:
     slides = "".join(f"<page><frame><text-box><p>Slide {n}.</p></text-box></frame></page>" for n in (1, 2))
     document = parse(content(slides), "a.odp")

@@ -33,3 +33,24 @@ def test_titles_come_first_and_notes_last() -> None:
 
     assert "The Ferry\n\nBody.\n\nNotes: Speak slowly.\n\nLast words." == document.text
     assert ("The Ferry", [1, 2]) == (document.title, [anchor.page for anchor in document.anchors])
+
+
+def test_merged_cells_are_in_each_of_their_rows() -> None:
+    def cell(text: str, more: str = "") -> str:
+        return f"<tc{more}><txBody><p><r><t>{text}</t></r></p></txBody></tc>"
+
+    rows = (
+        cell("Region") + cell("Half") + cell("Sum"),
+        cell("North", ' rowSpan="2"') + cell("H1") + cell("7"),
+        cell("", ' vMerge="1"') + cell("H2") + cell("9"),
+    )
+    table = f"<s><graphicFrame><tbl>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbl></graphicFrame></s>"
+    parts = {
+        "ppt/presentation.xml": f'<p xmlns:r="{RELS}"><sldId id="1" r:id="a"/></p>'.encode(),
+        "ppt/_rels/presentation.xml.rels": links(("a", "slide", "slides/s1.xml")),
+        "ppt/slides/s1.xml": table.encode(),
+    }
+    assert (
+        "Region | Half | Sum\nRegion: North | Half: H1 | Sum: 7\nRegion: North | Half: H2 | Sum: 9"
+        == parse(zipped(parts), "a.pptx").documents[0].text
+    )

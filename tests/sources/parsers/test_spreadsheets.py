@@ -8,6 +8,10 @@ from rag.errors import ReadError
 from rag.sources.parsers import parse
 from rag.sources.parsers.spreadsheets import _formatted, _repeat_down, parse_separated
 
+from ...making import workbook, zipped
+
+REPEATED = ' table:number-columns-repeated="2"'
+
 
 def test_rows_are_counted_past_empty_ones() -> None:
     """The row that is named is the row that a parser sees."""
@@ -39,11 +43,90 @@ def test_a_quote_that_never_ends_loses_no_words() -> None:
 
 
 def test_cells_are_written_as_people_write_them() -> None:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     cells = [12.0, 0.1 + 0.2, True, None, datetime(2024, 3, 18), datetime(2024, 3, 18, 9, 30), "x"]
+    durations = [timedelta(days=1, hours=2, minutes=30), timedelta(minutes=-5, seconds=-7)]
 
+    assert ["26:30", "-0:05:07"] == [_formatted(cell) for cell in durations]
     assert ["12", "0.3", "yes", "", "2024-03-18", "2024-03-18 09:30:00", "x"] == [_formatted(cell) for cell in cells]
+
+
+def test_numbers_are_written_as_they_are_shown() -> None:
+    """With percent signs, currencies and separators; a hidden sheet says so; merged cells are in each of their rows."""
+    prices = {"A1": "Tea", "B1": "Price", "C1": "Share", "A2": "Assam", "B2": (1234.5, 0), "C2": (0.125, 1)}
+    made = workbook(
+        prices,
+        {"A1": "Rate", "B1": (0.07, 1)},
+        {
+            "A1": "Region",
+            "B1": "Q",
+            "C1": "Sum",
+            "A2": "North",
+            "B2": "Q1",
+            "C2": (5, 2),
+            "A3": "",
+            "B3": "Q2",
+            "C3": (7, 2),
+        },
+        formats=['#,##0.00 "€"', "0.0%", "General"],
+        hidden=[2],
+        merged="A2:A3",
+    )
+    assert (
+        "Sheet 1\nTea | Price | Share\nTea: Assam | Price: 1,234.50 € | Share: 12.5%\n\nSheet 2 (hidden sheet)\nRate | 7.0%\n\n"
+        "Sheet 3\nRegion | Q | Sum\nRegion: North | Q: Q1 | Sum: 5\nRegion: North | Q: Q2 | Sum: 7"
+    ) == parse(made, "tea.xlsx").documents[0].text
+
+
+def test_an_ods_file_is_read_as_it_is_shown() -> None:
+    """Formats, repeated cells and rows, and merged cells, at the rows where they stand."""
+
+    def cell(text: str, kind: str = "string", value: str = "", more: str = "") -> str:
+        given = f' office:value="{value}"' if value else ""
+        return f'<table:table-cell office:value-type="{kind}"{given}{more}><text:p>{text}</text:p></table:table-cell>'
+
+    rows = "".join(
+        f"<table:table-row{more}>{cells}</table:table-row>"
+        for more, cells in (
+            ("", cell("Region") + cell("Quarter") + cell("Growth") + cell("Sum")),
+            (
+                "",
+                cell("North", more=' table:number-rows-spanned="2"')
+                + cell("Q1")
+                + cell("12.5 %", "percentage", "0.125")
+                + cell("1.234,50 €", "currency", "1234.5"),
+            ),
+            ("", "<table:covered-table-cell/>" + cell("Q2") + cell("7 %", "percentage", "0.07", REPEATED)),
+            (' table:number-rows-repeated="3"', "<table:table-cell/>"),
+            ("", cell("Total") + "<table:table-cell/>" + cell("1,0", "float", "0.96")),
+        )
+    )
+    spaces = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    content = (
+        f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+        f'<table:table table:name="Sales">{rows}</table:table></office:spreadsheet></office:body></office:document-content>'
+    )
+    made = zipped(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": content,
+            "META-INF/manifest.xml": "<m/>",
+        }
+    )
+    document = parse(made, "sales.ods").documents[0]
+
+    assert [
+        "Sales",
+        "Region | Quarter | Growth | Sum",
+        "Region: North | Quarter: Q1 | Growth: 12.5 % | Sum: 1.234,50 €",
+        "Region: North | Quarter: Q2 | Growth: 7 % | Sum: 7 %",
+        "",
+        "Total | 1,0",
+    ] == document.text.split("\n")
+    assert document.anchors[-1].locator(0) == "sheet Sales, row 7"
 
 
 def test_a_damaged_workbook_is_refused() -> None:
