@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from rag.records import Block
+from rag.text.blocks.leaves import leaves
+from rag.text.blocks.marks import is_capitals, mark_of, run_in_end
 from rag.text.dates import MONTH_ABBREVIATIONS
 
 # A full stop after one of these abbreviations does not end a sentence. They are in lower case, without the last stop.
@@ -33,8 +37,10 @@ _LINE_BREAK = re.compile(r"\n\s*+")
 _LINE_OF_ITS_OWN = re.compile(r"(?:[-*+•–‣▪·]|\(?\d{1,3}[.)]|[a-z]\)|#{1,6})\s|[|>]|```|~~~|={3,}|-{3,}|[\[{<]")
 # Consecutive lines that start with a label, such as "Subject: …", are separate sentences.
 _LABEL = re.compile(r"[^\W\d_][\w./-]*+(?: [\w./-]++){0,4}: ")
+_BOLD = re.compile(r"(\*\*|__)(?=\S)(?:(?!\1).){1,80}[.:]\1")
 _LOOK_AHEAD = 240  # number of code points in the next line that are examined
 _LOOK_BACK = 24  # number of code points before a full stop that are examined; no abbreviation is longer
+_LONGEST_LABEL = 120  # code points of a number and a heading at the start of a clause
 _SHORT_LINE = 0.66  # a line shorter than this share of the paragraph's widest line was broken intentionally
 
 
@@ -56,14 +62,59 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
     """
     stop = len(text) if end is None else end
     found: list[tuple[int, int]] = []
-    for block_start, block_end in _blocks(text, start, stop):
-        begin = block_start
-        for match in _STOP.finditer(text, block_start, block_end):
-            if match.end() < block_end and _ends_sentence(text, begin, match):
-                _append(found, text, begin, match.end())
-                begin = match.end()
-        _append(found, text, begin, block_end)
+    for part in _parts(text, start, stop):
+        for block_start, block_end in _blocks(text, part):
+            begin = block_start
+            for match in _STOP.finditer(text, block_start, block_end):
+                if match.end() < block_end and match.end() > part.label_end and _ends_sentence(text, begin, match, part):
+                    _append(found, text, begin, match.end())
+                    begin = match.end()
+            _append(found, text, begin, block_end)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a text, such as a heading, a paragraph or a list item; no sentence crosses its ends.
+
+    Attributes:
+        start: Offset of its first character.
+        end: Offset after its last character, and after what separates it from the next part.
+        label_end: Offset after its number and its label, such as "4. Pets.", which do not end a sentence; 0 if it has none.
+        has_rows: Whether each of its lines is a row.
+        is_lower: Whether it has no capital letters, so that sentences and lines begin with small ones.
+    """
+
+    start: int
+    end: int
+    label_end: int = 0
+    has_rows: bool = False
+    is_lower: bool = False
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[_Part]:
+    """Yields the parts of `text[start:end]` in order; together, they contain every character."""
+    sliced = text if end - start == len(text) else text[start:end]
+    block, at = None, start
+    for following in leaves(sliced, markdown=False):
+        if block is not None:
+            yield _part(text, block, start, at, start + following.start)
+            at = start + following.start
+        block = following
+    yield _part(text, block, start, at, end) if block is not None else _Part(at, end)
+
+
+def _part(text: str, block: Block, offset: int, start: int, end: int) -> _Part:
+    first = text[offset + block.start : min(end, offset + block.start + _LONGEST_LABEL)]
+    mark = mark_of(first)
+    words = first[mark.width :] if mark else first
+    label_end = 0
+    if mark or is_capitals(words.partition(".")[0]):
+        label_end = offset + block.start + len(first) - len(words) + run_in_end(words)
+    elif bold := _BOLD.match(first):
+        label_end = offset + block.start + bold.end()
+    is_lower = not any(map(str.isupper, text[start:end]))
+    return _Part(start, end, label_end, block.kind in ("table", "entry"), is_lower)
 
 
 def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> None:
@@ -74,20 +125,20 @@ def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> No
         found.append((start, start + len(stripped)))
 
 
-def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits a text at line breaks that mark the end of a sentence, even where there is no full stop."""
-    begin, line, widest = start, start, 0
-    for match in _LINE_BREAK.finditer(text, start, end):
+def _blocks(text: str, part: _Part) -> Iterator[tuple[int, int]]:
+    """Splits a part at line breaks that mark the end of a sentence, even where there is no full stop."""
+    begin, line, widest = part.start, part.start, 0
+    for match in _LINE_BREAK.finditer(text, part.start, part.end):
         length = match.start() - line
         widest = max(widest, length)
-        if _break_divides(text, line, length, widest, match):
+        if part.has_rows or _break_divides(text, line, length, widest, match, part):
             yield begin, match.start()
             begin, widest = match.end(), 0
         line = match.end()
-    yield begin, end
+    yield begin, part.end
 
 
-def _break_divides(text: str, line: int, length: int, widest: int, match: re.Match[str]) -> bool:
+def _break_divides(text: str, line: int, length: int, widest: int, match: re.Match[str], part: _Part) -> bool:
     following = text[match.end() : match.end() + 8]
     if "\n" in match.group().strip(" \t\r\f\v").lstrip("\n") or match.group().count("\n") > 1:
         return True
@@ -97,7 +148,8 @@ def _break_divides(text: str, line: int, length: int, widest: int, match: re.Mat
         return True
     if _LABEL.match(text, line, match.start()) and _LABEL.match(text, match.end(), match.end() + _LOOK_AHEAD):
         return True
-    return (length < _SHORT_LINE * widest and not following[:1].islower()) or (length < 40 and following[:1].isupper())
+    begins = following[:1].isupper() or (part.is_lower and following[:1].islower())
+    return (length < _SHORT_LINE * widest and (begins or not following[:1].islower())) or (length < 40 and begins)
 
 
 def _is_row(text: str, start: int, end: int) -> bool:
@@ -106,15 +158,14 @@ def _is_row(text: str, start: int, end: int) -> bool:
     return bar >= 0 and text.find("\n", start, bar) < 0
 
 
-def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
+def _ends_sentence(text: str, begin: int, match: re.Match[str], part: _Part) -> bool:
     mark = match.group()
     if mark[0] in "。！？｡":
         return True
     following = _next_character(text, match.end())
-    if mark[0] != "." or mark.startswith(".."):
-        return not following.islower()
-    if following.islower():
-        return False
+    goes_on = following.islower() and not part.is_lower
+    if mark[0] != "." or mark.startswith("..") or goes_on:
+        return not goes_on
     before = _BEFORE_STOP.search(text[max(begin, match.start() - _LOOK_BACK) : match.start() + 1])
     if before is None:
         return True
