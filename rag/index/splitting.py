@@ -78,7 +78,7 @@ class SentencePacker:
     """
 
     def __init__(self, passage_tokens: int, token_starts: Callable[[str], Sequence[int]]) -> None:
-        self.name = f"sentences-{passage_tokens}"
+        self.name = f"sentences-{passage_tokens}-2"  # the number at the end grows when sentences end elsewhere
         self._largest = passage_tokens
         self._token_starts = token_starts
 

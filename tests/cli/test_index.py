@@ -27,7 +27,7 @@ def test_reindex(room: Path) -> None:
     rag(room, "sync")
     assert "nothing to do: the index already uses" in rag(room, "reindex").stdout
     switched = checked(rag(room, "reindex", "--json", RAG_PASSAGE_TOKENS="64"), "reindex")
-    assert (True, 1, "sentences-64") == (switched["switched"], switched["documents"], switched["splitter"])
+    assert (True, 1, "sentences-64-2") == (switched["switched"], switched["documents"], switched["splitter"])
     assert "the index now uses" in rag(room, "reindex").stdout
 
 

@@ -25,6 +25,9 @@ _BLOCKS = frozenset(
 _SKIPPED = frozenset("script style head noscript template svg math object iframe".split())
 _NUMBER_KINDS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _HEADING = re.compile(r"h([1-6])$")
+_FOLDED = "### "  # before a question, or before what a reader opens to see the text below it
+_QUESTION_ENDS = ("?", "？", "؟")
+_LONGEST_TERM = 80  # code points of a term that is written on the same line as its definition
 
 
 def html_tree(data: bytes | str) -> etree._Element:
@@ -86,6 +89,7 @@ class _TextBlocks:
         self._prefix = ""  # the current block's heading marks or bullet
         self._pre_depth = 0  # number of <pre> elements around the current element
         self._numbers: dict[etree._Element, int] = {}  # the next number of each numbered list
+        self._term = ""  # the term whose definition follows
 
     def blocks(self, root: etree._Element) -> Iterator[str]:
         """Yields the blocks of text in a tree, in document order. Some may be empty."""
@@ -108,13 +112,16 @@ class _TextBlocks:
             else:
                 yield self._closed(name, element, element is root)
         yield self._flushed()
+        yield self._term
 
     def _opened(self, name: str, element: etree._Element) -> str:
         before = self._flushed() if name in _BLOCKS else ""
+        if name == "dt" and self._term:  # two terms have the same definition
+            before, self._term = self._term, ""
         if name in _BLOCKS:
             heading = _HEADING.match(name)
             mark = f"{self._item_mark(element)} " if name == "li" else self._prefix
-            self._prefix = f"{'#' * int(heading.group(1))} " if heading else mark
+            self._prefix = f"{'#' * int(heading.group(1))} " if heading else _FOLDED if name == "summary" else mark
         self._pre_depth += name == "pre"
         self._inline.append(("\x0b" if name == "br" else "") + (element.text or ""))
         return before
@@ -130,6 +137,8 @@ class _TextBlocks:
 
     def _closed(self, name: str, element: etree._Element, is_root: bool) -> str:
         before = self._flushed() if name in _BLOCKS else ""
+        if name == "dt" and before:
+            before = self._after_term(before)
         if name in _BLOCKS:
             self._prefix = ""
         self._pre_depth -= name == "pre"
@@ -145,7 +154,17 @@ class _TextBlocks:
         if not text:
             return ""
         prefix, self._prefix = self._prefix, ""
-        return prefix + text
+        term, self._term = self._term, ""
+        return prefix + (f"{term.rstrip(': ')}: {text}" if term else text)
+
+    def _after_term(self, term: str) -> str:
+        """Keeps a short term until its definition follows. A question becomes a heading above its answer."""
+        if term.endswith(_QUESTION_ENDS):
+            return term if term.startswith("#") else _FOLDED + term
+        if len(term) > _LONGEST_TERM or "\n" in term or term.endswith("."):
+            return term
+        self._term = term
+        return ""
 
 
 def simplify_tables(root: etree._Element) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import trafilatura
 from lxml import etree
@@ -13,10 +14,21 @@ from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
 from rag.text.dates import iso_date
 
+_WORD = re.compile(r"[^\W_]+")
 # Maps trafilatura's element names to HTML element names.
 _NAMES = {"list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "lb": "br", "ref": "a", "hi": "b", "code": "pre"}
 _NOT_MAIN = ("nav", "aside", "footer")
 _MOSTLY_MAIN = 1.25  # if a whole page is less than this many times as long as its main text, it has hardly any menus
+
+# Without this, "© 2024" would become the date of a page that names no other.
+_DATES = {"extensive_search": False, "original_date": True}
+# Words in the class or id of elements that are part of the site rather than of the page's text, and such roles.
+_FURNITURE = frozenset("cookie cookies cookiebar cookiebanner consent gdpr ccpa breadcrumb breadcrumbs".split())
+_FURNITURE_ROLES = frozenset("navigation search menu menubar contentinfo alertdialog dialog".split())
+_MOST_FURNITURE = 0.3  # of a page's text; an element with more of it is not removed
+_FEW_LINKS, _SHORT_LINK = 3, 30  # a line of at least this many links with at most this many code points each is a menu
+_LONGEST_START = 60  # code points of a block by which it is found in the main text
+_NEAR = 500  # code points above a block in which its heading is looked for
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # this parser reports broken pages, so logs are not needed
 
@@ -30,11 +42,13 @@ def parse(data: bytes, name: str) -> Document:
     try:
         root = html_tree(data)
         simplify_tables(root)
+        _remove_furniture(root)
         whole = text_of(root, without=_NOT_MAIN)
-        page = trafilatura.bare_extraction(root, include_comments=False, include_tables=True, with_metadata=True)
+        page = trafilatura.bare_extraction(
+            root, include_comments=False, include_tables=True, with_metadata=True, date_extraction_params=_DATES
+        )
         text = text_of(_as_html(page.body)) if page is not None and page.body is not None else ""
-        if len(whole) < _MOSTLY_MAIN * len(text) or not text:
-            text = whole
+        text = _with_headings(text, whole) if len(whole) >= _MOSTLY_MAIN * len(text) and text else whole
     except ReadError:
         raise
     except Exception as error:  # lxml raises many kinds of errors on broken pages
@@ -53,6 +67,61 @@ def parse(data: bytes, name: str) -> Document:
         media_type="text/html",
         metadata=metadata,
     )
+
+
+def _remove_furniture(root: etree._Element) -> None:
+    """Removes the content of cookie notices, breadcrumbs and menus, in place."""
+    sizes: dict[etree._Element, int] = {}
+    every = list(root.iter(etree.Element))
+    for element in reversed(every):  # elements come after those that contain them
+        below = sum(sizes[child] + len(child.tail or "") for child in element if child in sizes)
+        sizes[element] = len(element.text or "") + below
+    most = _MOST_FURNITURE * sizes[root]
+    for element in every:
+        if element.tag in ("html", "body", "main", "article"):
+            continue
+        words = set(_WORD.findall(f"{element.get('class', '')} {element.get('id', '')}".lower()))
+        is_furniture = bool(words & _FURNITURE) or str(element.get("role", "")).lower() in _FURNITURE_ROLES
+        if (is_furniture and sizes[element] <= most) or _is_menu(element):
+            tail = element.tail
+            element.clear()
+            element.tail = tail
+
+
+def _is_menu(element: etree._Element) -> bool:
+    """Whether an element contains only short links and what separates them."""
+    if len(element) < _FEW_LINKS or any(child.tag != "a" or len(child) for child in element):
+        return False
+    between = (element.text or "") + "".join(child.tail or "" for child in element)
+    return not _WORD.search(between) and all(len(child.text or "") <= _SHORT_LINK for child in element)
+
+
+def _with_headings(text: str, whole: str) -> str:
+    """Returns a page's main text with the headings that it lacks.
+
+    Args:
+        text: The main text.
+        whole: The text of the whole page, with its headings.
+    """
+    starts: dict[str, int] = {}
+    at = 0
+    for line in text.split("\n"):
+        starts.setdefault(line[:_LONGEST_START], at)
+        at += len(line) + 1
+    missing: list[tuple[int, str]] = []
+    place = None  # where the block after the current one is in the main text
+    for block in reversed(whole.split("\n\n")):
+        if not block.startswith("#"):
+            place = starts.get(block.split("\n", 1)[0][:_LONGEST_START])
+        elif place is not None:
+            above = text[max(0, place - _NEAR) : place].split("\n")
+            if block.lstrip("# ") not in {line.lstrip("# ") for line in above}:
+                missing.append((place, block))
+    parts, at = [], 0
+    for place, heading in reversed(missing):
+        parts += [text[at:place], heading, "\n\n"]
+        at = place
+    return "".join([*parts, text[at:]])
 
 
 def _as_html(body: etree._Element) -> etree._Element:

@@ -133,7 +133,7 @@ def test_another_wish_drops_what_was_begun(index: Path) -> None:
         library.reindex()
     with open_library(index, embedder="third") as library:
         library.reindex()
-        assert library._catalog.versions.other().splitter == "sentences-60"
+        assert library._catalog.versions.other().splitter == "sentences-60-2"
         assert 2 == library._catalog._db.query("SELECT count(*) FROM editions")[0][0]
         verify(library, WANTED)
 

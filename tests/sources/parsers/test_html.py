@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rag.sources.parsers import parse
 
 
@@ -37,3 +39,68 @@ def test_html_main_text() -> None:
     assert "Bridge" == document.title
     assert "approved the bridge" in document.text
     assert "Home About" not in document.text
+
+
+def page(main: str, around: str = "") -> str:
+    return f"<html><head><title>Bridge</title></head><body>{around}<div>{main}</div></body></html>"
+
+
+def text_of(markup: str) -> str:
+    return parse(markup.encode(), "page.html").documents[0].text
+
+
+SENTENCES = "The council approved the bridge on Monday after a debate of three hours in the old hall. " * 3
+
+
+def test_headings_survive_without_an_article_element() -> None:
+    """Also where the main text is only a part of the page."""
+    main = (
+        f"<h1>The bridge</h1><h2>Decision</h2><p>{SENTENCES}</p><h2>Cost</h2><p>It costs four million. {SENTENCES}</p>"
+        f"<h2>Cost</h2><p>Nobody knows what the ferry costs. {SENTENCES}</p>"
+    )
+    teasers = "".join(f"<div class='teaser'><h3>Story {n}</h3><a href='/{n}'>Read story {n}</a></div>" for n in range(90))
+    expected = ["# The bridge", "## Decision", "## Cost", "## Cost"]
+    for around in ("", f"<div class='sidebar'>{teasers}</div>"):
+        lines = text_of(page(main, around)).split("\n")
+        assert expected == [line for line in lines if line.startswith("#") and "Story" not in line]
+        assert lines.index("## Cost") < next(n for n, line in enumerate(lines) if line.startswith("It costs four million"))
+
+
+def test_what_belongs_to_the_site_is_left_out() -> None:
+    around = (
+        '<div class="cookie-bar">Cookies are kept for 13 months.</div><div><a>Home</a> | <a>News</a> | <a>About us</a></div>'
+        '<ol class="breadcrumb"><li>Start</li><li>Bridges</li></ol><div role="navigation">All bridges</div>'
+    )
+    text = text_of(page(f"<p>{SENTENCES}</p><p>See <a>one</a> or <a>two</a> and <a>three</a>.</p>", around))
+    for left_out in ("13 months", "About us", "Start", "All bridges"):
+        assert left_out not in text
+    assert "See one or two and three." in text
+
+    every = f'<html><body class="cookie-accepted"><div id="cookie-page"><p>{SENTENCES}</p></div></body></html>'
+    assert "approved the bridge" in text_of(every)  # else a page about cookies would be empty
+
+
+def test_terms_stand_before_their_definitions() -> None:
+    markup = (
+        "<dl><dt>Lost property</dt><dd>Kept for 30 days.</dd><dt>Hours:</dt><dd>9–17</dd><dt>Dogs</dt><dt>Cats</dt>"
+        "<dd>Stay outside.</dd><dt>Is there parking?</dt><dd>Behind the hall.</dd></dl>"
+        "<details><summary>Can I rent a towel?</summary>Yes, for 2 euros.</details><dl><dt>Last</dt></dl>"
+    )
+    assert [
+        "Lost property: Kept for 30 days.", "Hours: 9–17", "Dogs", "Cats: Stay outside.", "### Is there parking?",
+        "Behind the hall.", "### Can I rent a towel?", "Yes, for 2 euros.", "Last",
+    ] == text_of(page(markup)).split("\n\n")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "date"),
+    [
+        ("", "<footer>© 2024 Coinharbour Ltd.</footer>", ""),
+        ("", "<p>Copyright 2019–2024</p>", ""),
+        ('<meta property="article:published_time" content="2025-03-04T10:00:00Z">', "<p>© 2024</p>", "2025-03-04"),
+        ("", "<p>Published on March 5, 2025</p>", "2025-03-05"),
+    ],
+)
+def test_a_copyright_notice_is_not_a_date(head: str, body: str, date: str) -> None:
+    markup = f"<html><head><title>B</title>{head}</head><body><p>{SENTENCES}</p>{body}</body></html>"
+    assert date == parse(markup.encode(), "page.html").documents[0].date
