@@ -15,7 +15,7 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _STAR = r"\[\^/\]\*"  # what `*` is translated to
 _ONE = r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\/()\[\]*+?$^|])"  # what matches one character of a name
-_NEGATED = re.compile(r"(?<!\\)\[\^(?!/\])(\]?)((?:\\.|[^\]\\])*+)\]")
+_NEGATED = re.compile(r"(?<!\\)\[\^(?!/\])(\]?)((?:\\.|[^\[\]\\])*+)\]")
 _STARS = re.compile(rf"(?:{_STAR}){{2,}}+")
 _BETWEEN_STARS = re.compile(rf"{_STAR}((?:(?!{_STAR}){_ONE})++)(?={_STAR})")
 _FOLDERS = r"\(\?:/\.\+\)\?"  # what `/**` is translated to

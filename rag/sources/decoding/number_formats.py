@@ -120,8 +120,8 @@ def _number(value: float, part: _Section) -> str:
     while len(right) > needed and right.endswith("0"):
         right = right[:-1]
     left = left.lstrip("0").rjust(whole.count("0"), "0")
-    if "," in whole.strip(","):
-        left = re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",", left)
+    if left and "," in whole.strip(","):
+        left = f"{int(left):,}"
     return f"{left}.{right}" if right else left
 
 
