@@ -138,6 +138,10 @@ class AsyncLibrary:
         """Returns a document with its canonical text."""
         return await asyncio.to_thread(self.library.document, source)
 
+    async def versions(self, source: str) -> list[DocumentInfo]:
+        """Returns the other versions of a document, the newest first."""
+        return await asyncio.to_thread(self.library.versions, source)
+
     async def status(self) -> IndexStatus:
         """Reports the contents of the index."""
         return await asyncio.to_thread(self.library.status)

@@ -55,6 +55,7 @@ from rag.retrieval.candidates import Candidates
 from rag.retrieval.passage_ranks import PassageRanks
 from rag.retrieval.search import Search
 from rag.retrieval.term_statistics import TermStatistics
+from rag.retrieval.versions import RESEMBLING, START, versions_of
 from rag.settings import SHIPPED_EMBEDDER, Settings, patterns
 from rag.sources.records import InMemoryFile
 
@@ -339,6 +340,21 @@ class Library:
         """
         self._check_open()
         return self._catalog.documents.get(document_id)
+
+    def versions(self, source: str) -> list[DocumentInfo]:
+        """Returns the other versions of a document, such as earlier editions of a policy, the newest first.
+
+        Versions are recognised by what their texts have in common; see `rag.text.likeness`. They are looked for among the
+        documents that resemble the start of this one.
+
+        Raises:
+            SourceError: There is no such document, or the name is ambiguous.
+            EmbedderChangedError: The index was built with another embedder.
+        """
+        document = self.document(source)
+        start = document.text[:START].strip()
+        hits = self.search(start, RESEMBLING) if start else []
+        return versions_of(document, hits, self.documents(), self.document_by_id)
 
     def id_of(self, source: str) -> int:
         """Returns the id of the document with this source; 0 if there is no such document or more than one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from rag import Library
 from rag.index.vector_sync import VectorSync
@@ -38,6 +39,10 @@ exec(compile((GUARD / "sitecustomize.py").read_text(), str(GUARD / "sitecustomiz
 
 ARTICLE = Path(__file__).parent.parent / "seeds" / "india-raises-rare-earth-curbs-with-china.txt"
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+settings.register_profile("rag", deadline=None)  # the time that an example takes depends on what else runs on the machine
+settings.load_profile("rag")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -128,6 +128,9 @@ def list_documents(
     failed: Annotated[
         bool, typer.Option("--failed", help="List only the files that could not be read, with the reasons.")
     ] = False,
+    versions_of: Annotated[
+        str, typer.Option(metavar="SOURCE", help="List only the other versions of this document, the newest first.")
+    ] = "",
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
@@ -135,7 +138,8 @@ def list_documents(
     one_format(as_json, as_jsonl)
     session = session_of(context)
     with session.library() as library:
-        infos = [info for info in library.documents() if not failed or info.state == "failed"]
+        listed = library.versions(versions_of) if versions_of else library.documents()
+        infos = [info for info in listed if not failed or info.state == "failed"]
     if as_json or as_jsonl:
         from rag.schemas.documents import document_json
 
@@ -145,6 +149,8 @@ def list_documents(
     print_lines(map(rendering.document, infos))
     if infos:
         session.note(rendering.documents_total(infos))
+    elif versions_of:
+        session.note("no other document is a version of it")
     else:
         session.note("all files could be read" if failed else "no documents yet; add some with: rag add FILE")
 

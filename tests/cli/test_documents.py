@@ -37,6 +37,27 @@ def test_add_sync_refresh_and_remove(room: Path) -> None:
     assert "removed 1 document\n" == rag(room, "rm", "piped.md").stdout
 
 
+def test_versions_of_a_document_are_listed(room: Path) -> None:
+    """The newest first; also those that a search merges; an unknown name is an error."""
+    text = (
+        "# Travel policy, version {n}\n\nIn force from 1 April 202{n}.\n\nA night in a hotel may cost {n}10 euros.\n\n"
+        "Breakfast is paid by the traveller.\n\nBook the first class for long trips.\n"
+    )
+    for n in (3, 1, 2):
+        (room / f"policy{n}.md").write_text(text.format(n=n), "utf-8")
+    (room / "copy.md").write_text(text.format(n=2), "utf-8")
+    rag(room, "add", "policy1.md", "policy2.md", "policy3.md", "copy.md")
+
+    listed = checked(rag(room, "ls", "--versions-of", "policy2.md", "--json"), "ls")
+    assert [("policy3.md", "2023-04-01"), ("copy.md", "2022-04-01"), ("policy1.md", "2021-04-01")] == [
+        (info["source"], info["date"]) for info in listed
+    ]
+    (room / "note.txt").write_text("Herons nest in the old mill.", "utf-8")
+    rag(room, "add", "note.txt")
+    assert "no other document is a version" in rag(room, "ls", "--versions-of", "note.txt").stderr
+    assert 0 != rag(room, "ls", "--versions-of", "nothing.md").returncode
+
+
 def test_a_folder_without_documents_gets_a_hint(room: Path) -> None:
     (room / "empty").mkdir()
     (room / "empty" / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")

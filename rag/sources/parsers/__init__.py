@@ -15,6 +15,7 @@ from rag.errors import ReadError
 from rag.records import Document
 from rag.sources.records import ParsedFile
 from rag.text.blocks import recognised
+from rag.text.head import head_of
 
 # Maps file types (see `file_type`) to a module and a function. Modules are imported on first use because some load slowly.
 _PARSERS = {
@@ -28,6 +29,14 @@ _PARSERS = {
     "xml": ("structured_data", "parse_xml"), "notebook": ("notebook", "parse"),
     "code": ("code", "parse"), "tex": ("code", "parse_tex"), "rst": ("code", "parse_rst"),
 }  # fmt: skip
+# Types whose files contain the date on which an application created them, which the date on the first page overrules.
+_DATED_BY_APPLICATION = frozenset({
+    "application/pdf", "application/rtf", "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.presentation", "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+})  # fmt: skip
 VERSION = "4"  # increase this when files are parsed differently, so that they are parsed again at the next sync
 _MAX_BLOCKS = 400_000  # of one document; a table is one block
 _MAX_TITLE, _MAX_NAME, _MAX_VALUE = 500, 200, 2_000  # code points of a title or author, a field's name, and its value
@@ -63,18 +72,23 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
             "open it in the application that created it and save it again, or save it as plain text",
         ) from error
     parsed = result if isinstance(result, ParsedFile) else ParsedFile((result,))
-    parsed = replace(parsed, documents=tuple(_with_blocks(_bounded(document)) for document in parsed.documents))
+    parsed = replace(parsed, documents=tuple(_complete(document) for document in parsed.documents))
     if not any(document.text and not document.text.isspace() for document in parsed.documents):
         raise ReadError("it has no text", "if it consists of pictures of text, run OCR on it first, then add the result")
     return parsed
 
 
-def _with_blocks(document: Document) -> Document:
-    """Adds the blocks of a document whose parser does not know them."""
-    if document.blocks:
-        return document
-    found = recognised(document.text, markdown=document.has_headings)
-    return replace(document, blocks=tuple(islice(found, _MAX_BLOCKS)))
+def _complete(document: Document) -> Document:
+    """Limits a document's metadata, and adds what its parser does not know: its blocks, its names, version and date."""
+    document = _bounded(document)
+    if not document.blocks:
+        found = recognised(document.text, markdown=document.has_headings)
+        document = replace(document, blocks=tuple(islice(found, _MAX_BLOCKS)))
+    head = head_of(document.text, document.blocks, document.title)
+    read = {"names": "; ".join(head.names), "version": head.version}
+    metadata = {**{name: value for name, value in read.items() if value}, **document.metadata}
+    is_vague = document.media_type in _DATED_BY_APPLICATION and not document.date.startswith(head.date)
+    return replace(document, date=head.date if is_vague or not document.date else document.date, metadata=metadata)
 
 
 def _bounded(document: Document) -> Document:

@@ -16,7 +16,10 @@ _NUMBER = re.compile(
     r"|[(\[](?P<bracketed>\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{1,6})[)\]])[ \t]+(?=\S)"
 )
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv")
-_LABEL = re.compile(r"(?:\*\*|__)?([^\W_][^\n:：|=?!]{0,60}?)(?:\*\*|__)?[ \t]?[:：](?:\*\*|__)?(?=[ \t]|$)")
+_LABEL = re.compile(
+    r"(?:\*\*|__)?([^\W_][^\n:：|=?!]{0,60}?)(?:\*\*|__)?[ \t]?[:：](?:\*\*|__)?(?=[ \t]|$)"
+    r"|([^\W_a-zA-Z][^\n:：|=?!，。、；\s]{0,9})：(?=\S)"  # in scripts without spaces
+)
 _LABEL_WORDS = 6
 _RUN_IN = re.compile(r"[^\W\d_][^.!?:\n]{0,50}[^\W\d_]{3}\.(?=[ ][^\W\d_])")
 _RUN_IN_WORDS = 4
@@ -77,9 +80,10 @@ def label_end(line: str) -> int:
         (10, 0)
     """
     found = _LABEL.match(line)
-    if not found or len(found.group(1).split()) > _LABEL_WORDS or found.group(1).endswith("."):
+    if not found:
         return 0
-    return found.end()
+    label = found[1] or found[2]
+    return 0 if len(label.split()) > _LABEL_WORDS or label.endswith(".") else found.end()
 
 
 def run_in_end(words: str) -> int:
