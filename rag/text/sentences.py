@@ -96,7 +96,7 @@ def _parts(text: str, start: int, end: int) -> Iterator[_Part]:
     """Yields the parts of `text[start:end]` in order; together, they contain every character."""
     sliced = text if end - start == len(text) else text[start:end]
     block, at = None, start
-    for following in leaves(sliced, markdown=False):
+    for following in leaves(sliced, markdown=False, is_whole=False):
         if block is not None:
             yield _part(text, block, start, at, start + following.start)
             at = start + following.start

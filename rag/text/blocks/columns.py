@@ -17,6 +17,14 @@ _MOST_HEADER_LINES = 3
 _FEW = 4  # lines
 _FEWEST_ROWS = 2  # below the header of a table with two columns
 _RULING = "-=:+| \t"  # characters of a line that separates rows
+_NUMBERED = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,4}[.)]?[ \t]{2,}(?=[^\W\d])(?!.*(?:[ ]{2}|\t))")  # "1.2  Rail and air"
+_FEWEST_COLUMNS = 3  # of a table that consists of one line
+_FIGURE = re.compile(r"[($€£¥~]*[-–+]?\d[\d.,'’]*[)%*]*|[-–—]")
+_SIGNS = "$€£¥%()*"
+_MOST_LABELS = 2  # lines without figures between the rows of a table
+_LONGEST_LABEL = 90  # code points
+_PAGE = re.compile(r"[^\W_].*[^\W\d_].*[^\d\s.,:/-][ ](\d{1,3})$")
+_FEWEST_ENTRIES = 3
 _DASHES = frozenset("-–—")
 
 
@@ -70,10 +78,15 @@ def begins_table(lines: Sequence[Line], begin: int) -> bool:
 def table_end(lines: Sequence[Line], begin: int) -> int:
     """Returns the index after the last line of the table that begins with a line; 0 if there is none."""
     stop = begin
-    while stop < len(lines) and (is_bar_row(lines[stop]) or (stop > begin and is_ruling(lines[stop].text))):
+    names = tuple(f"{name}: " for name in cells(lines[begin].text) if name) if is_bar_row(lines[begin]) else ()
+    while stop < len(lines) and (
+        is_bar_row(lines[stop]) or (stop > begin and (is_ruling(lines[stop].text) or lines[stop].text.startswith(names)))
+    ):
         stop += 1
-    stop = stop if stop > begin else _aligned_end(lines, begin)
-    return stop if stop > begin else 0
+    if stop == begin + 1 and len(cells(lines[begin].text)) == _FEWEST_COLUMNS - 1:
+        stop = begin  # one line with one bar is a heading such as "3 | Costs"
+    ends = (_aligned_end, _figures_end, _contents_end)
+    return stop if stop > begin else next((end for find in ends if (end := find(lines, begin)) > begin), 0)
 
 
 def _aligned_end(lines: Sequence[Line], begin: int) -> int:
@@ -89,7 +102,7 @@ def _aligned_end(lines: Sequence[Line], begin: int) -> int:
         if is_bar_row(line) or (line.is_rule and not is_ruling(line.text)):
             break
         starts = _cell_starts(line)
-        if len(starts) < 2:
+        if len(starts) < 2 or _NUMBERED.match(line.text):
             continues = n > begin and line.indent > 0 and any(abs(line.indent - column) <= 1 for column in columns)
             if not continues and not (n > begin and is_ruling(line.text)):
                 break
@@ -99,6 +112,53 @@ def _aligned_end(lines: Sequence[Line], begin: int) -> int:
         columns.update(starts[1:])
         stop = n + 1
     return stop if stop - begin > 1 else begin
+
+
+def _figures_end(lines: Sequence[Line], begin: int) -> int:
+    """Returns the index after the last of the lines that each end with several figures; `begin` if there are none.
+
+    Such lines are the rows of a table whose columns only the printed page shows. The first two have the same number of
+    figures. A few short lines without figures may be between rows.
+    """
+    if begin + 1 >= len(lines) or not 1 < _figures(lines[begin].text) == _figures(lines[begin + 1].text):
+        return begin
+    stop = begin + 2
+    for n in range(stop, len(lines)):
+        if _figures(lines[n].text) > 1:
+            stop = n + 1
+        elif n >= stop + _MOST_LABELS or len(lines[n].text) > _LONGEST_LABEL or lines[n].text.endswith("."):
+            break
+    return stop
+
+
+def _figures(line: str) -> int:
+    """Returns how many figures are at the end of a line.
+
+    Example:
+        >>> _figures("Services $ 19,604 (17,486) — 4 %"), _figures("It was founded in 1990")
+        (4, 1)
+    """
+    count = 0
+    for word in reversed(line.split()):
+        if _FIGURE.fullmatch(word):
+            count += 1
+        elif word.strip(_SIGNS):
+            break
+    return count
+
+
+def _contents_end(lines: Sequence[Line], begin: int) -> int:
+    """Returns the index after the last entry of a table of contents without dots; `begin` if there is none.
+
+    Each entry ends with the number of a page, and the numbers do not decrease.
+    """
+    stop, last = begin, 0
+    for n in range(begin, len(lines)):
+        found = _PAGE.match(lines[n].text) if len(lines[n].text) <= _LONGEST_LABEL else None
+        if found is None or int(found.group(1)) < last:
+            break
+        stop, last = n + 1, int(found.group(1))
+    return stop if stop - begin >= _FEWEST_ENTRIES else begin
 
 
 def header_lines(rows: Sequence[Sequence[str]], *, barred: bool = False) -> int:

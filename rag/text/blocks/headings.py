@@ -29,6 +29,7 @@ class Place:
         before: The group before; None at the start of the text.
         following: The group after; None at the end of the text.
         after_heading: Whether the line above is a heading.
+        is_title: Whether the line would be a title at the start of the text, as the next one does not continue it.
     """
 
     lines: Sequence[Line]
@@ -36,6 +37,7 @@ class Place:
     before: Group | None
     following: Group | None
     after_heading: bool
+    is_title: bool = False
 
     @property
     def line(self) -> Line:
@@ -79,7 +81,7 @@ def heading_level(place: Place, marks: Marks) -> int:
         return 0
     if mark is not None:
         return _numbered_level(place, mark, body, marks)
-    return _unmarked_level(place, body, marks) if len(words) <= _FEW_WORDS else 0
+    return _unmarked_level(place, body, marks) if len(words) <= _FEW_WORDS or place.is_title else 0
 
 
 def _numbered_level(place: Place, mark: Mark, body: str, marks: Marks) -> int:
@@ -104,6 +106,8 @@ def _unmarked_level(place: Place, body: str, marks: Marks) -> int:
         return _MINOR if is_above_list and ends else 0
     if _DIVISION.match(body):
         return _SECTION
+    if place.before is None and under is not None and place.is_title:
+        return _TITLE
     if under is None:
         return 0 if _is_short_run(place) else _TITLE if place.before is None else _MINOR
     if place.before is None or len(body.split()) > _VERY_FEW_WORDS or label_end(under.text):
@@ -120,7 +124,7 @@ def _may_be_heading(body: str) -> bool:
 
 def _begins_like_heading(body: str) -> bool:
     """Whether a line begins with a capital letter, a figure, or a letter of a script that has no capitals."""
-    return not body[:1].islower() and body[:1].isalnum()
+    return not body[:1].islower() and (body[:1].isalnum() or body[:1] == "§")
 
 
 def _has_text_below(place: Place) -> bool:

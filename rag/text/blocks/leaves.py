@@ -24,27 +24,30 @@ _CAPTION = re.compile(r"[^\W\d_]{3,12}\.?[ ]\d{1,3}(?:\.\d{1,3})?(?:[.:–][ ]|$
 _LONGEST_CAPTION = 200  # code points
 _FOOTNOTE = re.compile(r"[¹²³⁴⁵⁶⁷⁸⁹⁰†‡§]|\*+\w")
 _WRAPPED = 0.66  # a line shorter than this share of the width at which lines are broken ends a paragraph
+_LEAST_WRAPPED = 0.5  # a line shorter than this share of the width is never broken
 _UNWRAPPED, _NARROW = 120, 50  # code points; longer lines are whole paragraphs, and shorter lines are not broken
 _LONG_VALUE, _SHORT_VALUE = 400, 120  # code points; a longer value is a paragraph, always or if no label is beside it
 _INNER_STOP = re.compile(r"[.!?][ ]+(?=[^\W\d_a-z])")
 _SAMPLE = 50_000  # code points in which the width of the lines is measured
 
 
-def leaves(text: str, markdown: bool) -> Iterator[Block]:
+def leaves(text: str, markdown: bool, *, is_whole: bool = True) -> Iterator[Block]:
     """Yields the blocks of a text that contain no others, in order. Lines that only separate others are in none.
 
     Args:
         text: The canonical text.
         markdown: Whether the text is Markdown.
+        is_whole: Whether the text is a whole document, so that its first line may be its title.
     """
-    yield from _Leaves(text, markdown).found()
+    yield from _Leaves(text, markdown, is_whole).found()
 
 
 class _Leaves:
     """The blocks of one text."""
 
-    def __init__(self, text: str, markdown: bool) -> None:
+    def __init__(self, text: str, markdown: bool, is_whole: bool) -> None:
         self._text = text
+        self._is_whole = is_whole
         self._markdown = markdown
         lines = (line for group in groups(text, markdown) if not group.is_code for line in group.lines)
         self._marks = Marks(lines, markdown)
@@ -69,7 +72,7 @@ class _Leaves:
     def _of_group(self, lines: Sequence[Line], before: Group | None, following: Group | None) -> Iterator[Block]:
         n = 0
         while n < len(lines):
-            place = Place(lines, n, before, following, self._after_heading)
+            place = Place(lines, n, before, following, self._after_heading, self._is_title(lines, n, before))
             stop = 0 if lines[n].is_rule else self._table_end(place)
             level = 0 if lines[n].is_rule or stop else self._heading_level(place)
             self._after_heading = level > 0
@@ -106,6 +109,14 @@ class _Leaves:
         return self._paragraph(lines[n:stop]), stop
 
     # -- headings
+
+    def _is_title(self, lines: Sequence[Line], n: int, before: Group | None) -> bool:
+        """Whether the first line of a whole document stands for itself, although others follow without a blank line."""
+        if not self._is_whole or before is not None or n > 0 or len(lines) < 2:
+            return False
+        is_broken = self._width > 0 and len(lines[0].text) >= _WRAPPED * self._width
+        following = lines[1].text[:1]
+        return not is_broken and not following.islower() and not following.isdigit()
 
     def _heading_level(self, place: Place) -> int:
         if not self._markdown:
@@ -210,7 +221,7 @@ class _Leaves:
             if self._marks.entry_end(line) or self._pair([line]) or _FOOTNOTE.match(line.text):
                 break
             widest = max(widest, len(above.text))
-            is_broken = self._width > 0 and len(above.text) >= _WRAPPED * widest
+            is_broken = self._width > 0 and len(above.text) >= max(_WRAPPED * widest, _LEAST_WRAPPED * self._width)
             if not self._markdown and not is_broken and not line.text[:1].islower():
                 break
             stop += 1

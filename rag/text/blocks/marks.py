@@ -14,11 +14,12 @@ _BULLET = re.compile(r"(?:[-*+•‣▪●○◦·–—➢✓✔☐☑][ \t]+|o
 _NUMBER = re.compile(
     r"(?:(?P<deep>\d{1,3}(?:\.\d{1,3}){1,4}\.?)|(?P<plain>\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{1,6})[.)]"
     r"|[(\[](?P<bracketed>\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{1,6})[)\]])[ \t]+(?=\S)"
+    r"|(?P<spaced>\d{1,3})[ \t]{2,}(?=[^\W\d])"
 )
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv")
 _LABEL = re.compile(
     r"(?:\*\*|__)?([^\W_][^\n:：|=?!]{0,60}?)(?:\*\*|__)?[ \t]?[:：](?:\*\*|__)?(?=[ \t]|$)"
-    r"|([^\W_a-zA-Z][^\n:：|=?!，。、；\s]{0,9})：(?=\S)"  # in scripts without spaces
+    r"|([^\W_a-zA-Z][^\n:：|=?!，。、；\s]{1,9}|[问答問])：(?=\S)"  # in scripts without spaces
 )
 _LABEL_WORDS = 6
 _RUN_IN = re.compile(r"[^\W\d_][^.!?:\n]{0,50}[^\W\d_]{3}\.(?=[ ][^\W\d_])")

@@ -12,6 +12,9 @@ from rag.text.blocks import recognised
 CONTAINERS = {"message", "exchange", "question", "answer", "list"}
 
 
+LONG = "The governor said that the prices of fuel and rice had risen for the third month, and that wages would follow. "
+
+
 def shape(text: str, *, markdown: bool = False) -> list[str]:
     """Returns each block as its kind, number and label, and the words of those that contain no others."""
     found = []
@@ -216,3 +219,56 @@ def test_blocks_are_nested_and_cover_every_word(text: str, markdown: bool) -> No
     covered = {at for block in blocks for at in range(block.start, block.end)}
     for at, character in enumerate(text):
         assert at in covered or not character.isalnum(), (at, text)
+
+
+def test_rows_of_figures_are_a_table() -> None:
+    """A printed page shows the columns, its text does not. Labels may stand between the rows."""
+    text = (
+        "Sales.\n\nProducts $ 63,355 $ 63,948\n"
+        "Services 19,604 (17,486)\nOperating expenses:\nResearch — 5,717\nGrowth 12 % 14 %\n"
+        "The society was founded in 1990.\n"
+    )
+    assert [
+        "paragraph Sales.",
+        "table Products $ 63,355 $ 63,948/Services 19,604 (17,486)/Operating expenses:/Research — 5,717/Growth 12 % 14 %",
+        "paragraph The society was founded in 1990.",
+    ] == shape(text)
+    assert "table" not in " ".join(shape("It rose from 3 to 4 in 1990.\nIt fell from 4 to 3 in 1991 and 1992.\n"))
+
+
+def test_contents_without_dots_are_a_table() -> None:
+    contents = "Item 1. Bees 3\nItem 2. Honey of the hills 7\nItem 3. Wax 7"
+    assert f"table {contents.replace(chr(10), '/')}" in shape(f"Report.\n\n{contents}\n")
+    assert "table" not in " ".join(shape("Bees 9\nHoney 3\nWax 1\n"))
+
+
+def test_numbers_before_wide_gaps_are_no_column() -> None:
+    text = (
+        "1  Who this covers\n1.1  All employees and agency staff.\n1.2  Sub-contractors are not covered.\n\n"
+        "2  Rail\n2.1  Second class.\n"
+    )
+    assert [
+        "heading #1 1  Who this covers", "list", "item #1.1 1.1  All employees and agency staff.",
+        "item #1.2 1.2  Sub-contractors are not covered.", "heading #2 2  Rail", "list", "item #2.1 2.1  Second class.",
+    ] == shape(text)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "heading"),
+    [
+        ("Bees.\n\n§ 1 The loan\n(1) Ten euros.\n(2) Twenty euros.\n", "§ 1 The loan"),
+        ("Bees.\n\n3 | NOT COVERED\nDamage by water is not covered.\n", "3 | NOT COVERED"),
+        (
+            f"Bank raises its rate again, citing fuel\nBy Rosario Paz\n\n{LONG}{LONG}\n",
+            "Bank raises its rate again, citing fuel",
+        ),
+    ],
+)
+def test_more_headings(text: str, heading: str) -> None:
+    assert [heading] == [
+        text[block.start : block.end] for block in recognised(text, markdown=False) if block.kind == "heading"
+    ][:1]
+
+
+def test_scripts_without_spaces_have_labels() -> None:
+    assert ["pair <客户：> 客户：宁川公司", "pair <型号：> 型号：除湿机"] == shape("客户：宁川公司\n型号：除湿机\n")
