@@ -10,19 +10,21 @@ import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from rag.records import BLOCK_KINDS, Block
+from rag.records import Block
+from rag.text.blocks import CONTAINERS
 from rag.text.written_dates import written_dates
 
 _MOST_BLOCKS, _MOST_CHARACTERS = 14, 1_500  # of a document that are its head
 _MOST_NAMES, _LONGEST_NAME, _MOST_WORDS = 8, 60, 6
 _SAMPLE = 50_000  # code points in which words in small letters are looked for
-_CONTAINERS = BLOCK_KINDS[: BLOCK_KINDS.index("message") + 1]
 _NO_WORDS = ("table", "entry", "code", "quotation", "signature", "footnote", "question")
 _VERSION = re.compile(
-    r"\b(?:version|revision|rev|issue|edition|release|ver|v|versión|versione|versão|versie|fassung|ausgabe|édition|edición"
-    r"|wersja|версия|редакция)\b\.?[ ]?(?:no\.?[ ]?)?[:#]?[ ]?((?:\d{1,4}(?:\.\d{1,4}){0,3}[a-z]?|[A-Z])\b)(?![/%])",
+    r"\b(?P<word>version|revision|rev|issue|edition|release|ver|v|versión|versione|versão|versie|fassung|ausgabe|édition|edición"
+    r"|wersja|версия|редакция)\b\.?[ ]?(?:no\.?[ ]?)?[:#]?[ ]?(?P<number>"
+    r"(?:\d{1,4}(?:\.\d{1,4}){0,3}[a-z]?|(?-i:[A-Z]))\b)(?![/%])(?P<goes_on>(?-i:[ ][a-z]))?",
     re.IGNORECASE,
 )
+_OTHER_MEANINGS = ("issue", "release", "v")
 _ORDINAL_EDITION = re.compile(
     r"\b(\d{1,3})(?:st|nd|rd|th|\.)[ ](?:edition|revision|version|issue|Auflage|Ausgabe)\b", re.IGNORECASE
 )
@@ -74,14 +76,19 @@ def _top(blocks: Sequence[Block]) -> Iterator[Block]:
     for block in blocks:
         if block.start >= _MOST_CHARACTERS or count >= _MOST_BLOCKS:
             return
-        if block.kind not in _CONTAINERS and block.kind not in _NO_WORDS:
+        if block.kind not in CONTAINERS and block.kind not in _NO_WORDS:
             count += 1
             yield block
 
 
 def _version(words: str) -> str:
-    found = _VERSION.search(words) or _ORDINAL_EDITION.search(words)
-    return found.group(1) if found else ""
+    for found in _VERSION.finditer(words):
+        number = found["number"]
+        # "We issue a refund", "Smith v B" and "they release 3 products" speak of something else.
+        if found["word"].lower() not in _OTHER_MEANINGS or "." in number or (number.isdigit() and not found["goes_on"]):
+            return number
+    ordinal = _ORDINAL_EDITION.search(words)
+    return ordinal.group(1) if ordinal else ""
 
 
 def _date(text: str, top: Sequence[Block]) -> str:

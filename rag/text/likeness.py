@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.records import BLOCK_KINDS, Document
-from rag.text.blocks import rows
+from rag.records import Document
+from rag.text.blocks import CONTAINERS, rows
 from rag.text.sentences import sentences
 
-_CONTAINERS = BLOCK_KINDS[: BLOCK_KINDS.index("message") + 1]
 _FIGURES = re.compile(r"\d+")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _WORD = re.compile(r"[^\W_]+")
@@ -35,7 +34,7 @@ def _shapes(document: Document) -> Iterator[str]:
         if block.kind == "table":
             spans = [(start, end) for start, end, _ in rows(document.text, block)]
         else:
-            spans = [] if block.kind in _CONTAINERS else sentences(document.text, block.start, block.end)
+            spans = [] if block.kind in CONTAINERS else sentences(document.text, block.start, block.end)
         for start, end in spans:
             words = _WORD.findall(_FIGURES.sub("0", document.text[start:end]).casefold())
             if len(words) >= _LEAST_WORDS:

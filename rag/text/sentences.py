@@ -114,7 +114,7 @@ def _part(text: str, block: Block, offset: int, start: int, end: int) -> _Part:
     elif bold := _BOLD.match(first):
         label_end = offset + block.start + bold.end()
     is_lower = not any(map(str.isupper, text[start:end]))
-    return _Part(start, end, label_end, block.kind in ("table", "entry"), is_lower)
+    return _Part(start, end, label_end, block.kind == "table", is_lower)
 
 
 def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> None:

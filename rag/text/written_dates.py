@@ -79,15 +79,15 @@ def written_dates(text: str) -> Iterator[tuple[int, int, str]]:
 def _iso(found: re.Match[str]) -> str:
     kind = next(n for n in "123456" if found[f"y{n}"])
     year = int(found[f"y{kind}"])
-    day = int(found[f"d{kind}"]) if kind != "6" and found[f"d{kind}"] else 0
+    day = int(found[f"d{kind}"]) if kind != "6" and found[f"d{kind}"] else None
     month = _month(found[f"w{kind}"]) if kind in "456" else int(found[f"m{kind}"])
-    if kind == "2" and found["sep"] != ".":
+    if kind == "2" and found["sep"] != "." and day is not None:
         if day <= 12 and month <= 12 and day != month:
             return ""
         day, month = (day, month) if month <= 12 else (month, day)
     if not _EARLIEST <= year <= _LATEST or not 1 <= month <= 12:
         return ""
-    if not day:
+    if day is None:
         return f"{year}-{month:02}"
     try:
         return date(year, month, day).isoformat()

@@ -52,6 +52,8 @@ def head(text: str, title: str = "") -> Head:
         ("Founded on 3 May 1960.\n\n14 May 2024\n", "", (), "", "2024-05-14"),
         ("© 3 May 2024 Coinharbour\n", "", (), "", ""),
         ("In 2024 100 % of 5.0 % and v.", "", (), "", ""),
+        ("This policy explains when we issue a refund. They release 3 products. Smith v B (1999).", "", (), "", ""),
+        ("Handbook, issue 4\n\nIt is long.", "", (), "4", ""),
     ],
 )
 def test_heads(text: str, title: str, names: tuple[str, ...], version: str, date: str) -> None:

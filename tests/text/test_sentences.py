@@ -44,6 +44,15 @@ from rag.text.sentences import sentences
                 "3      25 Sep    4 x 1200",
             ],
         ),
+        (
+            "ANNA: I think that we should consider moving to\nanother town next year.\nBEN: Yes.\nANNA: Good.\nBEN: Well.",
+            [
+                "ANNA: I think that we should consider moving to\nanother town next year.",
+                "BEN: Yes.",
+                "ANNA: Good.",
+                "BEN: Well.",
+            ],
+        ),
         ("今日は晴れ。明日は雨。", ["今日は晴れ。", "明日は雨。"]),
         ("", []),
         (" \n\t ", []),

@@ -25,7 +25,7 @@ LANGUAGES = "en de fr es it pt nl sv da nb fi pl cs sk hu ro tr ru uk el bg hr s
         ("3/4/2024", []),  # March or April
         ("13/4/2024 and 4/13/2024 and 5/5/2024", ["2024-04-13", "2024-04-13", "2024-05-05"]),
         ("version 3.2.1 2024, Regulation 2016/679, in the year 2024, 99 May 2020, 2024-13-40, CL-2025-07", []),
-        ("31 February 2024", []),
+        ("31 February 2024, 00.05.2024, 2024-05-00", []),
     ],
 )
 def test_written_dates(text: str, expected: list[str]) -> None:

@@ -20,6 +20,7 @@ from rag.index.catalog.sql import CURRENT_VERSION
 from rag.index.records import Origin, Outdated, Revision
 from rag.records import Anchor, Block, Document, DocumentInfo, Filter, Hit, Ranks
 from rag.sources.records import storable_name
+from rag.text.blocks import quotations
 
 BLOCK = 16_384  # code points of text stored in each row; only the rows that contain a passage are read to show it
 
@@ -364,7 +365,7 @@ class Documents:
     def reparsed(self, document_id: int, document: Document, parser: str) -> bool:
         """Replaces what this version of the parsers reads differently in a document whose text and title are the same.
 
-        Returns False, and changes nothing, if the text or the title differ.
+        Returns False, and changes nothing, if the text, the title or the quotations that are searched differ.
 
         Args:
             document_id: The document's id.
@@ -374,6 +375,8 @@ class Documents:
         with self._db.transaction():
             title = self._db.query("SELECT title FROM documents WHERE id = ?", (document_id,))
             if title != [(document.title,)] or "".join(self.text_blocks(document_id)) != document.text:
+                return False
+            if _searched(self._blocks.of(document_id)) != _searched(document.blocks):
                 return False
             self._db.run(
                 "UPDATE documents SET author = ?, date = ?, metadata = json_patch(metadata, ?), parser = ? WHERE id = ?",
@@ -437,3 +440,8 @@ class Documents:
 
 def _gone() -> SourceError:
     return SourceError("the document is no longer in this index", "use `rag ls` to list all documents")
+
+
+def _searched(blocks: Sequence[Block]) -> list[tuple[int, int, str]]:
+    """Returns what divides a mail into passages; see `rag.index.splitting.passages_of`."""
+    return [(start, end, blocks[index].number) for index, start, end in quotations(blocks)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from rag.text.blocks import quotations
 _WORD = re.compile(r"[^\W_]+")
 _LABELLED = re.compile(r"\w[^:\n]{0,60}:.*")
 _TOGETHER = 4  # words that stand in the same order in the message and in its quotation
-_SHARE = 0.85  # of the quoted words
+_SHARE, _MOST_OTHERS = 0.85, 12  # of the quoted phrases that are the original's, at least; and of others, at most
 _FEW_WORDS = 8  # in a shorter quotation, which shows what a reply refers to
 _MOST_WORDS = 1_000_000  # of a thread, to limit memory; quotations in longer threads are searched like other text
 
@@ -43,24 +44,39 @@ def linked(documents: Sequence[Document], parts: Sequence[str]) -> list[Document
     for thread in threads.values():
         if len(thread) < 2 or sum(len(documents[n].text) for n in thread) > _MOST_WORDS * 6:
             continue
-        split = {n: list(_parts(documents[n])) for n in thread}
-        owners: dict[int, int] = {}
-        for n in thread:
-            for phrase in _phrases(split[n][0].words):
-                owners.setdefault(phrase, n)
-        for n in thread:
-            numbers: dict[int, str] = {}
-            for part in split[n][1:]:
-                owner = _owner(part.words, owners, n)
-                if owner is not None:
-                    numbers[part.index] = parts[owner]
-                for phrase in _phrases(part.words):  # what is not in the mailbox is searched where it is quoted first
-                    owners.setdefault(phrase, n)
-            blocks = enumerate(documents[n].blocks)
-            result[n] = replace(
-                documents[n], blocks=tuple(replace(b, number=numbers.get(at, b.number)) for at, b in blocks)
-            )
+        for n, numbers in _linked_in_thread({n: list(_parts(documents[n])) for n in thread}):
+            result[n] = _numbered(documents[n], {index: parts[owner] for index, owner in numbers.items()})
     return result
+
+
+def _linked_in_thread(split: dict[int, list[_Part]]) -> Iterator[tuple[int, dict[int, int]]]:
+    """Yields each message that quotes others, and for each of its blocks that does the message that contains it.
+
+    Args:
+        split: The parts of each message in the thread.
+    """
+    owners: dict[int, int] = {}
+    for n, (own, *_) in split.items():
+        for phrase in _phrases(own.words):
+            owners.setdefault(phrase, n)
+    for n, (_, *quoted) in split.items():
+        numbers: dict[int, int] = {}
+        for part in quoted:
+            owner = _owner(part.words, owners, n)
+            if owner is not None:
+                numbers[part.index] = owner
+                continue
+            for phrase in _phrases(part.words):  # what is not in the mailbox is searched where it is quoted first
+                owners.setdefault(phrase, n)
+        if numbers:
+            yield n, numbers
+
+
+def _numbered(document: Document, numbers: dict[int, str]) -> Document:
+    """Numbers blocks. The content hash changes with them: a quotation is searched again once its original is deleted."""
+    blocks = (replace(block, number=numbers.get(at, block.number)) for at, block in enumerate(document.blocks))
+    content_hash = hashlib.sha256(f"{document.content_hash} {sorted(numbers.items())}".encode()).hexdigest()
+    return replace(document, blocks=tuple(blocks), content_hash=content_hash)
 
 
 def _topic(subject: str) -> str:
@@ -98,4 +114,5 @@ def _owner(words: Sequence[str], owners: dict[int, int], n: int) -> int | None:
     if len(words) < _FEW_WORDS:
         return None
     found = [owner for phrase in _phrases(words) if (owner := owners.get(phrase)) is not None and owner != n]
-    return found[0] if len(found) >= _SHARE * (len(words) - _TOGETHER + 1) else None
+    count = len(words) - _TOGETHER + 1
+    return found[0] if len(found) >= max(_SHARE * count, count - _MOST_OTHERS) else None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import cache
+from functools import lru_cache
 
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element
 
@@ -23,9 +23,9 @@ _BUILT_IN = {
 }  # fmt: skip
 ShownCell = tuple[int, int, str]  # a cell's row and column, from 0, and its text
 _LONGEST_CODE = 255
-_MOST_DECIMALS = 30
+_MOST_DECIMALS, _MOST_PERCENTS = 30, 2
 _LARGEST = 1e15  # larger numbers are not exact, and are written without a format
-_CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]{1,3})([0-9]{1,7})" s="([0-9]{1,6})"')
+_CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]{1,3})([1-9][0-9]{0,6})" s="([0-9]{1,6})"')
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|(?P<colour>\[[A-Za-z]{3,}[0-9]{0,2}\])'
     r"|(?P<space>[_*].)|(?P<number>[0#?][0#?,]*(?:\.[0#?]*)?,*|\.[0#?]+)|(?P<percent>%)|(?P<literal>[-+$€£¥() :!&'~{}<>=])"
@@ -62,7 +62,7 @@ class NumberFormats:
         listed = children(own, "numFmt") if own is not None else ()
         written = {attribute(one, "numFmtId"): attribute(one, "formatCode") for one in listed}
         codes = (attribute(one, "numFmtId") for one in (children(cells, "xf") if cells is not None else ()))
-        self._codes = [written.get(code) or _BUILT_IN.get(int(code) if code.isdigit() else 0, "") for code in codes]
+        self._codes = [written.get(code) or _BUILT_IN.get(_number_of(code), "") for code in codes]
         self._matter = {n for n, code in enumerate(self._codes) if _sections(code)}
 
     def shown(self, package: XmlPackage, sheet: str, values: Sequence[Sequence[object]]) -> Iterator[ShownCell]:
@@ -83,6 +83,10 @@ class NumberFormats:
                         yield row, column, text
 
 
+def _number_of(code: str) -> int:
+    return int(code) if code.isascii() and code.isdigit() and len(code) < 6 else 0
+
+
 def _column(letters: bytes) -> int:
     number = 0
     for letter in letters:
@@ -97,7 +101,7 @@ def shown(value: float, code: str) -> str:
         >>> [shown(0.125, "0.0%"), shown(-1234.5, '#,##0.00 "€"'), shown(-3, "#,##0;(#,##0)"), shown(5e6, '0.0,,"m"')]
         ['12.5%', '-1,234.50 €', '(3)', '5.0m']
     """
-    sections = _sections(code)
+    sections = _sections(code[: _LONGEST_CODE + 1])
     if not sections or not abs(value) < _LARGEST:
         return ""
     part, sign = sections[0], "-" if value < 0 else ""
@@ -125,7 +129,7 @@ def _number(value: float, part: _Section) -> str:
     return f"{left}.{right}" if right else left
 
 
-@cache
+@lru_cache(1024)
 def _sections(code: str) -> Sequence[_Section]:
     """Returns the sections of a format; empty if it is not known, is for dates or text, or does not change numbers."""
     if not code or len(code) > _LONGEST_CODE:
@@ -151,6 +155,8 @@ def _sections(code: str) -> Sequence[_Section]:
         text = next((found[name] for name in ("quoted", "escaped", "currency", "literal") if found[name]), "")
         if found["percent"]:
             text, percents = "%", percents + 1
+            if percents > _MOST_PERCENTS:
+                return ()
         if digits:
             after += text
         else:

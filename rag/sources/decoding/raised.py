@@ -61,11 +61,15 @@ def with_raised(lines: Sequence[Line], places: Set[int]) -> list[Line]:
     if not any(runs):
         return list(lines)
     notes = _notes(lines, runs)
-    marks = _marks(lines, runs, notes)
+    marks: dict[int, set[Span]] = {}
+    for n, span in _marks(lines, runs, notes):
+        marks.setdefault(n, set()).add(span)
     written = []
     for n, line in enumerate(lines):
-        brackets = {notes[n]} if n in notes else set()
-        written.append(_written(line, sorted({*runs[n], *brackets}), brackets | {span for at, span in marks if at == n}))
+        note = notes.get(n)
+        brackets = {note} if note else set()
+        outside = {run for run in runs[n] if note is None or run[0] >= note[1] or run[1] <= note[0]}
+        written.append(_written(line, sorted(outside | brackets), brackets | marks.get(n, set())))
     return written
 
 
@@ -102,14 +106,23 @@ def _marks(lines: Sequence[Line], runs: Sequence[Sequence[Span]], notes: dict[in
         for start, end in spans:
             if notes.get(n) != (start, end):
                 candidates.setdefault(lines[n].text[start:end], []).append((n, (start, end)))
-    marks = set()
+    meant = {mark: _without_exponents(lines, found) for mark, found in candidates.items()}
+    marks: set[tuple[int, Span]] = set()
+    used: set[str] = set()
     for n, (start, end) in list(notes.items()):
-        found = candidates.get(lines[n].text[start:end], [])
-        words = [at for at in found if not _HAS_POWERS.search(lines[at[0]].text, max(0, at[1][0] - 4), at[1][0])]
-        marks.update(words or found[:1])
-        if not found:
+        mark = lines[n].text[start:end]
+        if mark not in meant:
             del notes[n]
+        elif mark not in used:
+            used.add(mark)
+            marks.update(meant[mark])
     return marks
+
+
+def _without_exponents(lines: Sequence[Line], found: Sequence[tuple[int, Span]]) -> Sequence[tuple[int, Span]]:
+    """Returns the raised numbers that do not look like exponents; if there are none, the first one."""
+    words = [at for at in found if not _HAS_POWERS.search(lines[at[0]].text, max(0, at[1][0] - 4), at[1][0])]
+    return words or found[:1]
 
 
 def _written(line: Line, spans: Sequence[Span], brackets: Collection[Span]) -> Line:

@@ -106,6 +106,7 @@ class _TextBlocks:
                 skipped = element
                 if is_table:
                     yield self._flushed()
+                    yield self._pending_term()
                     yield "\n".join(_table(element))
             elif event == "start":
                 yield self._opened(name, element)
@@ -116,8 +117,8 @@ class _TextBlocks:
 
     def _opened(self, name: str, element: etree._Element) -> str:
         before = self._flushed() if name in _BLOCKS else ""
-        if name == "dt" and self._term:  # two terms have the same definition
-            before, self._term = self._term, ""
+        if self._term and (name == "dt" or _HEADING.match(name)):  # two terms have the same definition, or it has none
+            before = self._pending_term()
         if name in _BLOCKS:
             heading = _HEADING.match(name)
             mark = f"{self._item_mark(element)} " if name == "li" else self._prefix
@@ -139,6 +140,8 @@ class _TextBlocks:
         before = self._flushed() if name in _BLOCKS else ""
         if name == "dt" and before:
             before = self._after_term(before)
+        elif name == "dl" and self._term:
+            before = self._pending_term()
         if name in _BLOCKS:
             self._prefix = ""
         self._pre_depth -= name == "pre"
@@ -154,8 +157,12 @@ class _TextBlocks:
         if not text:
             return ""
         prefix, self._prefix = self._prefix, ""
-        term, self._term = self._term, ""
+        term = self._pending_term()
         return prefix + (f"{term.rstrip(': ')}: {text}" if term else text)
+
+    def _pending_term(self) -> str:
+        term, self._term = self._term, ""
+        return term
 
     def _after_term(self, term: str) -> str:
         """Keeps a short term until its definition follows. A question becomes a heading above its answer."""

@@ -14,7 +14,7 @@ from itertools import islice
 from rag.errors import ReadError
 from rag.records import Document
 from rag.sources.records import ParsedFile
-from rag.text.blocks import recognised
+from rag.text.blocks import MAX_BLOCKS, recognised
 from rag.text.head import head_of
 
 # Maps file types (see `file_type`) to a module and a function. Modules are imported on first use because some load slowly.
@@ -38,7 +38,6 @@ _DATED_BY_APPLICATION = frozenset({
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 })  # fmt: skip
 VERSION = "4"  # increase this when files are parsed differently, so that they are parsed again at the next sync
-_MAX_BLOCKS = 400_000  # of one document; a table is one block
 _MAX_TITLE, _MAX_NAME, _MAX_VALUE = 500, 200, 2_000  # code points of a title or author, a field's name, and its value
 _MAX_FIELDS = 50  # metadata fields
 _CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can contain other files
@@ -83,7 +82,7 @@ def _complete(document: Document) -> Document:
     document = _bounded(document)
     if not document.blocks:
         found = recognised(document.text, markdown=document.has_headings)
-        document = replace(document, blocks=tuple(islice(found, _MAX_BLOCKS)))
+        document = replace(document, blocks=tuple(islice(found, MAX_BLOCKS)))
     head = head_of(document.text, document.blocks, document.title)
     read = {"names": "; ".join(head.names), "version": head.version}
     metadata = {**{name: value for name, value in read.items() if value}, **document.metadata}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
+from operator import itemgetter
 
 import trafilatura
 from lxml import etree
@@ -26,9 +28,10 @@ _DATES = {"extensive_search": False, "original_date": True}
 _FURNITURE = frozenset("cookie cookies cookiebar cookiebanner consent gdpr ccpa breadcrumb breadcrumbs".split())
 _FURNITURE_ROLES = frozenset("navigation search menu menubar contentinfo alertdialog dialog".split())
 _MOST_FURNITURE = 0.3  # of a page's text; an element with more of it is not removed
+_MENUS = ("div", "header", "section", "ul", "span", "center")
 _FEW_LINKS, _SHORT_LINK = 3, 30  # a line of at least this many links with at most this many code points each is a menu
 _LONGEST_START = 60  # code points of a block by which it is found in the main text
-_NEAR = 500  # code points above a block in which its heading is looked for
+_NEAR, _LINES_ABOVE = 500, 6  # code points and lines above a block in which its heading is looked for
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # this parser reports broken pages, so logs are not needed
 
@@ -82,7 +85,7 @@ def _remove_furniture(root: etree._Element) -> None:
             continue
         words = set(_WORD.findall(f"{element.get('class', '')} {element.get('id', '')}".lower()))
         is_furniture = bool(words & _FURNITURE) or str(element.get("role", "")).lower() in _FURNITURE_ROLES
-        if (is_furniture and sizes[element] <= most) or _is_menu(element):
+        if sizes[element] <= most and (is_furniture or _is_menu(element)):
             tail = element.tail
             element.clear()
             element.tail = tail
@@ -90,7 +93,9 @@ def _remove_furniture(root: etree._Element) -> None:
 
 def _is_menu(element: etree._Element) -> bool:
     """Whether an element contains only short links and what separates them."""
-    if len(element) < _FEW_LINKS or any(child.tag != "a" or len(child) for child in element):
+    if len(element) < _FEW_LINKS or element.tag not in _MENUS or any(child.tag != "a" or len(child) for child in element):
+        return False
+    if any(above.tag in ("main", "article") for above in element.iterancestors()):
         return False
     between = (element.text or "") + "".join(child.tail or "" for child in element)
     return not _WORD.search(between) and all(len(child.text or "") <= _SHORT_LINK for child in element)
@@ -103,25 +108,36 @@ def _with_headings(text: str, whole: str) -> str:
         text: The main text.
         whole: The text of the whole page, with its headings.
     """
-    starts: dict[str, int] = {}
+    starts: dict[str, list[int]] = {}
     at = 0
     for line in text.split("\n"):
-        starts.setdefault(line[:_LONGEST_START], at)
+        starts.setdefault(line[:_LONGEST_START], []).append(at)
         at += len(line) + 1
+    blocks = whole.split("\n\n")
+    counts = Counter(map(_start_of, blocks))
     missing: list[tuple[int, str]] = []
     place = None  # where the block after the current one is in the main text
-    for block in reversed(whole.split("\n\n")):
+    for block in reversed(blocks):
         if not block.startswith("#"):
-            place = starts.get(block.split("\n", 1)[0][:_LONGEST_START])
+            start = _start_of(block)
+            # The main text may lack some of the blocks with the same words, and then nobody knows which.
+            is_known = counts[start] == len(starts.get(start, ()))
+            counts[start] -= 1
+            place = starts[start].pop() if is_known else None
         elif place is not None:
             above = text[max(0, place - _NEAR) : place].split("\n")
-            if block.lstrip("# ") not in {line.lstrip("# ") for line in above}:
+            if block.lstrip("# ") not in {line.lstrip("# ") for line in above[-_LINES_ABOVE:]}:
                 missing.append((place, block))
+    missing.reverse()
     parts, at = [], 0
-    for place, heading in reversed(missing):
+    for place, heading in sorted(missing, key=itemgetter(0)):
         parts += [text[at:place], heading, "\n\n"]
         at = place
     return "".join([*parts, text[at:]])
+
+
+def _start_of(block: str) -> str:
+    return block.split("\n", 1)[0][:_LONGEST_START]
 
 
 def _as_html(body: etree._Element) -> etree._Element:

@@ -162,10 +162,10 @@ def shown_cells(table: etree._Element, values: Sequence[Sequence[object]]) -> It
             wide = _count(cell, "number-columns-repeated")
             spanned = _count(cell, "number-rows-spanned")
             is_number = attribute(cell, "value-type") in _NUMBERS
-            text = " ".join(block for block in _blocks(cell) if block) if is_number or spanned > 1 else ""
-            if text:
+            text = " ".join(text_content(one) for one in children(cell, "p")) if is_number or spanned > 1 else ""
+            if text and len(text) <= MAX_NAME:
                 rows = range(at, min(at + min(max(repeats, spanned), _MAX_REPEATS), len(values)))
-                for n in rows if is_number or len(text) <= MAX_NAME else ():
+                for n in rows:
                     if is_number or n > at:
                         yield from ((n, column + k, text) for k in range(min(wide, _MAX_REPEATS)))
             column += wide
@@ -182,4 +182,4 @@ def _table_of(row: etree._Element) -> etree._Element | None:
 
 def _count(element: etree._Element, name: str) -> int:
     count = attribute(element, name)
-    return min(int(count), _MOST_ROWS) if count.isdigit() else 1
+    return min(int(count), _MOST_ROWS) if count.isascii() and count.isdigit() and len(count) < 10 else 1

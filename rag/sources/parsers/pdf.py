@@ -197,8 +197,15 @@ def _pages(pdf: pypdfium2.PdfDocument) -> list[list[Line]]:
 
 def _labels(pdf: pypdfium2.PdfDocument, pages: Sequence[Sequence[Line]]) -> list[str]:
     """Returns the numbers by which people refer to the pages: those that the file states, else those printed on them."""
-    stated = [canonical(pdf.get_page_label(n))[:_LONGEST_LABEL].strip() for n in range(len(pages))]
+    stated = [_stated_label(pdf, n) for n in range(len(pages))]
     return stated if any(stated) else printed_numbers(pages)
+
+
+def _stated_label(pdf: pypdfium2.PdfDocument, number: int) -> str:
+    try:
+        return " ".join(canonical(pdf.get_page_label(number)).split())[:_LONGEST_LABEL]
+    except ValueError:  # the label is not valid text
+        return ""
 
 
 def _place(number: int, label: str) -> str:

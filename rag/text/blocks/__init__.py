@@ -10,7 +10,10 @@ from rag.text.blocks.grouping import grouped
 from rag.text.blocks.leaves import leaves
 from rag.text.blocks.messages import quotations
 
-__all__ = ["quotations", "recognised", "rows"]
+__all__ = ["CONTAINERS", "MAX_BLOCKS", "quotations", "recognised", "rows"]
+
+CONTAINERS = ("message", "exchange", "list")  # kinds of blocks whose words are in the blocks that they contain
+MAX_BLOCKS = 400_000  # of one document; a table is one block
 
 
 def recognised(text: str, *, markdown: bool) -> Iterator[Block]:

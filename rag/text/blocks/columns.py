@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from rag.text.blocks.lines import Line
 
@@ -78,15 +78,18 @@ def begins_table(lines: Sequence[Line], begin: int) -> bool:
 def table_end(lines: Sequence[Line], begin: int) -> int:
     """Returns the index after the last line of the table that begins with a line; 0 if there is none."""
     stop = begin
-    names = tuple(f"{name}: " for name in cells(lines[begin].text) if name) if is_bar_row(lines[begin]) else ()
-    while stop < len(lines) and (
-        is_bar_row(lines[stop]) or (stop > begin and (is_ruling(lines[stop].text) or lines[stop].text.startswith(names)))
-    ):
+    names = set(cells(lines[begin].text)) if is_bar_row(lines[begin]) else set()
+    while stop < len(lines) and (is_bar_row(lines[stop]) or (stop > begin and _continues_rows(lines[stop], names))):
         stop += 1
     if stop == begin + 1 and len(cells(lines[begin].text)) == _FEWEST_COLUMNS - 1:
         stop = begin  # one line with one bar is a heading such as "3 | Costs"
     ends = (_aligned_end, _figures_end, _contents_end)
     return stop if stop > begin else next((end for find in ends if (end := find(lines, begin)) > begin), 0)
+
+
+def _continues_rows(line: Line, names: Set[str]) -> bool:
+    """Whether a line without bars belongs to the rows above it: it separates them, or has one cell behind its name."""
+    return is_ruling(line.text) or line.text.partition(": ")[0] in names
 
 
 def _aligned_end(lines: Sequence[Line], begin: int) -> int:

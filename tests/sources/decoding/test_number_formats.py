@@ -38,6 +38,8 @@ from rag.sources.decoding.number_formats import shown
         (float("inf"), "0.0", ""),
         (1, "0." + "0" * 200, "1." + "0" * 30),
         (3, '"a";"b"', "a"),
+        (1e14, "0" + "%" * 25, ""),
+        (7, "0" * 100_000, ""),
     ],
 )
 def test_shown(value: float, code: str, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rag.sources.decoding import xhtml
 from rag.sources.parsers import parse
 
 
@@ -66,6 +67,22 @@ def test_headings_survive_without_an_article_element() -> None:
         assert lines.index("## Cost") < next(n for n, line in enumerate(lines) if line.startswith("It costs four million"))
 
 
+def test_headings_stay_above_their_own_text() -> None:
+    """Although the same words stand below each of them."""
+    main = "".join(f"<h2>Product {n}</h2><p>{SENTENCES} {n}</p><h3>Price {n}</h3><p>On request.</p>" for n in range(9))
+    teasers = "".join(f"<div class='teaser'><h3>Story {n}</h3><a href='/{n}'>Read story {n}</a></div>" for n in range(99))
+    text = text_of(page(main, f"<div class='sidebar'>{teasers}</div>"))
+    lines = [line.lstrip("# ") for line in text.split("\n") if line.startswith("#") and "Story" not in line]
+    assert [f"Product {n}" for n in range(9)] == [line for line in lines if "Product" in line]
+    assert lines == sorted(lines, key=lambda line: (int(line[-1]), line < "Product"))
+    assert 9 == text.count(SENTENCES.strip())
+
+
+def test_links_in_the_text_are_no_menu() -> None:
+    links = "<p><a>anna@club.org</a>, <a>ben@club.org</a>, <a>cy@club.org</a></p>"
+    assert "anna@club.org" in text_of(f"<html><body><main><p>{SENTENCES}</p>{links}</main></body></html>")
+
+
 def test_what_belongs_to_the_site_is_left_out() -> None:
     around = (
         '<div class="cookie-bar">Cookies are kept for 13 months.</div><div><a>Home</a> | <a>News</a> | <a>About us</a></div>'
@@ -90,6 +107,8 @@ def test_terms_stand_before_their_definitions() -> None:
         "Lost property: Kept for 30 days.", "Hours: 9–17", "Dogs", "Cats: Stay outside.", "### Is there parking?",
         "Behind the hall.", "### Can I rent a towel?", "Yes, for 2 euros.", "Last",
     ] == text_of(page(markup)).split("\n\n")  # fmt: skip
+    table = "<dl><dt>Hours</dt><dd><table><tr><td>Mon<td>9</table></dd></dl><h2>Parking</h2><dl><dt>Foo</dt></dl><p>Bar</p>"
+    assert ["Hours", "Mon | 9", "## Parking", "Foo", "Bar"] == xhtml.text_of(xhtml.html_tree(table)).split("\n\n")
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,27 @@ def test_what_a_mail_quotes_is_searched_once(tmp_path: Path) -> None:
         assert ["box.mbox#1 False"] == holders("before the boats come back")
 
 
+@pytest.mark.process
+def test_a_quotation_is_searched_again_without_its_original(tmp_path: Path) -> None:
+    """Also if another message takes the original's place, and if only a later quotation has a sentence of its own."""
+    reply = ("Bo", "Re: The quay", f"No.\n\n{quoted(ASKED[2])}")
+    box = tmp_path / "mail" / "box.mbox"
+    box.parent.mkdir()
+    with Library.open(tmp_path / "index", short_lived=True) as library:
+        for original, holders in ((ASKED, {"box.mbox#2"}), (("Ida", "Lunch", "Soup at noon."), {"box.mbox#1"})):
+            box.write_bytes(mailbox(reply, original))
+            library.sync(box.parent, prune=True)
+            hits = library.search("painters begin with the quay before the boats come back from the north")
+            assert holders == {hit.source for hit in hits if "painters" in hit.text}
+
+    secret = "The secret price of the paint is four thousand pounds net each month."
+    more = ("Bo", "Re: The quay", f"No.\n\n{quoted(ASKED[2] + ' ' + secret)}")
+    last = ("Ida", "Re: The quay", f"Yes.\n\n{quoted(secret)}")
+    documents = parse_mailbox(mailbox(ASKED, more, last), "box.mbox").documents
+    numbers = [[block.number for block in document.blocks if block.kind == "quotation"] for document in documents]
+    assert [[], [""], ["2"]] == numbers
+
+
 def test_short_quotations_stay_where_they_are_answered() -> None:
     """A few quoted words show what a line of a reply answers; other threads are others."""
     remark = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,13 @@ def test_raised_numbers_do_not_change_figures() -> None:
     assert (1, True) == (page_number, 250 < left < right < 380 and 695 < bottom < top < 715)
 
 
+def test_many_notes_with_one_mark_take_linear_time() -> None:
+    page = [(72, 800 - n * 0.1, "^{1}abc def^{1} xyz") for n in range(3_000)]
+    began = time.process_time()
+    assert "[1]" in parse(making.pdf([page]), "notes.pdf").documents[0].text
+    assert time.process_time() - began < 10
+
+
 def test_rows_at_two_heights_are_not_raised() -> None:
     """Figures that stand a little higher than their label are as large as it."""
     page = [
@@ -155,6 +163,7 @@ def test_pages_have_their_printed_numbers() -> None:
     assert ["p. 1", "p. 2", "p. 3"] == names(["1", "2", "3"])
     assert ["p. 1", "p. 2"] == names(["ST-35 7.5 345 2015", "ST-36 7.6 352 2016"])
     assert ["p. 1", "p. 2", "p. 3"] == names(["5", "9", "3"])
+    assert ["p. 1"] == names([""], "/PageLabels << /Nums [0 << /P <FEFFD800> >>] >>")  # not valid text
     labels = "/PageLabels << /Nums [0 << /S /r >> 1 << /S /D /P (A-) /St 4 >>] >>"
     assert ["p. 1 (printed i)", "p. 2 (printed A-4)", "p. 3 (printed A-5)"] == names(["", "", ""], labels)
 
