@@ -120,7 +120,7 @@ def _with_headings(text: str, whole: str) -> str:
     for block in reversed(blocks):
         if not block.startswith("#"):
             start = _start_of(block)
-            # The main text may lack some of the blocks with the same words, and then nobody knows which.
+            # If the main text lacks some of the blocks with the same words, it is unknown which ones.
             is_known = counts[start] == len(starts.get(start, ()))
             counts[start] -= 1
             place = starts[start].pop() if is_known else None
