@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
+from rag.sources.decoding.stray_cells import column_number
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element
 
 # Formats that are numbered in the standard instead of being written down in the workbook.
@@ -74,7 +75,7 @@ class NumberFormats:
             values: The values of all cells.
         """
         for found in _CELL.finditer(package.read(sheet)) if self._matter else ():
-            row, column, style = int(found.group(2)) - 1, _column(found.group(1)), int(found.group(3))
+            row, column, style = int(found.group(2)) - 1, column_number(found.group(1).decode()) - 1, int(found.group(3))
             if style in self._matter and row < len(values) and column < len(values[row]):
                 value = values[row][column]
                 if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -85,13 +86,6 @@ class NumberFormats:
 
 def _number_of(code: str) -> int:
     return int(code) if code.isascii() and code.isdigit() and len(code) < 6 else 0
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - ord("A") + 1
-    return number - 1
 
 
 def shown(value: float, code: str) -> str:

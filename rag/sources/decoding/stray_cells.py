@@ -72,7 +72,7 @@ def _extent(xml: bytes) -> int:
     """Returns the number of cells in the smallest table from A1 that contains all cells of a sheet."""
     last_row = last_column = 0
     for found in _CELL.finditer(xml):
-        last_row, last_column = max(last_row, int(found.group(2))), max(last_column, _column(found.group(1).decode()))
+        last_row, last_column = max(last_row, int(found.group(2))), max(last_column, column_number(found.group(1).decode()))
     return last_row * last_column
 
 
@@ -83,7 +83,7 @@ def _without_gaps(xml: bytes) -> tuple[bytes, list[int]]:
     for cell in [element for element in root.iter() if local_name(element) == "c"]:
         place = _REFERENCE.fullmatch(cell.get("r", ""))
         if place and len(cell):
-            used.append((int(place.group(2)), _column(place.group(1)), cell))
+            used.append((int(place.group(2)), column_number(place.group(1)), cell))
         else:
             cell.getparent().remove(cell)
     rows, columns = sorted({row for row, _, _ in used}), sorted({column for _, column, _ in used})
@@ -97,7 +97,8 @@ def _without_gaps(xml: bytes) -> tuple[bytes, list[int]]:
     return etree.tostring(root), rows
 
 
-def _column(letters: str) -> int:
+def column_number(letters: str) -> int:
+    """Returns the number of a column, from 1, given its letters."""
     number = 0
     for letter in letters:
         number = 26 * number + ord(letter) - ord("A") + 1

@@ -82,6 +82,16 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {line}" if line.startswith("#") else line  # without the bar, the line would look like a heading
 
 
+def spanned(above: Sequence[str], column: int) -> str:
+    """Returns the text of a cell that extends into the row below; empty if it is too long to be repeated there.
+
+    Args:
+        above: The row above, in which a cell that extends into it has its text, too.
+        column: The cell's column, from 0.
+    """
+    return above[column] if column < len(above) and len(above[column]) <= MAX_NAME else ""
+
+
 def cell_text(cell: str) -> str:
     """Returns a cell's text on one line."""
     return " ".join(cell.split())

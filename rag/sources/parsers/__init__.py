@@ -14,7 +14,7 @@ from itertools import islice
 from rag.errors import ReadError
 from rag.records import Document
 from rag.sources.records import ParsedFile
-from rag.text.blocks import MAX_BLOCKS, recognised
+from rag.text.blocks import recognised
 from rag.text.head import head_of
 
 # Maps file types (see `file_type`) to a module and a function. Modules are imported on first use because some load slowly.
@@ -81,8 +81,7 @@ def _complete(document: Document) -> Document:
     """Limits a document's metadata, and adds what its parser does not know: its blocks, its names, version and date."""
     document = _bounded(document)
     if not document.blocks:
-        found = recognised(document.text, markdown=document.has_headings)
-        document = replace(document, blocks=tuple(islice(found, MAX_BLOCKS)))
+        document = replace(document, blocks=tuple(recognised(document.text, markdown=document.has_headings)))
     head = head_of(document.text, document.blocks, document.title)
     read = {"names": "; ".join(head.names), "version": head.version}
     metadata = {**{name: value for name, value in read.items() if value}, **document.metadata}

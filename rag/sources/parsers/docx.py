@@ -13,7 +13,7 @@ from lxml import etree
 
 from rag.records import Document
 from rag.sources.decoding.raised import footnote_mark, raised
-from rag.sources.decoding.tables import table_lines
+from rag.sources.decoding.tables import spanned, table_lines
 from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.word_numbering import WordNumbering, formatted
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element, local_name, text_content
@@ -167,7 +167,7 @@ class _Writer:
         """Returns the table as rows of cells.
 
         A cell that spans several columns is followed by empty cells. A cell that spans several rows is repeated in each of
-        them.
+        them if it is short.
         """
         rows: list[list[str]] = []
         for row in _inside(table, "tr"):
@@ -177,8 +177,8 @@ class _Writer:
                 merge = next(children(about, "vMerge"), None) if about is not None else None
                 span = next(children(about, "gridSpan"), None) if about is not None else None
                 text = " ".join(block.lstrip("#- ") for block in self.blocks(cell) if block)
-                if merge is not None and attribute(merge, "val") != "restart" and rows and len(rows[-1]) > len(cells):
-                    text = rows[-1][len(cells)]
+                if merge is not None and attribute(merge, "val") != "restart" and rows:
+                    text = spanned(rows[-1], len(cells)) or text
                 cells.append(text)
                 wide = attribute(span, "val") if span is not None else "1"
                 cells += [""] * (min(int(wide), 100) - 1 if wide.isdigit() else 0)

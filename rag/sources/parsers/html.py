@@ -115,15 +115,14 @@ def _with_headings(text: str, whole: str) -> str:
         at += len(line) + 1
     blocks = whole.split("\n\n")
     counts = Counter(map(_start_of, blocks))
+    # If the main text lacks some of the blocks with the same words, it is unknown which ones.
+    known = {start for start, offsets in starts.items() if len(offsets) == counts[start]}
     missing: list[tuple[int, str]] = []
     place = None  # where the block after the current one is in the main text
     for block in reversed(blocks):
         if not block.startswith("#"):
             start = _start_of(block)
-            # If the main text lacks some of the blocks with the same words, it is unknown which ones.
-            is_known = counts[start] == len(starts.get(start, ()))
-            counts[start] -= 1
-            place = starts[start].pop() if is_known else None
+            place = starts[start].pop() if start in known else None
         elif place is not None:
             above = text[max(0, place - _NEAR) : place].split("\n")
             if block.lstrip("# ") not in {line.lstrip("# ") for line in above[-_LINES_ABOVE:]}:

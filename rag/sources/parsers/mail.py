@@ -12,7 +12,6 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from email.utils import parseaddr, parsedate_to_datetime
-from itertools import islice
 
 from rag.errors import ReadError
 from rag.records import Document, Failure
@@ -21,7 +20,7 @@ from rag.sources.decoding.text import canonical, decode, name_as_title
 from rag.sources.decoding.xhtml import html_tree, text_of
 from rag.sources.parsers.attachments import base_name, with_attachments
 from rag.sources.records import ParsedFile
-from rag.text.blocks import MAX_BLOCKS, recognised
+from rag.text.blocks import recognised
 
 MEDIA_TYPE = "message/rfc822"
 _LONGEST_HEADER = 20_000  # code points; the standard library takes seconds to decode a header of a million
@@ -80,7 +79,7 @@ def parse_mailbox(data: bytes, name: str, depth: int = 0) -> ParsedFile:
             continue
         own, *attached = parsed.documents
         messages[len(documents)] = str(n)
-        documents += [replace(own, blocks=tuple(islice(recognised(own.text, markdown=False), MAX_BLOCKS))), *attached]
+        documents += [replace(own, blocks=tuple(recognised(own.text, markdown=False))), *attached]
         failed += parsed.failed
     for at, message in zip(messages, linked([documents[at] for at in messages], list(messages.values())), strict=True):
         documents[at] = message

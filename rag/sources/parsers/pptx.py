@@ -8,7 +8,7 @@ from lxml import etree
 
 from rag.records import Document
 from rag.sources.decoding.pages import join_pages
-from rag.sources.decoding.tables import MAX_NAME, table_lines
+from rag.sources.decoding.tables import spanned, table_lines
 from rag.sources.decoding.text import find_date, name_as_title
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element, local_name, text_content
 from rag.sources.parsers.attachments import with_attachments
@@ -108,9 +108,8 @@ def _blocks(shape: etree._Element) -> Iterator[str]:
         for row in children(table, "tr"):
             cells = ["\n".join(_paragraphs(cell)) for cell in children(row, "tc")]
             for n, cell in enumerate(children(row, "tc")):
-                is_spanned = attribute(cell, "vMerge") in _TRUE and rows and n < len(rows[-1])
-                if is_spanned and not cells[n] and len(rows[-1][n]) <= MAX_NAME:
-                    cells[n] = rows[-1][n]
+                if attribute(cell, "vMerge") in _TRUE and rows:
+                    cells[n] = cells[n] or spanned(rows[-1], n)
             rows.append(cells)
         yield "\n".join(line for line in table_lines(rows) if line)
     if not tables:

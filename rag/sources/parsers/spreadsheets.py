@@ -39,6 +39,7 @@ _TYPES = {
     b"\xd0\xcf": "application/vnd.ms-excel",
 }
 Cell = str | float | int | bool | date | datetime | time | timedelta | None
+_Shown = Callable[[Sequence[Sequence[Cell]]], Iterable[ShownCell]]  # from a sheet's values to the cells shown differently
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
@@ -129,7 +130,7 @@ def _nothing(_: Sequence[Sequence[Cell]]) -> Iterable[ShownCell]:
     return ()
 
 
-def _shown_cells(package: XmlPackage) -> dict[str, Callable[[Sequence[Sequence[Cell]]], Iterable[ShownCell]]]:
+def _shown_cells(package: XmlPackage) -> dict[str, _Shown]:
     """Returns, for each sheet, a function that yields the cells that are shown differently from their values."""
     if "content.xml" in package.names:
         content = package.read("content.xml")
@@ -142,7 +143,7 @@ def _shown_cells(package: XmlPackage) -> dict[str, Callable[[Sequence[Sequence[C
 def _rows(
     book: python_calamine.CalamineWorkbook,
     sheet: str,
-    shown: Callable[[Sequence[Sequence[Cell]]], Iterable[ShownCell]] | None,
+    shown: _Shown | None,
 ) -> list[list[str]]:
     """Returns all rows, including empty ones at the top, so that the n-th row is row n in a spreadsheet application.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from rag.records import Block
 from rag.text.blocks.columns import is_ruling
@@ -10,10 +11,10 @@ from rag.text.blocks.grouping import grouped
 from rag.text.blocks.leaves import leaves
 from rag.text.blocks.messages import quotations
 
-__all__ = ["CONTAINERS", "MAX_BLOCKS", "quotations", "recognised", "rows"]
+__all__ = ["CONTAINERS", "quotations", "recognised", "rows"]
 
 CONTAINERS = ("message", "exchange", "list")  # kinds of blocks whose words are in the blocks that they contain
-MAX_BLOCKS = 400_000  # of one document; a table is one block
+_MOST_BLOCKS = 400_000  # of one document; a table is one block
 
 
 def recognised(text: str, *, markdown: bool) -> Iterator[Block]:
@@ -27,7 +28,7 @@ def recognised(text: str, *, markdown: bool) -> Iterator[Block]:
         >>> [block.kind for block in recognised("# Bees\n\nThey need:\n\n- water\n- pollen", markdown=True)]
         ['heading', 'list', 'lead-in', 'item', 'item']
     """
-    yield from grouped(text, leaves(text, markdown))
+    yield from islice(grouped(text, leaves(text, markdown)), _MOST_BLOCKS)
 
 
 def rows(text: str, table: Block) -> Iterator[tuple[int, int, bool]]:

@@ -46,9 +46,7 @@ def headers(text: str, blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
         while stop < len(blocks) and blocks[stop].kind == "pair":
             stop += 1
         if stop - n > 1 and is_header(text, blocks[n : min(stop, n + _LONGEST_HEADER)]):
-            has_rule = (
-                n > after and text.startswith(_RULES, blocks[n - 1].start) and "\n" not in _words(text, blocks[n - 1])
-            )
+            has_rule = n > after and _is_rule(_words(text, blocks[n - 1]))
             after = min(stop, n + _LONGEST_HEADER)
             yield n - has_rule, after
         n = max(stop, n + 1)

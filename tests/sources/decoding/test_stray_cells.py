@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.sources.decoding.stray_cells import _column, _letters, close_together
+from rag.sources.decoding.stray_cells import _letters, close_together, column_number
 from rag.sources.decoding.zipped_xml import XmlPackage
 from rag.sources.parsers import parse
 
@@ -14,7 +14,7 @@ TABLE = {"A1": "Name", "B1": "Price", "A2": "Tea", "B2": "2.50", "A3": "Cake", "
 
 
 def test_letters_and_numbers() -> None:
-    assert [1, 26, 27, 702, 703, 16_384] == [_column(letters) for letters in ("A", "Z", "AA", "ZZ", "AAA", "XFD")]
+    assert [1, 26, 27, 702, 703, 16_384] == [column_number(letters) for letters in ("A", "Z", "AA", "ZZ", "AAA", "XFD")]
     assert ["A", "Z", "AA", "ZZ", "AAA", "XFD"] == [_letters(number) for number in (1, 26, 27, 702, 703, 16_384)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.sources.decoding.tables import is_number, table_lines
+from rag.sources.decoding.tables import is_number, spanned, table_lines
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,8 @@ def test_long_labels_are_not_repeated() -> None:
 
     assert sum(map(len, table_lines(rows))) < 20_000
     assert sum(map(len, table_lines(groups))) < 20_000
+
+
+def test_only_short_cells_are_repeated_below() -> None:
+    """Otherwise, a long cell that extends into thousands of rows would be repeated in each of them."""
+    assert ["North", "", ""] == [spanned(["North", "x" * 10_000], column) for column in (0, 1, 2)]
