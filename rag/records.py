@@ -72,7 +72,7 @@ class Anchor:
 
 BlockKind = Literal[
     "message", "exchange", "question", "answer", "list", "lead-in", "item", "heading", "paragraph", "table", "caption",
-    "pair", "entry", "code", "quotation", "signature", "footnote",
+    "pair", "entry", "code", "quotation", "signature", "footnote", "cell",
 ]  # fmt: skip
 BLOCK_KINDS: tuple[BlockKind, ...] = get_args(BlockKind)  # those that contain others first
 
@@ -83,13 +83,15 @@ class Block:
 
     Blocks are in the order of the text and are nested, never crossed; a block precedes the blocks that it contains. These
     kinds contain others: a list its lead-in ("Bring the following:") and items, an exchange a question and its answer, and
-    a message its paragraphs. An entry is a line of a log or what one person says in a chat or a transcript.
+    a message its paragraphs. An entry is a line of a log or what one person says in a chat or a transcript. A cell of a
+    table is a block only if the table shows its number rounded.
 
     Attributes:
         level: Level of a heading (1 to 6), nesting depth of an item (from 1), or number of a table's header lines. A table
             consists of lines, and each line is a row. 0 for other kinds.
         number: The number that is printed before the block, such as "3.1" or "(b)", or a footnote's mark. For what a mail
-            quotes, the number of the message in the same mailbox that contains it and is searched instead. May be empty.
+            quotes, the number of the message in the same mailbox that contains it and is searched instead. For a cell, its
+            exact number, such as "12.543" if the table shows 12.5%. May be empty.
         label_end: Where the label at the start of the block ends, such as "Rent:", or a speaker's name; 0 if there is none.
     """
 

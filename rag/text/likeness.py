@@ -34,7 +34,7 @@ def _shapes(document: Document) -> Iterator[str]:
         if block.kind == "table":
             spans = [(start, end) for start, end, _ in rows(document.text, block)]
         else:
-            spans = [] if block.kind in CONTAINERS else sentences(document.text, block.start, block.end)
+            spans = [] if block.kind in (*CONTAINERS, "cell") else sentences(document.text, block.start, block.end)
         for start, end in spans:
             words = _WORD.findall(_FIGURES.sub("0", document.text[start:end]).casefold())
             if len(words) >= _LEAST_WORDS:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from rag.sources.decoding.stray_cells import column_number
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element
@@ -22,7 +23,6 @@ _BUILT_IN = {
     40: "#,##0.00;(#,##0.00)", 41: "#,##0;(#,##0);-", 42: "$#,##0;($#,##0);-", 43: "#,##0.00;(#,##0.00);-",
     44: "$#,##0.00;($#,##0.00);-",
 }  # fmt: skip
-ShownCell = tuple[int, int, str]  # a cell's row and column, from 0, and its text
 _LONGEST_CODE = 255
 _MOST_DECIMALS, _MOST_PERCENTS = 30, 2
 _LARGEST = 1e15  # larger numbers are not exact, and are written without a format
@@ -31,6 +31,22 @@ _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|(?P<colour>\[[A-Za-z]{3,}[0-9]{0,2}\])'
     r"|(?P<space>[_*].)|(?P<number>[0#?][0#?,]*(?:\.[0#?]*)?,*|\.[0#?]+)|(?P<percent>%)|(?P<literal>[-+$€£¥() :!&'~{}<>=])"
 )
+
+
+class ShownCell(NamedTuple):
+    """A cell that a workbook shows differently from its value.
+
+    Attributes:
+        row: From 0.
+        column: From 0.
+        text: What is shown.
+        exact: The exact number if the one that is shown is rounded, in the same unit: "12.543" for 12.5%; otherwise empty.
+    """
+
+    row: int
+    column: int
+    text: str
+    exact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,40 +95,44 @@ class NumberFormats:
             if style in self._matter and row < len(values) and column < len(values[row]):
                 value = values[row][column]
                 if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    text = shown(value, self._codes[style])
+                    text, exact = shown(value, self._codes[style])
                     if text:
-                        yield row, column, text
+                        yield ShownCell(row, column, text, exact)
 
 
 def _number_of(code: str) -> int:
     return int(code) if code.isascii() and code.isdigit() and len(code) < 6 else 0
 
 
-def shown(value: float, code: str) -> str:
-    """Returns a number as it is shown with a format; empty if the format is not known or does not change it.
+def shown(value: float, code: str) -> tuple[str, str]:
+    """Returns a number as it is shown with a format, and the exact number in the same unit if the one shown is rounded.
+
+    Both are empty if the format is not known or does not change the number.
 
     Example:
-        >>> [shown(0.125, "0.0%"), shown(-1234.5, '#,##0.00 "€"'), shown(-3, "#,##0;(#,##0)"), shown(5e6, '0.0,,"m"')]
-        ['12.5%', '-1,234.50 €', '(3)', '5.0m']
+        >>> [shown(0.125, "0.0%"), shown(-1234.5, '#,##0.00 "€"'), shown(-3, "#,##0;(#,##0)"), shown(5.04e6, '0.0,,"m"')]
+        [('12.5%', ''), ('-1,234.50 €', ''), ('(3)', ''), ('5.0m', '5.04')]
     """
     sections = _sections(code[: _LONGEST_CODE + 1])
     if not sections or not abs(value) < _LARGEST:
-        return ""
+        return "", ""
     part, sign = sections[0], "-" if value < 0 else ""
     if value < 0 and len(sections) > 1:
         part, sign = sections[1], ""
     elif value == 0 and len(sections) > 2:
         part = sections[2]
-    number = _number(abs(value), part) if part.digits else ""
-    return (sign + part.before + number + part.after).strip()
+    number, exact = _number(abs(value), part) if part.digits else ("", "")
+    exact = f"-{exact}" if exact and value < 0 else exact
+    return (sign + part.before + number + part.after).strip(), exact
 
 
-def _number(value: float, part: _Section) -> str:
+def _number(value: float, part: _Section) -> tuple[str, str]:
     whole, _, decimals = part.digits.partition(".")
     thousands = len(part.digits) - len(part.digits.rstrip(","))
     exact = Decimal(repr(float(value))).scaleb(2 * part.percents - 3 * thousands)
     places = Decimal(1).scaleb(-min(sum(d in "0#?" for d in decimals), _MOST_DECIMALS))
-    rounded = format(exact.quantize(places, ROUND_HALF_UP, Context(prec=60)), "f")
+    quantized = exact.quantize(places, ROUND_HALF_UP, Context(prec=60))
+    rounded = format(quantized, "f")
     left, _, right = rounded.partition(".")
     needed = len(decimals.rstrip(",").rstrip("#?"))
     while len(right) > needed and right.endswith("0"):
@@ -120,7 +140,9 @@ def _number(value: float, part: _Section) -> str:
     left = left.lstrip("0").rjust(whole.count("0"), "0")
     if left and "," in whole.strip(","):
         left = f"{int(left):,}"
-    return f"{left}.{right}" if right else left
+    # Fifteen digits are those that a spreadsheet application computes with: 0.1 + 0.2 is not different from 0.30.
+    precise = Context(prec=15).create_decimal(exact).normalize()
+    return f"{left}.{right}" if right else left, "" if precise == quantized else format(precise, "f")
 
 
 @lru_cache(1024)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise, takewhile
 
 MAX_NAME = 80  # maximum length of a name that other lines repeat, in code points
+# A cell of a line: its column, from 0, or -1 for the label of a section; the column's name, or ""; and the cell's text.
+_Cell = tuple[int, str, str]
 _NUMBER = re.compile(r"[-+(]?[\s$€£¥]*+\d[\d.,'’ ]*+\)?\s*+%?$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?$")
 _YEAR = re.compile(r"(?:FY\s*)?(?:19|20)\d\d")
 _MOST_NAME_ROWS = 3
@@ -31,9 +33,20 @@ def table_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterat
         >>> list(table_lines([["Region", "2023", "2024"], ["North", "1,200", "1,350"]]))
         ['Region | 2023 | 2024', 'Region: North | 2023: 1,200 | 2024: 1,350']
     """
+    return (line for line, _ in placed_lines(rows, named=named))
+
+
+def placed_lines(rows: Iterable[Sequence[str]], *, named: bool = False) -> Iterator[tuple[str, dict[int, int]]]:
+    """Yields the lines of `table_lines`, and where in each line the cells of its row begin, by column.
+
+    Example:
+        >>> list(placed_lines([["Region", "2023", "2024"], ["North", "", "1,350"]]))[1]
+        ('Region: North | 2024: 1,350', {0: 8, 2: 22})
+    """
     table = _Table(([cell_text(cell) for cell in row] for row in rows), named)
     while (row := table.next_row()) is not None:
-        yield from table.lines(row)
+        for cells in table.lines(row):
+            yield _line(cells)
 
 
 class _Table:
@@ -54,32 +67,39 @@ class _Table:
         self._following.extend(islice(self._rows, 1))
         return row
 
-    def lines(self, row: list[str]) -> Iterator[str]:
-        """Yields the line of a row, and those of the rows below it if they are names, too."""
+    def lines(self, row: list[str]) -> Iterator[list[_Cell]]:
+        """Yields the cells of a row, and those of the rows below it if they are names, too."""
         if not any(row):
             self._names, self._section, self._label = None, "", ""
-            yield ""
+            yield []
         elif self._names is None and (count := _name_rows([row, *self._following], self._named)):
             names = [row]
-            yield _line(filter(None, row))
+            yield _named(row)
             for below in filter(None, (self.next_row() for _ in range(count - 1))):
                 names.append(below)
-                yield _line(filter(None, below))
-            self._names, self._named = _joined_names(names), False
+                yield _named(below)
+            self._names, self._named = [name.rstrip(":") for name in _joined_names(names)], False
         elif self._names is not None and _is_section(row, self._names, self._following):
             self._section = self._label = row[0]
-            yield _line([row[0]])
+            yield _named(row)
         else:
             if self._names and _lacks_label(row) and self._label:
                 row = [self._label, *row[1:]]
             is_label = not is_number(row[0]) and row[0] != self._section and len(row[0]) <= MAX_NAME
             self._label = row[0] if is_label else ""
-            yield _line(filter(None, (self._section, *_named(row, self._names or ()))))
+            cells = _named(row, self._names or ())
+            yield [(-1, "", self._section), *cells] if self._section else cells
 
 
-def _line(cells: Iterable[str]) -> str:
-    line = " | ".join(cells)
-    return f"| {line}" if line.startswith("#") else line  # without the bar, the line would look like a heading
+def _line(cells: Sequence[_Cell]) -> tuple[str, dict[int, int]]:
+    line, starts = "", {}
+    for column, name, text in cells:
+        line += f"{name}: " if name else ""
+        starts[column] = len(line)
+        line += f"{text} | "
+    if line.startswith("#"):  # without a bar, it would look like a heading
+        return f"| {line[:-3]}", {column: start + 2 for column, start in starts.items()}
+    return line[:-3], starts
 
 
 def spanned(above: Sequence[str], column: int) -> str:
@@ -97,11 +117,10 @@ def cell_text(cell: str) -> str:
     return " ".join(cell.split())
 
 
-def _named(row: Iterable[str], names: Sequence[str]) -> Iterator[str]:
-    for i, cell in enumerate(row):
-        if cell:
-            name = names[i].rstrip(":") if i < len(names) else ""
-            yield f"{name}: {cell}" if name and name != cell else cell
+def _named(row: Iterable[str], names: Sequence[str] = ()) -> list[_Cell]:
+    """Returns the cells of a row that are not empty, with the names of their columns."""
+    columns = len(names)
+    return [(i, names[i] if i < columns and names[i] != cell else "", cell) for i, cell in enumerate(row) if cell]
 
 
 def _name_rows(rows: Sequence[Sequence[str]], named: bool) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from heapq import merge
 from itertools import islice
 
 from rag.errors import ReadError
-from rag.records import Document
+from rag.records import BLOCK_KINDS, Block, Document
 from rag.sources.records import ParsedFile
 from rag.text.blocks import recognised
 from rag.text.head import head_of
@@ -80,13 +81,18 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 def _complete(document: Document) -> Document:
     """Limits a document's metadata, and adds what its parser does not know: its blocks, its names, version and date."""
     document = _bounded(document)
-    if not document.blocks:
-        document = replace(document, blocks=tuple(recognised(document.text, markdown=document.has_headings)))
+    if not document.blocks or document.blocks[0].kind == "cell":
+        blocks = merge(recognised(document.text, markdown=document.has_headings), document.blocks, key=_order)
+        document = replace(document, blocks=tuple(blocks))
     head = head_of(document.text, document.blocks, document.title)
     read = {"names": "; ".join(head.names), "version": head.version}
     metadata = {**{name: value for name, value in read.items() if value}, **document.metadata}
     is_vague = document.media_type in _DATED_BY_APPLICATION and not document.date.startswith(head.date)
     return replace(document, date=head.date if is_vague or not document.date else document.date, metadata=metadata)
+
+
+def _order(block: Block) -> tuple[int, int, int]:
+    return block.start, -block.end, BLOCK_KINDS.index(block.kind)
 
 
 def _bounded(document: Document) -> Document:

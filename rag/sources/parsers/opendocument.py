@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Context, InvalidOperation
 
 from lxml import etree
 
@@ -13,12 +14,15 @@ from rag.sources.decoding.pages import join_pages
 from rag.sources.decoding.tables import MAX_NAME, table_lines
 from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, children, first_element, local_name, text_content
+from rag.text.blocks.cells import quantity
 
 _SKIPPED = frozenset({
     "tracked-changes", "forms", "sequence-decls", "settings", "alphabetical-index-source", "table-of-content-source",
 })  # fmt: skip
 _MAX_REPEATS = 50  # maximum repetitions of a cell or row, because applications add thousands of empty ones
 _MOST_ROWS = 1 << 24  # of a sheet
+_SCALES = (0, 3, 6, 9)  # of ten, by which a format may divide a number
+_LONGEST_NUMBER, _MOST_PLACES = 40, 30
 _NUMBERS = ("float", "percentage", "currency")
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 
@@ -164,12 +168,32 @@ def shown_cells(table: etree._Element, values: Sequence[Sequence[object]]) -> It
             is_number = attribute(cell, "value-type") in _NUMBERS
             text = " ".join(text_content(one) for one in children(cell, "p")) if is_number or spanned > 1 else ""
             if text and len(text) <= MAX_NAME:
+                exact = _exact(attribute(cell, "value"), attribute(cell, "value-type"), text) if is_number else ""
                 rows = range(at, min(at + min(max(repeats, spanned), _MAX_REPEATS), len(values)))
                 for n in rows:
                     if is_number or n > at:
-                        yield from ((n, column + k, text) for k in range(min(wide, _MAX_REPEATS)))
+                        yield from (ShownCell(n, column + k, text, exact) for k in range(min(wide, _MAX_REPEATS)))
             column += wide
         at += repeats
+
+
+def _exact(value: str, kind: str, shown: str) -> str:
+    """Returns a cell's exact number in the unit in which it is shown, if the one that is shown is rounded; otherwise empty.
+
+    Example:
+        >>> _exact("0.12543", "percentage", "12,5 %"), _exact("1204.5", "float", "1.204,50"), _exact("5e6", "float", "5.0m")
+        ('12.543', '', '')
+    """
+    read = [found.number for comma in (False, True) if (found := quantity(shown, decimal_comma=comma))]
+    try:
+        exact = Context(prec=15).create_decimal(value[:_LONGEST_NUMBER])
+    except InvalidOperation:
+        return ""
+    if not read or not exact.is_finite() or not -_MOST_PLACES < exact.adjusted() < _MOST_PLACES:
+        return ""
+    units = [exact.scaleb(2)] if kind == "percentage" else [exact.scaleb(-places) for places in _SCALES]
+    nearest, number = min(((abs(unit - one), unit) for unit in units for one in read), key=lambda pair: pair[0])
+    return "" if nearest == 0 or nearest > abs(number) / 2 else format(number.normalize(), "f")
 
 
 def _table_rows(table: etree._Element) -> Iterator[etree._Element]:

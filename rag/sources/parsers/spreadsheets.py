@@ -7,18 +7,19 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from types import MappingProxyType
 
 import python_calamine
 
 from rag.errors import ReadError
-from rag.records import Anchor, Document
+from rag.records import Anchor, Block, Document
 from rag.sources.decoding.number_formats import NumberFormats, ShownCell
 from rag.sources.decoding.stray_cells import CloseTogether, close_together, workbook_sheets
-from rag.sources.decoding.tables import MAX_NAME, cell_text, table_lines
+from rag.sources.decoding.tables import MAX_NAME, cell_text, placed_lines
 from rag.sources.decoding.text import canonical, decode, find_date, name_as_title
 from rag.sources.decoding.zipped_xml import XmlPackage, attribute, local_name, text_content, xml_tree
 from rag.sources.parsers.attachments import with_attachments
@@ -28,6 +29,7 @@ from rag.sources.parsers.opendocument import tables as opendocument_tables
 from rag.sources.records import ParsedFile
 
 _MAX_CELLS = 20_000_000
+_MOST_ROUNDED = 100_000  # cells whose exact numbers are kept
 _MAX_SHOWN = 50_000_000  # bytes of an ODS file's content that are examined for the formats of cells
 _MAX_FIELD = 10_000_000  # maximum length of a cell in a CSV file, in code points
 _SEPARATORS = ",;\t|"  # the most common first
@@ -40,6 +42,19 @@ _TYPES = {
 }
 Cell = str | float | int | bool | date | datetime | time | timedelta | None
 _Shown = Callable[[Sequence[Sequence[Cell]]], Iterable[ShownCell]]  # from a sheet's values to the cells shown differently
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """A sheet's content.
+
+    Attributes:
+        rows: The text of the cells of each row.
+        rounded: The cells that show a rounded number, by row.
+    """
+
+    rows: Iterable[Sequence[str]]
+    rounded: Mapping[int, Sequence[ShownCell]] = field(default_factory=dict)
 
 
 def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
@@ -66,7 +81,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         raise ReadError(
             f"the workbook cannot be read ({_short(error)})", "open it in a spreadsheet application and save it as XLSX"
         ) from error
-    text, anchors = _as_text(sheets, readable.rows, hidden)
+    text, anchors, cells = _as_text(sheets, readable.rows, hidden)
     if package:
         extra = canonical("\n".join(_comments_and_boxes(package)))
         text = f"{text}\n\n{extra}" if extra else text
@@ -81,6 +96,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         date=find_date(text[:3000]) or created,
         anchors=anchors,
         media_type=media_type,
+        blocks=cells,
     )
     return with_attachments(own, package.embedded() if package else (), depth)
 
@@ -91,15 +107,15 @@ def parse_separated(data: bytes, name: str) -> Document:
     Raises:
         ReadError: The bytes are not text.
     """
-    text = decode(data).replace("\0", "")
+    text = canonical(decode(data).replace("\0", ""))
     csv.field_size_limit(_MAX_FIELD)
     declared = _DECLARED_SEPARATOR.match(text)
     text = text[declared.end() :] if declared else text
     separator = declared.group(1) if declared else _separator(text[:_SAMPLE])
     try:
-        written, anchors = _as_text([("", _separated(text, separator))])
+        written, anchors, _ = _as_text([("", _Sheet(_separated(text, separator)))])
     except csv.Error:  # raised, for example, if a quotation mark is never closed
-        written, anchors = _as_text([("", (line.split(separator) for line in text.splitlines()))])
+        written, anchors, _ = _as_text([("", _Sheet(line.split(separator) for line in text.splitlines()))])
     kind = "text/tab-separated-values" if separator == "\t" else "text/csv"
     return Document(written, name_as_title(name), date=find_date(written[:3000]), anchors=anchors, media_type=kind)
 
@@ -144,7 +160,7 @@ def _rows(
     book: python_calamine.CalamineWorkbook,
     sheet: str,
     shown: _Shown | None,
-) -> list[list[str]]:
+) -> _Sheet:
     """Returns all rows, including empty ones at the top, so that the n-th row is row n in a spreadsheet application.
 
     Args:
@@ -156,7 +172,7 @@ def _rows(
     try:
         opened = book.get_sheet_by_name(sheet)
     except python_calamine.CalamineError:  # raised if a sheet contains only a chart
-        return []
+        return _Sheet([])
     if opened.total_height * opened.total_width > _MAX_CELLS:
         raise ReadError(
             f"its sheet {sheet!r} has {opened.total_height * opened.total_width:,} cells, more than {_MAX_CELLS:,}",
@@ -164,12 +180,15 @@ def _rows(
         )
     cells: Sequence[Sequence[Cell]] = opened.to_python(skip_empty_area=False)
     rows = [[_formatted(cell) for cell in row] for row in cells]
+    rounded: dict[int, list[ShownCell]] = {}
     if shown is not None:
-        for row, column, text in shown(cells):
-            if row < len(rows) and column < len(rows[row]):
-                rows[row][column] = text
+        for cell in shown(cells):
+            if cell.row < len(rows) and cell.column < len(rows[cell.row]):
+                rows[cell.row][cell.column] = canonical(cell.text)
+                if cell.exact:
+                    rounded.setdefault(cell.row, []).append(cell)
         _repeat_down(rows, opened.merged_cell_ranges or ())
-    return rows
+    return _Sheet(rows, rounded)
 
 
 def _repeat_down(rows: list[list[str]], merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
@@ -188,19 +207,22 @@ def _repeat_down(rows: list[list[str]], merged: Iterable[tuple[tuple[int, int], 
 
 
 def _as_text(
-    sheets: Iterable[tuple[str, Iterable[Sequence[str]]]],
+    sheets: Iterable[tuple[str, _Sheet]],
     numbers: Mapping[str, Sequence[int]] = MappingProxyType({}),
     hidden: Collection[str] = (),
-) -> tuple[str, tuple[Anchor, ...]]:
+) -> tuple[str, tuple[Anchor, ...], tuple[Block, ...]]:
     """Joins all sheets into one text with one line per row, so that rows can be counted. Drops repeated empty rows.
 
+    Returns the text, its anchors, and the cells whose numbers are rounded.
+
     Args:
-        sheets: The name and the rows of each sheet.
+        sheets: The name and the content of each sheet.
         numbers: The number of each row, for those sheets whose rows are not numbered from 1 without gaps.
         hidden: The names of the sheets that an application does not show.
     """
     parts: list[str] = []
     anchors: list[Anchor] = []
+    cells: list[Block] = []
     at = 0
 
     def add(line: str) -> None:
@@ -208,7 +230,7 @@ def _as_text(
         parts.append(line)
         at += len(line) + 1
 
-    for sheet, rows in sheets:
+    for sheet, content in sheets:
         if sheet:
             if parts:
                 add("")
@@ -216,7 +238,8 @@ def _as_text(
             add(canonical(cell_text(sheet)) + (" (hidden sheet)" if sheet in hidden else ""))
         counted, empty = 0, True  # number of rows since the last anchor, and whether the previous line is empty
         last = 0
-        for number, line in zip(numbers.get(sheet, count(1)), table_lines(rows), strict=False):
+        lines = enumerate(placed_lines(content.rows))
+        for number, (row, (line, starts)) in zip(numbers.get(sheet, count(1)), lines, strict=False):
             if number != last + 1:
                 counted = 0
             last = number
@@ -226,9 +249,18 @@ def _as_text(
             if counted == 0 or counted >= _ANCHOR_EVERY:
                 anchors.append(Anchor(at, f"sheet {sheet}" if sheet else "", counts="row", first=number))
                 counted = 0
-            add(canonical(line))
+            placed = _rounded_cells(content.rounded.get(row, ()), starts, at)
+            cells += islice(placed, _MOST_ROUNDED - len(cells))
+            add(line)
             counted, empty = counted + 1, not line
-    return "\n".join(parts), tuple(anchors)
+    return "\n".join(parts), tuple(anchors), tuple(cells)
+
+
+def _rounded_cells(cells: Iterable[ShownCell], starts: Mapping[int, int], at: int) -> Iterator[Block]:
+    """Yields the cells of one line, which begins at `at`; `starts` says where in the line its cells begin, by column."""
+    for cell in cells:
+        if (begin := starts.get(cell.column)) is not None:
+            yield Block("cell", at + begin, at + begin + len(cell_text(canonical(cell.text))), number=cell.exact)
 
 
 def _comments_and_boxes(package: XmlPackage) -> Iterator[str]:
@@ -254,7 +286,7 @@ def _formatted(cell: Cell) -> str:
         return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ", timespec="seconds")
     if isinstance(cell, timedelta):
         return _duration(cell)
-    return "" if cell is None else str(cell)
+    return "" if cell is None else canonical(str(cell))
 
 
 def _duration(length: timedelta) -> str:

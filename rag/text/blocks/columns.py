@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 from rag.text.blocks.lines import Line
 
 _BARS = re.compile(r"[ \t]\|[ \t]|^\|.*\|$|\t\|")
+_BAR = re.compile(r"\|")
 _GAP = re.compile(r"[ \t]{2,}|\t")
 _LEADER = re.compile(r"[ \t]?(?:\.[ \t]?){4,}[ \t]*(?=\S)")
 _NUMBER = re.compile(r"[-–+(]?[^\w\s]?[ ]?\d[\d.,'’ ]*\W{0,3}(?:\w{1,4}\W?)?$")
@@ -35,9 +36,23 @@ def cells(line: str) -> list[str]:
         >>> cells("Chairs   | 140 | 131"), cells("Standard      802.11ax     802.11ac")
         (['Chairs', '140', '131'], ['Standard', '802.11ax', '802.11ac'])
     """
+    return [line[start:end] for start, end in cell_spans(line)]
+
+
+def cell_spans(line: str) -> list[tuple[int, int]]:
+    """Returns where each cell of a table's line starts and ends, without white space around it."""
     if _BARS.search(line):
-        return [cell.strip() for cell in line.strip("|").split("|")]
-    return [cell.strip() for cell in _GAP.split(line)]
+        return list(_parted(line, _BAR, len(line) - len(line.lstrip("|")), len(line.rstrip("|"))))
+    return list(_parted(line, _GAP, 0, len(line)))
+
+
+def _parted(line: str, separator: re.Pattern[str], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    for found in [*separator.finditer(line, start, stop), None]:
+        end = found.start() if found else stop
+        cell = line[start:end]
+        left = start + len(cell) - len(cell.lstrip())
+        yield left, max(left, start + len(cell.rstrip()))
+        start = found.end() if found else stop
 
 
 def is_bar_row(line: Line) -> bool:

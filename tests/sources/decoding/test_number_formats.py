@@ -43,4 +43,20 @@ from rag.sources.decoding.number_formats import shown
     ],
 )
 def test_shown(value: float, code: str, text: str) -> None:
-    assert text == shown(value, code)
+    assert text == shown(value, code)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "exact"),
+    [
+        (0.12543, "0.0%", "12.543"),
+        (0.125, "0.0%", ""),
+        (-1234.567, "#,##0;(#,##0)", "-1234.567"),
+        (5_040_000, '0.0,,"m"', "5.04"),
+        (0.1 + 0.2, "0.00", ""),
+        (1 / 3, "0", "0.333333333333333"),
+        (0.4, '"none"', ""),
+    ],
+)
+def test_exact_number_if_rounded(value: float, code: str, exact: str) -> None:
+    assert exact == shown(value, code)[1]

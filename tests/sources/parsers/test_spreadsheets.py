@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from rag.errors import ReadError
 from rag.sources.parsers import parse
 from rag.sources.parsers.spreadsheets import _formatted, _repeat_down, parse_separated
+from rag.text.blocks.cells import exact_numbers, table_rows
 
 from ...making import workbook, zipped
 
@@ -127,6 +130,8 @@ def test_an_ods_file_is_read_as_it_is_shown() -> None:
         "Total | 1,0",
     ] == document.text.split("\n")
     assert document.anchors[-1].locator(0) == "sheet Sales, row 7"
+    rounded = [(document.text[b.start : b.end], b.number) for b in document.blocks if b.kind == "cell"]
+    assert [("1,0", "0.96")] == rounded
 
 
 def test_a_damaged_workbook_is_refused() -> None:
@@ -140,3 +145,19 @@ def test_merged_cells_are_repeated_within_bounds() -> None:
     _repeat_down(rows, [((0, 0), (1, 0)), ((0, 1), (2, 1)), ((0, 5), (2, 5)), *[((0, 0), (10**9, 0))] * 100_000])
 
     assert [["North", "x" * 10_000], ["North", ""], ["South", ""]] == rows
+
+
+def test_exact_numbers_of_rounded_cells_are_kept() -> None:
+    cells = {"A1": "Region", "B1": "Share", "C1": "Sum", "A2": "North", "A3": "Su\u0308dwest"}
+    numbers = {"B2": (0.12543, 0), "C2": (1200.25, 1), "B3": (0.875, 0), "C3": (1350.0, 1)}
+    document = parse(workbook({**cells, **numbers}, formats=["0.0%", "#,##0"]), "book.xlsx").documents[0]
+    found = [(document.text[b.start : b.end], b.number) for b in document.blocks if b.kind == "cell"]
+    assert [("12.5%", "12.543"), ("1,200", "1200.25")] == found
+
+    table = next(block for block in document.blocks if block.kind == "table")
+    assert document.blocks.index(table) < min(n for n, b in enumerate(document.blocks) if b.kind == "cell")
+    rows = list(table_rows(document.text, table, exact_numbers(document.blocks)))
+    assert [[cell.quantity for cell in row[1:]] for row in rows] == [
+        [(Decimal("12.543"), "%"), (Decimal("1200.25"), "")],
+        [(Decimal("87.5"), "%"), (1350, "")],
+    ]
