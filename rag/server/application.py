@@ -90,7 +90,6 @@ def serve(
             server_header=False,
             http=LimitedProtocol.without_limit_for("127.0.0.0/8", "::1", *proxies),
             ws="none",
-            proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
             ssl_certfile=certificate or None,
             ssl_keyfile=key or None,

@@ -106,7 +106,7 @@ GUARDS = {
         "tests/server/test_connections.py -k half_sent_questions",
     ),
     "forwarded headers count only from named proxies": Guard(
-        "rag/server/application.py", "proxy_headers=bool(proxies)", "proxy_headers=True",
+        "rag/server/application.py", "forwarded_allow_ips=list(proxies)", 'forwarded_allow_ips="*"',
         "tests/server/test_connections.py -k proxies",
     ),
     "YAML aliases do not multiply": Guard(
