@@ -37,8 +37,17 @@ _SMALL, _MIN_SHIFT, _BESIDE, _MOST_SHIFTED = 0.85, 0.15, 0.8, 12
 _PROSE = 25  # a line with more code points than this is prose rather than a table cell
 # If at least this share and this number of lines are to the right of the previous line, the page was drawn across columns.
 ACROSS_SHARE, ACROSS_LEAST = 0.3, 4
+_SIGN_BEFORE, _SIGN_AFTER = re.compile(r"(?:^|[\s(])[$€£¥(]$"), re.compile(r"[)%]")
+_MARK = re.compile(r"\(?\w{1,5}[.)]|(?:\d{1,3}\.){1,5}\d{0,3}|[^\w\s]")
+_BARE_NUMBER = re.compile(r"\d{1,3}")
+_LEAST_GAP, _MOST_COLUMNS = 2, 300  # spaces
+_CELL = re.compile(r"\S+(?:[ ]\S+)*")
+_LEAST_CELLS = 2  # of a table's row
+_MOST_LABELS = 2  # lines between the column names and the first row
+_MOST_NAMES, _LONGEST_NAME, _NAME_REACH = 40, 60, 4  # lines; code points; line heights beside the cells below
 # A paragraph starts if the distance to the previous line exceeds the usual one by this share of the line's height.
 _PARAGRAPH_GAP = 0.55
+_TABLE_GAP = 2  # usual distances of lines between the rows of a table
 
 
 class Character(NamedTuple):
@@ -61,6 +70,7 @@ class Line:
         box: The line's bounding box on the page; None if it is unknown.
         broken: Whether the last word continues on the next line.
         starts_paragraph: Whether this line starts a new paragraph.
+        cells: The left edges, in points, of the cells of a table's row; empty if the line has no wide gaps.
     """
 
     text: str
@@ -68,6 +78,31 @@ class Line:
     box: Box | None
     broken: bool = False
     starts_paragraph: bool = False
+    cells: Sequence[float] = ()
+
+
+class Grid(NamedTuple):
+    """The columns of a page's text: the page's left edge and the usual width of its characters, in points."""
+
+    left: float
+    width: float
+
+    def column(self, x: float) -> int:
+        """Returns the column at a place on the page, from 0."""
+        return min(_MOST_COLUMNS, int((x - self.left) / self.width))
+
+
+def grid(boxed: Sequence[tuple[str, Sequence[Box]]]) -> Grid:
+    """Returns a page's grid.
+
+    Args:
+        boxed: The text and the boxes of each of the page's lines.
+    """
+    lines = [(text, line) for text, found in boxed if text and (line := union(found)) is not None]
+    whole = [(line[2] - line[0]) / len(text) for text, line in lines if len(text) > _PROSE]
+    heights = [line[3] - line[1] for _, line in lines]
+    width = median(whole) if whole else median(heights) / 2 if heights else 0.0
+    return Grid(min((line[0] for _, line in lines), default=0.0), max(width, 1.0))
 
 
 def union(found: Sequence[Box]) -> Box | None:
@@ -105,6 +140,97 @@ def join_spaced_letters(lines: Sequence[Line]) -> list[Line]:
         )
         joined[-1] = Line(text, origins, union([before.box, line.box]))
     return joined
+
+
+def with_gaps(line: Line, cells: Sequence[tuple[int, float]], grid: Grid) -> Line:
+    """Widens the spaces before the cells of a printed line, so that cells below one another are so in the text, too.
+
+    A currency sign or a bracket stays with its figure, and the mark of a list item with its item, however far away it is
+    printed.
+
+    Args:
+        line: The line.
+        cells: For each cell but the first, its offset in the line's text, and its left edge in points.
+        grid: The page's grid.
+    """
+    text, origins, at, lefts = "", list[int](), 0, list[float]()
+    for place, left in cells:
+        piece = line.text[at:place].rstrip()
+        following = line.text[place:]
+        is_mark = not text and (_MARK.fullmatch(piece) or (len(cells) == 1 and _BARE_NUMBER.fullmatch(piece)))
+        is_apart = not is_mark and not _SIGN_BEFORE.search(piece) and not _SIGN_AFTER.match(following)
+        if at < place and piece and is_apart:
+            text, origins = text + piece, [*origins, *line.origins[at : at + len(piece)]]
+            spaces = max(_LEAST_GAP, grid.column(left) - len(text))
+            text, origins = text + " " * spaces, origins + [origins[-1]] * spaces
+            at = place
+            lefts.append(left)
+    if not lefts or line.box is None:
+        return line
+    return replace(line, text=text + line.text[at:], origins=[*origins, *line.origins[at:]], cells=[line.box[0], *lefts])
+
+
+def with_headers(lines: Sequence[Line], grid: Grid) -> list[Line]:
+    """Puts the column names of each table, which are often drawn one by one, on lines above its first row.
+
+    Args:
+        lines: A page's lines, without white space around them.
+        grid: The page's grid.
+    """
+    arranged: list[Line] = []
+    for line in lines:
+        stop = len(arranged)
+        while stop > max(0, len(arranged) - _MOST_LABELS) and _is_label(arranged[stop - 1], line):
+            stop -= 1
+        begin = stop
+        while begin > max(0, stop - _MOST_NAMES) and _is_above(arranged[begin - 1], line):
+            begin -= 1
+        arranged[begin:stop] = [_row(pieces, grid) for pieces in _printed_rows(arranged[begin:stop])]
+        arranged.append(line)
+    return arranged
+
+
+def _is_label(line: Line, row: Line) -> bool:
+    """Whether a line is above the label of a row, and not above its other cells."""
+    if line.box is None or row.box is None or len(row.cells) < _LEAST_CELLS or not line.text:
+        return False
+    return not line.cells and line.box[1] > row.box[1] and line.box[2] < row.cells[1]
+
+
+def _is_above(name: Line, row: Line) -> bool:
+    """Whether a line is above the cells of a row, and not above the row's label."""
+    if name.box is None or row.box is None or len(row.cells) < _LEAST_CELLS or name.box[1] < row.box[1]:
+        return False
+    height = row.box[3] - row.box[1]
+    middle = (name.box[0] + name.box[2]) / 2
+    is_beside_label = name.box[0] > row.box[0] + 3 * height and middle > row.cells[1] - _NAME_REACH * height
+    is_short = 0 < len(" ".join(name.text.split())) <= _LONGEST_NAME
+    return is_short and is_beside_label and name.box[2] < row.box[2] + _NAME_REACH * height
+
+
+def _printed_rows(lines: Sequence[Line]) -> list[list[Line]]:
+    """Returns lines in groups that are printed at the same height, from the top, each from left to right."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: -line.box[1] if line.box else 0.0):
+        above = rows[-1][0].box if rows else None
+        if above and line.box and abs(above[1] - line.box[1]) < 0.5 * (above[3] - above[1]):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: line.box[0] if line.box else 0.0) for row in rows]
+
+
+def _row(pieces: Sequence[Line], grid: Grid) -> Line:
+    """Returns one line with the given ones as its cells, indented as far as it is printed."""
+    text, origins, lefts = "", list[int](), list[float]()
+    for piece in pieces:
+        starts = piece.cells or [piece.box[0] if piece.box else 0.0]
+        for cell, left in zip(_CELL.finditer(piece.text), starts, strict=False):
+            spaces = max(_LEAST_GAP if text else 0, grid.column(left) - len(text))
+            text += " " * spaces + cell.group()
+            origins += [*[piece.origins[cell.start()]] * spaces, *piece.origins[cell.start() : cell.end()]]
+            lefts.append(left)
+    return Line(text, origins, union([piece.box for piece in pieces if piece.box]), cells=lefts)
 
 
 def has_shifted(boxes: Sequence[Box]) -> bool:
@@ -163,7 +289,8 @@ def join_shifted(lines: Sequence[Line], shifted: Collection[int]) -> list[Line]:
             joined.append(line)
             continue
         text, origins = before.text + line.text, [*before.origins, *line.origins]
-        joined[-1] = Line(text, origins, union([before.box, line.box]))
+        cells = [*before.cells, *line.cells[1:]] or line.cells
+        joined[-1] = Line(text, origins, union([before.box, line.box]), cells=cells)
     return joined
 
 
@@ -239,19 +366,27 @@ def cleaned(line: Line) -> Line:
 def with_paragraphs(lines: list[Line]) -> list[Line]:
     """Marks the lines that start a paragraph, and drops empty lines.
 
-    A line starts a paragraph if it follows an unusually large gap, or begins a new column after a complete sentence.
+    A line starts a paragraph if it follows an unusually large gap, or begins a new column after a complete sentence. The
+    gaps between the rows of a table are larger.
     """
+    tabular = [len(line.cells) >= _LEAST_CELLS or _labels_row(lines, n) for n, line in enumerate(lines)]
     steps = [a.box[1] - b.box[1] for a, b in pairwise(lines) if a.box and b.box and a.box[1] > b.box[1]]
     usual = median(steps) if steps else 0.0
     parted = lines[:1]
-    for before, line in pairwise(lines):
+    for (before, line), are_rows in zip(pairwise(lines), map(all, pairwise(tabular)), strict=True):
         starts_paragraph = False
         if before.box and line.box:
             step, height = before.box[1] - line.box[1], max(before.box[3] - before.box[1], line.box[3] - line.box[1])
             over = step < -height  # whether the line is higher up than the previous one, in a new column or a text box
-            starts_paragraph = step > usual + _PARAGRAPH_GAP * height or (over and before.text.endswith(_SENTENCE_ENDS))
+            gap = _TABLE_GAP * usual if are_rows else usual
+            starts_paragraph = step > gap + _PARAGRAPH_GAP * height or (over and before.text.endswith(_SENTENCE_ENDS))
         parted.append(replace(line, starts_paragraph=starts_paragraph))
     return [line for line in parted if line.text]
+
+
+def _labels_row(lines: Sequence[Line], n: int) -> bool:
+    """Whether a line labels one of the next rows of a table, which are below it."""
+    return any(_is_label(lines[n], row) for row in lines[n + 1 : n + 1 + _MOST_LABELS])
 
 
 def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:

@@ -31,9 +31,11 @@ from rag.sources.decoding.page_lines import (
     HYPHENS,
     Box,
     Character,
+    Grid,
     Line,
     beside,
     cleaned,
+    grid,
     has_shifted,
     in_column_order,
     is_prose,
@@ -43,6 +45,8 @@ from rag.sources.decoding.page_lines import (
     shifted,
     union,
     with_endings,
+    with_gaps,
+    with_headers,
     with_paragraphs,
     without_running_lines,
 )
@@ -54,6 +58,7 @@ from rag.sources.records import ParsedFile
 
 _NO_BOX: Box = (0.0, 0.0, 0.0, 0.0)
 _MAX_PAGES = 20_000
+_LEAST_GAP, _PROSE_GAP = 1.2, 2.0  # line heights between the cells of a row, or between two columns; and within prose
 _MAX_RECOGNISED = 2_000  # maximum number of pages per file, because recognising a page takes seconds
 _MAX_ATTACHMENTS = 100
 _LONGEST_LABEL = 20  # code points
@@ -239,11 +244,12 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[Line]:
                     boxed.append((raw, at, list(_boxes(text_page, at, at + len(raw)))))
                 at += len(raw) + 2
             raised, lowered = _shifted(text_page, boxed)
-            lines = join_shifted(list(_split_at_gutter(text_page, boxed)), raised | lowered)
+            page_grid = grid([(raw, found) for raw, _, found in boxed if len(found) == 1])
+            lines = join_shifted(list(_split_at_gutter(text_page, boxed, page_grid)), raised | lowered)
     except pypdfium2.PdfiumError:  # one broken page must not make the others unreadable
         return []
     lines = with_raised(in_column_order(join_spaced_letters(lines)), raised)
-    return with_paragraphs([cleaned(line) for line in lines])
+    return with_paragraphs(with_headers([cleaned(line) for line in lines], page_grid))
 
 
 def _shifted(
@@ -345,7 +351,9 @@ def _boxes(text_page: pypdfium2.PdfTextPage, start: int, end: int) -> Iterator[B
             yield left.value, bottom.value, right.value, top.value
 
 
-def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str, int, Sequence[Box]]]) -> Iterator[Line]:
+def _split_at_gutter(
+    text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str, int, Sequence[Box]]], page_grid: Grid
+) -> Iterator[Line]:
     """Splits lines at the gutter between two columns, because pdfium joins pieces of text that are side by side.
 
     Table rows are not split, because they have too few words on each side.
@@ -353,6 +361,7 @@ def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str
     Args:
         text_page: The page.
         boxed: For each line, its text, its position in the page's text, and its boxes.
+        page_grid: The page's grid.
     """
     gaps = [_widest_gap(found) for _, _, found in boxed]
     wide = [gap for gap in gaps if gap is not None]
@@ -370,13 +379,22 @@ def _split_at_gutter(text_page: pypdfium2.PdfTextPage, boxed: Sequence[tuple[str
                 end = begin + len(half)
                 yield Line(half, range(begin, end), union(list(_boxes(text_page, begin, end))))
         else:
-            yield Line(text, range(at, at + len(text)), union(found))
+            line = Line(text, range(at, at + len(text)), union(found))
+            least = _PROSE_GAP if is_prose(text) else _LEAST_GAP
+            cells = [(_place_right_of(text_page, text, at, right), right) for _, right in _gaps(found, least)]
+            yield with_gaps(line, cells, page_grid) if cells else line
 
 
 def _widest_gap(found: Sequence[Box]) -> tuple[float, float] | None:
     """Returns (left, right) of the widest gap between two boxes on a line; None if all gaps are narrow."""
-    gaps = [(a[2], b[0]) for a, b in pairwise(found) if b[0] - a[2] > 1.2 * max(a[3] - a[1], b[3] - b[1])]
-    return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
+    return max(_gaps(found), key=lambda gap: gap[1] - gap[0], default=None)
+
+
+def _gaps(found: Sequence[Box], least: float = _LEAST_GAP) -> Iterator[tuple[float, float]]:
+    """Yields (left, right) of the gaps between the boxes on a line that are wider than a number of line heights."""
+    for a, b in pairwise(found):
+        if b[0] - a[2] > least * max(a[3] - a[1], b[3] - b[1]):
+            yield a[2], b[0]
 
 
 def _place_right_of(text_page: pypdfium2.PdfTextPage, text: str, at: int, x: float) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import zip_longest
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -76,14 +76,14 @@ def table_rows(text: str, table: Block, exact: Mapping[int, Decimal] = MappingPr
         [[Cell(name='Price', start=32, end=39, quantity=Quantity(number=Decimal('1200'), unit='€'))]]
     """
     lines = [(start, line) for start, line in _lines(text, table) if line.strip() and not is_ruling(line.strip())]
-    header, below = lines[: table.level], lines[table.level :]
-    headers = [[line[a:b] for a, b in cell_spans(line)] for _, line in header]
-    names = [" ".join(dict.fromkeys(filter(None, above))) for above in zip_longest(*headers, fillvalue="")]
-    known = {name for above in headers for name in above if name}
-    placed = [
-        [_named(line, start, a, b, names[n] if n < len(names) else "", known) for n, (a, b) in enumerate(cell_spans(line))]
-        for start, line in below
-    ]
+    headers = [[(span, line[slice(*span)]) for span in cell_spans(line)] for _, line in lines[: table.level]]
+    known = {name for header in headers for _, name in header if name}
+    placed = []
+    for start, line in lines[table.level :]:
+        names = _names_above(headers, cell_spans(line), is_barred="|" in line)
+        placed.append(
+            [_named(line, start, a, b, name, known) for name, (a, b) in zip(names, cell_spans(line), strict=True)]
+        )
     comma = has_decimal_commas(text[start:end] for row in placed for _, start, end in row)
     for row in placed:
         cells = []
@@ -97,10 +97,25 @@ def table_rows(text: str, table: Block, exact: Mapping[int, Decimal] = MappingPr
 
 
 def _lines(text: str, table: Block) -> Iterator[tuple[int, str]]:
-    start = table.start
-    for line in text[table.start : table.end].split("\n"):
+    start = text.rfind("\n", 0, table.start) + 1
+    for line in text[start : table.end].split("\n"):
         yield start, line
         start += len(line) + 1
+
+
+def _names_above(
+    headers: Sequence[Sequence[tuple[tuple[int, int], str]]], spans: Sequence[tuple[int, int]], *, is_barred: bool
+) -> Iterator[str]:
+    """Yields the name of each cell's column: those in the same place of each header line, or the nearest ones above."""
+    for n, (start, end) in enumerate(spans):
+        names = []
+        for header in headers:
+            if is_barred:
+                names.append(header[n][1] if n < len(header) else "")
+                continue
+            at, name = min(header, key=lambda above: abs(sum(above[0]) - start - end) if above[1] else math.inf)
+            names.append(name if n or at[0] < end else "")
+        yield " ".join(dict.fromkeys(filter(None, names)))
 
 
 def _named(line: str, offset: int, start: int, end: int, above: str, known: set[str]) -> tuple[str, int, int]:

@@ -14,8 +14,9 @@ _GAP = re.compile(r"[ \t]{2,}|\t")
 _LEADER = re.compile(r"[ \t]?(?:\.[ \t]?){4,}[ \t]*(?=\S)")
 _NUMBER = re.compile(r"[-–+(]?[^\w\s]?[ ]?\d[\d.,'’ ]*\W{0,3}(?:\w{1,4}\W?)?$")
 _SHIFT = 6  # columns
-_MOST_HEADER_LINES = 3
-_FEW = 4  # lines
+_FAR = 20  # columns
+_MOST_COMPARED = 50  # cells of a line
+_MOST_HEADER_LINES = 5
 _FEWEST_ROWS = 2  # below the header of a table with two columns
 _RULING = "-=:+| \t"  # characters of a line that separates rows
 _NUMBERED = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,4}[.)]?[ \t]{2,}(?=[^\W\d])(?!.*(?:[ ]{2}|\t))")  # "1.2  Rail and air"
@@ -23,6 +24,7 @@ _FEWEST_COLUMNS = 3  # of a table that consists of one line
 _FIGURE = re.compile(r"[($€£¥~]*[-–+]?\d[\d.,'’]*[)%*]*|[-–—]")
 _SIGNS = "$€£¥%()*"
 _MOST_LABELS = 2  # lines without figures between the rows of a table
+_FEW = _MOST_HEADER_LINES + _MOST_LABELS + 2  # lines that show whether a table begins
 _LONGEST_LABEL = 90  # code points
 _PAGE = re.compile(r"[^\W_].*[^\W\d_].*[^\d\s.,:/-][ ](\d{1,3})$")
 _FEWEST_ENTRIES = 3
@@ -110,26 +112,58 @@ def _continues_rows(line: Line, names: Set[str]) -> bool:
 def _aligned_end(lines: Sequence[Line], begin: int) -> int:
     """Returns the index after the last line of the aligned columns that begin with a line; `begin` if there are none.
 
-    At least two lines must share the position at which a cell begins. A line that has one cell only does not end the
-    columns if it is the continuation of a cell, that is, if it begins where a column does.
+    At least two lines must share the position at which a cell begins, or have their cells below one another. A line that
+    has one cell only does not end the columns if it is the continuation of a cell, that is, if it begins where a column
+    does, or if it is a label between rows of figures. Names far to the right, which begin no column, may be above them.
     """
     columns: Counter[int] = Counter()
-    stop = begin
-    for n in range(begin, len(lines)):
+    first = _names_end(lines, begin)
+    stop, above = first, list[tuple[int, int]]()
+    for n in range(first, len(lines)):
         line = lines[n]
         if is_bar_row(line) or (line.is_rule and not is_ruling(line.text)):
             break
-        starts = _cell_starts(line)
+        spans = _cell_columns(line)
+        starts = [start for start, _ in spans]
         if len(starts) < 2 or _NUMBERED.match(line.text):
-            continues = n > begin and line.indent > 0 and any(abs(line.indent - column) <= 1 for column in columns)
-            if not continues and not (n > begin and is_ruling(line.text)):
+            continues = n > first and line.indent > 0 and any(abs(line.indent - column) <= 1 for column in columns)
+            is_between = (n > first and is_ruling(line.text)) or (n > begin and _is_label(lines, n))
+            if not continues and not is_between:
                 break
             continue
-        if n > begin and not any(abs(start - column) <= 2 for start in starts[1:] for column in columns):
+        shares = any(abs(start - column) <= 2 for start in starts[1:] for column in columns)
+        if above and not shares and not _are_below(spans, above):
             break
         columns.update(starts[1:])
-        stop = n + 1
-    return stop if stop - begin > 1 else begin
+        stop, above = n + 1, spans
+    has_named_row = first > begin and any(_figures(line.text) for line in lines[first:stop])
+    return stop if stop - first > 1 or has_named_row else begin
+
+
+def _names_end(lines: Sequence[Line], begin: int) -> int:
+    """Returns the index after the lines of names that are far to the right of the row below; `begin` if there are none."""
+    for n in range(begin, min(begin + _MOST_HEADER_LINES, len(lines) - 1)):
+        if any(_is_figure(cell) and not _is_year(cell) for cell in cells(lines[n].text)):
+            return begin
+        if min(line.indent for line in lines[begin : n + 1]) >= lines[n + 1].indent + _FAR:
+            return n + 1
+    return begin
+
+
+def _is_label(lines: Sequence[Line], n: int) -> bool:
+    """Whether a short line, or two, is between rows that each end with several figures."""
+    if len(lines[n].text) > _LONGEST_LABEL or lines[n].text.endswith("."):
+        return False
+    return any(_figures(line.text) > 1 for line in lines[n + 1 : n + 1 + _MOST_LABELS])
+
+
+def _are_below(spans: Sequence[tuple[int, int]], above: Sequence[tuple[int, int]]) -> bool:
+    """Whether a line has as many cells as the line above, more than two, or the last cells are below one another."""
+    if len(spans) == len(above) > _FEWEST_COLUMNS - 1:
+        return True
+    pairs = list(zip(reversed(spans[-_MOST_COMPARED:]), reversed(above), strict=False))
+    below = [start < stop_above and start_above < stop for (start, stop), (start_above, stop_above) in pairs]
+    return len(below) > 1 and all(below[: max(2, min(len(spans), len(above)) - 1)])
 
 
 def _figures_end(lines: Sequence[Line], begin: int) -> int:
@@ -190,7 +224,7 @@ def header_lines(rows: Sequence[Sequence[str]], *, barred: bool = False) -> int:
     """
     if len(rows) < 2:
         return 0
-    if count := _repeated_header(rows):
+    if count := _repeated_header(rows) or _unlabelled(rows):
         return count
     first, below = rows[0], rows[1:]
     if len(first) < 2 or len({cell for cell in first if cell}) < sum(map(bool, first)):
@@ -211,6 +245,19 @@ def header_lines(rows: Sequence[Sequence[str]], *, barred: bool = False) -> int:
     return 1 if named or (len(first) > 2 and has_no_digits and is_short) else 0
 
 
+def _unlabelled(rows: Sequence[Sequence[str]]) -> int:
+    """Returns how many rows at the top have names for the columns but no label; 0 if there is only one, or figures."""
+    count = 0
+    while count < min(_MOST_HEADER_LINES, len(rows) - 1) and not rows[count][0] and _are_names(rows[count][1:]):
+        count += 1
+    below = rows[count : count + 1 + _MOST_LABELS]
+    return count if count > 1 and any(_is_figure(cell) for row in below for cell in row[1:]) else 0
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    return any(cells) and not any(_is_figure(cell) and not _is_year(cell) for cell in cells)
+
+
 def _repeated_header(rows: Sequence[Sequence[str]]) -> int:
     """Returns how many lines at the top contain names that the cells below them repeat, as in "Sum: 4"; 0 if none do.
 
@@ -225,18 +272,17 @@ def _repeated_header(rows: Sequence[Sequence[str]]) -> int:
     return 0
 
 
-def _cell_starts(line: Line) -> list[int]:
-    """Returns the columns at which a line's cells begin."""
-    starts = [line.indent]
-    width = line.indent
-    at = 0
+def _cell_columns(line: Line) -> list[tuple[int, int]]:
+    """Returns the columns at which each of a line's cells begins, and those at which it ends."""
+    spans = []
+    start, at = line.indent, 0
     for gap in _GAP.finditer(line.text):
-        width += len(line.text[at : gap.start()])
+        stop = start + gap.start() - at
+        spans.append((start, stop))
+        start, at = stop, gap.end()
         for character in gap.group():
-            width += 8 - width % 8 if character == "\t" else 1
-        starts.append(width)
-        at = gap.end()
-    return starts
+            start += 8 - start % 8 if character == "\t" else 1
+    return [*spans, (start, start + len(line.text) - at)]
 
 
 def _has_letters(cell: str) -> bool:

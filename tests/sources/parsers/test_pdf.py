@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rag import Document, Library
 from rag.errors import RagError, ReadError, SourceError
 from rag.sources.parsers import parse
 from rag.sources.parsers.pdf import boxes
+from rag.text.blocks.cells import table_rows
 
 from ... import making
 from ...conftest import DATA
@@ -178,10 +180,36 @@ def test_a_filing_has_its_boxes() -> None:
     data = files[0].read_bytes()
     document = parse(data, files[0].name).documents[0]
     for words in ("Total non-current assets 224,017 216,166", "Term debt 94,700 109,106"):
-        at = document.text.index(words)
-        ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len(words))
+        at, end = re.search(words.replace(" ", " +"), document.text).span()
+        ((page, (left, bottom, right, top)),) = boxes(data, document.anchors, at, end)
         assert page == document.page_at(at)
         shown = (
             pypdfium2.PdfDocument(data)[page - 1].get_textpage().get_text_bounded(left - 1, bottom - 1, right + 1, top + 1)
         )
         assert words == " ".join(shown.split())
+
+
+def test_tables_keep_their_columns() -> None:
+    """Names that are drawn one by one are above their columns, and a row knows which cells it has."""
+    names = [(290, 720, "Three months"), (430, 720, "Nine months")]
+    names += [(300, 706, "May"), (300, 692, "2023"), (440, 706, "June"), (440, 692, "2024")]
+    rows = [(72, 664, "Fees paid"), (300, 664, "1,204"), (440, 664, "90"), (72, 650, "Sum"), (280, 650, "$")]
+    rows += [(310, 650, "204"), (440, 650, "(35)"), (72, 636, "1."), (120, 636, "An item of a list is no row of a table")]
+    prose = (72, 750, "The table shows the fees that were paid in the two periods which the law names, in thousands")
+    data = making.pdf([[prose, *names[:2], *names[2:], (72, 678, "Income:"), *rows]])
+    document = parse(data, "fees.pdf").documents[0]
+
+    table = next(block for block in document.blocks if block.kind == "table")
+    lines = [" ".join(line.split()) for line in document.text[table.start : table.end].split("\n")]
+    assert ["Three months Nine months", "May June", "2023 2024", "Income:", "Fees paid 1,204 90", "Sum $ 204 [35]"] == lines
+    assert 3 == table.level
+    cells = [
+        [(cell.name, cell.quantity.number) for cell in row if cell.quantity] for row in table_rows(document.text, table)
+    ]
+    first, second = "Three months May 2023", "Nine months June 2024"
+    assert [[], [(first, 1204), (second, 90)], [(first, 204)]] == cells
+    assert document.text.endswith("1. An item of a list is no row of a table")
+    at = document.text.index("1,204")
+    ((_, (left, bottom, right, top)),) = boxes(data, document.anchors, at, at + len("1,204"))
+    assert 298 < left < right < 330
+    assert 660 < bottom < top < 678

@@ -65,6 +65,7 @@ TABLES = {
 @pytest.mark.parametrize("text", TABLES.values(), ids=TABLES)
 def test_rows(text: str) -> None:
     (table,) = recognised(text, markdown=text.startswith("|"))
+    rows: list[list[tuple[object, ...]]]
     rows = [[(cell.name, text[cell.start : cell.end], cell.quantity) for cell in row] for row in table_rows(text, table)]
     assert rows == [
         [("Region", "North", None), ("2023", "1,200", (1200, "")), ("2024", "1,350", (1350, ""))],
