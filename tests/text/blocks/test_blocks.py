@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,15 +135,17 @@ def test_labelled_lines() -> None:
         ("**Can it be washed?**\nNo, never.", True),
         ("## Can it be washed?\n\nNo, never.", True),
         ("Frage: Kann man es waschen?\nAntwort: Nein, nie.", False),
+        ("问：可以清洗吗？\n答：不可以。", False),
+        ("**Q：洗えますか？**\n\nA：いいえ、洗えません。", True),
         ("1. **Can it be washed?**\n   No, never.\n\n2. **Can it be dyed?**\n   Yes.", True),
         ("Μπορεί να πλυθεί;\n\nΌχι, ποτέ.\n", False),
     ],
 )
 def test_questions_and_answers(text: str, markdown: bool) -> None:
     kinds = [block.kind for block in recognised(text, markdown=markdown)]
-    if markdown or ":" in text:
+    if markdown or ":" in text or "：" in text:
         assert ["exchange", "question", "answer"] == kinds[:3]
-        assert kinds.count("question") == kinds.count("answer") == text.count("?")
+        assert kinds.count("question") == kinds.count("answer") == len(re.findall("[?？]", text))
     else:  # a question of its own may be any sentence
         assert ["heading"] != kinds
 
