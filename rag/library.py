@@ -537,7 +537,7 @@ class Library:
     def check(self, *, repair: bool = False) -> Health:
         """Checks the index. With `repair`, rebuilds whatever can be rebuilt from the catalog."""
         self._check_open()
-        from rag.models.embedder import has_fast_kernel
+        from rag.models.inference import has_fast_kernel
 
         limited = health.limitations(sys.platform, has_fast_kernel=has_fast_kernel())
         return health.check(self.folder, self._catalog, self._vector_search, limited, repair=repair)

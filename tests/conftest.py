@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from rag import Library
 from rag.index.vector_sync import VectorSync
-from rag.models import embedder
+from rag.models import embedder, inference
 from rag.sources.parser_process import Parser
 
 pytest.register_assert_rewrite(f"{__package__}.browsing")  # its assertions show their values too
@@ -105,7 +105,7 @@ def _the_shipped_embedder_is_loaded_once() -> None:
     sessions: dict[tuple[Path, bool], object] = {}  # (folder, whether the fast kernel is used) → session
 
     def shared_session(self: embedder.MiniLM) -> object:
-        key = (self._folder, embedder.has_fast_kernel())
+        key = (self._folder, inference.has_fast_kernel())
         if key not in sessions:
             sessions[key] = load_session(self)
         return sessions[key]

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from rag.models import embedder
+from rag.models import inference
 from rag.models.embedder import WEIGHTS, MiniLM
 
 TEXTS = ["A short one.", "rare earth magnets " * 40, "", "中文", "The Danube ends in the Black Sea."]
@@ -44,7 +44,7 @@ def test_meaning_is_near() -> None:
 def test_the_exact_kernel_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processors without the fast exact instruction get the same vectors."""
     fast = MiniLM().embed(TEXTS)
-    monkeypatch.setattr(embedder, "has_fast_kernel", lambda: False)
+    monkeypatch.setattr(inference, "has_fast_kernel", lambda: False)
     exact = MiniLM().embed(TEXTS)
 
     if not np.allclose(fast, exact, atol=1e-4):
@@ -64,9 +64,9 @@ def test_a_question_does_not_wait_behind_an_import() -> None:
     ]
     importing = threading.Thread(target=embedder.embed, args=(many,))
     importing.start()
-    while embedder._pool._work_queue.qsize() < 25:
+    while embedder._workers._pool._work_queue.qsize() < 25:
         time.sleep(0.005)
     embedder.embed_tokens([f"Sentence {n} is short." for n in range(120)])
-    waiting = embedder._pool._work_queue.qsize()
+    waiting = embedder._workers._pool._work_queue.qsize()
     importing.join()
     assert waiting > 0

