@@ -182,7 +182,12 @@ def documents(name: str, files: Path, questions: Path, negatives: int = 2, skip:
         document = parse(path.read_bytes(), path.name).documents[0]
         for one in passages_of(packer, document.text, document.blocks, document.has_headings):
             places.setdefault(source, []).append((one.start, one.end, len(texts)))
-            texts.append((context_of(document.title, one.heading, document.metadata, document.date), document.text[one.start : one.end]))
+            texts.append(
+                (
+                    context_of(document.title, one.heading, document.metadata, document.date),
+                    document.text[one.start : one.end],
+                )
+            )
     passages = Passages(texts)
     owner = {n: source for source, spans in places.items() for _, _, n in spans}
     for row in _lines(questions):
@@ -212,7 +217,9 @@ def _about_document(
         if not whole:
             continue
         spans = [_answer_span(text, quote, row["answers"]) for quote in whole] if row["answerable"] else []
-        yield Example(context=context, passage=text, spans=sorted(set(spans)), answers=row["answerable"], relevant=True, **common)
+        yield Example(
+            context=context, passage=text, spans=sorted(set(spans)), answers=row["answerable"], relevant=True, **common
+        )
     same = [n for n in passages.nearest(row["question"], own) if n not in used]
     other = [n for n in passages.nearest(row["question"]) if owner[n] != row["doc"]]
     for n in [*same[: negatives - 1], *other[:1]] if row["answerable"] else same[:1]:

@@ -67,7 +67,9 @@ def lower(weights: Weights, layers: int) -> onnx.ModelProto:
     states = graph.node("Identity", [x], "states")
     _head(graph, weights, _pooled(graph, weights, states, "early_pool"), "early", "early")
     inputs = [_int("input_ids"), _int("segment_ids"), _int("attention_mask")]
-    return _model("reader, lower half", graph, inputs, [_float("states", "batch", "tokens", D), _float("early", "batch", 2)])
+    return _model(
+        "reader, lower half", graph, inputs, [_float("states", "batch", "tokens", D), _float("early", "batch", 2)]
+    )
 
 
 def upper(weights: Weights, layers: range) -> onnx.ModelProto:
@@ -98,7 +100,9 @@ def _head(graph: Graph, weights: Weights, source: str, name: str, output: str) -
 
 
 def _linear(graph: Graph, weights: Weights, source: str, name: str, output: str) -> str:
-    product = graph.node("MatMul", [source, graph.constant(f"{name}.weight", weights[f"{name}.weight"].T)], f"{name}.product")
+    product = graph.node(
+        "MatMul", [source, graph.constant(f"{name}.weight", weights[f"{name}.weight"].T)], f"{name}.product"
+    )
     return graph.node("Add", [product, graph.constant(f"{name}.bias", weights[f"{name}.bias"])], output)
 
 

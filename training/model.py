@@ -1,16 +1,17 @@
-"""The reader in PyTorch: a BERT encoder with heads for the span that answers, for whether a passage answers, and for relevance.
+"""The reader in PyTorch: a BERT encoder that tells which words answer, whether a passage answers, and how relevant it is.
 
 Half of the layers are enough to tell which passages are worth the other half: the heads exist at both depths.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from training.weights import Weights
 
@@ -51,9 +52,9 @@ class Layer(nn.Module):
         """Returns the next states, (b, t, WIDTH)."""
         b, t, _ = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(b, t, WIDTH)
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(b, t, WIDTH)
         x = self.norm1(x + self.out(attended))
-        return self.norm2(x + self.narrow(F.gelu(self.widen(x))))
+        return self.norm2(x + self.narrow(functional.gelu(self.widen(x))))
 
 
 class Reader(nn.Module):
@@ -75,9 +76,9 @@ class Reader(nn.Module):
         self.span = nn.Linear(WIDTH, 2)
         self.pool, self.early_pool, self.answer_pool = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
         self.relevance, self.early, self.answers = nn.Linear(WIDTH, 1), nn.Linear(WIDTH, 2), nn.Linear(WIDTH, 1)
-        self._load(published, layers, as_tensor)
+        self._load(layers, as_tensor)
 
-    def _load(self, published: Weights, layers: tuple[int, ...], as_tensor) -> None:  # noqa: ANN001
+    def _load(self, layers: tuple[int, ...], as_tensor: Callable[[str], Tensor]) -> None:
         def fill(module: nn.Module, *names: str) -> None:
             for part in ("weight", "bias"):
                 tensors = [as_tensor(f"{name}.{part}") for name in names]

@@ -30,7 +30,7 @@ def examples(data: Path, sets: Sequence[str]) -> Iterator[Example]:
     """Yields the examples of the given sets."""
     for name in sets:
         if name.startswith("own"):
-            for folder in sorted((HERE / "data").glob(name.removeprefix("own").removeprefix("-") or "*")):
+            for folder in sorted((HERE / "data").glob(f"{name.removeprefix('own').removeprefix('-') or '*'}/")):
                 yield from documents(f"own-{folder.name}", folder / "files", folder / "questions.jsonl")
         elif name == "desk":
             yield from documents("desk", data / "desk" / "files", data / "desk" / "questions.jsonl", skip="langs/")
@@ -87,5 +87,7 @@ def main(data: Path, reranker: Path, out: Path, sets: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[4].split(",") if len(sys.argv) > 4 else ["squad20_dev", "nq_litm_oracle", "qed", "tatqa", "desk", "own"]
+    given = (
+        sys.argv[4].split(",") if len(sys.argv) > 4 else ["squad20_dev", "nq_litm_oracle", "qed", "tatqa", "desk", "own"]
+    )
     main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), given)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from training.batches import Batch, Pair, batched, encoded, epoch, read, tokenizer
 from training.measures import report
@@ -36,9 +36,11 @@ def loss_of(scores: Scores, batch: Batch) -> torch.Tensor:
     for logits, gold in ((scores.start, batch.starts), (scores.end, batch.ends)):
         marked = logits.masked_fill(gold == 0, -1e9)
         span = span + (torch.logsumexp(logits, 1) - torch.logsumexp(marked, 1)).mean()
-    answers = F.binary_cross_entropy_with_logits(scores.answers, batch.answers)
-    early = F.binary_cross_entropy_with_logits(scores.early_answers, batch.answers)
-    relevance = F.mse_loss(scores.relevance, batch.relevance) + _EARLY * F.mse_loss(scores.early_relevance, batch.relevance)
+    answers = functional.binary_cross_entropy_with_logits(scores.answers, batch.answers)
+    early = functional.binary_cross_entropy_with_logits(scores.early_answers, batch.answers)
+    relevance = functional.mse_loss(scores.relevance, batch.relevance) + _EARLY * functional.mse_loss(
+        scores.early_relevance, batch.relevance
+    )
     return span + answers + _EARLY * early + _RELEVANCE * relevance
 
 
@@ -52,7 +54,9 @@ def train(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     chosen = random.Random(options.seed)
     tokens = tokenizer(options.reranker / "tokenizer.json")
-    rows = [row for row in read(options.examples) if not options.sets or row["set"].split("-")[0] in options.sets.split(",")]
+    rows = [
+        row for row in read(options.examples) if not options.sets or row["set"].split("-")[0] in options.sets.split(",")
+    ]
     print(dict(Counter((row["set"].split("-")[0], row["is_held"]) for row in rows)), flush=True)
     kept = tuple(range(LAYERS)) if options.layers == LAYERS else tuple(range(1, LAYERS, LAYERS // options.layers))
     model = Reader(published(options.reranker / "model.onnx"), kept)
@@ -88,8 +92,8 @@ def train(options: argparse.Namespace) -> None:
             print(f"{n + 1}/{len(steps)} loss {total / 50:.3f}, {speed:.1f} pairs/s", flush=True)
             total = 0.0
         if (n + 1) % _SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rate": rate.state_dict(), "step": n + 1}
-            torch.save(state, part)
+            states = {"model": model, "optimizer": optimizer, "rate": rate}
+            torch.save({**{name: one.state_dict() for name, one in states.items()}, "step": n + 1}, part)
     torch.save(model.state_dict(), options.out)
     part.unlink(missing_ok=True)
     report(model, _pairs([row for row in rows if row["is_held"]], tokens, None))

@@ -1,4 +1,4 @@
-"""Reads passages with the reader: which of them answer a question, and with which words."""
+"""Says what a model should know about a passage in addition to its text: its document and its headings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONGEST_TITLE, _LONGEST_HEADING, _LONGEST_NAMES = 120, 120, 120
 
 
 def context_of(title: str, heading: str, metadata: Mapping[str, str], date: str) -> str:
-    """Returns what the reader is told about a passage: its document's title, names, version and date, and the headings.
+    """Returns what the reader knows about a passage: its document's title, names, version and date, and the headings.
 
     Example:
         >>> context_of("Lease", "3 Rent", {"names": "Ada Crane; Bo Finch", "version": "2"}, "2024-05-01")

@@ -18,13 +18,14 @@ import numpy as np
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession as Session
+
+__all__ = ["Session", "Workers", "batches", "has_fast_kernel", "open_session", "padded"]
 
 _BATCH_TOKENS = 1024  # larger batches are no faster and need more cache (see benchmarks/README.md)
 _MIN_BATCH_TOKENS = 64  # with smaller batches, using threads costs more time than it saves
 _PADDED = 1.35  # padding makes a few texts this many times as long; without this factor, one more batch is needed
 _SHORT_WORK = 4  # batches per core; a call with more batches is assumed to come from an import, not a question
-
-Session = onnxruntime.InferenceSession
 
 
 def open_session(model: bytes) -> Session:
@@ -34,7 +35,8 @@ def open_session(model: bytes) -> Session:
     options.log_severity_level = 3
     if not has_fast_kernel():
         options.add_session_config_entry("session.x64quantprecision", "1")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session: Session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return session
 
 
 class Workers:
