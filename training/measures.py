@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from rag.evaluation.metrics import f1
+from rag.evaluation.statistics import auroc
 from training.batches import Pair, batched
 from training.model import Reader
 
@@ -58,21 +59,10 @@ def best_span(start: np.ndarray, end: np.ndarray) -> tuple[float, int, int]:
     return best[0] - float(start[0] + end[0]), best[1], best[2]
 
 
-def auroc(yes: Sequence[float], no: Sequence[float]) -> float:
-    """Returns the probability that a value of the first kind exceeds one of the second."""
-    values = np.array([*yes, *no])
-    ranks = np.empty(len(values))
-    ranks[np.argsort(values, kind="stable")] = np.arange(1, len(values) + 1)
-    return float((ranks[: len(yes)].sum() - len(yes) * (len(yes) + 1) / 2) / max(1, len(yes) * len(no)))
-
-
-def f1(words: str, gold: str) -> float:
-    """Returns the overlap of two answers in words, as SQuAD measures it."""
-    said, wanted = (
-        [w for w in re.sub(r"[^\w\s]", "", text.lower()).split() if w not in ("a", "an", "the")] for text in (words, gold)
-    )
-    same = sum((Counter(said) & Counter(wanted)).values())
-    return 2 * same / (len(said) + len(wanted)) if same else 0.0
+def _separation(yes: Sequence[float], no: Sequence[float]) -> float:
+    """Returns the AUROC of values that should be high against low ones; NaN if there are none of a kind."""
+    found = auroc([*yes, *no], [True] * len(yes) + [False] * len(no))
+    return float("nan") if found is None else found
 
 
 def report(model: Reader, pairs: Sequence[Pair]) -> None:
@@ -85,9 +75,9 @@ def report(model: Reader, pairs: Sequence[Pair]) -> None:
         near = [r.answers + r.margin / 2 for p, r in group if not p.row["answers"] and p.row["relevant"]]
         far = [r.answers + r.margin / 2 for p, r in group if not p.row["answers"] and not p.row["relevant"]]
         early = [[r.early for p, r in group if p.row["answers"]], [r.early for p, r in group if not p.row["answers"]]]
-        overlap = [max((f1(r.words, g) for g in p.row["golds"]), default=0) for p, r in group if p.row["answers"]]
+        overlap = [f1(r.words, p.row["golds"]) for p, r in group if p.row["answers"]]
         print(
-            f"{name}: near misses {auroc(yes, near):.3f} ({len(yes)} + {len(near)}), others {auroc(yes, far):.3f}"
-            f" ({len(far)}), half of the layers {auroc(*early):.3f}, span F1 {np.mean(overlap):.3f}",
+            f"{name}: near misses {_separation(yes, near):.3f} ({len(yes)} + {len(near)}), others {_separation(yes, far):.3f}"
+            f" ({len(far)}), half of the layers {_separation(*early):.3f}, span F1 {np.mean(overlap):.3f}",
             flush=True,
         )

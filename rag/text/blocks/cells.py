@@ -80,10 +80,9 @@ def table_rows(text: str, table: Block, exact: Mapping[int, Decimal] = MappingPr
     known = {name for header in headers for _, name in header if name}
     placed = []
     for start, line in lines[table.level :]:
-        names = _names_above(headers, cell_spans(line), is_barred="|" in line)
-        placed.append(
-            [_named(line, start, a, b, name, known) for name, (a, b) in zip(names, cell_spans(line), strict=True)]
-        )
+        spans = cell_spans(line)
+        names = _names_above(headers, spans, is_barred="|" in line)
+        placed.append([_named(line, start, a, b, name, known) for name, (a, b) in zip(names, spans, strict=True)])
     comma = has_decimal_commas(text[start:end] for row in placed for _, start, end in row)
     for row in placed:
         cells = []
