@@ -77,7 +77,8 @@ def report(model: Reader, pairs: Sequence[Pair]) -> None:
         early = [[r.early for p, r in group if p.row["answers"]], [r.early for p, r in group if not p.row["answers"]]]
         overlap = [f1(r.words, p.row["golds"]) for p, r in group if p.row["answers"]]
         print(
-            f"{name}: near misses {_separation(yes, near):.3f} ({len(yes)} + {len(near)}), others {_separation(yes, far):.3f}"
-            f" ({len(far)}), half of the layers {_separation(*early):.3f}, span F1 {np.mean(overlap):.3f}",
+            f"{name}: near misses {_separation(yes, near):.3f} ({len(yes)} + {len(near)}),"
+            f" others {_separation(yes, far):.3f} ({len(far)}),"
+            f" half of the layers {_separation(*early):.3f}, span F1 {np.mean(overlap):.3f}",
             flush=True,
         )
