@@ -7,7 +7,7 @@ the reader of the workbook recognises dates.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
@@ -66,38 +66,61 @@ class _Section:
     percents: int
 
 
+class StyledCell(NamedTuple):
+    """A cell and the number of its style; rows and columns are counted from 0."""
+
+    row: int
+    column: int
+    style: int
+
+
 class NumberFormats:
-    """The number formats of an XLSX workbook.
+    """The number formats of a workbook.
 
     Args:
-        package: The workbook.
+        written: The formats that the workbook defines, by their number.
+        styles: The number of each style's format.
     """
 
-    def __init__(self, package: XmlPackage) -> None:
-        styles = package.find("xl/styles.xml")
-        own, cells = first_element(styles, "numFmts"), first_element(styles, "cellXfs")
-        listed = children(own, "numFmt") if own is not None else ()
-        written = {attribute(one, "numFmtId"): attribute(one, "formatCode") for one in listed}
-        codes = (attribute(one, "numFmtId") for one in (children(cells, "xf") if cells is not None else ()))
-        self._codes = [written.get(code) or _BUILT_IN.get(_number_of(code), "") for code in codes]
+    def __init__(self, written: Mapping[int, str], styles: Iterable[int]) -> None:
+        self._codes = [written.get(number) or _BUILT_IN.get(number, "") for number in styles]
         self._matter = {n for n, code in enumerate(self._codes) if _sections(code)}
 
-    def shown(self, package: XmlPackage, sheet: str, values: Sequence[Sequence[object]]) -> Iterator[ShownCell]:
+    def shown(self, cells: Iterable[StyledCell], values: Sequence[Sequence[object]]) -> Iterator[ShownCell]:
         """Yields the cells of a sheet that have a format for numbers.
 
         Args:
-            package: The workbook.
-            sheet: The sheet's part of the package.
+            cells: Cells that contain numbers.
             values: The values of all cells.
         """
-        for found in _CELL.finditer(package.read(sheet)) if self._matter else ():
-            row, column, style = int(found.group(2)) - 1, column_number(found.group(1).decode()) - 1, int(found.group(3))
+        for row, column, style in cells if self._matter else ():
             if style in self._matter and row < len(values) and column < len(values[row]):
                 value = values[row][column]
                 if isinstance(value, (int, float)) and not isinstance(value, bool):
                     text, exact = shown(value, self._codes[style])
                     if text:
                         yield ShownCell(row, column, text, exact)
+
+
+def xlsx_formats(package: XmlPackage) -> NumberFormats:
+    """Reads the number formats of an XLSX workbook."""
+    styles = package.find("xl/styles.xml")
+    own, cells = first_element(styles, "numFmts"), first_element(styles, "cellXfs")
+    listed = children(own, "numFmt") if own is not None else ()
+    written = {_number_of(attribute(one, "numFmtId")): attribute(one, "formatCode") for one in listed}
+    codes = (attribute(one, "numFmtId") for one in (children(cells, "xf") if cells is not None else ()))
+    return NumberFormats(written, map(_number_of, codes))
+
+
+def xlsx_cells(package: XmlPackage, sheet: str) -> Iterator[StyledCell]:
+    """Yields the cells of a sheet of an XLSX workbook that have a style.
+
+    Args:
+        package: The workbook.
+        sheet: The sheet's part of the package.
+    """
+    for found in _CELL.finditer(package.read(sheet)):
+        yield StyledCell(int(found.group(2)) - 1, column_number(found.group(1).decode()) - 1, int(found.group(3)))
 
 
 def _number_of(code: str) -> int:

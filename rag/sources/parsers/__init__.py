@@ -38,7 +38,7 @@ _DATED_BY_APPLICATION = frozenset({
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 })  # fmt: skip
-VERSION = "5"  # increase this when files are parsed differently, so that they are parsed again at the next sync
+VERSION = "6"  # increase this when files are parsed differently, so that they are parsed again at the next sync
 _MAX_TITLE, _MAX_NAME, _MAX_VALUE = 500, 200, 2_000  # code points of a title or author, a field's name, and its value
 _MAX_FIELDS = 50  # metadata fields
 _CONTAINERS = ("mail", "mailbox", "outlook", "pdf", "docx", "pptx", "workbook")  # types that can contain other files

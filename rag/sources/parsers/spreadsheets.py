@@ -17,7 +17,8 @@ import python_calamine
 
 from rag.errors import ReadError
 from rag.records import Anchor, Block, Document
-from rag.sources.decoding.number_formats import NumberFormats, ShownCell
+from rag.sources.decoding.binary_workbooks import xls_sheets, xlsb_sheets
+from rag.sources.decoding.number_formats import ShownCell, xlsx_cells, xlsx_formats
 from rag.sources.decoding.stray_cells import CloseTogether, close_together, workbook_sheets
 from rag.sources.decoding.tables import MAX_NAME, cell_text, placed_lines
 from rag.sources.decoding.text import canonical, decode, find_date, name_as_title
@@ -67,7 +68,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
     readable = close_together(data, package, _MAX_CELLS) if package else CloseTogether(data)
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(readable.data))
-        shown = _shown_cells(package) if package else {}
+        shown = _shown_cells(data, package)
         hidden = {
             sheet.name for sheet in book.sheets_metadata if sheet.visible is not python_calamine.SheetVisibleEnum.Visible
         }
@@ -146,14 +147,17 @@ def _nothing(_: Sequence[Sequence[Cell]]) -> Iterable[ShownCell]:
     return ()
 
 
-def _shown_cells(package: XmlPackage) -> dict[str, _Shown]:
+def _shown_cells(data: bytes, package: XmlPackage | None) -> dict[str, _Shown]:
     """Returns, for each sheet, a function that yields the cells that are shown differently from their values."""
+    if package is None or "xl/workbook.bin" in package.names:
+        binary = xlsb_sheets(package) if package else xls_sheets(data)
+        return {name: partial(binary.formats.shown, cells) for name, cells in binary.cells.items()}
     if "content.xml" in package.names:
         content = package.read("content.xml")
         tables = opendocument_tables(xml_tree(content)) if len(content) <= _MAX_SHOWN else ()
         return {attribute(table, "name"): partial(shown_opendocument_cells, table) for table in tables}
-    formats = NumberFormats(package)
-    return {name: partial(formats.shown, package, part) for name, part in workbook_sheets(package).items()}
+    formats = xlsx_formats(package)
+    return {name: partial(formats.shown, xlsx_cells(package, part)) for name, part in workbook_sheets(package).items()}
 
 
 def _rows(
