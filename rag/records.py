@@ -90,8 +90,8 @@ class Block:
         level: Level of a heading (1 to 6), nesting depth of an item (from 1), or number of a table's header lines. A table
             consists of lines, and each line is a row. 0 for other kinds.
         number: The number that is printed before the block, such as "3.1" or "(b)", or a footnote's mark. For what a mail
-            quotes, the number of the message in the same mailbox that contains it and is searched instead. For a cell, its
-            exact number, such as "12.543" if the table shows 12.5%. May be empty.
+            quotes, the message that contains it and is searched instead: its number in the same mailbox, or its source. For
+            a cell, its exact number, such as "12.543" if the table shows 12.5%. May be empty.
         label_end: Where the label at the start of the block ends, such as "Rent:", or a speaker's name; 0 if there is none.
     """
 

@@ -26,6 +26,7 @@ from rag.index.batch_writer import (
     Tally,
     characters,
 )
+from rag.index.mail_links import MailLinks
 from rag.index.originals import original
 from rag.index.prefetch import Prefetcher
 from rag.index.records import FileSeen, Outdated, Revision
@@ -76,6 +77,7 @@ class Ingest:
         self._max_file_mb = max_file_mb
         self._parsers_version = parsers_version
         self._writer = BatchWriter(catalog, embedder, parsers_version)
+        self._links = MailLinks(catalog)
         self.embedder = embedder.name
         self.splitter = splitter.name
 
@@ -153,6 +155,7 @@ class Ingest:
         """Updates outdated documents, embeds passages that wait for vectors, deletes unneeded data; returns the report."""
         self._update_outdated(tally)
         self._writer.embed_waiting(tally)
+        self._link_mails(tally)
         self._catalog.sweep(unfinished_too=True)
         return SyncReport(
             added=tally.added,
@@ -199,6 +202,20 @@ class Ingest:
             content_hash = hashlib.sha256(data).hexdigest()
             seen = scans.get(file) or _not_a_file(file, content_hash)
             yield from self._split_changed(root_id, parsed, FileOutcome((seen,)), before, tally, is_reread=True)
+
+    def _link_mails(self, tally: Tally) -> None:
+        """Stores the mails again in which other quotations are to be searched, now that other mails are here."""
+        added, updated = tally.added, tally.updated  # these documents have been counted
+        relinked = (
+            replace(
+                self._split(mail.root_id, document, mail.source),
+                older=Revision(mail.id, mail.content_hash, mail.source),
+            )
+            for mail, document in self._links.changed()
+        )
+        self._writer.store(relinked, tally)
+        self._links.finish()
+        tally.added, tally.updated = added, updated
 
     def _original_of(self, outdated: Outdated) -> bytes:
         """Returns the bytes that a document was read from.

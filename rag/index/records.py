@@ -59,6 +59,25 @@ class Outdated:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredMail:
+    """A live document that is the only message in its file.
+
+    Attributes:
+        id: The document's id.
+        root_id: Id of its root.
+        source: Its source, which is also its file's.
+        title: Its subject.
+        content_hash: Its content hash.
+    """
+
+    id: int
+    root_id: int
+    source: str
+    title: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The file that a document was read from.
 

@@ -17,7 +17,7 @@ from rag.index.catalog.blocks import Blocks
 from rag.index.catalog.database.connections import Connections
 from rag.index.catalog.files import Files
 from rag.index.catalog.sql import CURRENT_VERSION
-from rag.index.records import Origin, Outdated, Revision
+from rag.index.records import Origin, Outdated, Revision, StoredMail
 from rag.records import Anchor, Block, Document, DocumentInfo, Filter, Hit, Ranks
 from rag.sources.records import storable_name
 from rag.text.blocks import quotations
@@ -361,6 +361,14 @@ class Documents:
             (parser,),
         )
         return [Outdated(*row) for row in rows]
+
+    def mails(self) -> list[StoredMail]:
+        """Returns the live documents that are the only message in their file, the oldest first."""
+        rows = self._db.query(
+            "SELECT id, root_id, source, title, content_hash FROM documents"
+            " WHERE state = 'live' AND media_type = 'message/rfc822' AND source = file ORDER BY date, source, id"
+        )
+        return [StoredMail(*row) for row in rows]
 
     def reparsed(self, document_id: int, document: Document, parser: str) -> bool:
         """Replaces what this version of the parsers reads differently in a document whose text and title are the same.

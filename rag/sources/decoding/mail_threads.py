@@ -1,4 +1,4 @@
-"""Finds what the messages of a mailbox quote from each other, so that every message is searched once."""
+"""Finds what messages quote from each other, so that every message is searched once."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def linked(documents: Sequence[Document], parts: Sequence[str]) -> list[Document
     """Returns the documents, with each quotation of another message numbered after that message.
 
     Args:
-        documents: The mailbox's messages, with their blocks.
-        parts: For each message, its number in the mailbox.
+        documents: The messages, with their blocks, in the order in which they were written.
+        parts: For each message, its number in the mailbox, or its source if each is in its own file.
     """
     result = list(documents)
     threads: dict[str, list[int]] = {}
     for n, document in enumerate(documents):
-        threads.setdefault(_topic(document.title), []).append(n)
+        threads.setdefault(topic(document.title), []).append(n)
     for thread in threads.values():
         if len(thread) < 2 or sum(len(documents[n].text) for n in thread) > _MOST_WORDS * 6:
             continue
@@ -79,7 +79,7 @@ def _numbered(document: Document, numbers: dict[int, str]) -> Document:
     return replace(document, blocks=tuple(blocks), content_hash=content_hash)
 
 
-def _topic(subject: str) -> str:
+def topic(subject: str) -> str:
     """Returns a subject without what programs put before it, such as "Re:" or "AW:"."""
     return " ".join(_WORD.findall(subject.rpartition(":")[2].casefold()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import textwrap
 from pathlib import Path
 
@@ -138,6 +139,48 @@ def test_a_quotation_is_searched_again_without_its_original(tmp_path: Path) -> N
     documents = parse_mailbox(mailbox(ASKED, more, last), "box.mbox").documents
     numbers = [[block.number for block in document.blocks if block.kind == "quotation"] for document in documents]
     assert [[], [""], ["2"]] == numbers
+
+
+def eml(message: tuple[str, str, str], day: int) -> bytes:
+    sender, subject, body = message
+    return (
+        f"From: {sender} <x@example.org>\nTo: Ada <ada@example.org>\nSubject: {subject}\n"
+        f"Date: {day} Jan 2025 10:00:00 +0000\n\n{body}\n"
+    ).encode()
+
+
+@pytest.mark.process
+def test_what_mails_in_separate_files_quote_is_searched_once(tmp_path: Path) -> None:
+    """Whichever of them is imported first; and again where it is quoted, once its original is gone."""
+    folder = tmp_path / "mail"
+    folder.mkdir()
+    lead = "On Mon, Jan 6, 2025 at 10:00 Ida <x@example.org> wrote:"
+    reply = eml((*TOLD[:2], f"{TOLD[2]}\n\n{lead}\n{quoted(ASKED[2])}"), 7)
+    (folder / "reply.eml").write_bytes(reply)
+    with Library.open(tmp_path / "index", short_lived=True) as library:
+
+        def holders() -> list[str]:
+            hits = library.search("painters begin with the quay on Monday before the boats come back", k=20)
+            found = (hit for hit in hits if "before the boats" in " ".join(hit.text.replace(">", "").split()))
+            return sorted(source for hit in found for source in (hit.source, *hit.also_in))
+
+        assert 1 == library.sync(folder).added
+        assert ["reply.eml"] == holders()
+
+        (folder / "asked.eml").write_bytes(eml(ASKED, 6))
+        (folder / "other.eml").write_bytes(eml(("Ida", "Lunch", f"{quoted(ASKED[2])}"), 8))
+        report = library.sync(folder)
+        assert (2, 0) == (report.added, report.updated)
+        assert ["asked.eml", "other.eml"] == holders()
+        blocks = library.document("reply.eml").blocks
+        assert ["asked.eml"] == [block.number for block in blocks if block.kind == "quotation"]
+        assert hashlib.sha256(reply).hexdigest() == library.document("reply.eml").content_hash
+
+        assert 3 == library.sync(folder).unchanged
+        (folder / "other.eml").unlink()
+        (folder / "asked.eml").unlink()
+        library.sync(folder, prune=True)
+        assert ["reply.eml"] == holders()
 
 
 def test_short_quotations_stay_where_they_are_answered() -> None:
