@@ -8,9 +8,10 @@ an entry in `_PARSERS`. Parsers do not depend on where the bytes come from or wh
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import replace
 from heapq import merge
-from itertools import islice
+from itertools import islice, pairwise
 
 from rag.errors import ReadError
 from rag.records import BLOCK_KINDS, Block, Document
@@ -81,14 +82,25 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
 def _complete(document: Document) -> Document:
     """Limits a document's metadata, and adds what its parser does not know: its blocks, its names, version and date."""
     document = _bounded(document)
-    if not document.blocks or document.blocks[0].kind == "cell":
-        blocks = merge(recognised(document.text, markdown=document.has_headings), document.blocks, key=_order)
+    if all(block.kind in ("heading", "cell") for block in document.blocks):
+        blocks = merge(_recognised_between(document), document.blocks, key=_order)
         document = replace(document, blocks=tuple(blocks))
     head = head_of(document.text, document.blocks, document.title)
     read = {"names": "; ".join(head.names), "version": head.version}
     metadata = {**{name: value for name, value in read.items() if value}, **document.metadata}
     is_vague = document.media_type in _DATED_BY_APPLICATION and not document.date.startswith(head.date)
     return replace(document, date=head.date if is_vague or not document.date else document.date, metadata=metadata)
+
+
+def _recognised_between(document: Document) -> Iterator[Block]:
+    """Yields the blocks recognised in a document's text, apart from the headings that its parser knows."""
+    known = [(block.start, block.end) for block in document.blocks if block.kind == "heading"]
+    end = len(document.text)
+    for (_, start), (stop, _) in pairwise([(0, 0), *known, (end, end)]):
+        part = document.text[start:stop]
+        for block in recognised(part, markdown=document.has_headings):
+            label_end = block.label_end + start if block.label_end else 0
+            yield replace(block, start=block.start + start, end=block.end + start, label_end=label_end)
 
 
 def _order(block: Block) -> tuple[int, int, int]:

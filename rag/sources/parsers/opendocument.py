@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Context, InvalidOperation
 
 from lxml import etree
@@ -24,6 +24,7 @@ _MOST_ROWS = 1 << 24  # of a sheet
 _SCALES = (0, 3, 6, 9)  # of ten, by which a format may divide a number
 _LONGEST_NUMBER, _MOST_PLACES = 40, 30
 _NUMBERS = ("float", "percentage", "currency")
+_LONGEST_HEADING, _BOLD_LEVEL = 90, 4
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 
 
@@ -37,7 +38,8 @@ def parse(data: bytes, name: str) -> Document:
     manifest = package.find("META-INF/manifest.xml")
     if first_element(manifest, "encryption-data") is not None:
         raise ReadError("it is password-protected", "save a copy without a password, then add the copy")
-    body = first_element(package.xml("content.xml"), "body")
+    content = package.xml("content.xml")
+    body = first_element(content, "body")
     styles = package.find("styles.xml")
     slides = [page for page in body.iter() if local_name(page) == "page"] if body is not None else []
     if slides:
@@ -49,6 +51,8 @@ def parse(data: bytes, name: str) -> Document:
         text, anchors = join_pages(parts, "slide")
         media_type = "application/vnd.oasis.opendocument.presentation"
     else:
+        if body is not None:
+            _promote_bold_lines(content, body)
         blocks = [block for block in _blocks(body) if block] if body is not None else []
         edges = (
             [found for found in styles.iter() if local_name(found) in ("header", "footer")] if styles is not None else []
@@ -69,6 +73,41 @@ def parse(data: bytes, name: str) -> Document:
         anchors=anchors,
         media_type=media_type,
     )
+
+
+def _promote_bold_lines(content: etree._Element, body: etree._Element) -> None:
+    """Turns short bold paragraphs into headings, if the document has other headings, and text follows them.
+
+    Many people write headings below the first one in bold instead of using a style for them.
+    """
+    bold = {
+        attribute(style, "name")
+        for style in content.iter()
+        if local_name(style) == "style"
+        and any(attribute(one, "font-weight") == "bold" for one in children(style, "text-properties"))
+    }
+    if not bold or first_element(body, "h") is None:
+        return
+    found = [one for one in body.iter() if local_name(one) == "p" and _is_bold_line(one, bold)]
+    for paragraph in found:
+        following = paragraph.getnext()
+        if following is not None and following not in found and text_content(following):
+            paragraph.tag = f"{paragraph.tag[: -len('p')]}h"
+            paragraph.set(f"{paragraph.tag[: -len('h')]}outline-level", str(_BOLD_LEVEL))
+
+
+def _is_bold_line(paragraph: etree._Element, bold: Collection[str]) -> bool:
+    """Whether all words of a short paragraph outside of lists and tables are bold, and they end without a full stop."""
+    words = text_content(paragraph).strip()
+    if not any(map(str.isalpha, words)) or len(words) > _LONGEST_HEADING or words.endswith((".", ":", ";", ",")):
+        return False
+    above = paragraph.getparent()
+    if above is None or local_name(above) not in ("text", "section"):
+        return False
+    is_bold = attribute(paragraph, "style-name") in bold
+    plain = [paragraph.text or "", *(one.tail or "" for one in paragraph)] if not is_bold else []
+    plain += [text_content(one) for one in paragraph if not is_bold and attribute(one, "style-name") not in bold]
+    return not any(map(str.isalpha, "".join(plain)))
 
 
 def _blocks(element: etree._Element, item: str = "") -> Iterator[str]:

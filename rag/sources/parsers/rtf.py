@@ -14,6 +14,9 @@ _INFO = re.compile(r"\{\\info\b(.{0,4000})", re.DOTALL)
 _FIELD = r"\{{\\(?:\*\\)?{}\s++([^{{}}\\]++)\}}"
 _CREATED = re.compile(r"\{\\creatim\\yr(\d{4})\\mo(\d{1,2})\\dy(\d{1,2})")
 _PAGE = re.compile(r"\n{3,}")
+_MARK = re.compile(
+    r"\{\\(?:\*\\)?(?:listtext|pntext)(?![a-z])[ ]?"
+)  # an item's number or bullet, which striprtf leaves out
 
 
 def parse(data: bytes, name: str) -> Document:
@@ -24,7 +27,7 @@ def parse(data: bytes, name: str) -> Document:
     """
     source = data.decode("latin-1")  # RTF is ASCII; other characters are escaped or use the declared code page
     try:
-        text = canonical(rtf_to_text(source, errors="replace")).replace("\0", "")
+        text = canonical(rtf_to_text(_MARK.sub("{", source), errors="replace")).replace("\0", "")
     except (ValueError, LookupError, IndexError, KeyError) as error:
         raise ReadError(
             f"the RTF cannot be parsed ({type(error).__name__})", "open it in a word processor and save it as DOCX"

@@ -82,7 +82,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         raise ReadError(
             f"the workbook cannot be read ({_short(error)})", "open it in a spreadsheet application and save it as XLSX"
         ) from error
-    text, anchors, cells = _as_text(sheets, readable.rows, hidden)
+    text, anchors, blocks = _as_text(sheets, readable.rows, hidden)
     if package:
         extra = canonical("\n".join(_comments_and_boxes(package)))
         text = f"{text}\n\n{extra}" if extra else text
@@ -97,7 +97,7 @@ def parse(data: bytes, name: str, depth: int = 0) -> ParsedFile:
         date=find_date(text[:3000]) or created,
         anchors=anchors,
         media_type=media_type,
-        blocks=cells,
+        blocks=blocks,
     )
     return with_attachments(own, package.embedded() if package else (), depth)
 
@@ -217,7 +217,7 @@ def _as_text(
 ) -> tuple[str, tuple[Anchor, ...], tuple[Block, ...]]:
     """Joins all sheets into one text with one line per row, so that rows can be counted. Drops repeated empty rows.
 
-    Returns the text, its anchors, and the cells whose numbers are rounded.
+    Returns the text, its anchors, and as blocks the sheets' names and the cells whose numbers are rounded.
 
     Args:
         sheets: The name and the content of each sheet.
@@ -226,8 +226,8 @@ def _as_text(
     """
     parts: list[str] = []
     anchors: list[Anchor] = []
-    cells: list[Block] = []
-    at = 0
+    blocks: list[Block] = []
+    at, rounded = 0, 0
 
     def add(line: str) -> None:
         nonlocal at
@@ -239,7 +239,9 @@ def _as_text(
             if parts:
                 add("")
             anchors.append(Anchor(at, f"sheet {sheet}"))
-            add(canonical(cell_text(sheet)) + (" (hidden sheet)" if sheet in hidden else ""))
+            name = canonical(cell_text(sheet)) + (" (hidden sheet)" if sheet in hidden else "")
+            blocks += [Block("heading", at, at + len(name), level=1)] if name else []
+            add(name)
         counted, empty = 0, True  # number of rows since the last anchor, and whether the previous line is empty
         last = 0
         lines = enumerate(placed_lines(content.rows))
@@ -253,11 +255,12 @@ def _as_text(
             if counted == 0 or counted >= _ANCHOR_EVERY:
                 anchors.append(Anchor(at, f"sheet {sheet}" if sheet else "", counts="row", first=number))
                 counted = 0
-            placed = _rounded_cells(content.rounded.get(row, ()), starts, at)
-            cells += islice(placed, _MOST_ROUNDED - len(cells))
+            placed = list(islice(_rounded_cells(content.rounded.get(row, ()), starts, at), _MOST_ROUNDED - rounded))
+            blocks += placed
+            rounded += len(placed)
             add(line)
             counted, empty = counted + 1, not line
-    return "\n".join(parts), tuple(anchors), tuple(cells)
+    return "\n".join(parts), tuple(anchors), tuple(blocks)
 
 
 def _rounded_cells(cells: Iterable[ShownCell], starts: Mapping[int, int], at: int) -> Iterator[Block]:

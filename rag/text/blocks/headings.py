@@ -12,8 +12,8 @@ from rag.text.blocks.marks import SENTENCE_END, Mark, Marks, is_capitals, label_
 
 _LONGEST = 90  # code points
 _MOST_WORDS, _FEW_WORDS, _VERY_FEW_WORDS = 14, 10, 5
-_DIVISION = re.compile(r"(?:[^\W\d_]{4,12}[ ]|§[ ]?)(\d{1,3}|[IVXLC]{1,6}|[A-Z])(?=\W|$)")
-_NUMBERED = re.compile(_DIVISION.pattern + r"(?=[ ]?[-–—.:]|[ ]{2}|$)")
+_DIVISION = re.compile(r"(?:[^\W\d_]{4,12}[ ]|§[ ]?)(\d{1,3}(?:\.\d{1,3}){0,4}|[IVXLC]{1,6}|[A-Z])(?=\W|$)")
+_NUMBERED = re.compile(_DIVISION.pattern + r"(?=[ ]?[-–—.:](?=[ ]|$)|[ ]{2}|$)")
 _BANNERS, _BANNER_WIDTH = "-=_*#~", 2
 _SHORT = 60  # code points
 _TITLE, _SECTION, _MINOR = 1, 2, 3  # levels

@@ -10,10 +10,10 @@ from rag.text.blocks.lines import Line
 
 SENTENCE_END = (".", "!", "…", ",", ";", "。", "！", "，", "；", "।")
 _BULLET = re.compile(r"(?:[-*+•‣▪●○◦·–—➢✓✔☐☑][ \t]+|o[ \t]{2,})(?=\S)")
-# "3.1" and "3)" but not "3": a number of one part needs a stop or a bracket behind it.
+# "3.1" and "3)" but not "3": a number of one part needs a stop or a bracket behind it. "(408) 996" is a telephone number.
 _NUMBER = re.compile(
     r"(?:(?P<deep>\d{1,3}(?:\.\d{1,3}){1,4}\.?)|(?P<plain>\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{1,6})[.)]"
-    r"|[(\[](?P<bracketed>\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{1,6})[)\]])[ \t]+(?=\S)"
+    r"|[(\[](?P<bracketed>\d{1,2}|[A-Za-z]|[ivxlcIVXLC]{1,6}|\d{3}(?=.[ \t]+\D))[)\]])[ \t]+(?=\S)"
     r"|(?P<spaced>\d{1,3})[ \t]{2,}(?=[^\W\d])"
 )
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv")

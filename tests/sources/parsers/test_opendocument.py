@@ -23,6 +23,21 @@ def test_headings_lists_notes_and_spaces() -> None:
     assert "## Arches\n\n- stone\n\nOne   two [a note]\nthree" == parse(content(body), "a.odt").text
 
 
+def test_bold_lines_are_headings_below_the_first() -> None:
+    """Unless nothing follows them, they end like a sentence, or the document has no other headings."""
+    bold = '<style name="B"><text-properties font-weight="bold"/></style>'
+    lines = (
+        '<p>1. <span style-name="B">Rent</span></p><p>It is 900 euros.</p><p style-name="B">Deposit</p><p>None.</p>'
+        '<p><span style-name="B">Never</span> smoke</p><p><span style-name="B">No dogs.</span></p><p>Ever.</p>'
+        '<list><list-item><p style-name="B">Keys</p></list-item></list><p style-name="B">Ada</p>'
+    )
+    made = [f"<c>{bold}<body><text>{top}{lines}</text></body></c>" for top in ('<h outline-level="1">Lease</h>', "")]
+    first, second = (parse(zipped({"content.xml": one.encode()}), "a.odt").text for one in made)
+
+    assert ["# Lease", "#### 1. Rent", "#### Deposit"] == [line for line in first.split("\n") if line.startswith("#")]
+    assert "#" not in second
+
+
 def test_repeated_cells_and_rows() -> None:
     row = "<table-row>{}</table-row>"
     cell = "<table-cell{}><p>{}</p></table-cell>"

@@ -82,6 +82,14 @@ def test_numbers_are_written_as_they_are_shown() -> None:
     ) == parse(made, "tea.xlsx").documents[0].text
 
 
+def test_the_names_of_sheets_are_headings() -> None:
+    """Whatever they look like, and whatever follows."""
+    document = parse(workbook({"A1": "date"}, {"A1": "Tea", "B1": "five"}), "x.xlsx").documents[0]
+
+    assert ["Sheet 1", "Sheet 2"] == [document.text[b.start : b.end] for b in document.blocks if b.kind == "heading"]
+    assert document.text.count("\n") == 4
+
+
 def test_an_ods_file_is_read_as_it_is_shown() -> None:
     """Formats, repeated cells and rows, and merged cells, at the rows where they stand."""
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rag.records import Block
 from rag.text.blocks import recognised
+from rag.text.blocks.marks import mark_of
 
 CONTAINERS = {"message", "exchange", "question", "answer", "list"}
 
@@ -255,6 +256,24 @@ def test_numbers_before_wide_gaps_are_no_column() -> None:
         "heading #1 1  Who this covers", "list", "item #1.1 1.1  All employees and agency staff.",
         "item #1.2 1.2  Sub-contractors are not covered.", "heading #2 2  Rail", "list", "item #2.1 2.1  Second class.",
     ] == shape(text)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("heading", "number"),
+    [("Form 10-Q", ""), ("Subchapter 2.1", "2.1"), ("Section 4.2.1: Pay", "4.2.1"), ("Article 3 - Members", "3")],
+)
+def test_numbers_of_headings(heading: str, number: str) -> None:
+    (block, _) = recognised(f"# {heading}\n\nSome text follows here.", markdown=True)
+
+    assert ("heading", number) == (block.kind, block.number)
+
+
+@pytest.mark.parametrize(("line", "number"), [("(101) Flows", "(101)"), ("(408) 996-1010", None), ("(12) 5", "(12)")])
+def test_bracketed_numbers(line: str, number: str | None) -> None:
+    """An area code is no item's number."""
+    found = mark_of(line)
+
+    assert number == (found.number if found else None)
 
 
 @pytest.mark.parametrize(
