@@ -1,7 +1,8 @@
-"""Extracts the test sets for the quality tests (tests/sets/README.md) from the reported parts of the public test sets.
+"""Extracts the test sets for the quality tests (tests/sets/README.md) from the public test sets.
 
     uv run python benchmarks/slices.py DATA
 
+It takes only questions about articles and passages that no reader was trained on.
 From SQuAD, it takes whole articles, so that the right paragraph competes with its neighbours; from the other test sets, it
 takes only the passages that belong to the chosen questions. `tests/sets/baselines.py` writes the baselines.
 """
@@ -41,7 +42,7 @@ def write(path: Path, rows: Iterable[dict]) -> None:
 def main() -> None:
     for name, most in QUESTIONS.items():
         questions, corpus = sets.read(Path(sys.argv[1]), name)
-        chosen = list(sets.part(questions, reported=True).questions)
+        chosen = list(sets.reported(questions).questions)
         if name == sets.SQUAD:
             articles = list(dict.fromkeys(article(question.within[0]) for question in chosen))[:ARTICLES]
             chosen = sets.evenly([question for question in chosen if article(question.within[0]) in articles], most)

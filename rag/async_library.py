@@ -65,15 +65,17 @@ class AsyncLibrary:
         """Closes the library."""
         await asyncio.to_thread(self.library.close)
 
-    async def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
+    async def search(
+        self, question: str, k: int | None = None, *, filters: Filter | None = None, rerank: bool = False
+    ) -> list[Hit]:
         """Returns the k best passages, best first."""
-        return await asyncio.to_thread(self.library.search, question, k, filters=filters)
+        return await asyncio.to_thread(self.library.search, question, k, filters=filters, rerank=rerank)
 
     async def search_with_timings(
-        self, question: str, k: int | None = None, *, filters: Filter | None = None
+        self, question: str, k: int | None = None, *, filters: Filter | None = None, rerank: bool = False
     ) -> SearchResult:
         """Returns the k best passages, the time that each stage took, and any notice for the user."""
-        return await asyncio.to_thread(self.library.search_with_timings, question, k, filters=filters)
+        return await asyncio.to_thread(self.library.search_with_timings, question, k, filters=filters, rerank=rerank)
 
     async def ask(
         self, question: str, *, history: Sequence[Turn] = (), k: int | None = None, filters: Filter | None = None

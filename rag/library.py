@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +20,14 @@ from typing import TYPE_CHECKING
 from rag.answering.answerer import Answerer
 from rag.answering.explain import Explainer
 from rag.answering.extractive_answer import EXTRACTION, ExtractiveAnswers
+from rag.answering.reading import read_hits
 from rag.answering.verification.citation_trace import STATES, CitationTrace, SavedCitation, trace
 from rag.errors import ClosedError, SettingsError, SourceError
 from rag.index.catalog import Catalog
 from rag.index.chroma import ChromaFolder
 from rag.index.import_lock import TIMEOUT_S, import_lock, import_turn
-from rag.index.imports import Imports, OnProgress
-from rag.index.ingest import Ingest
+from rag.index.importing.imports import Imports, OnProgress
+from rag.index.importing.ingest import Ingest
 from rag.index.locks import NamedLock
 from rag.index.maintenance import compaction, health
 from rag.index.maintenance.backup import restore_backup
@@ -33,7 +35,7 @@ from rag.index.maintenance.reindex import Reindexer
 from rag.index.originals import original
 from rag.index.vector_search import VectorSearch
 from rag.index.vector_sync import VectorSync
-from rag.ports import ChatModel, Embedder, Splitter
+from rag.ports import ChatModel, Embedder, PassageReader, Splitter
 from rag.records import (
     Answer,
     AnswerDone,
@@ -111,7 +113,7 @@ class Library:
         statistics = TermStatistics(catalog.passages, common)
         candidates = Candidates(catalog, self._vector_search, lambda: self._embedder, statistics)
         self._search = Search(catalog, candidates, lambda: self._embedder, frozenset(common))
-        self._explainer = Explainer(catalog, PassageRanks(catalog, candidates))
+        self._explainer = Explainer(catalog, PassageRanks(catalog, candidates), self._threshold)
         self._imports = Imports(
             folder,
             catalog,
@@ -415,26 +417,40 @@ class Library:
 
     # Questions
 
-    def search(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> list[Hit]:
+    def search(
+        self, question: str, k: int | None = None, *, filters: Filter | None = None, rerank: bool = False
+    ) -> list[Hit]:
         """Returns the k best passages for a question, best first.
 
         Args:
             question: The question.
             k: Number of passages, at least 1; the `k` setting if omitted.
             filters: Filter for the documents to search; all documents if omitted.
+            rerank: Whether the reader reads the passages, which takes longer and ranks them better.
 
         Raises:
             QuestionError: The question is empty or too long.
-            SettingsError: k is less than 1.
+            SettingsError: k is less than 1, or passages should be read but the `reader` setting is "off".
         """
-        return list(self.search_with_timings(question, k, filters=filters).hits)
+        return list(self.search_with_timings(question, k, filters=filters, rerank=rerank).hits)
 
-    def search_with_timings(self, question: str, k: int | None = None, *, filters: Filter | None = None) -> SearchResult:
+    def search_with_timings(
+        self, question: str, k: int | None = None, *, filters: Filter | None = None, rerank: bool = False
+    ) -> SearchResult:
         """Like `search`, but also returns the time each stage took and a notice for the user."""
         k = self._checked_k(k)
+        if rerank and self.settings.reader == "off":
+            raise SettingsError("passages cannot be reranked, because the reader is off", "set reader to on")
         self._vector_sync.prepare()
-        found = self._search.find(question, k, filters)
-        return SearchResult(found.hits, found.timings_ms, found.notice)
+        if not rerank:
+            found = self._search.find(question, k, filters)
+            return SearchResult(found.hits, found.timings_ms, found.notice)
+        found = self._search.find(question, max(k, self.settings.read_passages), filters)
+        started = time.perf_counter()
+        count, metadata = self.settings.read_passages, self._catalog.documents.metadata_of
+        read = read_hits(question, found.hits, self._reader, metadata, count, thoroughly=True)
+        timings = {**found.timings_ms, "read": round((time.perf_counter() - started) * 1000, 2)}
+        return SearchResult(read.hits[:k], timings, found.notice)
 
     def ask(
         self,
@@ -644,6 +660,13 @@ class Library:
             return MiniLM()
 
     @cached_property
+    def _reader(self) -> PassageReader:
+        with self._loading:
+            from rag.models.reader import Reader
+
+            return Reader()
+
+    @cached_property
     def _splitter(self) -> Splitter:
         if self._custom_splitter is not None:
             return self._custom_splitter
@@ -691,16 +714,16 @@ class Library:
 
     def _build_answerer(self, threshold: Callable[[], float], chat_model: ChatModel | None) -> Answerer:
         documents = self._catalog.documents
-        extractive = ExtractiveAnswers(
-            lambda: self._shipped_embedder, documents, sentences=self.settings.sentences, threshold=threshold
-        )
+        extractive = ExtractiveAnswers(documents, sentences=self.settings.sentences, threshold=threshold)
         return Answerer(
             self._search,
             documents,
             lambda: self._shipped_embedder,
+            (lambda: self._reader) if self.settings.reader == "on" else None,
             extractive,
             chat_model,
             prompt_tokens=self.settings.prompt_tokens(),
+            read_passages=self.settings.read_passages,
         )
 
     def _answer_without_abstaining(self, question: str, filters: Filter | None) -> Answer:

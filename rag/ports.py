@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -41,23 +41,59 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """A text's tokens.
+class Span:
+    """Words that may answer a question.
 
     Attributes:
-        starts: Offset in the text at which each token begins.
-        vectors: Contextual vector of each token, as a (t, d) float32 array whose rows have unit length.
+        start: Where they start in the passage that was read, in code points.
+        end: Where they end.
+        margin: By how much they are better than no answer, as a difference of logits.
     """
 
-    starts: Sequence[int]
-    vectors: Vectors
+    start: int
+    end: int
+    margin: float
 
 
-class TokenEmbedder(Embedder, Protocol):
-    """An embedder that also returns a vector for each token."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the reader says of a passage, or of a window of a long passage.
 
-    def embed_tokens(self, texts: Sequence[str]) -> Sequence[Tokens]:
-        """Returns each text's tokens and their vectors, in order."""
+    Attributes:
+        passage: Index of the passage.
+        answers: Logit of whether it answers the question.
+        relevance: How relevant it is; only differences matter.
+        spans: Words that may answer, best first; empty if the passage was read half.
+    """
+
+    passage: int
+    answers: float
+    relevance: float
+    spans: tuple[Span, ...] = ()
+
+
+class PassageReader(Protocol):
+    """Tells whether passages answer a question, and with which words."""
+
+    @property
+    def speed(self) -> float:
+        """How many passages it reads in the time in which a processor with VNNI instructions reads one."""
+
+    def read(
+        self, question: str, passages: Sequence[tuple[str, str]], found: Sequence[float], most: int
+    ) -> tuple[Sequence[Read], Sequence[Read]]:
+        """Reads all passages half, and those that are most likely to answer completely.
+
+        Args:
+            question: The question.
+            passages: For each passage, what is known of its document, which contains no answer, and its text.
+            found: For each passage, what its rank in the search adds to the logit of whether it answers.
+            most: Maximum number of passages that are read completely.
+
+        Returns:
+            What was found out of each passage by reading half, and of some by reading all. A long passage is read in
+            windows, and has a result for each.
+        """
         ...
 
 
@@ -102,6 +138,10 @@ class DocumentStore(Protocol):
 
     def locate(self, document_id: int, offset: int) -> tuple[int | None, str]:
         """Returns the page and the locator for the character at an offset; (None, "") in a document without anchors."""
+        ...
+
+    def metadata_of(self, document_ids: Sequence[int]) -> Mapping[int, Mapping[str, str]]:
+        """Returns the documents' metadata, such as "names" and "version", by id."""
         ...
 
     def content_hash(self, document_id: int) -> str:

@@ -227,6 +227,9 @@ class Hit:
     Attributes:
         also_in: Sources of near-identical passages that were merged into this one.
         locator: Human-readable position, such as "p. 3" or "Budget, row 12"; empty in a document without anchors.
+        answers: Probability that the passage answers the question; None if the reader did not read it.
+        short_start: Where the words that answer, or come closest to it, start in the document; None if it was not read.
+        short_end: Where they end.
     """
 
     source: str
@@ -243,6 +246,9 @@ class Hit:
     document_id: int
     also_in: tuple[str, ...] = ()
     locator: str = ""
+    answers: float | None = None
+    short_start: int | None = None
+    short_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +277,8 @@ class Citation:
         answer_end: Exclusive end of the cited claim in the answer's text.
         document_id: The document's id in the index.
         content_hash: SHA-256 of the file that the document was read from, which identifies the document's revision.
+        short_start: Where the words that answer the question start in the document, within [start, end); None if unknown.
+        short_end: Where they end.
     """
 
     n: int
@@ -286,6 +294,15 @@ class Citation:
     answer_end: int
     document_id: int
     content_hash: str = ""
+    short_start: int | None = None
+    short_end: int | None = None
+
+    @property
+    def short_in_quote(self) -> tuple[int, int]:
+        """Where the words that answer start and end in the quote; (0, 0) if they are unknown."""
+        if self.short_start is None or self.short_end is None:
+            return 0, 0
+        return self.short_start - self.start, self.short_end - self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +333,7 @@ class Answer:
         usage: Token counts reported by the model, by kind of token; empty for extraction.
         searched: The rewritten question that was searched for, if the question was a follow-up; otherwise empty.
         read: Number of hits that the answer is based on. These are the first hits; there was no room for the others.
+        short: The words in an extracted answer that answer the question; may be empty.
     """
 
     question: str
@@ -331,6 +349,7 @@ class Answer:
     usage: Mapping[str, int] = field(default_factory=dict)
     searched: str = ""
     read: int = 0
+    short: str = ""
 
     def _repr_html_(self) -> str:
         """Returns the answer as HTML for notebooks."""
@@ -378,6 +397,7 @@ class ExpectedPlace:
         lexical_rank: Rank by BM25 among all passages; None if the passage contains none of the words searched for.
         stands_in: Source of the near-identical passage that this passage was merged into; empty if it was not merged.
         stage: The stage at which the passage was dropped, or "cited".
+        answers: Probability that its passage answers the question, according to the reader; None if it was not read.
     """
 
     source: str
@@ -391,6 +411,7 @@ class ExpectedPlace:
     lexical_rank: int | None
     stands_in: str
     stage: Stage
+    answers: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

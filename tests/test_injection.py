@@ -162,7 +162,7 @@ def seen_by_a_reader(events: list) -> tuple[Answer, str, str]:
         if isinstance(event, TextDelta):
             said += event.text
             on_page += answer_view.partial_answer_markup(said[-400:])
-    in_terminal = live.feed(said) + "\n".join([answer.notice, *rendering.footnotes(answer, with_claims=True)])
+    in_terminal = live.feed(said) + "\n".join([answer.notice, *rendering.footnotes(answer, is_terminal=True)])
     return answer, in_terminal, on_page + answer_view.answer_markup(1, answer)
 
 

@@ -20,6 +20,7 @@ RANKS = (
     ("sources.parsers",),
     ("sources", "models", "index.catalog", "index.chroma", "index.locks"),
     ("index",),
+    ("index.importing",),
     ("index.maintenance",),
     ("retrieval",),
     ("answering.verification",),

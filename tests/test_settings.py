@@ -50,7 +50,7 @@ def test_later_origins_take_precedence() -> None:
     """Each value remembers where it came from."""
     resolved = resolve([("rag.toml", {"k": 3, "sentences": 2}), ("RAG_{NAME}", {"k": "5"}), ("--{name}", {"base_url": ""})])
 
-    assert (5, 2, 0.22) == (resolved.settings.k, resolved.settings.sentences, resolved.settings.evidence)
+    assert (5, 2, 0.18) == (resolved.settings.k, resolved.settings.sentences, resolved.settings.evidence)
     assert ("RAG_K", "rag.toml", "default", "--base-url") == tuple(
         resolved.origins[name] for name in ("k", "sentences", "evidence", "base_url")
     )

@@ -23,7 +23,7 @@ from training.measures import report
 from training.model import LAYERS, Reader, Scores
 from training.weights import published
 
-_RATE, _DECAY, _WARM_UP, _LEAST = 5e-5, 0.01, 150, 0.02
+_RATE, _DECAY, _WARM_UP, _LEAST = 8e-5, 0.01, 150, 0.02
 _SIZE = 32  # pairs in a batch
 _SAVE_EVERY = 200  # steps
 _WITHOUT_CONTEXT = 0.2  # share of pairs read without their context
@@ -64,8 +64,9 @@ def train(options: argparse.Namespace) -> None:
     optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=_DECAY)
     training = [row for row in rows if not row["is_held"]]
     steps: list[list[Pair]] = []
-    for _ in range(options.epochs):
-        steps += epoch(_pairs(training, tokens, chosen), _SIZE, chosen)
+    for n in range(options.epochs):
+        again = [row for row in training if row["style"] and (row["answers"] or row["relevant"])] if n else []
+        steps += epoch(_pairs([*training, *again], tokens, chosen), _SIZE, chosen)
     scale = lambda n: min(1, (n + 1) / _WARM_UP) * max(_LEAST, 1 - n / len(steps))  # noqa: E731
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
     part, begin = options.out.with_suffix(".part"), 0

@@ -36,6 +36,7 @@ class AnswerBuilder:
         hit: Hit | None = None,
         span: tuple[int, int] | None = None,
         *,
+        short: tuple[int, int] | None = None,
         locator: str = "",
         before: str = " ",
     ) -> None:
@@ -45,6 +46,7 @@ class AnswerBuilder:
             words: The text to append.
             hit: The passage that supports it; None for text without a citation.
             span: The cited characters [start, end) in the hit's document; if left out, the whole hit.
+            short: The characters among them that answer, [start, end) in the hit's document; None if there are none.
             locator: Human-readable position of the passage; if left out, it is filled in later.
             before: Separator between this text and the text before it.
         """
@@ -63,6 +65,8 @@ class AnswerBuilder:
             verdict="exact" if quote == words else "supported",
             claim=(start, len(self.text)),
         )
+        if short is not None:
+            citation = replace(citation, short_start=short[0], short_end=short[1])
         self.citations.append(replace(citation, locator=locator) if locator else citation)
         self._hits.append(replace(hit, start=begin, end=end, text=quote))
         self.text += f" [{citation.n}]"

@@ -25,8 +25,10 @@ from rag.answering.intent import (
     intent_of,
     list_subject,
 )
+from rag.answering.plain_ranking import rank_sentences
+from rag.answering.reading import Reading, read_hits
 from rag.answering.request import Evidence, Request, elapsed_ms
-from rag.ports import ChatModel, DocumentStore, TokenEmbedder
+from rag.ports import ChatModel, DocumentStore, Embedder, PassageReader
 from rag.records import Answer, AnswerDone, Event, Filter, Hit, SourcesFound, TextDelta, Turn
 from rag.retrieval.search import Retrieval, Search, checked_question
 
@@ -47,24 +49,30 @@ class Answerer:
         search: Search that finds the passages.
         documents: Store that provides the documents' text, page numbers and locators.
         embedder: Function that returns the embedder used to compare sentences.
+        reader: Function that returns the model that reads passages; None if it is switched off.
         extractive: Component that answers by quoting the documents.
         chat_model: Model that writes answers; None to answer only by quoting.
         prompt_tokens: Maximum size of a prompt, in tokens.
+        read_passages: Number of passages that are read.
     """
 
     def __init__(
         self,
         search: Search,
         documents: DocumentStore,
-        embedder: Callable[[], TokenEmbedder],
+        embedder: Callable[[], Embedder],
+        reader: Callable[[], PassageReader] | None,
         extractive: ExtractiveAnswers,
         chat_model: ChatModel | None,
         *,
         prompt_tokens: int,
+        read_passages: int,
     ) -> None:
         self._search = search
         self._documents = documents
         self._embedder = embedder
+        self._reader = reader
+        self._read_passages = read_passages
         self._extractive = extractive
         self._generated = (
             GeneratedAnswers(chat_model, extractive, documents, prompt_tokens=prompt_tokens) if chat_model else None
@@ -132,7 +140,21 @@ class Answerer:
 
     def _find(self, request: Request) -> Evidence:
         searches = _searches(request.intent, request.standalone, request.k)
-        return Evidence.of([(searched, self._search.find(searched, k, request.filters)) for searched, k in searches])
+        parts, readings = [], []
+        for searched, k in searches:
+            found = self._search.find(searched, max(k, self._read_passages), request.filters)
+            parts.append((searched, found))
+            readings.append(self._read(request, searched, found).limited(k))
+        return Evidence.of(parts, readings)
+
+    def _read(self, request: Request, searched: str, found: Retrieval) -> Reading:
+        # A side of a comparison is no question: the reader could only say that nothing answers it.
+        if self._reader is None or request.intent == "comparison":
+            return rank_sentences(searched, found, self._embedder())
+        is_list = request.intent == "list"
+        count = len(found.hits) if is_list else self._read_passages
+        metadata = self._documents.metadata_of
+        return read_hits(request.standalone, found.hits, self._reader(), metadata, count, thoroughly=is_list)
 
     def _about_documents(self, request: Request) -> Generator[Event]:
         """Answers a question about the documents themselves."""

@@ -5,7 +5,7 @@ The question is answered as usual; then the expected passage is ranked at each s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,18 @@ class Explainer:
     Args:
         catalog: The catalog.
         ranks: Component that ranks passages for a question.
+        threshold: Function that returns the probability below which rag declines to answer.
     """
 
-    def __init__(self, catalog: Catalog, ranks: PassageRanks) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        ranks: PassageRanks,
+        threshold: Callable[[], float],
+    ) -> None:
         self._catalog = catalog
         self._ranks = ranks
+        self._threshold = threshold
 
     def explain(
         self, expected: str, answer: Answer, searches: Sequence[tuple[str, int]], filters: Filter | None = None
@@ -83,7 +90,7 @@ class Explainer:
         trial = _Trial(answer, searches, filters, None if allowed is None else frozenset(allowed))
         places = [self._place(occurrence, trial) for occurrence in self._occurrences(expected)]
         places.sort(key=lambda place: (-STAGES.index(place.stage), place.rank or _LAST))
-        why, hint = _reason(places[0], trial) if places else self._why_not_read()
+        why, hint = _reason(places[0], trial, self._threshold()) if places else self._why_not_read()
         return Explanation(
             question=answer.question,
             expected=expected,
@@ -137,6 +144,7 @@ class Explainer:
             lexical_rank=best.lexical_rank,
             stands_in=kept.source if kept_id != best_id else "",
             stage=_stage(occurrence, trial, best, spread, position if k else None),
+            answers=trial.answer.hits[position - 1].answers if k and position else None,
         )
 
     def _best(self, passage_ids: Sequence[int], trial: _Trial) -> tuple[PassageRank, int, int]:
@@ -188,8 +196,9 @@ def _shows(citation: Citation, occurrence: _Occurrence) -> bool:
     return find_quote(occurrence.text, citation.quote) is not None
 
 
-def _reason(place: ExpectedPlace, trial: _Trial) -> tuple[str, str]:
+def _reason(place: ExpectedPlace, trial: _Trial, threshold: float) -> tuple[str, str]:
     """Returns (reason, hint), as messages to show to the user."""
+    was_read = "" if place.answers is None else f"it was read, and answers the question with p = {place.answers:.2f}"
     answer = trial.answer
     extracted = answer.model == EXTRACTION
     most = max((k for _, k in trial.searches), default=0)
@@ -216,11 +225,11 @@ def _reason(place: ExpectedPlace, trial: _Trial) -> tuple[str, str]:
             else "if the model accepts more text than rag assumes, increase RAG_CONTEXT_TOKENS",
         ),
         "below the threshold": (
-            f"the evidence that the documents answer the question was {answer.evidence:.2f}, below the threshold",
+            f"{was_read}; the best passage has {answer.evidence:.2f}, below {threshold:.2f}".removeprefix("; "),
             "a lower RAG_EVIDENCE lets rag answer more questions, but more of the answers will be wrong",
         ),
         "not cited": (
-            "other sentences were judged to answer the question better"
+            ", but ".join(filter(None, (was_read, "other sentences answer it better")))
             if extracted
             else f"{answer.model} was shown it but did not cite it",
             "to allow more sentences in an answer, increase RAG_SENTENCES" if extracted else "",

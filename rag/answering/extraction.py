@@ -1,67 +1,41 @@
-"""Extracts an answer: chooses the few sentences that contain it, and estimates how well they answer the question.
+"""Extracts an answer: chooses the few sentences that contain the words which the reader takes for the answer.
 
-Two linear models score sentences and evidence. They were fitted on one part of SQuAD 2.0, NQ and ClapNQ and measured on the
-other part (`benchmarks/fit_extraction.py`; results in benchmarks/README.md). No language model is used, and nothing is
-rephrased. Sentences are always embedded by the embedder shipped with rag, whichever embedder found the passages.
+Nothing is rephrased, and no language model is used.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from rag.ports import TokenEmbedder
+from rag.answering.reading import NO_WORDS, ReadHit, Reading
+from rag.ports import Span
 from rag.records import Hit
-from rag.retrieval.search import Retrieval
-from rag.text.dates import MONTHS, WEEKDAYS
+from rag.text.blocks.leaves import leaves
 from rag.text.sentences import sentences
-from rag.text.terms import located_terms, terms
 
-if TYPE_CHECKING:
-    from rag.answering.late_interaction import Alignment
-
-_MAX_HITS = 5  # hits whose sentences are considered; the sixth had the answer to 1.3 % of the questions used for fitting
-# Number of sentences, out of about 25, that are compared token by token. Answers are no better with 12, and worse with 8
-# (benchmarks/README.md).
-_MAX_ALIGNED = 10
 _LIST_MARGIN = 3.0  # log-odds; a list leaves out sentences that score lower than the best one by more than this
-_COVERAGE = 0.7  # intended probability that the chosen sentences contain the answer
-
-# Weights for the log-odds that one sentence, rather than another, contains the answer.
-_SENTENCE = {
-    "mean_match": 6.55,
-    "min_match": 3.6,
-    "word_share": 1.5,
-    "context_word_share": 0.85,
-    "passage_score": 7.7,
-    "answer_type": 2.08,
-}
-# Weights for the log-odds that the documents answer the question at all, judged by the best sentence. Fitted on three kinds
-# of searches: of whole test sets, of only the passages that belong to a question, and of libraries that consist of four
-# paragraphs from one article, where all passages are about the same topic.
-_EVIDENCE = {
-    "mean_match": 8.7,
-    "passage_mean_match": 0.99,
-    "passage_idf_match": 3.69,
-    "answer_type": 0.69,
-    "missing_names": -1.37,
-}
-_EVIDENCE_BASE = -8.71
-_MAX_TITLE = 240  # maximum number of code points embedded with each sentence from the title, and as many from the headings
-_HEADING = re.compile(r"#{1,6} ")
+_COVERAGE = 0.8  # intended probability that the chosen sentences contain the answer
+_WHOLE, _LONGEST_WHOLE = ("item", "pair", "entry", "footnote"), 300  # kinds of blocks, and code points
+_VAGUE = 1  # sentences that are quoted if no words stand out
+_SHARPNESS = 0.7  # how much more likely a sentence is for each unit of its score
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenSentence:
-    """A sentence chosen for the answer. Its quote consists of the characters [start, end) in the hit's document."""
+    """A sentence chosen for the answer. Its quote consists of the characters [start, end) in the hit's document.
+
+    Attributes:
+        short: (start, end) of the words in it that answer, in the document; None if there are none.
+    """
 
     hit: Hit
     start: int
     end: int
     quote: str
+    short: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,87 +45,129 @@ class Extraction:
     Attributes:
         chosen: The chosen sentences, in reading order.
         evidence: Probability that the documents answer the question, in [0, 1].
-        hits_read: Number of hits whose sentences were candidates.
+        short: The words that answer; empty if there are none.
     """
 
     chosen: tuple[ChosenSentence, ...]
     evidence: float
-    hits_read: int
+    short: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
+class _Candidate:
+    """Sentences that contain a span.
+
+    Attributes:
+        hit: The hit that contains them.
+        start: Where they start in the document.
+        end: Where they end.
+        span: The span.
+        score: Log-odds that they answer.
+    """
+
     hit: Hit
-    start: int  # offset in the hit's text
+    start: int
     end: int
-    features: Mapping[str, float]
+    span: Span
     score: float
-    number: int | None  # the sentence's index in the alignment; None if it was not compared token by token
 
     @property
     def quote(self) -> str:
-        return self.hit.text[self.start : self.end]
+        return self.hit.text[self.start - self.hit.start : self.end - self.hit.start]
 
 
-@dataclass(frozen=True, slots=True)
-class _ScoredSentences:
-    """The candidate sentences, best first, and the alignment of those that were compared token by token."""
-
-    sentences: Sequence[_Sentence]
-    alignment: Alignment
-
-
-def extract(question: str, found: Retrieval, embedder: TokenEmbedder, limit: int, *, is_list: bool = False) -> Extraction:
-    """Chooses at most `limit` sentences from the best hits.
+def extract(reading: Reading, limit: int, *, is_list: bool = False) -> Extraction:
+    """Chooses at most `limit` sentences from the passages that were read.
 
     Args:
-        question: The question in the form that was searched for.
-        found: The search result.
-        embedder: Embeds the tokens in the question and the sentences.
+        reading: What the reader says of the passages.
         limit: Maximum number of sentences.
-        is_list: Whether the answer is a list. If so, more sentences are chosen, and all hits are considered.
+        is_list: Whether the answer is a list. If so, more sentences are chosen.
     """
-    hits = found.hits if is_list else found.hits[:_MAX_HITS]
-    scored = _score_sentences(question, found.idf, hits, embedder, None if is_list else _MAX_ALIGNED)
-    if scored is None:
-        return Extraction((), 0.0, len(hits))
-    best_first = scored.sentences
-    chosen: list[_Sentence] = []
-    for sentence in best_first[: _count_within_margin(best_first) if is_list else _credible_set_size(best_first)]:
-        if len(chosen) >= limit:
-            break
-        # "The issue was raised…" cannot be understood without the sentence before it.
-        antecedent = _antecedent(sentence, best_first)
-        for addition in (antecedent, sentence) if antecedent is not None and len(chosen) + 1 < limit else (sentence,):
-            if all(addition.quote != other.quote for other in chosen):
-                chosen.append(addition)
-    # Documents are ordered by their best sentences; within each document, sentences are in reading order.
-    document_rank = {id_: i for i, id_ in reversed(list(enumerate(s.hit.document_id for s in chosen)))}
-    chosen.sort(key=lambda s: (document_rank[s.hit.document_id], s.hit.start + s.start))
-    return Extraction(
-        tuple(ChosenSentence(s.hit, s.hit.start + s.start, s.hit.start + s.end, s.quote) for s in chosen),
-        _evidence(question, scored),
-        len(hits),
-    )
+    best_first = _distinct(sorted(_candidates(reading.read), key=lambda one: -one.score))
+    if not best_first:
+        return Extraction((), reading.evidence, "")
+    count = _count_within_margin(best_first) if is_list else _credible_set_size(best_first)
+    if best_first[0].span.margin < NO_WORDS and not is_list:  # more sentences of the kind are no better
+        count = min(count, _VAGUE)
+    chosen: list[ChosenSentence] = []
+    for one in best_first[: min(count, limit)]:
+        before = _antecedent(one)
+        if before is not None and len(chosen) + 1 < limit:
+            chosen.append(before)
+        chosen.append(ChosenSentence(one.hit, one.start, one.end, one.quote, (one.span.start, one.span.end)))
+    best = best_first[0]
+    short = best.hit.text[best.span.start - best.hit.start : best.span.end - best.hit.start]
+    return Extraction(tuple(_in_reading_order(chosen)), reading.evidence, " ".join(short.split()))
 
 
-def _credible_set_size(best_first: Sequence[_Sentence]) -> int:
-    """Returns how many of the best sentences are needed to include the answer with probability `_COVERAGE`.
+def closest_sentence(hit: Hit) -> Hit:
+    """Returns the sentence in which a hit comes closest to an answer, as a hit; the whole hit if it was not read."""
+    if hit.short_start is None or hit.short_end is None:
+        return hit
+    around = _around(_units(hit.text), hit.short_start - hit.start, hit.short_end - hit.start)
+    start, end = around or (0, len(hit.text))
+    return replace(hit, start=hit.start + start, end=hit.start + end, text=hit.text[start:end])
 
-    Assumes that one of the sentences contains the answer.
+
+def _candidates(read: Sequence[ReadHit]) -> Iterator[_Candidate]:
+    """Yields the units around each span."""
+    for one in read:
+        bounds, begin = _units(one.hit.text), one.hit.start
+        for span in one.spans:
+            if around := _around(bounds, span.start - begin, span.end - begin):
+                yield _Candidate(one.hit, begin + around[0], begin + around[1], span, one.score(span))
+
+
+def _units(text: str) -> list[tuple[int, int]]:
+    """Returns where the units of a text start and end: sentences, and short items and labelled values, which stay whole."""
+    wholes = [
+        (block.start, block.end)
+        for block in leaves(text, markdown=False, is_whole=False)
+        if block.kind in _WHOLE and block.end - block.start <= _LONGEST_WHOLE
+    ]
+    units: list[tuple[int, int]] = []
+    for start, end in sentences(text):
+        unit = next((one for one in wholes if one[0] <= start and end <= one[1]), (start, end))
+        if not units or units[-1] != unit:
+            units.append(unit)
+    return units
+
+
+def _around(bounds: Sequence[tuple[int, int]], first: int, last: int) -> tuple[int, int] | None:
+    """Returns where the units that contain the characters [first, last) start and end; None if there are none."""
+    found = [(start, end) for start, end in bounds if start < last and end > first]
+    return (found[0][0], found[-1][1]) if found else None
+
+
+def _distinct(best_first: Sequence[_Candidate]) -> list[_Candidate]:
+    """Leaves out candidates that overlap with a better one or repeat its words."""
+    kept: list[_Candidate] = []
+    for one in best_first:
+        same = (other for other in kept if other.hit.document_id == one.hit.document_id)
+        is_apart = all(one.end <= other.start or one.start >= other.end for other in same)
+        if is_apart and all(one.quote != other.quote for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _credible_set_size(best_first: Sequence[_Candidate]) -> int:
+    """Returns how many of the best candidates are needed to include the answer with probability `_COVERAGE`.
+
+    Assumes that one of them contains the answer.
     """
-    odds = [math.exp(sentence.score - best_first[0].score) for sentence in best_first]
+    odds = [math.exp(_SHARPNESS * (one.score - best_first[0].score)) for one in best_first]
     required = _COVERAGE * sum(odds)
     cumulative = 0.0
-    for n, sentence_odds in enumerate(odds, start=1):
-        cumulative += sentence_odds
+    for n, own in enumerate(odds, start=1):
+        cumulative += own
         if cumulative >= required:
             return n
     return len(odds)
 
 
-def _count_within_margin(best_first: Sequence[_Sentence]) -> int:
-    return sum(sentence.score >= best_first[0].score - _LIST_MARGIN for sentence in best_first)
+def _count_within_margin(best_first: Sequence[_Candidate]) -> int:
+    return sum(one.score >= best_first[0].score - _LIST_MARGIN for one in best_first)
 
 
 _ANAPHORIC = re.compile(
@@ -161,172 +177,26 @@ _ANAPHORIC = re.compile(
 )
 
 
-def _antecedent(sentence: _Sentence, candidates: Sequence[_Sentence]) -> _Sentence | None:
-    """Returns the sentence before `sentence` in the same passage, if `sentence` cannot be understood without it.
+def _antecedent(one: _Candidate) -> ChosenSentence | None:
+    """Returns the sentence before a candidate, if the candidate cannot be understood without it.
 
-    This is assumed if `sentence` begins with a reference such as "It" or "The issue". Otherwise, returns None.
+    This is assumed if it begins with a reference such as "It" or "The issue".
     """
-    if not _ANAPHORIC.match(sentence.quote):
+    if not _ANAPHORIC.match(one.quote):
         return None
-    earlier = [s for s in candidates if s.hit is sentence.hit and s.end <= sentence.start]
-    return max(earlier, key=lambda s: s.end, default=None)
-
-
-def _score_sentences(
-    question: str, idf: Mapping[str, float], hits: Sequence[Hit], embedder: TokenEmbedder, limit: int | None
-) -> _ScoredSentences | None:
-    """Scores every sentence in the hits; returns None if they contain no sentences.
-
-    Args:
-        question: The question.
-        idf: Inverse document frequency (idf) of each stem in the question.
-        hits: The hits, best first.
-        embedder: Embeds tokens.
-        limit: How many of the most likely sentences to compare token by token; None for all.
-    """
-    from rag.answering.late_interaction import Alignment
-
-    places = [(hit, start, end) for hit in hits for start, end in sentences(hit.text) if _has_content(hit.text[start:end])]
-    # A heading provides context for the sentences below it, but does not answer a question on its own.
-    places = [place for place in places if not _is_heading(*place)] or places
-    if not places:
+    hit = one.hit
+    before = [(start, end) for start, end in sentences(hit.text) if hit.start + end <= one.start]
+    if not before:
         return None
-    features = list(_word_features(question, idf, places))
-    # Comparing tokens takes most of the time, so it is skipped for sentences that share few words with the question or come
-    # from low-ranking passages.
-    likely = sorted(range(len(places)), key=lambda i: -_weighted_sum(_SENTENCE, features[i]))[:limit]
-    alignment = Alignment(question, [_with_titles(*places[i]) for i in likely], idf, embedder)
-    numbers = {i: number for number, i in enumerate(likely)}
-    for i, number in numbers.items():
-        features[i] |= {"mean_match": alignment.mean([number]), "min_match": alignment.minimum([number])}
-    scored = [
-        _Sentence(hit, start, end, own_features, _weighted_sum(_SENTENCE, own_features), numbers.get(i))
-        for i, ((hit, start, end), own_features) in enumerate(zip(places, features, strict=True))
-    ]
-    return _ScoredSentences(sorted(scored, key=lambda s: -s.score), alignment)
+    start, end = before[-1]
+    return ChosenSentence(hit, hit.start + start, hit.start + end, hit.text[start:end], None)
 
 
-def _with_titles(hit: Hit, start: int, end: int) -> str:
-    """Puts the document's title and the headings before a sentence, because the sentence may not repeat their words."""
-    above = (hit.title[:_MAX_TITLE], hit.heading[-_MAX_TITLE:])
-    return "\n".join(part for part in (*above, hit.text[start:end]) if part)
-
-
-def _word_features(
-    question: str, idf: Mapping[str, float], places: Sequence[tuple[Hit, int, int]]
-) -> Iterator[dict[str, float]]:
-    """Yields, for each sentence, the features that need no token vectors. `places` starts with the best hit's sentences."""
-    answer_type, best_score = expected_type(question), places[0][0].score
-    question_words = set(idf)
-    previous: tuple[int, set[str]] = (-1, set())  # the previous sentence, as (start of its hit, its words)
-    for hit, start, end in places:
-        sentence = hit.text[start:end]
-        words = set(terms(sentence))
-        titled_words = words | set(terms(f"{hit.title} {hit.heading}"))
-        previous_words = previous[1] if previous[0] == hit.start else set()
-        yield {
-            "mean_match": 0.0,
-            "min_match": 0.0,
-            "word_share": _idf_share(question_words & words, idf),
-            "context_word_share": _idf_share(question_words & (titled_words | previous_words), idf),
-            "passage_score": hit.score - best_score,
-            "answer_type": _answer_type_match(answer_type, sentence, question_words),
-        }
-        previous = (hit.start, words)
-
-
-def _is_heading(hit: Hit, start: int, end: int) -> bool:
-    found = _HEADING.match(hit.text, start, end)
-    return found is not None and hit.text[found.end() : end].strip() in hit.heading
-
-
-def _evidence(question: str, scored: _ScoredSentences) -> float:
-    """Returns the probability that the documents answer the question, in [0, 1]."""
-    return 1 / (1 + math.exp(-_EVIDENCE_BASE - _weighted_sum(_EVIDENCE, _evidence_features(question, scored))))
-
-
-def _evidence_features(question: str, scored: _ScoredSentences) -> Mapping[str, float]:
-    """Returns the best sentence's features, and the combined features of the aligned sentences in its passage."""
-    best = scored.sentences[0]
-    same_passage = [s.number for s in scored.sentences if s.hit is best.hit and s.number is not None]
-    names = named_terms(question)
-    passage_words = set(terms(f"{best.hit.title} {best.hit.heading} {best.hit.text}"))
-    return {
-        **best.features,
-        "passage_mean_match": scored.alignment.mean(same_passage) if same_passage else 0.0,
-        "passage_idf_match": scored.alignment.idf_weighted_mean(same_passage) if same_passage else 0.0,
-        "missing_names": len(names - passage_words) / len(names) if names else 0.0,
-    }
-
-
-def _weighted_sum(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
-    return sum(weight * features[name] for name, weight in weights.items())
-
-
-def _idf_share(words: set[str], idf: Mapping[str, float]) -> float:
-    """Returns the share of the question's total idf that the given words account for, in [0, 1]."""
-    total = sum(idf.values())
-    return sum(idf[word] for word in words) / total if total else 0.0
-
-
-def _has_content(sentence: str) -> bool:
-    return sum(map(str.isalnum, sentence)) >= 2
-
-
-def named_terms(question: str) -> set[str]:
-    """Returns the stems of the names and numbers in a question.
-
-    A name is any word other than the first that begins with a capital letter. A number begins with a digit.
-
-    Example:
-        >>> sorted(named_terms("When did Vikram Misri visit in 2020?"))
-        ['2020', 'misri', 'vikram']
-    """
-    located = list(located_terms(question))
-    return {term for start, term in located if question[start].isdigit() or (start > 0 and question[start].isupper())}
-
-
-_PLACE_NOUNS = "city|country|state|place|river|continent|region|county|town|island|district|province"
-_TIME_NOUNS = "year|date|day|month|century|decade|time"
-_ANSWER_TYPES = (
-    ("when", re.compile(rf"\bwhen\b|\b(what|which) ({_TIME_NOUNS})\b|\bhow long ago\b", re.IGNORECASE)),
-    ("number", re.compile(
-        r"\bhow (many|much|long|old|far|tall|high|large|big|often|fast|deep|wide|heavy)\b"
-        r"|\bwhat (percent|percentage|number|amount|age|population|fraction|portion|price|share)\b", re.IGNORECASE)),
-    ("name", re.compile(rf"\b(who|whom|whose|where)\b|\b(what|which) ({_PLACE_NOUNS}|person|actor|president|king|queen)\b",
-                        re.IGNORECASE)),
-    ("reason", re.compile(r"\bwhy\b", re.IGNORECASE)),
-)  # fmt: skip
-_DATE = re.compile(rf"\b(1\d{{3}}|20\d\d)\b|\b({'|'.join((*MONTHS, *WEEKDAYS))}|century|decade)\b")
-_NUMBER = re.compile(
-    r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half"
-    r"|percent|twice)\b",
-    re.IGNORECASE,
-)
-_REASON = re.compile(
-    r"\b(because|due to|since|so that|in order to|result|caused?|led to|reason|therefore)\b", re.IGNORECASE
-)
-
-
-def expected_type(question: str) -> str:
-    """Returns the type of answer that a question asks for: "when", "number", "name" or "reason"; "" if unclear.
-
-    Example:
-        >>> expected_type("Who met Sun Weidong?"), expected_type("How many hives are there?"), expected_type("Is it safe?")
-        ('name', 'number', '')
-    """
-    return next((answer_type for answer_type, pattern in _ANSWER_TYPES if pattern.search(question)), "")
-
-
-def _answer_type_match(answer_type: str, sentence: str, question_words: set[str]) -> float:
-    """Returns how well a sentence fits the expected type of answer, in [0, 1]; 0.5 if no type is expected."""
-    if answer_type == "when":
-        return 1.0 if _DATE.search(sentence) else 0.3 if any(map(str.isdigit, sentence)) else 0.0
-    if answer_type == "number":
-        return float(bool(_NUMBER.search(sentence)))
-    if answer_type == "reason":
-        return float(bool(_REASON.search(sentence)))
-    if answer_type == "name":
-        located = located_terms(sentence)
-        return float(any(sentence[start].isupper() and start > 0 and term not in question_words for start, term in located))
-    return 0.5
+def _in_reading_order(chosen: Sequence[ChosenSentence]) -> list[ChosenSentence]:
+    """Orders documents by their best sentences, and the sentences of a document as they stand there, without repetition."""
+    rank = {id_: n for n, id_ in reversed(list(enumerate(one.hit.document_id for one in chosen)))}
+    ordered: list[ChosenSentence] = []
+    for one in sorted(chosen, key=lambda one: (rank[one.hit.document_id], one.start, one.short is None)):
+        if all((one.hit.document_id, one.start) != (other.hit.document_id, other.start) for other in ordered):
+            ordered.append(one)
+    return ordered

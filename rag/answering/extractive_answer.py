@@ -8,10 +8,10 @@ from collections.abc import Callable
 from rag.answering import prompts
 from rag.answering.answer_builder import AnswerBuilder
 from rag.answering.extraction import ChosenSentence, Extraction, extract
+from rag.answering.reading import Reading
 from rag.answering.request import Evidence, Request, elapsed_ms
-from rag.ports import DocumentStore, TokenEmbedder
+from rag.ports import DocumentStore
 from rag.records import Answer, Status
-from rag.retrieval.search import Retrieval
 
 EXTRACTION = "extraction"  # shown in place of a model's name in extractive answers
 _RETRIES = 3  # number of further attempts if documents change while they are being quoted
@@ -25,7 +25,6 @@ class ExtractiveAnswers:
     """Composes extractive answers for one library.
 
     Args:
-        embedder: Function that returns the embedder used to compare sentences; a search may use a different one.
         documents: Store that provides the documents' text for checking quotations.
         sentences: Maximum number of sentences in an answer.
         threshold: Function that returns the evidence score below which rag declines to answer; called for each question.
@@ -33,13 +32,11 @@ class ExtractiveAnswers:
 
     def __init__(
         self,
-        embedder: Callable[[], TokenEmbedder],
         documents: DocumentStore,
         *,
         sentences: int,
         threshold: Callable[[], float],
     ) -> None:
-        self._embedder = embedder
         self._documents = documents
         self._sentences = sentences
         self._threshold = threshold
@@ -68,16 +65,19 @@ class ExtractiveAnswers:
         # No single sentence answers "List every …", so weaker evidence is enough, and a notice says that the list may be
         # incomplete.
         threshold = self._threshold() * (_LIST_THRESHOLD if request.intent == "list" else 1)
-        for searched, found in evidence.parts:
-            extracted = self._extract(request, searched, found)
+        short = ""
+        for (searched, _), reading in zip(evidence.parts, evidence.readings, strict=False):
+            extracted = self._extract(request, reading)
+            short = extracted.short if extracted.evidence > confidence else short
             confidence = max(confidence, extracted.evidence)
-            read += extracted.hits_read
+            read += reading.count
             label = f"{searched[0].upper()}{searched[1:]}:" if len(evidence.parts) > 1 else ""
             self._add(builder, extracted, label, threshold)
         timings = {**evidence.timings_ms, "answer": elapsed_ms(started), "total": elapsed_ms(request.started)}
         return Answer(
             question=request.question,
             text=builder.text if builder.citations else prompts.REFUSAL,
+            short=short if builder.citations and len(evidence.parts) == 1 else "",
             status=_status(failure, builder),
             citations=tuple(builder.citations),
             flags=(),
@@ -90,9 +90,9 @@ class ExtractiveAnswers:
             read=min(read, len(evidence.hits)),
         )
 
-    def _extract(self, request: Request, searched: str, found: Retrieval) -> Extraction:
+    def _extract(self, request: Request, reading: Reading) -> Extraction:
         limit = {"list": _LIST_SENTENCES, "comparison": _SIDE_SENTENCES}.get(request.intent, self._sentences)
-        return extract(searched, found, self._embedder(), limit, is_list=request.intent == "list")
+        return extract(reading, limit, is_list=request.intent == "list")
 
     def _add(self, builder: AnswerBuilder, extracted: Extraction, label: str, threshold: float) -> None:
         """Adds the chosen sentences, below the label if there is one.
@@ -108,7 +108,7 @@ class ExtractiveAnswers:
         if label:
             builder.add(label, before="\n")
         for sentence in sentences:
-            builder.add(sentence.quote, sentence.hit, (sentence.start, sentence.end))
+            builder.add(sentence.quote, sentence.hit, (sentence.start, sentence.end), short=sentence.short)
 
     def _is_unchanged(self, sentence: ChosenSentence) -> bool:
         return self._documents.text(sentence.hit.document_id, sentence.start, sentence.end) == sentence.quote

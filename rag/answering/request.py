@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from rag.answering.intent import Intent
+from rag.answering.reading import Reading
 from rag.records import Filter, Hit, Turn
 from rag.retrieval.search import Retrieval
 
@@ -41,20 +42,28 @@ class Evidence:
 
     Attributes:
         parts: The searches, each as (query, result).
-        hits: All hits, best first, without duplicates.
+        readings: What reading the hits of each search found out; empty if they were not read.
+        hits: The best hits of all searches, best first, without duplicates.
     """
 
     parts: tuple[tuple[str, Retrieval], ...]
+    readings: tuple[Reading, ...]
     hits: tuple[Hit, ...]
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[str, Retrieval]]) -> Evidence:
-        """Merges the hits from several searches by taking one hit from each search in turn."""
-        in_turn = [hit for row in zip_longest(*(found.hits for _, found in parts)) for hit in row if hit is not None]
+    def of(cls, parts: Sequence[tuple[str, Retrieval]], readings: Sequence[Reading] = ()) -> Evidence:
+        """Merges the hits from several searches by taking one hit from each search in turn.
+
+        Args:
+            parts: The searches, each as (query, result).
+            readings: What reading the hits of each search found out; empty if they were not read.
+        """
+        ranked = [reading.hits for reading in readings] or [found.hits for _, found in parts]
+        in_turn = [hit for row in zip_longest(*ranked) for hit in row if hit is not None]
         first: dict[tuple[int, int], Hit] = {}  # the first hit found for each (document id, start)
         for hit in in_turn:
             first.setdefault((hit.document_id, hit.start), hit)
-        return cls(tuple(parts), tuple(first.values()))
+        return cls(tuple(parts), tuple(readings), tuple(first.values()))
 
     @property
     def notice(self) -> str:

@@ -111,6 +111,9 @@ def search(
     since: _Since = "",
     until: _Until = "",
     meta: _Meta = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Read the passages, which takes longer and ranks them better.")
+    ] = False,
     no_sync: NoSync = False,
     as_json: Json = False,
     as_jsonl: JsonLines = False,
@@ -124,7 +127,8 @@ def search(
     one_format(as_json, as_jsonl)
     session, question = session_of(context), checked_question(question)
     with session.library(sync_first=not no_sync, as_json=as_json or as_jsonl) as library:
-        found = library.search_with_timings(question, k, filters=_filters(source, since, until, meta))
+        filters = _filters(source, since, until, meta)
+        found = library.search_with_timings(question, k, filters=filters, rerank=rerank)
     if as_json or as_jsonl:
         from rag.schemas.answers import hit_json, search_json
 
@@ -192,4 +196,4 @@ def _print_answer(session: Session, events: Iterable[Event]) -> None:
 def _print_footnotes(session: Session, answer: Answer, *, was_live: bool) -> None:
     sys.stdout.flush()  # the answer must come before the notice if both streams go to the same terminal
     session.note(answer.notice)
-    print_lines(rendering.footnotes(answer, with_claims=was_live))
+    print_lines(rendering.footnotes(answer, is_terminal=was_live))

@@ -111,5 +111,5 @@ class Chat:
         if answer.searched:
             self._note(f"(understood as: {answer.searched})")
         self._note(answer.notice)
-        for line in rendering.footnotes(answer, with_claims=self._is_terminal):
+        for line in rendering.footnotes(answer, is_terminal=self._is_terminal):
             print(line)

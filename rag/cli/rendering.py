@@ -7,12 +7,14 @@ questions and models, so that the text cannot manipulate the terminal.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from rag.answering.extraction import closest_sentence
 from rag.answering.verification.answer_check import MARKER, without_markers
 from rag.answering.verification.citation_trace import CitationTrace, SavedCitation, difference
 from rag.models.local_servers import LocalServer
@@ -32,7 +34,10 @@ from rag.text.blocks import rows
 from rag.text.unicode_text import TERMINAL_CONTROLS
 
 _CONTROLS = re.compile(f"[{re.escape(''.join(sorted(TERMINAL_CONTROLS)))}]")
+_SPACES = re.compile(r"\s+")
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[22m"
 _WIDTH = 100  # code points of a block that are printed
+_EXCERPT = 160  # code points of each of the closest passages that are printed
 _MILLION = 1_000_000  # for less text, the size of an empty index matters more than the text
 _UNFINISHED_MARKER = re.compile(r"[\[【][^\]】\n]{0,48}$")
 _VERDICTS = {"exact": "", "supported": "", "weak": " ≈ not fully supported by the source"}
@@ -91,33 +96,36 @@ class LiveText:
         return plain(last)
 
 
-def footnotes(answer: Answer, *, with_claims: bool) -> Iterator[str]:
+def footnotes(answer: Answer, *, is_terminal: bool) -> Iterator[str]:
     """Yields the lines below an answer: its citations and flags and, if rag declined to answer, the closest passages.
 
     Args:
         answer: The answer.
-        with_claims: Whether to quote the claim that each citation supports. Needed if the answer was printed without
-            citation numbers.
+        is_terminal: Whether the answer was printed on a terminal, that is, without citation numbers. If so, the claim that
+            each citation supports is quoted, and the words that answer are bold unless the user wants no colours.
     """
     if answer.status == "abstained" and answer.hits:
         yield "\nClosest passages:"
         for hit in answer.hits[:3]:
-            yield f"  {_place(hit.source, hit.locator)}: {one_line(hit.text)[:160]}…"
+            yield f"  {_place(hit.source, hit.locator)}: {_shortened(one_line(closest_sentence(hit).text), _EXCERPT)}"
     if answer.citations:
         yield ""
     for citation in answer.citations:
-        yield from _citation(answer, citation, with_claims)
+        yield from _citation(answer, citation, is_terminal)
     for flag in answer.flags:
         note = f" ({one_line(flag.note)})" if flag.note else ""
         yield f"⚑ {flag.verdict}{note}: {one_line(flag.said)[:200]}"
 
 
-def _citation(answer: Answer, citation: Citation, with_claim: bool) -> Iterator[str]:
+def _citation(answer: Answer, citation: Citation, is_terminal: bool) -> Iterator[str]:
     claim = one_line(without_markers(answer.text[citation.answer_start : citation.answer_end]))[:60]
     place = f"{_place(citation.source, citation.locator)}, characters {citation.start}–{citation.end}"
     verdict = _VERDICTS.get(citation.verdict, f" ({citation.verdict})")
-    yield f"[{citation.n}]{f' for “{claim}…”' if with_claim else ''} {place}{verdict}"
-    yield f"    “{one_line(citation.quote)}”"
+    yield f"[{citation.n}]{f' for “{claim}…”' if is_terminal else ''} {place}{verdict}"
+    start, end = citation.short_in_quote if is_terminal and not os.environ.get("NO_COLOR") else (0, 0)
+    pieces = (citation.quote[:start], citation.quote[start:end], citation.quote[end:])
+    before, short, after = (plain(_SPACES.sub(" ", piece)) for piece in pieces)
+    yield f"    “{before}{_BOLD}{short}{_PLAIN}{after}”" if short else f"    “{one_line(citation.quote)}”"
 
 
 def hit(n: int, found: Hit) -> str:
@@ -127,7 +135,8 @@ def hit(n: int, found: Hit) -> str:
     words = f"wording {ranks.lexical:.2f}" + (f" (rank {ranks.lexical_rank})" if ranks.lexical_rank else "")
     also = f"\n   also in {', '.join(map(one_line, found.also_in))}" if found.also_in else ""
     place = f"{_place(found.source, found.locator)} [{found.start}:{found.end}]"
-    return f"{n}. {place}  {found.score:.3f}: {meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
+    answers = "" if found.answers is None else f"answers {found.answers:.2f}, "
+    return f"{n}. {place}  {found.score:.3f}: {answers}{meaning}, {words}{also}\n   {one_line(found.text)[:300]}"
 
 
 def explanation(found: Explanation) -> Iterator[str]:
@@ -222,8 +231,8 @@ def blocks(document: Document) -> Iterator[str]:
         ends.append(block.end)
 
 
-def _shortened(words: str) -> str:
-    return words if len(words) <= _WIDTH else f"{words[: _WIDTH - 1]}…"
+def _shortened(words: str, width: int = _WIDTH) -> str:
+    return words if len(words) <= width else f"{words[: width - 1]}…"
 
 
 def documents_total(infos: Sequence[DocumentInfo]) -> str:

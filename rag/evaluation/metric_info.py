@@ -78,6 +78,8 @@ METRICS: Mapping[str, MetricInfo] = {
     "f1": MetricInfo(
         "answers", 1, "word overlap between answer and gold answer (SQuAD F1); a declined unanswerable question counts as 1"
     ),
+    "short_em": MetricInfo("answers", 1, "the short answer is a gold answer, if there is a short answer"),
+    "short_f1": MetricInfo("answers", 1, "F1 of the short answer's words and a gold answer's, if there is a short answer"),
     "rouge_l": MetricInfo("answers", 1, "longest sequence of words shared by the answer and a gold answer (ROUGE-L)"),
     "sentences": MetricInfo("answers", 0, "mean number of citations per answer"),
     "citations": MetricInfo("citations", 0, "number of citations"),

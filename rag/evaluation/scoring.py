@@ -233,6 +233,9 @@ def _measure_answer(measures: Measures, question: Question, answer: Answer) -> N
         return
     if question.answers:
         measures["rouge_l"] = (metrics.rouge_l(text, question.answers), 1)
+        if answer.short:
+            measures["short_em"] = (metrics.exact_match(answer.short, question.answers), 1)
+            measures["short_f1"] = (metrics.f1(answer.short, question.answers), 1)
     if question.must_mention:
         mentioned = sum(metrics.contains_gold(text, [words]) for words in question.must_mention)
         measures["must_mention"] = (mentioned / len(question.must_mention), 1)

@@ -14,17 +14,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rag.models.inference import Session, Workers, open_session, padded
-from rag.ports import Tokens
 
 WEIGHTS = Path(__file__).parent / "weights"
 _POSITIONS = 512  # the model's limit in tokens; longer texts are truncated, but passages never exceed it
 _TEXTS_PER_PASS = 4096  # limits memory use when one call passes all the texts in a library
-_POOLED_OUTPUT, _TOKEN_OUTPUT = "embedding", "encoder.layer.5.output.LayerNorm"  # one vector per text; one vector per token
-# Declares the last layer as the model's second output. In Protocol Buffers, a message appended to another is merged into
-# it: ModelProto.graph (7) {output (12) {name (1), type (2) {tensor_type (1) {elem_type (1): FLOAT}}}}. The shipped file,
-# whose hash is part of the embedder's name, therefore does not have to change.
-_OUTPUT_PROTO = b"\x0a%c%b\x12\x04\x0a\x02\x08\x01" % (len(_TOKEN_OUTPUT), _TOKEN_OUTPUT.encode())
-_SECOND_OUTPUT = b"\x3a%c\x62%c%b" % (len(_OUTPUT_PROTO) + 2, len(_OUTPUT_PROTO), _OUTPUT_PROTO)
 
 
 class MiniLM:
@@ -52,7 +45,7 @@ class MiniLM:
     @cached_property
     def _session(self) -> Session:
         # The model is loaded on first use, because counting tokens needs only the tokenizer.
-        return open_session((self._folder / "minilm-int8.onnx").read_bytes() + _SECOND_OUTPUT)
+        return open_session((self._folder / "minilm-int8.onnx").read_bytes())
 
     def token_starts(self, text: str) -> list[int]:
         """Returns the offset in `text` at which each token starts, in code points."""
@@ -68,31 +61,16 @@ class MiniLM:
                 part[rows] = pooled
 
             encoded = self._tokenizer.encode_batch_fast(list(texts[begin : begin + _TEXTS_PER_PASS]))
-            self._infer([encoding.ids for encoding in encoded], _POOLED_OUTPUT, keep)
+            self._infer([encoding.ids for encoding in encoded], keep)
         return vectors
 
-    def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
-        """Embeds each token of the texts in its context. Returns the last layer's output as unit vectors, one per token."""
-        encoded = self._tokenizer.encode_batch(list(texts))
-        found = [Tokens((), np.empty((0, self.dimension), np.float32))] * len(texts)
-
-        def keep(rows: list[int], states: NDArray[np.float32]) -> None:
-            for row, i in enumerate(rows):
-                offsets = encoded[i].offsets[1:-1][: _POSITIONS - 2]
-                vectors = states[row, 1 : len(offsets) + 1]
-                lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-                found[i] = Tokens(tuple(start for start, _ in offsets), vectors / lengths)
-
-        self._infer([encoding.ids for encoding in encoded], _TOKEN_OUTPUT, keep)
-        return found
-
-    def _infer(self, ids: list[list[int]], output: str, keep: Callable[[list[int], NDArray[np.float32]], None]) -> None:
-        """Runs the model on batches of texts, using all cores. Calls `keep` with each batch's text indices and output."""
+    def _infer(self, ids: list[list[int]], keep: Callable[[list[int], NDArray[np.float32]], None]) -> None:
+        """Runs the model on batches of texts, using all cores. Calls `keep` with each batch's text indices and vectors."""
         ids = [tokens if len(tokens) <= _POSITIONS else [*tokens[: _POSITIONS - 1], tokens[-1]] for tokens in ids]
 
         def run(rows: list[int]) -> None:
             tokens = padded([ids[i] for i in rows])
             mask = padded([[1] * len(ids[i]) for i in rows])
-            keep(rows, self._session.run([output], {"input_ids": tokens, "attention_mask": mask})[0])
+            keep(rows, self._session.run(["embedding"], {"input_ids": tokens, "attention_mask": mask})[0])
 
         self._workers.each([len(tokens) for tokens in ids], run)

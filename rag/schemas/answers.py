@@ -14,13 +14,14 @@ from rag.schemas.contract import Contract, JSONObject, Versioned, derive, to_jso
 HitJSON = derive(
     Hit,
     "source title page start end score text heading author date also_in locator"
-    " dense=ranks.dense lexical=ranks.lexical dense_rank=ranks.dense_rank lexical_rank=ranks.lexical_rank",
+    " dense=ranks.dense lexical=ranks.lexical dense_rank=ranks.dense_rank lexical_rank=ranks.lexical_rank"
+    " answers short_start short_end",
     without="document_id",
 )
 CitationJSON = derive(Citation, without="document_id")
 AskJSON = derive(
     Answer,
-    "question searched answer=text status model evidence notice citations flags hits read timings_ms usage",
+    "question searched answer=text status model evidence notice citations flags hits read timings_ms usage short",
     nested={Citation: CitationJSON, Hit: HitJSON},
     base=Versioned,
 )

@@ -15,7 +15,7 @@ _DATE = re.compile(
     r"|(?P<d4>\d{1,2})(?:st|nd|rd|th|er|º|\.)?[ ](?:de[ ]|of[ ])?(?P<w4>[^\W\d_]{3,12})\.?,?[ ](?:del?[ ])?(?P<y4>\d{4})"
     r"|(?P<w5>[^\W\d_]{3,12})\.?[ ](?P<d5>\d{1,2})(?:st|nd|rd|th)?,?[ ](?P<y5>\d{4})"
     r"|(?P<w6>[^\W\d_]{3,12})\.?,?[ ](?:de[ ])?(?P<y6>\d{4})"
-    r")(?![\w-])"
+    r")(?:(?=T\d\d:)|(?![\w-]))"  # a time may follow, as in 2024-05-12T10:00:00Z
 )
 # The names of the months and their abbreviations in 27 languages, from the Unicode CLDR, without those that are the name of
 # another month in another language.
@@ -60,6 +60,7 @@ _NAMES = (
 )  # fmt: skip
 _MONTHS = {name: number for number, names in enumerate(_NAMES, start=1) for name in names.split()}
 _EARLIEST, _LATEST = 1000, 2200
+_COMPLETE = len("2024-05-12")
 
 
 def written_dates(text: str) -> Iterator[tuple[int, int, str]]:
@@ -74,6 +75,16 @@ def written_dates(text: str) -> Iterator[tuple[int, int, str]]:
     for found in _DATE.finditer(text):
         if value := _iso(found):
             yield found.start(), found.end(), value
+
+
+def first_date(text: str) -> str:
+    """Returns the first date with a day in a text, in ISO 8601 format; empty if there is none.
+
+    Example:
+        >>> first_date("Thursday, 3 Feb. 2022"), first_date("2024-05-12T10:00:00Z"), first_date("99 May 2020")
+        ('2022-02-03', '2024-05-12', '')
+    """
+    return next((value for _, _, value in written_dates(text) if len(value) == _COMPLETE), "")
 
 
 def _iso(found: re.Match[str]) -> str:

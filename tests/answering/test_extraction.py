@@ -1,4 +1,4 @@
-"""Extraction: which sentences are chosen, and what its two models see of them."""
+"""Extraction: which of the sentences that the reader found are chosen, and what is quoted with them."""
 
 from __future__ import annotations
 
@@ -6,154 +6,99 @@ import math
 
 import pytest
 
-from rag import Library
-from rag.answering import extraction
-from rag.answering.extraction import _Sentence, expected_type, extract, named_terms
+from rag.answering.extraction import extract
+from rag.answering.reading import ReadHit, Reading
+from rag.ports import Span
 from rag.records import Hit, Ranks
-from rag.retrieval.search import Retrieval
 
 
-def hit(text: str, document_id: int = 1, score: float = 1.0, heading: str = "") -> Hit:
+def hit(text: str, document_id: int = 1, start: int = 100) -> Hit:
     return Hit(
-        source=str(document_id), title="", page=None, start=100, end=100 + len(text), score=score, text=text,
-        heading=heading, author="", date="", ranks=Ranks(None, 0.0, None, None), document_id=document_id,
+        source=str(document_id), title="", page=None, start=start, end=start + len(text), score=1.0, text=text,
+        heading="", author="", date="", ranks=Ranks(None, 0.0, None, None), document_id=document_id,
     )  # fmt: skip
 
 
-def retrieval(idf: dict[str, float], *hits: Hit) -> Retrieval:
-    return Retrieval(hits, None, idf, {})
+def read(found: Hit, *words: tuple[str, float]) -> ReadHit:
+    """A hit in which words answer, each with its margin."""
+    spans = [Span(at := found.start + found.text.index(one), at + len(one), margin) for one, margin in words]
+    return ReadHit(found, 0.0, tuple(spans))
 
 
-def scored(*scores: float) -> list[_Sentence]:
-    return [_Sentence(hit("x"), 0, 1, {}, score, None) for score in scores]
+SENTENCES = ("One is red.", "Two is blue.", "Three is green.", "Four is grey.")
 
 
 @pytest.mark.parametrize(
     ("probabilities", "expected"),
-    [((0.8, 0.1, 0.1), 1), ((0.6, 0.2, 0.2), 2), ((0.4, 0.29, 0.2, 0.11), 3), ((0.25, 0.25, 0.25, 0.25), 3), ((1.0,), 1)],
+    [((0.9, 0.05, 0.05), 1), ((0.6, 0.25, 0.15), 2), ((0.4, 0.3, 0.2, 0.1), 3), ((0.25, 0.25, 0.25, 0.25), 4), ((1.0,), 1)],
 )
 def test_as_many_sentences_as_hold_the_answer(probabilities: tuple[float, ...], expected: int) -> None:
-    """The best sentences whose probabilities add up to 0.7."""
-    assert expected == extraction._credible_set_size(scored(*(math.log(p) for p in probabilities)))
+    """The best sentences whose probabilities add up to 0.8."""
+    words = [(one.split()[2], 2 * math.log(p) / 0.7) for one, p in zip(SENTENCES, probabilities, strict=False)]
+    found = extract(Reading((), (read(hit(" ".join(SENTENCES)), *words),), 0.9), 4)
+
+    assert list(SENTENCES[:expected]) == [one.quote for one in found.chosen]
+    assert ("red.", 0.9) == (found.short, found.evidence)
 
 
-def test_sentences_of_a_list() -> None:
-    """All within 3 log-odds of the best."""
-    assert 3 == extraction._count_within_margin(scored(5.0, 4.0, 2.0, 1.9))
+def test_a_list_has_all_that_are_nearly_as_good() -> None:
+    """And leaves out what is much less likely."""
+    words = [("One", 0.0), ("Two", -4.0), ("Three", -5.9), ("Four", -6.1)]
+    reading = Reading((), (read(hit(" ".join(SENTENCES)), *words),), 0.9)
+
+    assert list(SENTENCES[:3]) == [one.quote for one in extract(reading, 10, is_list=True).chosen]
+    assert list(SENTENCES[:2]) == [one.quote for one in extract(reading, 2, is_list=True).chosen]
 
 
-@pytest.mark.parametrize(
-    ("question", "expected"),
-    [
-        ("When was it closed?", "when"), ("In what year did it close?", "when"), ("How many hives are there?", "number"),
-        ("What percentage is sold?", "number"), ("Who met Sun Weidong?", "name"), ("Which city is meant?", "name"),
-        ("Where is it?", "name"), ("Why was it closed?", "reason"), ("Is it safe?", ""),
-    ],
-)  # fmt: skip
-def test_types_of_answers(question: str, expected: str) -> None:
-    """Read off the question word."""
-    assert expected == expected_type(question)
+def test_quotes_are_exact_and_the_short_answer_is_in_them() -> None:
+    """The best document comes first, and each sentence once, even if it contains several spans."""
+    near, far = hit("It rained. The fee is 40 euros a day.", 1), hit("A fee of 30 euros was paid. It is gone.", 2, start=7)
+    reading = Reading((), (read(far, ("30 euros", 4.0), ("30", 3.0)), read(near, ("40 euros", 3.9))), 0.9)
+    found = extract(reading, 4)
+
+    assert ["A fee of 30 euros was paid.", "The fee is 40 euros a day."] == [one.quote for one in found.chosen]
+    for one in found.chosen:
+        assert one.quote == one.hit.text[one.start - one.hit.start : one.end - one.hit.start]
+        assert one.short is not None
+        assert one.start <= one.short[0] < one.short[1] <= one.end
+    assert "30 euros" == found.short
 
 
-@pytest.mark.parametrize(
-    ("answer_type", "sentence", "expected"),
-    [
-        ("when", "It closed in 1951.", 1.0), ("when", "It closed in May.", 1.0), ("when", "It has 3 doors.", 0.3),
-        ("when", "It closed.", 0.0), ("number", "It has three doors.", 1.0), ("number", "It closed.", 0.0),
-        ("name", "The mayor met Korhonen.", 1.0), ("name", "The mayor met Misri.", 0.0), ("name", "Korhonen came.", 0.0),
-        ("reason", "It closed because it rained.", 1.0), ("reason", "It closed.", 0.0), ("", "Anything.", 0.5),
-    ],
-)  # fmt: skip
-def test_matches_of_types(answer_type: str, sentence: str, expected: float) -> None:
-    """A name counts after the first word, and if the question does not have it."""
-    assert expected == extraction._answer_type_match(answer_type, sentence, {"misri"})
+def test_an_answer_across_sentences_is_quoted_whole() -> None:
+    found = extract(Reading((), (read(hit("It rained. He left. She stayed."), ("rained. He left", 1.0)),), 0.9), 4)
+
+    assert ["It rained. He left."] == [one.quote for one in found.chosen]
 
 
-def test_named_terms() -> None:
-    """Capitals after the first word, and figures."""
-    assert {"misri", "2020", "beij"} == named_terms("Did Misri visit Beijing in 2020?")
-
-
-def test_word_features() -> None:
-    """Shares of idf: of the sentence, and with heading and the sentence before; scores relative to the best hit."""
-    idf = {"bridg": 0.6, "kemi": 0.3, "open": 0.1}
-    best = hit("The bridge is red. It opened in May.", heading="Kemi")
-    other = hit("It opened.", 2, score=0.75)
-    places = [(best, 0, 18), (best, 19, 36), (other, 0, 10)]
-    first, second, third = extraction._word_features("When did the Kemi bridge open?", idf, places)
-
-    assert [0.6, 0.1, 0.1] == pytest.approx([f["word_share"] for f in (first, second, third)])
-    assert [0.9, 1.0, 0.1] == pytest.approx([f["context_word_share"] for f in (first, second, third)])
-    assert [0.0, 0.0, -0.25] == [f["passage_score"] for f in (first, second, third)]
-    assert [0.0, 1.0, 0.0] == [f["answer_type"] for f in (first, second, third)]
-
-
-def test_models_and_features_have_the_same_names(library: Library) -> None:
-    """Each weight has its feature."""
-    question = "Who won the Tartu Open?"
-    found = library._search.find(question, 5)
-    read = extraction._score_sentences(question, found.idf, found.hits, library._shipped_embedder, None)
-
-    assert read is not None
-    assert extraction._SENTENCE.keys() <= read.sentences[0].features.keys()
-    assert extraction._EVIDENCE.keys() <= extraction._evidence_features(question, read).keys()
-    assert all(sentence.number is not None for sentence in read.sentences)
-
-
-def test_extract(library: Library) -> None:
-    """Exact characters of the documents, best document first, at most as many as asked for; evidence is a probability."""
-    question = "Who won the Tartu Open?"
-    found = library._search.find(question, 8)
-    extracted = extract(question, found, library._shipped_embedder, 2)
-
-    assert 5 == extracted.hits_read
-    assert 0.5 < extracted.evidence < 1
-    assert 1 <= len(extracted.chosen) <= 2
-    assert "Jaan Olari won the Tartu Open" in extracted.chosen[0].quote
-    for sentence in extracted.chosen:
-        assert library.document(sentence.hit.source).text[sentence.start : sentence.end] == sentence.quote
-    assert extracted.evidence > extract("Who is the president of Brazil?", found, library._shipped_embedder, 2).evidence
-
-
-def test_a_list_reads_all_hits(library: Library) -> None:
-    """And chooses more of them."""
-    found = library._search.find("euros", 8)
-    extracted = extract("euros", found, library._shipped_embedder, 10, is_list=True)
-
-    assert 8 == extracted.hits_read
-    assert len({sentence.hit.source for sentence in extracted.chosen}) >= 3
-
-
-def test_a_reference_brings_its_sentence(library: Library) -> None:
+def test_a_reference_brings_its_sentence() -> None:
     """A sentence that begins with "It" is quoted after the one before it, if there is room."""
-    text = "The old bridge stands in Kemi. It was opened by mayor Anna Korhonen in June 1951. Trains are loud in summer."
-    found = retrieval({"open": 0.5, "mayor": 0.5}, hit(text))
-    question = "Which mayor opened it?"
-    one, two = (extract(question, found, library._shipped_embedder, limit).chosen for limit in (1, 2))
+    found = hit("The old bridge stands in Kemi. It was opened by mayor Anna Korhonen in June 1951. Trains are loud.")
+    reading = Reading((), (read(found, ("Anna Korhonen", 1.0)),), 0.9)
+    one, two = (extract(reading, limit).chosen for limit in (1, 2))
 
     assert ["It was opened by mayor Anna Korhonen in June 1951."] == [s.quote for s in one]
     assert ["The old bridge stands in Kemi.", "It was opened by mayor Anna Korhonen in June 1951."] == [
         s.quote for s in two
     ]
-    assert (100, 130) == (two[0].start, two[0].end)
+    assert (100, 130, None) == (two[0].start, two[0].end, two[0].short)
 
 
-def test_headings_are_not_answers(library: Library) -> None:
-    """A heading is context of what follows; it is quoted only if there is nothing else."""
-    text = "# Opening hours\n\nEight to five, daily."
-    under = hit(text, heading="Opening hours")
-    idf = {"open": 0.5, "hour": 0.5}
-    chosen = extract("What are the opening hours?", retrieval(idf, under), library._shipped_embedder, 4).chosen
-    alone = retrieval(idf, hit("# Opening hours", heading="Opening hours"))
-
-    assert ["Eight to five, daily."] == [sentence.quote for sentence in chosen]
-    assert ["# Opening hours"] == [
-        sentence.quote for sentence in extract("What are the opening hours?", alone, library._shipped_embedder, 4).chosen
-    ]
+def test_nothing_to_extract() -> None:
+    assert ((), 0.0, "") == ((found := extract(Reading(), 4)).chosen, found.evidence, found.short)
 
 
-def test_nothing_to_extract(library: Library) -> None:
-    """Without hits, or without words in them, the evidence is 0."""
-    for found in (retrieval({}), retrieval({}, hit("— … —"))):
-        extracted = extract("Who?", found, library._shipped_embedder, 4)
-        assert ((), 0.0) == (extracted.chosen, extracted.evidence)
+def test_one_sentence_if_no_words_stand_out() -> None:
+    """More of the kind would be no better; a list is gathered nevertheless."""
+    words = [("One", -9.0), ("Two", -9.1), ("Three", -9.2)]
+    reading = Reading((), (read(hit(" ".join(SENTENCES)), *words),), 0.3)
+
+    assert ["One is red."] == [one.quote for one in extract(reading, 4).chosen]
+    assert 3 == len(extract(reading, 10, is_list=True).chosen)
+
+
+def test_a_short_item_is_quoted_whole() -> None:
+    """With all its sentences, and without the next one's."""
+    found = hit("- Press the key. It blinks twice.\n- Wait for a minute.\n- Pets. No pets are allowed here.")
+    chosen = extract(Reading((), (read(found, ("twice", 1.0)),), 0.9), 4).chosen
+
+    assert ["- Press the key. It blinks twice."] == [one.quote for one in chosen]

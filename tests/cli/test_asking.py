@@ -79,6 +79,20 @@ def test_search(room: Path) -> None:
     assert text.startswith(f"1. {ARTICLE.name} [{found['hits'][0]['start']}:{found['hits'][0]['end']}]")
 
 
+def test_search_in_the_order_of_the_reader(room: Path) -> None:
+    """The hits that were read say how likely they answer; without the reader, it is a mistake."""
+    words = ("search", "Who met Sun Weidong?", "--rerank")
+    found = checked(rag(room, *words, "--json"), "search")
+    refused = rag(room, *words, RAG_READER="off")
+
+    assert "Vikram Misri" in found["hits"][0]["text"]
+    assert 0 <= found["hits"][0]["answers"] <= 1
+    assert found["timings_ms"]["read"] > 0
+    assert ": answers 0." in rag(room, *words).stdout
+    assert refused.returncode == 1
+    assert "the reader is off" in refused.stderr
+
+
 def test_search_that_finds_nothing(room: Path) -> None:
     """A search without results prints a note and no hits."""
     done = rag(room, "search", "magnets", "--source", "*.pdf")

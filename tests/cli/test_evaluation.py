@@ -76,7 +76,7 @@ def test_calibrate(room: Path, few: str) -> None:
     assert 0 < fitted["threshold"] < 1
     assert "cross-validated, on held-out questions" in rag(room, "calibrate", few, "--least-cost", "--dry-run").stdout
     assert "the built-in threshold applies again" in rag(room, "calibrate", "--forget").stderr
-    assert {"threshold": 0.22} == checked(rag(room, "calibrate", "--forget", "--json"), "calibrate-forget")
+    assert {"threshold": 0.18} == checked(rag(room, "calibrate", "--forget", "--json"), "calibrate-forget")
 
 
 def test_a_line_for_each_question(room: Path, few: str) -> None:

@@ -90,19 +90,40 @@ def test_footnotes() -> None:
     flag = Flag(said="It is red.", verdict="not found", answer_start=0, answer_end=3, note="no source says so")
 
     assert ["", "[1] a.txt, p. 3, characters 10–21", "    “The sea is green.”"] == list(
-        rendering.footnotes(answer(), with_claims=False)
+        rendering.footnotes(answer(), is_terminal=False)
     )
-    assert "[1] for “The sea is green.…” a.txt, p. 3, characters 10–21" in rendering.footnotes(answer(), with_claims=True)
+    assert "[1] for “The sea is green.…” a.txt, p. 3, characters 10–21" in rendering.footnotes(answer(), is_terminal=True)
     assert ["⚑ not found (no source says so): It is red."] == list(
-        rendering.footnotes(answer(citations=(), flags=(flag,)), with_claims=False)
+        rendering.footnotes(answer(citations=(), flags=(flag,)), is_terminal=False)
     )
+
+
+def test_the_words_that_answer_are_bold_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not in a pipe, or if the user wants no colours."""
+    cited = replace(answer().citations[0], short_start=14, short_end=16)
+    marked = answer(citations=(cited,))
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1m" in "".join(rendering.footnotes(marked, is_terminal=True))
+    assert "\x1b" not in "".join(rendering.footnotes(marked, is_terminal=False))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in "".join(rendering.footnotes(marked, is_terminal=True))
 
 
 def test_closest_passages_of_an_abstention() -> None:
     """An abstention lists the closest passages, without control characters."""
-    lines = list(rendering.footnotes(answer(status="abstained", citations=()), with_claims=False))
+    lines = list(rendering.footnotes(answer(status="abstained", citations=()), is_terminal=False))
 
-    assert ["\nClosest passages:", "  a\ufffd.txt, p. 3: It says: the sea is green.…"] == lines
+    assert ["\nClosest passages:", "  a\ufffd.txt, p. 3: It says: the sea is green."] == lines
+
+
+def test_closest_sentence_of_an_abstention() -> None:
+    """Of a passage that was read, only the sentence is shown that comes closest to an answer."""
+    text = "It rained. The sea is green. It is warm."
+    hit = replace(HIT, start=100, end=100 + len(text), text=text, answers=0.1, short_start=122, short_end=127)
+    lines = list(rendering.footnotes(answer(status="abstained", citations=(), hits=(hit,)), is_terminal=False))
+
+    assert "  a\ufffd.txt, p. 3: The sea is green." == lines[1]
 
 
 def test_hit() -> None:
@@ -112,6 +133,7 @@ def test_hit() -> None:
    It says: the sea is green."""
 
     assert expected == rendering.hit(1, HIT)
+    assert "0.750: answers 0.93, meaning 0.50" in rendering.hit(1, replace(HIT, answers=0.93))
     assert "no vector yet, wording 0.00\n" in rendering.hit(1, replace(HIT, ranks=Ranks(None, 0.0, None, None), also_in=()))
 
 

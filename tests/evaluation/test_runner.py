@@ -30,7 +30,7 @@ def test_the_gate(seeds: Library) -> None:
         "hit@5>=1.0",
         "hit@1>=0.8",
         "gold_contained>=0.8",
-        "gold_contained_if_answered>=0.97",
+        "gold_contained_if_answered>=0.9",
         "refusal_recall>=0.75",
         "false_refusals<=0.2",
         "sentences<=2",

@@ -66,7 +66,7 @@ def test_a_question_does_not_wait_behind_an_import() -> None:
     importing.start()
     while embedder._workers._pool._work_queue.qsize() < 25:
         time.sleep(0.005)
-    embedder.embed_tokens([f"Sentence {n} is short." for n in range(120)])
+    embedder.embed([f"Sentence {n} is short." for n in range(120)])
     waiting = embedder._workers._pool._work_queue.qsize()
     importing.join()
     assert waiting > 0

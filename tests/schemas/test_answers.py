@@ -37,15 +37,21 @@ CITATION = Citation(
     answer_end=8,
     document_id=7,
     content_hash="c0",
+    short_start=0,
+    short_end=2,
 )
 HIT_JSON = {
     "source": "a.txt", "title": "A", "page": None, "start": 0, "end": 4, "score": 0.5, "text": "Text", "heading": "",
     "author": "", "date": "", "also_in": ["b.txt"], "locator": "line 1", "dense": 0.25, "lexical": 0, "dense_rank": 1,
     "lexical_rank": None,
+    "answers": None,
+    "short_start": None,
+    "short_end": None,
 }  # fmt: skip
 CITATION_JSON = {
     "n": 1, "source": "a.txt", "title": "A", "locator": "line 1", "page": None, "start": 0, "end": 4, "quote": "Text",
     "verdict": "exact", "answer_start": 0, "answer_end": 8, "content_hash": "c0",
+    "short_start": 0, "short_end": 2,
 }  # fmt: skip
 
 
@@ -72,12 +78,13 @@ def test_answer() -> None:
         model="extraction",
         timings_ms={"total": 1.5},
         read=1,
+        short="Te",
     )
 
     assert list(ask_json(answer).items()) == [
         ("schema_version", 1), ("question", "Q?"), ("searched", ""), ("answer", "Text [1]"), ("status", "answered"),
         ("model", "extraction"), ("evidence", 0.5), ("notice", ""), ("citations", [CITATION_JSON]), ("flags", []),
-        ("hits", [HIT_JSON]), ("read", 1), ("timings_ms", {"total": 1.5}), ("usage", {}),
+        ("hits", [HIT_JSON]), ("read", 1), ("timings_ms", {"total": 1.5}), ("usage", {}), ("short", "Te"),
     ]  # fmt: skip
 
 

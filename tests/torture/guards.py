@@ -98,7 +98,7 @@ GUARDS = {
         "tests/sources/decoding/test_zipped_xml.py -k whole",
     ),
     "a file whose parser was killed is read again": Guard(
-        "rag/index/ingest.py", '"" if error.retryable else content_hash', "content_hash",
+        "rag/index/importing/ingest.py", '"" if error.retryable else content_hash', "content_hash",
         "tests/sources/test_parser_process.py -k cost_no_file",
     ),
     "a body has a deadline": Guard(
@@ -201,22 +201,22 @@ GUARDS = {
         "if True:", "tests/test_library.py -k while_it_is_quoted",
     ),
     "a removal during an import wins": Guard(
-        "rag/index/batch_writer.py",
+        "rag/index/importing/batch_writer.py",
         "                if self._catalog.files.is_removed(prepared.root_id, prepared.document.source):\n"
         "                    continue  # the user has removed the document since it was parsed\n", "",
-        "tests/index/test_batch_writer.py -k removed_while_it_is_imported",
+        "tests/index/importing/test_batch_writer.py -k removed_while_it_is_imported",
     ),
     "nothing is stored of a removed document": Guard(
         "rag/index/catalog/passages.py", "                return []  # the user has removed the document in the meantime", "                pass",
-        "tests/index/test_batch_writer.py -k long_one_removed",
+        "tests/index/importing/test_batch_writer.py -k long_one_removed",
     ),
     "many vanished documents are kept": Guard(
-        "rag/index/ingest.py", "held = lost if many and not prune else []", "held = []", "tests/index/test_ingest.py",
+        "rag/index/importing/ingest.py", "held = lost if many and not prune else []", "held = []", "tests/index/importing/test_ingest.py",
     ),
     "the change time of a file's entry counts": Guard(
-        "rag/index/ingest.py",
+        "rag/index/importing/ingest.py",
         "same = (file.size, file.mtime_ns, file.ctime_ns) == (seen.size, seen.mtime_ns, seen.ctime_ns)",
-        "same = (file.size, file.mtime_ns) == (seen.size, seen.mtime_ns)", "tests/index/test_ingest.py -k old_time",
+        "same = (file.size, file.mtime_ns) == (seen.size, seen.mtime_ns)", "tests/index/importing/test_ingest.py -k old_time",
     ),
     "onnxruntime sends nothing": Guard(
         "rag/models/inference.py", 'os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"', "",

@@ -123,7 +123,7 @@ def test_killed_at_any_point(tmp_path: Path, full: bool, seed: int) -> None:
 
 def test_a_killed_sync_goes_on(tmp_path: Path, full: bool, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most one batch is embedded twice; what was acknowledged is not embedded again."""
-    monkeypatch.setattr("rag.index.batch_writer.TOGETHER", 16)
+    monkeypatch.setattr("rag.index.importing.batch_writer.TOGETHER", 16)
     chooser = random.Random(seed)
     for tree in range(30 if full else 5):
         documents = tmp_path / f"tree{tree}"

@@ -292,6 +292,14 @@ class Documents:
             (limit,),
         )
 
+    def metadata_of(self, document_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        """Returns the documents' metadata by id; empty for documents that are gone."""
+        rows = self._db.query(
+            "SELECT id, metadata FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps([*document_ids]),),
+        )
+        return {id_: json.loads(metadata) for id_, metadata in rows}
+
     def languages(self, document_ids: Sequence[int]) -> dict[int, str]:
         """Returns each document's ISO 639-1 language code by id; documents with an unknown language are left out."""
         rows = self._db.query(

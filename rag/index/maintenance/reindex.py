@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rag.index.batch_writer import TOGETHER
+from rag.index.importing.batch_writer import TOGETHER
 from rag.index.indexed_text import embedded_text, new_passages
 from rag.index.records import IndexVersion
 from rag.index.splitting import passages_of

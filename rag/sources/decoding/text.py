@@ -15,8 +15,8 @@ import chardet
 from chardet import EncodingEra
 
 from rag.errors import ReadError
-from rag.text.dates import iso_date
 from rag.text.unicode_text import ASCII_CONTROLS
+from rag.text.written_dates import first_date
 
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
@@ -141,7 +141,7 @@ def find_date(text: str) -> str:
         '2025-06-13'
     """
     for line in _DATE_LINE.finditer(text):
-        if found := iso_date(line.group(1)):
+        if found := first_date(line.group(1)):
             return found
     return ""
 

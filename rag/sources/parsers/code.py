@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rag.records import Anchor, Block, Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
-from rag.text.dates import iso_date
+from rag.text.written_dates import first_date
 
 _SETTINGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties", ".env")
 _ANCHOR_EVERY = 500  # lines between anchors; other line numbers are found by counting from the nearest anchor above
@@ -54,7 +54,7 @@ def parse_tex(data: bytes, name: str) -> Document:
         text,
         title=title or name_as_title(name),
         author=author,
-        date=iso_date(date),
+        date=first_date(date),
         anchors=_section_anchors(sections),
         media_type="text/x-tex",
     )
@@ -74,7 +74,7 @@ def parse_rst(data: bytes, name: str) -> Document:
     ]
     fields = {key.lower(): value.strip() for key, value in _RST_FIELD.findall(text[:1500])}
     title = titles[0][1] if titles else name_as_title(name)
-    author, date = fields.get("author", "") or find_author(text[:1500]), iso_date(fields.get("date", ""))
+    author, date = fields.get("author", "") or find_author(text[:1500]), first_date(fields.get("date", ""))
     return Document(
         text,
         title=title,

@@ -14,7 +14,7 @@ from rag.errors import ReadError
 from rag.records import Document
 from rag.sources.decoding.text import canonical, find_date, name_as_title
 from rag.sources.decoding.xhtml import html_tree, simplify_tables, text_of
-from rag.text.dates import iso_date
+from rag.text.written_dates import first_date
 
 _WORD = re.compile(r"[^\W_]+")
 # Maps trafilatura's element names to HTML element names.
@@ -66,7 +66,7 @@ def parse(data: bytes, name: str) -> Document:
         text,
         title=canonical(page.title or "") or name_as_title(name),
         author=canonical(page.author or ""),
-        date=iso_date(page.date or "") or find_date(text),
+        date=first_date(page.date or "") or find_date(text),
         media_type="text/html",
         metadata=metadata,
     )

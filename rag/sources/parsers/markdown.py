@@ -6,8 +6,8 @@ import re
 
 from rag.records import Document
 from rag.sources.decoding.text import canonical, decode, find_author, find_date, name_as_title
-from rag.text.dates import iso_date
 from rag.text.markdown import heading
+from rag.text.written_dates import first_date
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)(?:\n|\Z)", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z][\w -]{0,40}):[ \t]+(.+)$", re.MULTILINE)
@@ -28,5 +28,5 @@ def parse(data: bytes, name: str) -> Document:
     level_and_words = heading(line.group()) if line else None
     title = fields.pop("title", "") or (level_and_words[1] if level_and_words else "") or name_as_title(name)
     author = fields.pop("author", "") or find_author(text[:_EDGE])
-    date = iso_date(fields.pop("date", "")) or find_date(text[:_EDGE] + "\n" + text[-_EDGE:])
+    date = first_date(fields.pop("date", "")) or find_date(text[:_EDGE] + "\n" + text[-_EDGE:])
     return Document(text, title=title, author=author, date=date, media_type="text/markdown", metadata=fields)

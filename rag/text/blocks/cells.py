@@ -12,14 +12,16 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from rag.records import Block
-from rag.text.blocks.columns import cell_spans, is_ruling
+from rag.text.blocks.columns import cell_spans, has_border, is_ruling
 
 _MOST_DIGITS = 40
 _NUMBER = re.compile(
-    r"(?P<open>\()?(?P<sign>[-−–+]?)[ ]?(?P<before>[^\W\d_]{0,3}[^\w\s.,()+−–-]?|[A-Z]{3}[ ]?)[ ]?(?P<sign2>[-−–]?)"
-    r"(?P<digits>\d[\d.,'’ \u00a0\u2009\u202f]{0,39})(?<![ \u00a0\u2009\u202f])[ \u00a0]?(?P<after>[^\d()|]{0,20})\)?"
+    r"(?P<open>\()?(?P<sign>[-−–+]?)[ ]?(?P<before>[^\W\d_]{0,3}[^\w\s.,()+−–-]?|[A-Z]{3}[ ]?)[ ]{0,3}"
+    r"(?P<inner>\()?(?P<sign2>[-−–]?)(?P<digits>\d[\d.,'’ \u00a0\u2009\u202f]{0,39})(?<![ \u00a0\u2009\u202f])"
+    r"(?P<close>\))?[ \u00a0]?(?P<after>[^\d()|]{0,20})(?P<end>\))?"
 )
 _GROUPS = re.compile(r"\d{1,3}(?:(?P<mark>[.,'’ \u00a0\u2009\u202f])\d{2,3})(?:(?P=mark)\d{2,3})*")
+_SPACE = re.compile(" ")
 _ORDINALS = ("st", "nd", "rd", "th")
 # Codes of currencies (ISO 4217) that precede a sum more often than other words of three capitals do.
 _CURRENCIES = frozenset(
@@ -76,11 +78,14 @@ def table_rows(text: str, table: Block, exact: Mapping[int, Decimal] = MappingPr
         [[Cell(name='Price', start=32, end=39, quantity=Quantity(number=Decimal('1200'), unit='€'))]]
     """
     lines = [(start, line) for start, line in _lines(text, table) if line.strip() and not is_ruling(line.strip())]
-    headers = [[(span, line[slice(*span)]) for span in cell_spans(line)] for _, line in lines[: table.level]]
+    bordered = has_border(line for _, line in lines)
+    headers = [
+        [(span, line[slice(*span)]) for span in cell_spans(line, has_border=bordered)] for _, line in lines[: table.level]
+    ]
     known = {name for header in headers for _, name in header if name}
     placed = []
     for start, line in lines[table.level :]:
-        spans = cell_spans(line)
+        spans = cell_spans(line, has_border=bordered)
         names = _names_above(headers, spans, is_barred="|" in line)
         placed.append([_named(line, start, a, b, name, known) for name, (a, b) in zip(names, spans, strict=True)])
     comma = has_decimal_commas(text[start:end] for row in placed for _, start, end in row)
@@ -110,19 +115,40 @@ def _names_above(
         names = []
         for header in headers:
             if is_barred:
-                names.append(header[n][1] if n < len(header) else "")
+                names.append(_spanning(header, n) if header is not headers[-1] else _nth(header, n))
                 continue
             at, name = min(header, key=lambda above: abs(sum(above[0]) - start - end) if above[1] else math.inf)
             names.append(name if n or at[0] < end else "")
         yield " ".join(dict.fromkeys(filter(None, names)))
 
 
+def _nth(header: Sequence[tuple[tuple[int, int], str]], n: int) -> str:
+    return header[n][1] if n < len(header) else ""
+
+
+def _spanning(header: Sequence[tuple[tuple[int, int], str]], n: int) -> str:
+    """Returns the name that a header line above others gives a column: its own, or one that spans several columns.
+
+    A single name spans all columns; otherwise, a name spans the columns up to the next one.
+    """
+    names = [name for _, name in header[1:] if name]
+    if n == 0 or len(names) < 2:
+        return "" if n == 0 or not names else names[0]
+    return next((name for _, name in reversed(header[1 : n + 1]) if name), "")
+
+
 def _named(line: str, offset: int, start: int, end: int, above: str, known: set[str]) -> tuple[str, int, int]:
     """Returns the name, start and end of a cell's value. In "Price: 12 €", the column's name precedes the value."""
     name, colon, value = line[start:end].rpartition(": ")
-    if colon and (quantity(value) or any(name.endswith(one) or name.startswith(one) for one in known)):
+    if colon and (quantity(value) or _begins_or_ends_with(name, known)):
         return name, offset + end - len(value), offset + end
     return above, offset + start, offset + end
+
+
+def _begins_or_ends_with(name: str, known: set[str]) -> bool:
+    """Whether one of the known names is all of a name, or whole words at its start or its end."""
+    gaps = [found.start() for found in _SPACE.finditer(name)]
+    return name in known or any(name[:gap] in known or name[gap + 1 :] in known for gap in gaps)
 
 
 def quantity(words: str, *, decimal_comma: bool = False) -> Quantity | None:
@@ -146,9 +172,10 @@ def quantity(words: str, *, decimal_comma: bool = False) -> Quantity | None:
     if (before and not _is_currency(before)) or (after and not _is_unit(after)):
         return None
     digits = _plain(found["digits"].strip(), decimal_comma)
-    if digits is None or bool(found["open"]) != words.endswith(")"):
+    opened, closed = (sum(bool(found[name]) for name in names) for names in (("open", "inner"), ("close", "end")))
+    if digits is None or opened != closed or opened > 1:
         return None
-    is_negative = bool(found["open"]) or (found["sign"] or found["sign2"]) in tuple("-−–")
+    is_negative = opened == 1 or (found["sign"] or found["sign2"]) in tuple("-−–")
     unit = " ".join(filter(None, (before, after)))
     return Quantity(-Decimal(digits) if is_negative else Decimal(digits), unit)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from rag.text.blocks.lines import Line
 
 _BARS = re.compile(r"[ \t]\|[ \t]|^\|.*\|$|\t\|")
 _BAR = re.compile(r"\|")
+_SPACE = re.compile(" ")
 _GAP = re.compile(r"[ \t]{2,}|\t")
 _LEADER = re.compile(r"[ \t]?(?:\.[ \t]?){4,}[ \t]*(?=\S)")
 _NUMBER = re.compile(r"[-–+(]?[^\w\s]?[ ]?\d[\d.,'’ ]*\W{0,3}(?:\w{1,4}\W?)?$")
@@ -29,6 +30,11 @@ _LONGEST_LABEL = 90  # code points
 _PAGE = re.compile(r"[^\W_].*[^\W\d_].*[^\d\s.,:/-][ ](\d{1,3})$")
 _FEWEST_ENTRIES = 3
 _DASHES = frozenset("-–—")
+# "2024", "FY 2024", "2023/24", "2024 $’000", "31 March 2024", "March 31, 2024"
+_YEAR = re.compile(
+    r"(?:(?:\d{1,2}[ ])?[^\W\d_]{1,9}\.?[ ]?(?:\d{1,2},[ ])?)?(?:19|20)\d\d(?:/\d{2,4})?"
+    r"(?:[ ]\(?(?:[A-Z]{0,3}[$€£¥]|[A-Z]{2,3})[’']?(?:000|mn?|bn|k)?\)?)?(?:[ ]?(?:\(\d\)|[*†‡]|[¹²³]))?"
+)
 
 
 def cells(line: str) -> list[str]:
@@ -41,11 +47,23 @@ def cells(line: str) -> list[str]:
     return [line[start:end] for start, end in cell_spans(line)]
 
 
-def cell_spans(line: str) -> list[tuple[int, int]]:
-    """Returns where each cell of a table's line starts and ends, without white space around it."""
-    if _BARS.search(line):
-        return list(_parted(line, _BAR, len(line) - len(line.lstrip("|")), len(line.rstrip("|"))))
-    return list(_parted(line, _GAP, 0, len(line)))
+def cell_spans(line: str, *, has_border: bool = True) -> list[tuple[int, int]]:
+    """Returns where each cell of a table's line starts and ends, without white space around it.
+
+    Args:
+        line: The line.
+        has_border: Whether bars at the ends of the line are the table's border. Otherwise, empty cells are beside them.
+    """
+    if not _BARS.search(line):
+        return list(_parted(line, _GAP, 0, len(line)))
+    if not has_border:
+        return list(_parted(line, _BAR, 0, len(line)))
+    return list(_parted(line, _BAR, len(line) - len(line.lstrip("|")), len(line.rstrip("|"))))
+
+
+def has_border(lines: Iterable[str]) -> bool:
+    """Whether all of a table's lines that have bars begin with one."""
+    return all(line.lstrip().startswith("|") for line in lines if _BARS.search(line))
 
 
 def _parted(line: str, separator: re.Pattern[str], start: int, stop: int) -> Iterator[tuple[int, int]]:
@@ -72,7 +90,11 @@ def rows(lines: Sequence[Line]) -> list[list[str]]:
     found = [line for line in lines if not is_ruling(line.text)]
     least = min(line.indent for line in found) if found else 0
     shifted = [not is_bar_row(line) and line.indent >= least + _SHIFT for line in found]
-    return [[""] * is_shifted + cells(line.text) for line, is_shifted in zip(found, shifted, strict=True)]
+    bordered = has_border(line.text for line in found)
+    return [
+        [""] * is_shifted + [line.text[start:end] for start, end in cell_spans(line.text, has_border=bordered)]
+        for line, is_shifted in zip(found, shifted, strict=True)
+    ]
 
 
 def leader_end(line: str) -> int:
@@ -224,7 +246,7 @@ def header_lines(rows: Sequence[Sequence[str]], *, barred: bool = False) -> int:
     """
     if len(rows) < 2:
         return 0
-    if count := _repeated_header(rows) or _unlabelled(rows):
+    if count := _repeated_header(rows) or max(_unlabelled(rows), _with_periods(rows)):
         return count
     first, below = rows[0], rows[1:]
     if len(first) < 2 or len({cell for cell in first if cell}) < sum(map(bool, first)):
@@ -254,6 +276,19 @@ def _unlabelled(rows: Sequence[Sequence[str]]) -> int:
     return count if count > 1 and any(_is_figure(cell) for row in below for cell in row[1:]) else 0
 
 
+def _with_periods(rows: Sequence[Sequence[str]]) -> int:
+    """Returns how many rows at the top name the columns, if years are among the names, whatever the first cells are."""
+    count, has_year = 0, False
+    for n, row in enumerate(rows[: min(_MOST_HEADER_LINES, len(rows) - 1)]):
+        if not _are_names(row[1:]) and any(row[1:]):
+            break
+        if any(row[1:]):
+            count = n + 1
+            has_year = has_year or any(map(_is_year, row[1:]))
+    below = rows[count : count + 1 + _MOST_LABELS]
+    return count if has_year and any(_is_figure(cell) for row in below for cell in row[1:]) else 0
+
+
 def _are_names(cells: Sequence[str]) -> bool:
     return any(cells) and not any(_is_figure(cell) and not _is_year(cell) for cell in cells)
 
@@ -265,11 +300,19 @@ def _repeated_header(rows: Sequence[Sequence[str]]) -> int:
     """
     names: set[str] = set()
     for n, row in enumerate(rows[: _MOST_HEADER_LINES + 1]):
-        repeated = sum(any(cell.startswith(name) for name in names) for cell in row if ": " in cell)
+        repeated = sum(any(part in names for part in _beginnings(cell)) for cell in row if ": " in cell)
         if n and repeated > 1:
             return n
         names.update(filter(None, row))
     return 0
+
+
+def _beginnings(cell: str) -> Iterator[str]:
+    """Yields what may be the column's name at the start of a cell: whole words of what precedes a colon."""
+    head = cell.rpartition(": ")[0]
+    yield head
+    for found in _SPACE.finditer(head):
+        yield head[: found.start()].rstrip(":")
 
 
 def _cell_columns(line: Line) -> list[tuple[int, int]]:
@@ -294,4 +337,4 @@ def _is_figure(cell: str) -> bool:
 
 
 def _is_year(cell: str) -> bool:
-    return bool(re.fullmatch(r"(?:[A-Za-z]{1,4}[ .]?)?(?:19|20)\d\d(?:/\d{2,4})?", cell))
+    return _YEAR.fullmatch(cell) is not None

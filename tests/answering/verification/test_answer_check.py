@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -190,6 +191,7 @@ class Script:
 
     def __init__(self, chooser: random.Random) -> None:
         self._chooser = chooser
+        self._kinds = itertools.cycle(KINDS)  # one after the other, because a kind cannot be made of every passage
         self.is_bad = False
         self.kind = ""
         self.answer = ""
@@ -199,7 +201,7 @@ class Script:
         passages = re.findall(r'<passage number="\d+" source="([^"]*)"[^>]*>\n(.*?)\n</passage>', prompt, re.DOTALL)
         made = None
         while made is None:
-            self.kind, make, self.is_bad = self._chooser.choice(KINDS)
+            self.kind, make, self.is_bad = next(self._kinds)
             n = self._chooser.randrange(len(passages))
             made = make(self._chooser, n + 1, passages[n][1], passages)
         self.answer = made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -21,6 +22,8 @@ from rag.text.blocks.cells import exact_numbers, has_decimal_commas, quantity, t
         ("12,34,567.80", "1234567.80", ""),
         ("(3.5)", "-3.5", ""),
         ("-$1,200", "-1200", "$"),
+        ("$(5,860)", "-5860", "$"),
+        ("(14.3)%", "-14.3", "%"),
         ("US$1.2 million", "1.2", "US$ million"),
         ("CHF 40", "40", "CHF"),
         ("45 kg", "45", "kg"),
@@ -40,7 +43,7 @@ def test_quantity(words: str, number: str, unit: str) -> None:
     "words",
     [
         "", "HX-2040", "A4", "ISO 9001", "2nd", "2024-05-12", "12.05.2024", "10:30", "020 7946 0018", "5–7 days", "3 of 4",
-        "(5", "about 5", "1,23,4", "5 per cent of all", "12 - 14", "9" * 200,
+        "(5", "5)", "((5))", "$(5", "about 5", "1,23,4", "5 per cent of all", "12 - 14", "9" * 200,
     ],
 )  # fmt: skip
 def test_no_quantity(words: str) -> None:
@@ -71,6 +74,33 @@ def test_rows(text: str) -> None:
         [("Region", "North", None), ("2023", "1,200", (1200, "")), ("2024", "1,350", (1350, ""))],
         [("Region", "South", None), ("2023", "90", (90, "")), ("2024", "95", (95, ""))],
     ]
+
+
+PERIODS = {
+    "spanning": " |  | Years Ended June 30, | \n | 2019 | 2018 | 2017\nSales | $1,200 | $(90) | $7\nCosts | 4 | 5 | 6",
+    "labelled": "($ in millions) | 2019 | 2018 | 2017\nSales | $1,200 | $(90) | $7\nCosts | 4 | 5 | 6",
+    "with units": " | All | All | All\n | 2019 $’000 | 2018 $’000 | 2017 $’000\nSales | $1,200 | $(90) | $7"
+    "\nCosts | 4 | 5 | 6",
+}
+
+
+@pytest.mark.parametrize("text", PERIODS.values(), ids=PERIODS)
+def test_columns_named_by_periods(text: str) -> None:
+    """Over several lines, whatever the first cell is; bars without a border around them leave empty cells at the ends."""
+    (table,) = [block for block in recognised(text, markdown=False) if block.kind == "table"]
+    sales, costs = table_rows(text, table)
+
+    assert ["2019", "2018", "2017"] == [re.findall(r"20\d\d", cell.name)[0] for cell in sales[1:]]
+    assert [1200, -90, 7] == [cell.quantity.number for cell in sales[1:] if cell.quantity]
+    assert "Costs" == text[costs[0].start : costs[0].end]
+
+
+def test_a_name_spans_the_columns_up_to_the_next() -> None:
+    text = " | Revenues |  | Costs | \n | 2019 | 2018 | 2019 | 2018\nNorth | 4 | 3 | 2 | 1\nSouth | 8 | 7 | 6 | 5"
+    (table,) = [block for block in recognised(text, markdown=False) if block.kind == "table"]
+    north, _ = table_rows(text, table)
+
+    assert ["Revenues 2019", "Revenues 2018", "Costs 2019", "Costs 2018"] == [cell.name for cell in north[1:]]
 
 
 def test_exact_numbers_take_the_place_of_rounded_ones() -> None:

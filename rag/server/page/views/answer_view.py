@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from rag.answering.extraction import closest_sentence
 from rag.answering.verification.answer_check import MARKER
 from rag.records import Answer, Citation, Flag, Hit
 from rag.server.page.views.markup import escaped, one_line
@@ -89,18 +90,32 @@ def _text_markup(turn: int, answer: Answer) -> str:
         chips.setdefault(citation.answer_end, []).append(citation)
     located_flags = [flag for flag in answer.flags if flag.answer_start < flag.answer_end]
     flag_bounds = (offset for flag in located_flags for offset in (flag.answer_start, flag.answer_end))
+    shorts = _shorts(answer)
     parts, start = [], 0
-    for end in sorted({*chips, *flag_bounds, len(answer.text)}):
+    for end in sorted({*chips, *flag_bounds, *(offset for short in shorts for offset in short), len(answer.text)}):
         text = escaped(_SPACED_MARKER.sub("", answer.text[start:end]).rstrip(" \t"))
+        if text and (start, end) in shorts:
+            text = f'<b class="short">{text}</b>'
         if text and any(flag.answer_start < end and start < flag.answer_end for flag in located_flags):
             text = f'<span class="doubted">{text}</span>'
         parts.append(text)
         parts += [_chip(turn, citation) for citation in chips.get(end, ())]
         parts += [_flag_markup(flag) for flag in located_flags if flag.answer_end == end]
-        parts.append(" ")
+        is_within_words = not any(map(str.isspace, answer.text[end - 1 : end + 1])) and end not in chips
+        parts.append("" if is_within_words and any(end in short for short in shorts) else " ")
         start = end
     parts += [_flag_markup(flag) for flag in answer.flags if flag not in located_flags]
     return "".join(parts).strip()
+
+
+def _shorts(answer: Answer) -> list[tuple[int, int]]:
+    """Returns where the words that answer are in the answer's text, for citations whose claim is the quote."""
+    found = []
+    for citation in answer.citations:
+        start, end = citation.short_in_quote
+        if end and answer.text[citation.answer_start : citation.answer_end] == citation.quote:
+            found.append((citation.answer_start + start, citation.answer_start + end))
+    return found
 
 
 def _chip(turn: int, citation: Citation) -> str:
@@ -145,7 +160,7 @@ def _closest_markup(turn: int, answer: Answer) -> str:
     """Returns the closest passages, each followed by the words of the question that it does not contain."""
     items = []
     for n, hit in enumerate(closest_hits(answer), start=1):
-        text = " ".join(hit.text.split())
+        text = " ".join(closest_sentence(hit).text.split())
         excerpt = f"{text[:_EXCERPT_CHARACTERS]}…" if len(text) > _EXCERPT_CHARACTERS else text
         title = one_line(hit.title)
         link = f'<a class="chip near" href="#h{turn}-{n}" title="{title}">{title}</a>'

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
+from rag.answering.extraction import closest_sentence
 from rag.records import Answer, Citation, Flag, Hit, Ranks, Status, Turn, Verdict
 from rag.schemas.answers import ask_json
 from rag.text.unicode_text import strip_invisible
@@ -105,7 +106,8 @@ def _exchange_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def _without_unshown_hits(answer: Answer) -> Answer:
-    hits = tuple(replace(hit, text=hit.text[:_STORED_HIT_CHARACTERS]) for hit in answer.hits[:_STORED_HITS])
+    closest = (closest_sentence(hit) for hit in answer.hits[:_STORED_HITS])
+    hits = tuple(replace(hit, text=hit.text[:_STORED_HIT_CHARACTERS]) for hit in closest)
     return replace(answer, hits=hits, read=answer.read or len(answer.hits))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.answering.extraction import closest_sentence
 from rag.answering.verification.citation_trace import CitationTrace, difference
 from rag.records import Citation, Document, Hit
 from rag.server.page.views.answer_view import VERDICTS
@@ -47,7 +48,8 @@ def citation_highlight(turn: int, citation: Citation) -> Highlight:
 
 def passage_highlight(turn: int, n: int, hit: Hit) -> Highlight:
     """Returns the highlight for the n-th of the closest passages that are listed when rag abstains."""
-    return Highlight(f"h{turn}-{n}", hit.start, hit.end, "closest passage; it does not answer the question", "near")
+    closest = closest_sentence(hit)
+    return Highlight(f"h{turn}-{n}", closest.start, closest.end, "closest passage; it does not answer the question", "near")
 
 
 def document_markup(document: Document, document_id: int, highlights: Sequence[Highlight], locator: str = "") -> str:

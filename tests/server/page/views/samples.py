@@ -47,7 +47,7 @@ def hostile_answer(text: str) -> Answer:
     """An answer with a text in every place that documents and models can fill."""
     return answer(
         text=f"black {text}",
-        citations=(citation(title=text, source=text, quote=text),),
+        citations=(citation(title=text, source=text, quote=text, short_start=4, short_end=6),),
         flags=(Flag(text, "weak", 0, 5, text),),
         model=text,
         notice=text,

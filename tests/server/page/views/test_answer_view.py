@@ -42,6 +42,17 @@ def test_answer_has_chips_where_claims_end() -> None:
     assert "✓ 1 citation checked" in html.unescape(markup)
 
 
+def test_the_words_that_answer_are_bold() -> None:
+    """Exactly they are, without a space that is not in the text; words that are no quotation have none."""
+    text = "The fee is (40 euros), paid <daily>."
+    cited = citation(start=100, end=136, quote=text, answer_end=36, short_start=112, short_end=120)
+    markup = html.unescape(answer_view.answer_markup(1, answer(text=f"{text} [1]", citations=(cited,))))
+    rephrased = answer_view.answer_markup(1, answer(text=f"{text.upper()} [1]", citations=(cited,)))
+
+    assert 'The fee is (<b class="short">40 euros</b>), paid <daily>.<sup>' in markup
+    assert "<b class" not in rephrased
+
+
 def test_a_partial_answer_shows_no_numbers() -> None:
     """Its markers are dots until they are checked."""
     assert '<p class="said">black ·</p>' in answer_view.partial_answer_markup("black [1]")

@@ -9,7 +9,7 @@ import pytest
 
 from rag import Document, Library
 
-from ..torture.world import leave_chroma_alone
+from ...torture.world import leave_chroma_alone
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def sources(library: Library) -> list[str]:
 
 def test_long_documents_are_found_by_words_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long new document is searchable while its vectors follow; a long changed one is replaced as a whole."""
-    monkeypatch.setattr("rag.index.ingest.LONG", 20)
-    monkeypatch.setattr("rag.index.batch_writer.TOGETHER", 10)
+    monkeypatch.setattr("rag.index.importing.changes.LONG", 20)
+    monkeypatch.setattr("rag.index.importing.batch_writer.TOGETHER", 10)
     seen: list[tuple[int, int]] = []
     embed = library._embedder.embed
 
@@ -74,8 +74,8 @@ def test_a_long_one_removed_while_it_is_imported(
     library: Library, other: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of it remains, although its words were being stored."""
-    monkeypatch.setattr("rag.index.ingest.LONG", 4)
-    monkeypatch.setattr("rag.index.batch_writer._WORDS_AT_ONCE", 4)
+    monkeypatch.setattr("rag.index.importing.changes.LONG", 4)
+    monkeypatch.setattr("rag.index.importing.batch_writer._WORDS_AT_ONCE", 4)
     text = "\n\n".join(f"Paragraph {i} tells of item number {i} and of nothing else at all. " * 6 for i in range(40))
     (folder / "long.txt").write_text("Short at first.", "utf-8")
     library.sync(folder)

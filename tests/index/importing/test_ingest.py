@@ -18,7 +18,7 @@ from rag.errors import SourceError
 from rag.settings import Settings
 from rag.sources.parsers import VERSION
 
-from ..torture.world import OwnDirections, open_library, text_of
+from ...torture.world import OwnDirections, open_library, text_of
 
 
 def sources(library: Library) -> list[str]:
@@ -240,7 +240,7 @@ def test_a_disk_that_is_unmounted(tmp_path: Path) -> None:
 def test_clocks_that_jump(synced: Library, ten: Path, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     """Whatever the clock says, a changed file is noticed, and an unchanged one is not embedded again."""
     now = time.time_ns
-    monkeypatch.setattr("rag.index.ingest.time.time_ns", lambda: now() + hours * 3_600_000_000_000)
+    monkeypatch.setattr("rag.index.importing.ingest.time.time_ns", lambda: now() + hours * 3_600_000_000_000)
     assert (10, 0) == ((report := synced.sync(ten)).unchanged, report.passages)
     (ten / "doc0").write_text(text_of("doc0", 2))
     assert synced.sync(ten).updated == 1

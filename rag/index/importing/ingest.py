@@ -10,14 +10,12 @@ import hashlib
 import os
 import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import ReadError, SourceError
-from rag.index.batch_writer import (
-    LONG,
+from rag.errors import ReadError
+from rag.index.importing.batch_writer import (
     TOGETHER_CHARACTERS,
     BatchWriter,
     FileOutcome,
@@ -26,17 +24,15 @@ from rag.index.batch_writer import (
     Tally,
     characters,
 )
-from rag.index.mail_links import MailLinks
-from rag.index.originals import original
+from rag.index.importing.changes import NO_REVISION, Before, Changes, not_a_file
+from rag.index.importing.rereading import Rereading
 from rag.index.prefetch import Prefetcher
-from rag.index.records import FileSeen, Outdated, Revision
-from rag.index.splitting import passages_of
+from rag.index.records import FileSeen, Revision
 from rag.ports import Embedder, FileParser, Splitter
 from rag.records import Document, Failure, SyncReport
 from rag.sources.files import read_bytes
-from rag.sources.records import FolderListing, FoundFile, InMemoryFile, ParsedFile
+from rag.sources.records import FolderListing, FoundFile, InMemoryFile
 from rag.text.blocks import recognised
-from rag.text.language import language_of
 
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
@@ -73,11 +69,11 @@ class Ingest:
     ) -> None:
         self._catalog = catalog
         self._parser = parser
-        self._splitter = splitter
         self._max_file_mb = max_file_mb
         self._parsers_version = parsers_version
         self._writer = BatchWriter(catalog, embedder, parsers_version)
-        self._links = MailLinks(catalog)
+        self._changes = Changes(catalog, splitter, self._writer, parsers_version)
+        self._rereading = Rereading(catalog, parser, self._changes, self._writer, parsers_version)
         self.embedder = embedder.name
         self.splitter = splitter.name
 
@@ -153,9 +149,9 @@ class Ingest:
 
     def _finish(self, tally: Tally, started: float, held: tuple[str, ...], ignored: int) -> SyncReport:
         """Updates outdated documents, embeds passages that wait for vectors, deletes unneeded data; returns the report."""
-        self._update_outdated(tally)
+        self._rereading.update_outdated(tally)
         self._writer.embed_waiting(tally)
-        self._link_mails(tally)
+        self._rereading.link_mails(tally)
         self._catalog.sweep(unfinished_too=True)
         return SyncReport(
             added=tally.added,
@@ -169,72 +165,14 @@ class Ingest:
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def _update_outdated(self, tally: Tally) -> None:
-        """Parses again the documents that another version of the parsers has read.
-
-        If a document's original bytes are gone, its blocks are recognised from its text.
-        """
-        outdated = self._catalog.documents.outdated(self._parsers_version)
-        unchanged = tally.unchanged  # these documents have been counted
-        for root_id, of_root in groupby(outdated, key=lambda one: one.root_id):
-            revisions = self._catalog.documents.revisions(root_id)
-            before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
-            self._writer.store(self._parse_outdated(root_id, list(of_root), before, tally), tally)
-        tally.unchanged = unchanged
-
-    def _parse_outdated(
-        self, root_id: int, outdated: Sequence[Outdated], before: _Before, tally: Tally
-    ) -> Iterator[PreparedDocument]:
-        scans = self._catalog.files.scans(root_id)
-        for file, of_file in groupby(outdated, key=lambda one: one.file):
-            documents = list(of_file)
-            try:
-                data = self._original_of(documents[0])
-                parsed = self._parser.parse(data, file)
-            except (SourceError, ReadError) as error:
-                if isinstance(error, ReadError) and error.retryable:  # the next import tries again
-                    continue
-                for one in documents:
-                    document = self._catalog.documents.get(one.id)
-                    blocks = recognised(document.text, markdown=document.has_headings)
-                    self._catalog.documents.reblocked(one.id, blocks, self._parsers_version)
-                continue
-            content_hash = hashlib.sha256(data).hexdigest()
-            seen = scans.get(file) or _not_a_file(file, content_hash)
-            yield from self._split_changed(root_id, parsed, FileOutcome((seen,)), before, tally, is_reread=True)
-
-    def _link_mails(self, tally: Tally) -> None:
-        """Stores the mails again in which other quotations are to be searched, now that other mails are here."""
-        added, updated = tally.added, tally.updated  # these documents have been counted
-        relinked = (
-            replace(
-                self._split(mail.root_id, document, mail.source),
-                older=Revision(mail.id, mail.content_hash, mail.source),
-            )
-            for mail, document in self._links.changed()
-        )
-        self._writer.store(relinked, tally)
-        self._links.finish()
-        tally.added, tally.updated = added, updated
-
-    def _original_of(self, outdated: Outdated) -> bytes:
-        """Returns the bytes that a document was read from.
-
-        Raises:
-            SourceError: They are gone, or they are a web page's, whose type and encoding were told by its server.
-        """
-        if self._catalog.documents.origin(outdated.id).kind == "url":
-            raise SourceError("a web page cannot be parsed again without its server's headers", "run: rag refresh")
-        return original(self._catalog, outdated.id, outdated.file)
-
     def _split_raw(self, root_id: int, raw: Iterable[InMemoryFile], tally: Tally) -> Iterator[PreparedDocument]:
         revisions = self._catalog.documents.revisions(root_id)
-        before = _Before.of(revisions, {revision.file for several in revisions.values() for revision in several})
+        before = Before.of(revisions)
         for one in raw:
             tally.start(one.source)
             self._catalog.files.allow_again(root_id, [one.source])
             content_hash = hashlib.sha256(one.data).hexdigest()
-            seen = _not_a_file(one.source, content_hash, size=len(one.data), scanned_ns=time.time_ns())
+            seen = not_a_file(one.source, content_hash, size=len(one.data), scanned_ns=time.time_ns())
             try:
                 if one.error:
                     raise ReadError(one.error, one.hint)
@@ -246,7 +184,7 @@ class Ingest:
                 continue
             documents = tuple(replace(d, metadata={**d.metadata, **one.metadata}) for d in parsed.documents)
             parsed = replace(parsed, documents=documents)
-            yield from self._split_changed(root_id, parsed, FileOutcome((seen,), original=one.data), before, tally)
+            yield from self._changes.of_file(root_id, parsed, FileOutcome((seen,), original=one.data), before, tally)
 
     def _split_documents(
         self, root_id: int, documents: Iterable[Document], revisions: Mapping[str, list[Revision]], tally: Tally
@@ -260,8 +198,8 @@ class Ingest:
             if older and older[-1].content_hash == content_hash:
                 tally.unchanged += 1
                 continue
-            outcome = FileOutcome((_not_a_file(document.source, content_hash),))
-            prepared = self._split(root_id, replace(document, content_hash=content_hash), document.source)
+            outcome = FileOutcome((not_a_file(document.source, content_hash),))
+            prepared = self._changes.split(root_id, replace(document, content_hash=content_hash), document.source)
             yield replace(prepared, outcome=outcome, older=older[-1] if older else None)
 
     def _import_files(self, root_id: int, files: Sequence[FoundFile], known: Mapping[str, FileSeen], tally: Tally) -> None:
@@ -283,7 +221,7 @@ class Ingest:
         tally: Tally,
     ) -> Generator[PreparedDocument]:
         """Yields the documents from new and changed files; counts the unchanged files."""
-        before = _Before.of(revisions, {file.source for file in files})
+        before = Before.of(revisions, {file.source for file in files})
         for file in files:
             tally.start(file.source)
             seen = known.get(file.source)
@@ -298,7 +236,7 @@ class Ingest:
             yield from self._prepare(root_id, file, seen, before, tally)
 
     def _prepare(
-        self, root_id: int, file: FoundFile, known: FileSeen | None, before: _Before, tally: Tally
+        self, root_id: int, file: FoundFile, known: FileSeen | None, before: Before, tally: Tally
     ) -> Iterator[PreparedDocument]:
         """Parses and splits the documents in one file; unchanged documents are left out."""
         scanned_ns = time.time_ns()
@@ -309,7 +247,7 @@ class Ingest:
             content_hash = hashlib.sha256(data).hexdigest()
             seen = _seen(file, scanned_ns, content_hash)
             same = known is not None and known.content_hash == content_hash and not known.error
-            if existing and (same or existing.get(file.source, _NO_REVISION).content_hash == content_hash):
+            if existing and (same or existing.get(file.source, NO_REVISION).content_hash == content_hash):
                 self._catalog.files.record_scans(root_id, [seen])
                 tally.unchanged += 1
                 return
@@ -322,72 +260,7 @@ class Ingest:
             tally.failed.append(Failure(file.source, str(error), error.hint))
             return
         del data
-        yield from self._split_changed(root_id, parsed, FileOutcome((seen,)), before, tally)
-
-    def _split_changed(
-        self,
-        root_id: int,
-        parsed: ParsedFile,
-        outcome: FileOutcome,
-        before: _Before,
-        tally: Tally,
-        *,
-        is_reread: bool = False,
-    ) -> Iterator[PreparedDocument]:
-        """Splits a file's new and changed documents and yields them.
-
-        The last of them has the file's outcome, which lists the documents that the file no longer contains. If there
-        are no new or changed documents, the outcome is recorded immediately.
-        """
-        seen = outcome.seen[0]
-        existing = before.of_file.get(seen.source, {})
-        documents = [
-            replace(one, source=_source_of(seen.source, one), content_hash=one.content_hash or seen.content_hash)
-            for one in parsed.documents
-        ]
-        failed = [replace(one, source=f"{seen.source}#{one.source}") for one in parsed.failed]
-        tally.failed += failed
-        sources = {document.source for document in documents}
-        failed_parts = [
-            replace(
-                _not_a_file(part.source, seen.content_hash, scanned_ns=seen.scanned_ns), error=part.error, hint=part.hint
-            )
-            for part in failed
-        ]
-        outcome = replace(
-            outcome,
-            seen=(seen, *failed_parts),
-            gone=tuple(revision.id for source, revision in existing.items() if source not in sources),
-        )
-        changed = (d for d in documents if self._is_changed(existing.get(d.source, _NO_REVISION), d, is_reread=is_reread))
-        new = [document for document in changed if not self._catalog.files.is_removed(root_id, document.source)]
-        tally.unchanged += len(documents) - len(new)
-        if not new:
-            self._writer.finish_file(root_id, outcome)
-        for document in new:
-            older = existing.get(document.source) or before.moved.get(document.content_hash)
-            prepared = self._split(root_id, document, seen.source)
-            yield replace(prepared, older=older, outcome=outcome if document is new[-1] else None)
-
-    def _is_changed(self, revision: Revision, document: Document, *, is_reread: bool) -> bool:
-        if revision.content_hash != document.content_hash:
-            return True
-        return is_reread and not self._catalog.documents.reparsed(revision.id, document, self._parsers_version)
-
-    def _split(self, root_id: int, document: Document, file: str) -> PreparedDocument:
-        if "language" not in document.metadata and (language := language_of(document.text)):
-            document = replace(document, metadata={**document.metadata, "language": language})
-        passages = passages_of(self._splitter, document.text, document.blocks, document.has_headings)
-        first = list(islice(passages, LONG))
-        return PreparedDocument(
-            root_id=root_id,
-            document=document,
-            passages=first,
-            more=passages if len(first) == LONG else None,
-            file=file,
-            outcome=None,
-            older=None,
-        )
+        yield from self._changes.of_file(root_id, parsed, FileOutcome((seen,)), before, tally)
 
     def _remove_vanished(self, root_id: int, root: Path, walk: FolderListing, prune: bool, tally: Tally) -> tuple[str, ...]:
         """Removes documents whose files have vanished.
@@ -397,7 +270,7 @@ class Ingest:
         there = {file.source for file in walk.files}
         if not walk.unreadable:
             self._catalog.files.prune_removed(root_id, there)
-        files = _Before.of(self._catalog.documents.revisions(root_id), there).of_file
+        files = Before.of(self._catalog.documents.revisions(root_id), there).of_file
         unread = tuple(f"{folder}/" for folder in walk.unreadable)
         # A file that was added by name may exist although it is not in the folder's listing.
         missing = (file for file in set(files) - there if not file.startswith(unread))
@@ -430,35 +303,6 @@ class Ingest:
         self._catalog.files.forget_scans(root_id, gone)
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """The documents under a root before an import.
-
-    Attributes:
-        of_file: Maps each file's source to the newest revisions of the file's documents, by the documents' sources.
-        moved: Maps content hashes to the newest revisions of documents whose files have vanished or were renamed.
-    """
-
-    of_file: Mapping[str, Mapping[str, Revision]]
-    moved: Mapping[str, Revision]
-
-    @classmethod
-    def of(cls, revisions: Mapping[str, list[Revision]], there: Collection[str]) -> _Before:
-        of_file: dict[str, dict[str, Revision]] = {}
-        for source, several in revisions.items():
-            of_file.setdefault(several[-1].file, {})[source] = several[-1]
-        moved = {one[-1].content_hash: one[-1] for one in revisions.values() if one[-1].file not in there}
-        return cls(of_file, moved)
-
-
-_NO_REVISION = Revision(0, "", "")
-
-
-def _source_of(file: str, document: Document) -> str:
-    """Returns a document's source: the file's source, followed by the part's source if the document is part of a file."""
-    return f"{file}#{document.source}" if document.source else file
-
-
 def _is_unchanged(file: FoundFile, seen: FileSeen) -> bool:
     """Returns True if a file was read at the last scan and its size and timestamps are still the same.
 
@@ -478,8 +322,3 @@ def _seen(file: FoundFile, scanned_ns: int, content_hash: str) -> FileSeen:
         scanned_ns=scanned_ns,
         content_hash=content_hash,
     )
-
-
-def _not_a_file(source: str, content_hash: str, *, size: int = 0, scanned_ns: int = 0) -> FileSeen:
-    """Returns the scan record for data that is not a separate file, and therefore has no timestamps."""
-    return FileSeen(source=source, size=size, mtime_ns=0, ctime_ns=0, scanned_ns=scanned_ns, content_hash=content_hash)

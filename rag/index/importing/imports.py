@@ -17,7 +17,7 @@ from rag.sources.records import FolderListing, FoundFile, InMemoryFile, storable
 
 if TYPE_CHECKING:
     from rag.index.catalog import Catalog
-    from rag.index.ingest import Ingest
+    from rag.index.importing.ingest import Ingest
     from rag.sources.web_pages import Fetcher
 
 OnProgress = Callable[[Progress], None]
