@@ -10,8 +10,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from opponent import citation_of
+
 from rag import Library
-from rag.records import Answer, Citation, Document, Filter, Hit
+from rag.records import Answer, Document, Filter, Hit
 from rag.text.sentences import sentences
 from training.prepare import Teacher
 
@@ -49,35 +51,22 @@ class CrossEncoder:
         """Returns an answer that consists of the best sentence. Its evidence is the best passage's probability."""
         started = time.perf_counter()
         hits = self.search(question, READ, filters=filters)
-        places = [(hit, start, end) for hit in hits[:_QUOTED] for start, end in sentences(hit.text)]
-        logits = self._model.relevance([(question, f"{hit.title}\n{hit.text[a:b]}") for hit, a, b in places])
-        best = max(zip(logits, places, strict=True), key=lambda one: one[0], default=(0.0, None))[1]
+        quotes = [
+            replace(hit, start=hit.start + start, end=hit.start + end, text=hit.text[start:end])
+            for hit in hits[:_QUOTED]
+            for start, end in sentences(hit.text)
+        ]
+        logits = self._model.relevance([(question, f"{one.title}\n{one.text}") for one in quotes])
+        best = max(zip(logits, quotes, strict=True), key=lambda one: one[0], default=(0.0, None))[1]
         timings_ms = {"total": (time.perf_counter() - started) * 1000}
         return Answer(
             question=question,
-            text=best[0].text[best[1] : best[2]] if best else "",
+            text=best.text if best else "",
             status="answered" if best else "abstained",
-            citations=(_citation(*best),) if best else (),
+            citations=(citation_of(best),) if best else (),
             flags=(),
             hits=tuple(hits),
             evidence=1 / (1 + math.exp(-hits[0].score)) if hits else 0.0,
             model="cross-encoder",
             timings_ms=timings_ms,
         )
-
-
-def _citation(hit: Hit, start: int, end: int) -> Citation:
-    return Citation(
-        n=1,
-        source=hit.source,
-        title=hit.title,
-        locator="",
-        page=None,
-        start=hit.start + start,
-        end=hit.start + end,
-        quote=hit.text[start:end],
-        verdict="exact",
-        answer_start=0,
-        answer_end=end - start,
-        document_id=0,
-    )

@@ -158,7 +158,7 @@ class Quickstart:
             question=question,
             text=best.text if best else "",
             status="answered" if best else "abstained",
-            citations=(_citation(best),) if best else (),
+            citations=(citation_of(best),) if best else (),
             flags=(),
             hits=tuple(hits),
             evidence=best.score if best else 0.0,
@@ -167,7 +167,7 @@ class Quickstart:
         )
 
 
-def _citation(hit: Hit) -> Citation:
+def citation_of(hit: Hit) -> Citation:
     """Returns a citation that quotes a whole passage."""
     return Citation(
         n=1,

@@ -66,9 +66,9 @@ class SetResult:
         """Returns the values of another version, the cross-encoder and the quickstart for a metric."""
         return _value(self.before, name), _value(self.cross_encoder, name), _value(self.quickstart, name)
 
-    def lead(self, name: str, rows: Sequence[RowJSON] | None = None) -> str:
-        """Returns rag's value for a metric minus another system's (the quickstart's if omitted), paired by question."""
-        return _difference(self.quickstart if rows is None else rows, self.run["questions"], name, name)
+    def lead(self, name: str) -> str:
+        """Returns rag's value for a metric minus the quickstart's, paired by question."""
+        return _difference(self.quickstart, self.run["questions"], name, name)
 
     def lead_over_half(self) -> str:
         """Returns the nDCG@10 with both scores minus that with the better score alone, paired by question."""

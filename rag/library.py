@@ -543,6 +543,8 @@ class Library:
         """Loads everything that would otherwise slow down the first question."""
         self._check_open()
         self._embedder.embed(["warm-up"])
+        if self.settings.reader == "on":
+            self._reader.read("warm-up", [("", "warm-up")], [0.0], 1)
         self._vector_sync.prepare()
 
     def status(self) -> IndexStatus:

@@ -93,10 +93,10 @@ def read_hits(
     """
     if not hits:
         return Reading()
+    count = min(len(hits), max(1, round(count * reader.speed)))
     about = metadata(sorted({hit.document_id for hit in hits[:count]}))
     halves: dict[int, Read] = {}
     read: dict[int, ReadHit] = {}
-    count = min(len(hits), max(1, round(count * reader.speed)))
     for begin, end in itertools.pairwise([0, count] if thoroughly or count <= _FIRST else [0, _FIRST, count]):
         some = hits[begin:end]
         above = [context_of(hit.title, hit.heading, about.get(hit.document_id, {}), hit.date) for hit in some]

@@ -76,18 +76,7 @@ class Reader:
     def read(
         self, question: str, passages: Sequence[tuple[str, str]], found: Sequence[float], most: int
     ) -> tuple[list[Read], list[Read]]:
-        """Reads all passages with the lower half, and those that are most likely to answer with the upper half.
-
-        Args:
-            question: The question.
-            passages: For each passage, what is known of its document, which contains no answer, and its text.
-            found: For each passage, what its rank in the search adds to the logit of whether it answers.
-            most: Maximum number of passages that are read completely.
-
-        Returns:
-            What was found out of each passage by reading half, and of some by reading all. A long passage is read in
-            windows, and has a result for each.
-        """
+        """Reads all with the lower half, and the likely ones with the upper half; see `rag.ports.PassageReader`."""
         skimmed = self._skim(question, passages)
         likely = sorted(skimmed, key=lambda one: -one.half.answers - found[one.half.passage])[:most]
         return [one.half for one in skimmed], self._read_on(likely)

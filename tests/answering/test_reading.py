@@ -22,7 +22,7 @@ def hits(*scores: float) -> list[Hit]:
 
 
 class Scripted:
-    """A reader that is told what it thinks of each passage: a logit, which is also its span's margin, and its relevance."""
+    """A reader with a given opinion of each passage: a logit, which is also its span's margin, and its relevance."""
 
     def __init__(self, opinions: dict[str, tuple[float, float]], speed: float = 1.0) -> None:
         self.opinions = opinions
